@@ -1,0 +1,33 @@
+# Everything a fresh machine needs: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+# Two threads are what the figures in docs/ were measured with; more cores only help.
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: setup demo test test-slow check bench
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/prmkit demo --out runs/demo --overwrite
+
+test: setup
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not vllm and not ray and not browser and not gpu'
+
+test-slow: setup
+	$(BIN)/python -m pytest -m '(slow or vllm or ray or browser) and not gpu'
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+bench: setup
+	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done

@@ -1,0 +1,66 @@
+"""Problem sets by name: the benchmark seam.
+
+A loader is a function ``load(*, path, limit, seed, **options) -> list[Problem]``; other people's are named by dotpath.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from prmkit.errors import InputError
+from prmkit.seam import Seam
+from prmkit.tree import Problem
+
+
+class Loader(Protocol):
+    """Loads the problems of one benchmark."""
+
+    def __call__(self, *, path: Path | None, limit: int | None, seed: int, **options: Any) -> list[Problem]:
+        """The problems, in the order of the file or the seed, each with what is needed to judge it."""
+        ...
+
+
+BENCHMARKS = Seam(
+    "benchmark",
+    {
+        "aime": "prmkit.benchmarks.aime:load",
+        "gsm8k": "prmkit.benchmarks.gsm8k:load",
+        "math500": "prmkit.benchmarks.math500:load",
+        "synthetic-code": "prmkit.benchmarks.synthetic_code:load",
+        "synthetic-math": "prmkit.benchmarks.synthetic_math:load",
+    },
+)
+
+
+def load(
+    name: str, *, path: Path | None = None, limit: int | None = None, seed: int = 0, **options: Any
+) -> list[Problem]:
+    """The problems of a benchmark, in a fixed order.
+
+    Args:
+        name: a name in BENCHMARKS, or ``my_package.module:loader``.
+        path: a local .jsonl, .jsonl.gz or .json file; without, the Hugging Face hub.
+        limit: the first so many problems (of a generated benchmark: how many to make).
+        seed: of generated benchmarks; a file has its own order.
+        options: what the loader takes besides, for example ``year`` of AIME.
+
+    Raises:
+        InputError: unknown name or option, unreadable file or hub, a row without an answer (``file:line``), two
+            problems of one id, or no problem at all.
+    """
+    if limit is not None and limit < 1:
+        raise InputError("illegal limit", where=name, got=limit, expected="a positive number of problems")
+    loader: Loader = BENCHMARKS.load(name)
+    try:
+        problems = loader(path=path, limit=limit, seed=seed, **options)
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise InputError(f"unknown option ({error})", where=name, got=sorted(options)) from None
+    if not problems:
+        raise InputError("the benchmark holds no problem", where=path or name)
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.id in seen:
+            raise InputError("two problems have one id", where=path or name, got=problem.id, expected="unique ids")
+        seen.add(problem.id)
+    return problems

@@ -1,0 +1,46 @@
+"""AIME 2024 and 2025: 30 problems a year, answers from 0 to 999.
+
+Reads every column naming in use: problem or question; answer or expected_answer; capitals or not.
+"""
+
+from pathlib import Path
+
+from prmkit.benchmarks.rows import field, read_rows
+from prmkit.errors import InputError
+from prmkit.grade.answers import normalise
+from prmkit.tree import Problem
+
+_HUB = {2024: "HuggingFaceH4/aime_2024", 2025: "yentinglin/aime_2025"}
+
+
+def load(*, path: Path | None, limit: int | None, seed: int, year: int = 2024) -> list[Problem]:
+    """The problems in file order.
+
+    Args:
+        path: see prmkit.benchmarks.load.
+        limit: see prmkit.benchmarks.load.
+        seed: not used.
+        year: which data set of the hub; also names the problems of files whose rows have no id of their own or only
+            a number (``aime2024-60``).
+
+    Raises:
+        InputError: a row lacks its problem, or its answer is no integer from 0 to 999.
+    """
+    if path is None and year not in _HUB:
+        raise InputError("no AIME of that year", got=year, expected=f"one of {sorted(_HUB)}", cure="Or give path=.")
+    problems = []
+    rows = read_rows(path, hub=_HUB.get(year, ""), split="train", limit=limit)
+    for index, (where, row) in enumerate(rows):
+        given = field(row, where, "answer", "Answer", "expected_answer")
+        answer = normalise(given)
+        if not answer.isdecimal() or int(answer) > 999:
+            raise InputError("not an AIME answer", where=where, got=given, expected="an integer from 0 to 999")
+        name = str(next((row[key] for key in ("id", "ID") if row.get(key) is not None), index))
+        problems.append(
+            Problem(
+                id=f"aime{year}-{name}" if name.isdecimal() else name,
+                prompt=field(row, where, "problem", "Problem", "question"),
+                answer=answer,
+            )
+        )
+    return problems

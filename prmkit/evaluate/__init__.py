@@ -1,0 +1,1 @@
+"""What a PRM or a search achieved: metrics with their errors, computed from files alone."""

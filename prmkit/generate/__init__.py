@@ -1,0 +1,67 @@
+"""The generator seam: prompts in token ids go in, sampled continuations come out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prmkit.models.config import StepFormat
+from prmkit.tree import Finish
+
+
+class Sampling(BaseModel):
+    """How continuations are drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(1.0, ge=0.0, description="0 takes the likeliest token")
+    top_p: float = Field(1.0, gt=0.0, le=1.0, description="probability mass that is kept")
+    max_tokens: int = Field(2048, ge=1, description="longest continuation in tokens")
+
+
+class GeneratorConfig(BaseModel):
+    """A policy and the engine that runs it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="hub id or local folder of a causal LM")
+    format: StepFormat = Field(StepFormat(), description="text around the problem, and what ends a step")
+    sampling: Sampling = Field(Sampling(), description="how continuations are drawn")
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
+    max_rows: int = Field(256, ge=1, description="continuations that are decoded together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuation:
+    """Sampled token ids, without the end-of-sequence token, and why they ended."""
+
+    ids: tuple[int, ...]
+    finish: Finish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """The continuations of one request and what they cost.
+
+    ``prefill_tokens`` counts prompt tokens computed, ``decode_tokens`` sampled tokens (ends included).
+    """
+
+    continuations: tuple[Continuation, ...]
+    prefill_tokens: int
+    decode_tokens: int
+
+
+class Generator(Protocol):
+    """Draws continuations. The engine batches requests; callers send one at a time and await it."""
+
+    async def generate(self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int) -> Generation:
+        """``n`` independent continuations of a prompt up to the end of the sequence.
+
+        The same (prompt, sampling, seed) gives the same continuations whatever else the engine does meanwhile, up to
+        the rounding of floating-point sums.
+
+        Raises:
+            InputError: the prompt is empty or leaves no room in the context.
+        """
+        ...

@@ -1,0 +1,54 @@
+"""The one judge of a solution, shared by the vote and the grade.
+
+A solution is the text of its steps joined by a newline. An answer is what is judged: the final answer of a math
+solution, the program of a code solution.
+"""
+
+import importlib
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol, cast
+
+from prmkit.tree import Domain, Problem
+
+
+class Grader(Protocol):
+    """Judges solutions of one domain. All three functions keep the order and the number of what they are given."""
+
+    def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
+        """The answer of each solution; None where there is nothing to judge."""
+        ...
+
+    def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
+        """Equal integers for the same answer, numbered from 0 by first appearance; None never votes.
+
+        Looks at nothing that a solver may not see: no gold answer, no hidden test.
+        """
+        ...
+
+    def correct(self, problem: Problem, answers: Sequence[str | None]) -> list[bool]:
+        """Whether each answer is right; None is not.
+
+        Raises:
+            InputError: the problem has nothing to judge by, or its gold answer does not parse.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the worker processes; a later call starts them again."""
+        ...
+
+
+_GRADERS: dict[Domain, str] = {"math": "prmkit.grade.answers:MathGrader", "code": "prmkit.grade.programs:CodeGrader"}
+
+
+@cache
+def grader_for(domain: Domain, *, unsafe_local: bool = False) -> Grader:
+    """The judge of that domain, one a process.
+
+    Args:
+        domain: ``math`` or ``code``.
+        unsafe_local: run programs even where the machine offers no isolation for them (see isolate.py).
+    """
+    module, _, name = _GRADERS[domain].partition(":")
+    return cast(Grader, getattr(importlib.import_module(module), name)(unsafe_local=unsafe_local))

@@ -1,0 +1,183 @@
+"""The judge of math: what a solution answers, and whether two answers are the same.
+
+Cheap equality of normalised text and of plain numbers decides nearly always. What it leaves open goes to math-verify in
+worker processes (equality.py), since parsing what a model wrote may hang.
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from prmkit.errors import InputError
+from prmkit.grade.equality import Verdict, Workers
+from prmkit.tree import Problem
+
+
+def extract(solution: str) -> str | None:
+    r"""The final answer that a solution declares, or None.
+
+    The first form found counts: the last ``\boxed{...}`` (brace-matched), the last ``#### x``, the ``# Answer`` block
+    of PRM800K, a last line that says ``answer is x``, a last line ``A: x``. A number that only stands last is not an
+    answer.
+    """
+    for form in (_boxed, _hashes, _answer_block, _sentence, _last_line):
+        found = form(solution)
+        if found is not None:
+            return found.strip() or None
+    return None
+
+
+def _boxed(solution: str) -> str | None:
+    for match in reversed(list(re.finditer(r"\\(?:boxed|fbox)\s*(?:(\{)|([^\s{}$]+))", solution))):
+        if match.group(2):
+            return match.group(2).rstrip(".,")
+        end = _closing_brace(solution, match.end())
+        if end is not None:
+            return solution[match.end() : end]
+    return None
+
+
+def _closing_brace(text: str, start: int) -> int | None:
+    depth, index = 1, start
+    while index < len(text):
+        if text[index] == "\\":
+            index += 1
+        elif text[index] == "{":
+            depth += 1
+        elif text[index] == "}":
+            depth -= 1
+            if depth == 0:
+                return index
+        index += 1
+    return None
+
+
+def _hashes(solution: str) -> str | None:
+    found = re.findall(r"^[ \t]*####[ \t]*(.*)$", solution, re.MULTILINE)
+    return found[-1] if found else None
+
+
+def _answer_block(solution: str) -> str | None:
+    found = re.findall(r"^# Answer[ \t]*\n\s*(.*(?:\n(?!\s*\n).*)*)", solution, re.MULTILINE)
+    return found[-1] if found else None
+
+
+def _sentence(solution: str) -> str | None:
+    found = re.search(r"\banswer is:?\s*(?!.*\banswer is)(.+)$", _final_line(solution), re.IGNORECASE)
+    if found is None:
+        return None
+    return re.split(r"\.\s", found.group(1).strip(), maxsplit=1)[0].removesuffix(".")
+
+
+def _last_line(solution: str) -> str | None:
+    found = re.fullmatch(r"A:\s*(.*)", _final_line(solution))
+    return found.group(1) if found else None
+
+
+def _final_line(solution: str) -> str:
+    return solution.rstrip().rpartition("\n")[2].strip()
+
+
+_WORDS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_REMOVED = re.compile(r"\\left(?![a-zA-Z])|\\right(?![a-zA-Z])|\\[!,;: ]|\^\{?\\circ\}?|\\\$|\s+")
+_GROUPED = re.compile(r"([+-]?)\d{1,3}(?:(?:,|\{,\})\d{3})+(\.\d+)?")
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+
+
+def normalise(answer: str) -> str:
+    r"""The canonical text of an answer: no dollars, spaces, ``\left``, ``\text``, degrees, grouping commas, final full
+    stop; ``\frac`` for ``\dfrac``; a plain number in its shortest form (073 is 73, 18.00 is 18)."""
+    text = answer.strip()
+    for opening, closing in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
+        if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
+            text = text[len(opening) : -len(closing)]
+    text = re.sub(r"\\[dt]frac", r"\\frac", _WORDS.sub(r"\1", text))
+    text = _REMOVED.sub("", text).removeprefix("$")
+    if len(text) > 1:
+        text = text.removesuffix(".")
+    if _GROUPED.fullmatch(text):
+        text = text.replace("{,}", "").replace(",", "")
+    return _shortest(text) if is_number(text) else text
+
+
+def is_number(normalised: str) -> bool:
+    """Whether a normalised answer is a plain integer or decimal."""
+    return _PLAIN.fullmatch(normalised) is not None
+
+
+def _shortest(number: str) -> str:
+    value = Decimal(number)
+    if value == 0:
+        return "0"
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class MathGrader:
+    """The judge of math answers. Two answers are the same if math-verify says so in either direction.
+
+    math-verify is not symmetric (it treats its first argument as gold), and a vote must be; the same relation grades,
+    so that a vote and a grade cannot disagree.
+    """
+
+    def __init__(self, *, unsafe_local: bool = False, workers: Workers | None = None) -> None:
+        # No program is run here, so there is nothing to consent to.
+        self._workers = workers or Workers()
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
+
+    def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
+        """The declared final answer of each solution (see extract)."""
+        return [extract(solution) for solution in solutions]
+
+    def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
+        """Equality with the first answer of each class, tried oldest class first."""
+        representatives: list[str] = []
+        classes: list[int | None] = []
+        known: dict[str, int] = {}
+        for answer in answers:
+            if answer is None:
+                classes.append(None)
+                continue
+            key = normalise(answer)
+            if key not in known:
+                known[key] = self._class_of(answer, representatives)
+            classes.append(known[key])
+        return classes
+
+    def correct(self, problem: Problem, answers: Sequence[str | None]) -> list[bool]:
+        """Whether each answer equals ``problem.answer``; different answers are judged side by side."""
+        gold = problem.answer
+        if gold is None or not gold.strip():
+            raise InputError("the problem has no gold answer", where=problem.id, cure="Grade problems that have one.")
+        given = list(dict.fromkeys(answer for answer in answers if answer is not None))
+        verdicts = dict(zip(given, self._judge([(gold, answer) for answer in given]), strict=True))
+        if "unparsed" in verdicts.values():
+            raise InputError(
+                "the gold answer does not parse", where=problem.id, got=gold, expected="LaTeX or a plain expression"
+            )
+        return [answer is not None and verdicts[answer] == "equal" for answer in answers]
+
+    def close(self) -> None:
+        """End the worker processes."""
+        self._workers.close()
+
+    def _class_of(self, answer: str, representatives: list[str]) -> int:
+        for index, representative in enumerate(representatives):
+            if self._judge([(representative, answer)])[0] == "equal":
+                return index
+        representatives.append(answer)
+        return len(representatives) - 1
+
+    def _judge(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+        """The verdict of each (gold, answer)."""
+        open_pairs = [pair for pair in dict.fromkeys(pairs) if pair not in self._verdicts and cheap(*pair) is None]
+        self._verdicts.update(zip(open_pairs, self._workers.compare(open_pairs), strict=True))
+        return [cheap(*pair) or self._verdicts[pair] for pair in pairs]
+
+
+def cheap(gold: str, answer: str) -> Verdict | None:
+    """The verdict that text alone gives: the same normalised text, or two different plain numbers; None for open."""
+    one, other = normalise(gold), normalise(answer)
+    if one == other:
+        return "equal"
+    return "different" if is_number(one) and is_number(other) else None

@@ -1,0 +1,1 @@
+"""The Process Reward Model: backbone, scalar head, tokenisation and checkpoints."""

@@ -1,0 +1,128 @@
+"""Loading of pretrained backbones and tokenizers, with every refusal as one InputError."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_file
+
+from prmkit.errors import InputError
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a local folder or hub id: the one of its ``tokenizer.json``, where there is such a file.
+
+    Raises:
+        InputError: there is none.
+    """
+    _refuse_missing_folder(name)
+    try:
+        # AutoTokenizer gives every folder with a Qwen2 config Qwen's own splitting rules, whatever the folder says, so
+        # that a tokenizer could come back from a checkpoint as another one.
+        complete = cached_file(name, "tokenizer.json", _raise_exceptions_for_missing_entries=False) is not None
+        kind = PreTrainedTokenizerFast if complete else AutoTokenizer
+        tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unloadable("tokenizer", name, error) from None
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        # What AutoTokenizer makes up where it finds no tokenizer file.
+        raise InputError("the model has no tokenizer", where=name, expected="a folder with tokenizer.json")
+    return tokenizer
+
+
+def load_backbone(name: str, dtype: torch.dtype | None, *, prefix: str = "") -> tuple[PreTrainedModel, set[str]]:
+    """A model without its LM head, in evaluation mode on the CPU, and the stored keys that it has no place for.
+
+    Args:
+        name: local folder or hub id. Code that comes with a model is never run.
+        dtype: of the parameters; None keeps the stored one.
+        prefix: what stands before the backbone's own keys in the stored names.
+
+    Raises:
+        InputError: the folder is missing, holds no model, or holds weights of another architecture.
+    """
+    _refuse_missing_folder(name)
+    mapping = {"key_mapping": {"^" + prefix.replace(".", r"\."): ""}} if prefix else {}
+    try:
+        with _quiet():
+            model, report = AutoModel.from_pretrained(
+                name, dtype=dtype or "auto", output_loading_info=True, trust_remote_code=False, **mapping
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise _unloadable("model", name, error) from None
+    # Keys without weights would be drawn at random, and the training would go on as if nothing had happened.
+    missing = sorted(prefix + key for key in report["missing_keys"])
+    if missing:
+        raise InputError(
+            "weights are missing",
+            where=name,
+            got=f"no {shown(missing)}",
+            expected=f"the weights of a {type(model).__name__}",
+            cure="Check that the folder is complete and that its config.json belongs to it.",
+        )
+    return model.eval(), set(report["unexpected_keys"])
+
+
+def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, where: object) -> None:
+    """Refuse a tokenizer that speaks ids for which the model has no embedding.
+
+    Raises:
+        InputError: the vocabulary of the model is smaller than that of the tokenizer.
+    """
+    if len(tokenizer) > model.config.vocab_size:
+        raise InputError(
+            "the vocabulary of the model is smaller than the tokenizer's",
+            where=where,
+            got=f"{model.config.vocab_size} embeddings",
+            expected=f"at least {len(tokenizer)}",
+            cure="The tokenizer belongs to another model, or tokens were added to it without resizing the embeddings.",
+        )
+
+
+def shown(keys: list[str], limit: int = 4) -> str:
+    """Names as a sentence shows them: the first few, then how many more."""
+    rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
+    return ", ".join(keys[:limit]) + rest
+
+
+def _refuse_missing_folder(name: str) -> None:
+    path = Path(name)
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise InputError("the folder is not a model", where=name, expected="a folder with config.json")
+    looks_local = path.is_absolute() or name.startswith(("./", "../", "~")) or len(path.parts) > 2
+    if looks_local and not path.is_dir():
+        raise InputError("no such folder", where=name, cure="Check the path.")
+
+
+def _unloadable(what: str, name: str, error: Exception) -> InputError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return InputError(
+        f"cannot load a {what} ({reason})",
+        where=name,
+        expected="a local folder or a hub id",
+        cure="Check the spelling; a hub id needs a network or a filled cache.",
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the loading report: that the LM head has no place here is what we want."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()

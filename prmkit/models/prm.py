@@ -1,0 +1,85 @@
+"""The Process Reward Model: a causal backbone and a scalar head, read at the ends of steps.
+
+Shapes: B rows, T tokens, S steps, H hidden size.
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from prmkit.errors import InputError
+from prmkit.models.backbone import check_vocabulary, load_backbone, load_tokenizer
+from prmkit.models.config import ModelConfig
+
+
+class PRM(nn.Module):
+    """A backbone with ``score = Linear(h, h), ReLU, Linear(h, 1)``; sigmoid of its logit is the step score.
+
+    The head starts as a fresh draw from torch's random stream.
+
+    Source: the paper, B.1; the layout of the state keys is that of vLLM's Qwen2ForRewardModel.
+
+    Args:
+        model: a causal model without LM head.
+        head_dropout: share of the head's inputs that are dropped, while training only.
+    """
+
+    def __init__(self, model: PreTrainedModel, *, head_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.model = model
+        width = int(model.config.hidden_size)
+        self.dropout = nn.Dropout(head_dropout)
+        self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)).to(model.dtype)
+
+    @classmethod
+    def from_backbone(cls, name: str, config: ModelConfig) -> "PRM":
+        """A PRM with pretrained backbone and fresh head, on the CPU.
+
+        Args:
+            name: local folder or hub id of a causal LM or of its base model.
+            config: dtype, dropout and the length that the backbone must be able to read.
+
+        Raises:
+            InputError: the folder is missing or no model, its weights are incomplete or those of a PRM, its vocabulary
+                is smaller than its tokenizer's, or its context is shorter than ``config.max_length``.
+        """
+        model, unplaced = load_backbone(name, getattr(torch, config.dtype))
+        if any(key.startswith("score.") for key in unplaced):
+            raise InputError(
+                "the model already has a reward head, which a new training would discard",
+                where=name,
+                expected="a causal LM",
+                cure="Name the language model it was made from.",
+            )
+        check_vocabulary(model, load_tokenizer(name), where=name)
+        context = getattr(model.config, "max_position_embeddings", None)
+        if context is not None and config.max_length > context:
+            raise InputError(
+                "max_length is longer than the context of the backbone",
+                where=name,
+                got=config.max_length,
+                expected=f"at most {context}",
+                cure=f"Set model.max_length to {context} or less.",
+            )
+        return cls(model, head_dropout=config.head_dropout)
+
+    def forward(self, input_ids_BT: Tensor, attention_mask_BT: Tensor, ends_BS: Tensor) -> Tensor:
+        """Raw logits at the ends of steps, shape (B, S); sigmoid gives step scores.
+
+        Args:
+            input_ids_BT: token ids, padded on the right.
+            attention_mask_BT: 1 for tokens, 0 for padding.
+            ends_BS: position of each step's last token; what stands at padded steps is up to the caller to ignore.
+        """
+        output = self.model(input_ids=input_ids_BT, attention_mask=attention_mask_BT, use_cache=False)
+        hidden_BTH = cast(Tensor, output.last_hidden_state)
+        # Gathered before the head: step ends are some 2 % of the tokens.
+        hidden_BSH = hidden_BTH.gather(1, ends_BS[:, :, None].expand(-1, -1, hidden_BTH.shape[-1]))
+        return cast(Tensor, self.score(self.dropout(hidden_BSH))).squeeze(-1)
+
+
+def architecture(model: PreTrainedModel, kind: str = "RewardModel") -> str:
+    """The architecture name of a PRM on this backbone: ``Qwen2ForRewardModel`` for a Qwen2Model."""
+    return f"{type(model).__name__.removesuffix('Model')}For{kind}"

@@ -1,0 +1,41 @@
+"""The scorer seam: a tree and some of its nodes go in, step scores come out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prmkit.score.aggregate import Aggregation
+from prmkit.tree import StepTree
+
+
+class ScorerConfig(BaseModel):
+    """A PRM and how its step scores become the score of a solution."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: str = Field(description="folder of a trained PRM")
+    aggregation: Aggregation | None = Field(None, description="default: by the labels that the PRM was trained on")
+    max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass, padding included")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Step scores in [0, 1], one for each node that was asked for, and the tokens computed for them."""
+
+    values: tuple[float, ...]
+    tokens: int
+
+
+class Scorer(Protocol):
+    """Scores steps. The engine batches requests over problems; callers send one at a time and await it."""
+
+    async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
+        """The probability that each of ``nodes`` is a correct step, given the steps before it.
+
+        Raises:
+            InputError: a path is longer than the context of the PRM.
+            RunError: the PRM gave a score that is no probability.
+        """
+        ...

@@ -1,0 +1,133 @@
+"""Trees as training and held-out batches."""
+
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import lightning.pytorch as pl
+from torch.utils.data import DataLoader
+
+from prmkit.errors import InputError
+from prmkit.models.encode import StepEncoder
+from prmkit.models.rows import Row, StepBatch, tree_rows
+from prmkit.train.config import TrainConfig
+from prmkit.train.plan import BatchPlan, RowDataset
+from prmkit.tree import StepTree
+
+
+@dataclass(slots=True, kw_only=True)
+class RowCounts:
+    """What became of the trees: rows and their labels, and what the length limit took (see TreeRows)."""
+
+    rows: int = 0
+    labels: int = 0
+    cut: int = 0
+    dropped: int = 0
+    labels_lost: int = 0
+
+
+class StepDataModule(pl.LightningDataModule):
+    """Rows of labelled trees, split by problem, in seeded batches of similar length.
+
+    Every rank builds the same rows and the same plan, and takes its own part of each optimiser step.
+
+    Args:
+        trees: labelled trees; read once.
+        encoder: the tokenisation.
+        max_length: of a row in tokens.
+        config: batch size, accumulation and held-out share.
+        seed: of the split and the order.
+
+    Raises:
+        InputError: no tree has a label, all labels are the same, a side of the split would have none, or a problem
+            leaves no room for a step.
+    """
+
+    def __init__(
+        self, trees: Iterable[StepTree], encoder: StepEncoder, *, max_length: int, config: TrainConfig, seed: int
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.seed = seed
+        self.counts = RowCounts()
+        rows = self._encode(trees, encoder, max_length)
+        held_out = held_out_problems(rows, config.validation_share, seed)
+        self.train_rows = [row for key, group in rows.items() if key not in held_out for row in group]
+        self.validation_rows = [row for key, group in rows.items() if key in held_out for row in group]
+
+    def _encode(self, trees: Iterable[StepTree], encoder: StepEncoder, max_length: int) -> dict[str, list[Row]]:
+        rows: dict[str, list[Row]] = defaultdict(list)
+        values: set[float] = set()
+        for tree in trees:
+            encoded = tree_rows(tree, encoder, max_length)
+            self.counts.cut += encoded.cut
+            self.counts.dropped += encoded.dropped
+            self.counts.labels_lost += encoded.labels_lost
+            if encoded.rows:
+                rows[problem_key(tree)] += encoded.rows
+            self.counts.rows += len(encoded.rows)
+            self.counts.labels += sum(row.supervised for row in encoded.rows)
+            values.update(label for row in encoded.rows for label in row.labels if not math.isnan(label))
+        self._check(values, max_length)
+        return rows
+
+    def _check(self, values: set[float], max_length: int) -> None:
+        if not values and self.counts.labels_lost:
+            raise InputError(
+                "every label stands beyond the length limit",
+                got=f"max_length = {max_length}",
+                expected="room for a problem and its first labelled step",
+                cure="Raise model.max_length.",
+            )
+        if not values:
+            raise InputError("no step has a label", cure="Annotate the trees first, or choose a labelled source.")
+        if len(values) == 1:
+            raise InputError(
+                "all labels are the same, so there is nothing to tell apart",
+                got=f"{self.counts.labels} labels of value {values.pop()}",
+                expected="right and wrong steps",
+            )
+
+    def train_dataloader(self) -> DataLoader[StepBatch]:
+        """This rank's batches, in a new order each epoch."""
+        return self._loader(self.train_rows, accumulate=self.config.accumulate, seed=self.seed)
+
+    def val_dataloader(self) -> DataLoader[StepBatch]:
+        """This rank's batches of the held-out problems."""
+        return self._loader(self.validation_rows, accumulate=1, seed=None)
+
+    def _loader(self, rows: list[Row], *, accumulate: int, seed: int | None) -> DataLoader[StepBatch]:
+        trainer = self.trainer
+        plan = BatchPlan(
+            rows,
+            batch_size=self.config.batch_size,
+            accumulate=accumulate,
+            world_size=trainer.world_size if trainer else 1,
+            rank=trainer.global_rank if trainer else 0,
+            seed=seed,
+        )
+        return DataLoader(RowDataset(rows), sampler=plan, batch_size=None)
+
+
+def held_out_problems(problems: Iterable[str], share: float, seed: int) -> set[str]:
+    """The keys of the problems to hold out: at least one, at most all but one, independent of the order of the trees.
+
+    Raises:
+        InputError: there are fewer than two problems.
+    """
+    keys = sorted(set(problems), key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
+    if len(keys) < 2:
+        raise InputError(
+            "no problem can be held out of the training",
+            got=f"{len(keys)} problem with labels",
+            expected="two or more",
+            cure="Give trees of more problems.",
+        )
+    return set(keys[: min(max(1, round(share * len(keys))), len(keys) - 1)])
+
+
+def problem_key(tree: StepTree) -> str:
+    """What makes two trees trees of one problem: the wording, since sources number the same problem differently."""
+    return " ".join(tree.problem.prompt.split())

@@ -1,0 +1,93 @@
+"""The course of a training: its history as a CSV file, and a bar or plain lines for who watches."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+COLUMNS = ("step", "epoch", "train_loss", "loss", "auroc", "brier", "lr", "seconds")
+
+
+class History(pl.Callback):
+    """Keeps one record a validation, appends it to a CSV file, and shows it.
+
+    Standard output stays free for results: everything goes to standard error. ``lr`` is that of the next step.
+
+    Args:
+        file: the CSV file.
+        show: a bar on a terminal, plain lines elsewhere; False shows nothing.
+    """
+
+    def __init__(self, file: Path, *, show: bool) -> None:
+        self.file = file
+        self.records: list[dict[str, float]] = []
+        self._console = Console(stderr=True, quiet=not show)
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the training began."""
+        return time.monotonic() - self._start
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar."""
+        self._start = time.monotonic()
+        if trainer.is_global_zero and self._console.is_terminal and not self._console.quiet:
+            columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task("train", total=int(trainer.estimated_stepping_batches))
+            self._bar.start()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=trainer.global_step)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Record the held-out metrics."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        record = {
+            **metrics,
+            "step": float(trainer.global_step),
+            "epoch": float(trainer.current_epoch),
+            "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "seconds": self.seconds,
+        }
+        self.records.append({name: record[name] for name in COLUMNS})
+        if not trainer.is_global_zero:
+            return
+        self._append(self.records[-1])
+        self._console.print(
+            f"step {trainer.global_step}/{trainer.estimated_stepping_batches}"
+            f"  train loss {record['train_loss']:.4f}  held-out loss {record['loss']:.4f}"
+            f"  AUROC {record['auroc']:.3f}  Brier {record['brier']:.3f}  {record['seconds']:.0f} s",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Close the bar."""
+        self._close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Close the bar, so that the terminal is left in order."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _append(self, record: dict[str, float]) -> None:
+        first = len(self.records) == 1
+        with self.file.open("w" if first else "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            if first:
+                writer.writeheader()
+            writer.writerow(record)

@@ -1,0 +1,169 @@
+"""The one data structure: the solutions of a problem as a tree of steps.
+
+A plain solution is a path, and a path is a tree. Nodes are appended and never removed, and a parent stands before its
+children, so the list order is a topological order and an index names a node for ever.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from prmkit.errors import InputError
+
+Domain = Literal["math", "code"]
+Finish = Literal["stop", "eos", "length", "cancelled"]
+"""Why a generated step ended: at a step end, at the end of the solution, cut by a length limit, or by the budget."""
+
+ROOT = -1
+"""The parent of first steps: the problem itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One call of a program: JSON text of the argument list, and of the value it must return.
+
+    ``public`` tests may be seen by search (voting by behaviour); the others only grade.
+    """
+
+    input: str
+    output: str
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A problem and what is needed to judge an answer to it."""
+
+    id: str
+    prompt: str
+    domain: Domain = "math"
+    answer: str | None = None
+    level: str | None = None
+    entry_point: str | None = None
+    tests: tuple[Case, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """The probability that a step is correct, and who says so.
+
+    ``stderr`` is the standard error of an estimate and ``rollouts`` the number of samples behind it; both are None for
+    human labels.
+    """
+
+    value: float
+    source: str
+    stderr: float | None = None
+    rollouts: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.value) and 0.0 <= self.value <= 1.0):
+            raise InputError("label out of range", got=self.value, expected="a probability in [0, 1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One step: its text, and what is known of it."""
+
+    parent: int
+    text: str
+    label: Label | None = None
+    score: float | None = None
+    finish: Finish | None = None
+
+
+@dataclass(slots=True)
+class StepTree:
+    """A problem and the steps that were written for it."""
+
+    problem: Problem
+    nodes: list[Node] = field(default_factory=list)
+    meta: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_steps(
+        cls, problem: Problem, steps: Sequence[str], labels: Sequence[Label | None] | None = None
+    ) -> "StepTree":
+        """A tree of one path.
+
+        Raises:
+            InputError: labels and steps differ in number, or a step is empty.
+        """
+        if labels is not None and len(labels) != len(steps):
+            raise InputError("labels and steps differ in number", got=len(labels), expected=f"{len(steps)} labels")
+        tree = cls(problem)
+        parent = ROOT
+        for index, text in enumerate(steps):
+            parent = tree.add(parent, text, label=labels[index] if labels is not None else None)
+        return tree
+
+    def add(
+        self,
+        parent: int,
+        text: str,
+        *,
+        label: Label | None = None,
+        score: float | None = None,
+        finish: Finish | None = None,
+    ) -> int:
+        """Append a step and return its index.
+
+        Raises:
+            InputError: the parent does not exist or ended its solution, the step is empty, or the score is no
+                probability.
+        """
+        if not ROOT <= parent < len(self.nodes):
+            raise InputError("no such parent step", got=parent, expected=f"an index in [-1, {len(self.nodes)})")
+        if parent != ROOT and self.nodes[parent].finish in ("eos", "length", "cancelled"):
+            raise InputError("a step follows a solution that ended", got=self.nodes[parent].finish)
+        if not text.strip():
+            raise InputError("empty step", got=text, expected="text")
+        _check_score(score)
+        self.nodes.append(Node(parent=parent, text=text, label=label, score=score, finish=finish))
+        return len(self.nodes) - 1
+
+    def set_label(self, node: int, label: Label | None) -> None:
+        """Replace the label of a step."""
+        self.nodes[node] = replace(self.nodes[node], label=label)
+
+    def set_score(self, node: int, score: float) -> None:
+        """Replace the PRM score of a step. Raises InputError for NaN and for values outside [0, 1]."""
+        _check_score(score)
+        self.nodes[node] = replace(self.nodes[node], score=score)
+
+    def path(self, node: int) -> list[int]:
+        """Indices from the first step to ``node``; empty for ROOT."""
+        indices = []
+        while node != ROOT:
+            indices.append(node)
+            node = self.nodes[node].parent
+        return indices[::-1]
+
+    def steps(self, node: int) -> list[str]:
+        """Texts from the first step to ``node``."""
+        return [self.nodes[index].text for index in self.path(node)]
+
+    def children(self, node: int) -> list[int]:
+        """Indices of the steps that follow ``node``, oldest first."""
+        return [index for index, child in enumerate(self.nodes) if child.parent == node]
+
+    def leaves(self) -> list[int]:
+        """Indices of the steps that no step follows, oldest first."""
+        parents = {node.parent for node in self.nodes}
+        return [index for index in range(len(self.nodes)) if index not in parents]
+
+    def finished(self, node: int) -> bool:
+        """Whether the solution that ends in ``node`` came to its own end: only such a solution may vote or win."""
+        return node != ROOT and self.nodes[node].finish == "eos"
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+def _check_score(score: float | None) -> None:
+    if score is not None and not (math.isfinite(score) and 0.0 <= score <= 1.0):
+        raise InputError("score out of range", got=score, expected="a probability in [0, 1]")

@@ -1,0 +1,175 @@
+"""Trees as JSON lines: one tree a line, appended atomically, checked on reading.
+
+The same line discipline serves every append-only file of a run (trees, journals, quarantines): a line is written with
+one system call, and a last line without a newline is the mark of a crash and is cut off on opening.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from prmkit.errors import InputError
+from prmkit.tree import Case, Label, Node, Problem, StepTree
+
+SCHEMA = 1
+
+
+def append_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Append records as JSON lines in one write, so that a crash tears at most the last line."""
+    data = b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def repair_lines(path: Path) -> int:
+    """Cut off a torn last line and return the number of bytes removed (0 for a sound or a missing file)."""
+    if not path.exists():
+        return 0
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        position, block = size, 1 << 16
+        while position > 0:
+            start = max(0, position - block)
+            file.seek(start)
+            newline = file.read(position - start).rfind(b"\n")
+            if newline >= 0:
+                position = start + newline + 1
+                break
+            position = start
+        file.truncate(position)
+        return size - position
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, record); blank lines are passed over.
+
+    Raises:
+        InputError: the file is missing or a line is not a JSON object.
+    """
+    if not path.is_file():
+        raise InputError("no such file", where=path, cure="Check the path.")
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise InputError(f"not JSON ({error})", where=f"{path}:{number}", got=line[:60]) from None
+            if not isinstance(record, dict):
+                raise InputError("not a JSON object", where=f"{path}:{number}", got=record)
+            yield number, record
+
+
+def write_trees(path: Path, trees: Iterable[StepTree]) -> int:
+    """Write trees to a new file, all or nothing, and return how many.
+
+    Raises:
+        InputError: the file exists.
+    """
+    if path.exists():
+        raise InputError("the file exists", where=path, cure="Choose another name or remove it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    count = 0
+    try:
+        with partial.open("wb") as file:
+            for tree in trees:
+                file.write(orjson.dumps(to_record(tree), option=orjson.OPT_APPEND_NEWLINE))
+                count += 1
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+def append_tree(path: Path, tree: StepTree) -> None:
+    """Append one tree to a file that may be read again after a crash (see repair_lines)."""
+    append_lines(path, [to_record(tree)])
+
+
+def read_trees(path: Path) -> Iterator[StepTree]:
+    """Yield the trees of a file.
+
+    Raises:
+        InputError: with ``file:line``, for a line that is no tree of this schema, and for a file without any tree.
+    """
+    empty = True
+    for number, record in read_lines(path):
+        empty = False
+        try:
+            yield from_record(record)
+        except InputError as error:
+            raise InputError(str(error), where=f"{path}:{number}") from None
+    if empty:
+        raise InputError("the file holds no tree", where=path, expected="one tree a line (JSON lines)")
+
+
+def to_record(tree: StepTree) -> dict[str, Any]:
+    """The JSON form of a tree. Every row has the same columns, so that ``datasets`` infers one type for each."""
+    problem = tree.problem
+    return {
+        "schema": SCHEMA,
+        "problem": {
+            "id": problem.id,
+            "prompt": problem.prompt,
+            "domain": problem.domain,
+            "answer": problem.answer,
+            "level": problem.level,
+            "entry_point": problem.entry_point,
+            "tests": [{"input": t.input, "output": t.output, "public": t.public} for t in problem.tests],
+        },
+        "nodes": [_node_record(node) for node in tree.nodes],
+        "meta": [{"key": key, "value": value} for key, value in tree.meta.items()],
+    }
+
+
+def _node_record(node: Node) -> dict[str, Any]:
+    label = node.label
+    return {
+        "parent": node.parent,
+        "text": node.text,
+        "label": label
+        and {"value": label.value, "source": label.source, "stderr": label.stderr, "rollouts": label.rollouts},
+        "score": node.score,
+        "finish": node.finish,
+    }
+
+
+def from_record(record: dict[str, Any]) -> StepTree:
+    """The tree of a JSON record.
+
+    Raises:
+        InputError: a field is missing, of a wrong type, or breaks an invariant of StepTree.
+    """
+    if record.get("schema") != SCHEMA:
+        raise InputError("unknown tree schema", got=record.get("schema"), expected=f"schema {SCHEMA}")
+    try:
+        fields = dict(record["problem"])
+        fields["tests"] = tuple(Case(**test) for test in fields.get("tests") or ())
+        tree = StepTree(Problem(**fields), meta={item["key"]: item["value"] for item in record.get("meta") or ()})
+        for index, node in enumerate(record["nodes"]):
+            label = node.get("label")
+            if not isinstance(node["text"], str) or not isinstance(node["parent"], int):
+                raise InputError(f"node {index} has a wrong type", got=node, expected="text: str, parent: int")
+            tree.add(
+                node["parent"],
+                node["text"],
+                label=Label(**label) if label else None,
+                score=node.get("score"),
+                finish=node.get("finish"),
+            )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"not a tree ({type(error).__name__}: {error})", expected="the schema of docs/trees.md"
+        ) from None
+    return tree

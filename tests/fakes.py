@@ -1,0 +1,90 @@
+"""Engines without a model: what they say is written down in the test."""
+
+from collections.abc import Callable, Sequence
+
+from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.score import Scores
+from prmkit.session import Engines, Session
+from prmkit.session.journal import Journal
+from prmkit.tree import Finish, Problem, StepTree
+
+
+class CharEncoder:
+    """One token a character; a step a line."""
+
+    def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
+        text, ends = problem.prompt + "\n", []
+        for step in steps:
+            text += step + "\n"
+            ends.append(len(text) - 1)
+        return [ord(character) for character in text], ends
+
+    def steps_of(self, ids: Sequence[int]) -> list[str]:
+        return [line for line in "".join(map(chr, ids)).split("\n") if line.strip()]
+
+
+class ScriptedGenerator:
+    """Writes what ``script(prompt text, sample index)`` says: a text and why it ended."""
+
+    def __init__(self, script: Callable[[str, int], tuple[str, Finish]]) -> None:
+        self.script = script
+        self.requests: list[tuple[str, int]] = []
+
+    async def generate(self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int) -> Generation:
+        prompt = "".join(map(chr, prompt_ids))
+        self.requests.append((prompt, n))
+        written = [self.script(prompt, sample) for sample in range(n)]
+        return Generation(
+            continuations=tuple(Continuation(ids=tuple(map(ord, text)), finish=finish) for text, finish in written),
+            prefill_tokens=len(prompt_ids),
+            decode_tokens=sum(len(text) for text, _ in written),
+        )
+
+
+class TableScorer:
+    """Scores a step by its text."""
+
+    def __init__(self, scores: dict[str, float]) -> None:
+        self.scores = scores
+        self.asked: list[str] = []
+
+    async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
+        texts = [tree.nodes[node].text for node in nodes]
+        self.asked += texts
+        return Scores(values=tuple(self.scores[text] for text in texts), tokens=len(texts))
+
+
+class LastStepGrader:
+    """The answer is the last step; it is right if it equals the problem's."""
+
+    def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
+        return [solution.rsplit("\n", 1)[-1] or None for solution in solutions]
+
+    def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
+        known = list(dict.fromkeys(answer for answer in answers if answer is not None))
+        return [None if answer is None else known.index(answer) for answer in answers]
+
+    def correct(self, problem: Problem, answers: Sequence[str | None]) -> list[bool]:
+        return [answer == problem.answer for answer in answers]
+
+    def close(self) -> None: ...
+
+
+def make_session(
+    generator: ScriptedGenerator,
+    *,
+    scorer: TableScorer | None = None,
+    tree: StepTree | None = None,
+    journal: Journal | None = None,
+    seed: int = 0,
+) -> Session:
+    engines = Engines(
+        generator=generator,
+        encoder=CharEncoder(),  # type: ignore[arg-type]
+        sampling=Sampling(),
+        grader=LastStepGrader(),
+        scorer=scorer,
+        seed=seed,
+        journal=journal or Journal(),
+    )
+    return Session(tree or StepTree(Problem(id="p", prompt="?", answer="4")), engines)

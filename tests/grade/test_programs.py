@@ -1,0 +1,157 @@
+import pytest
+
+from prmkit.errors import InputError
+from prmkit.grade import grader_for
+from prmkit.grade.programs import CodeGrader, extract, same_value
+from prmkit.tree import Case, Problem
+
+DOUBLE = Problem(
+    id="double",
+    prompt="Write def f ( x ) that doubles x.",
+    domain="code",
+    entry_point="f",
+    tests=(
+        Case(input="[1]", output="2", public=True),
+        Case(input="[2]", output="4", public=True),
+        Case(input="[-3]", output="-6"),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def grader():
+    return CodeGrader()
+
+
+@pytest.mark.parametrize(
+    ("solution", "program"),
+    [
+        ("a = x + x # double\nreturn a", "def f(x):\n    a = x + x # double\n    return a"),
+        ("def f(y):\n    return 2 * y", "def f(y):\n    return 2 * y"),
+        ("Here:\n```python\ndef f(x):\n    return 1\n```\nDone.", "def f(x):\n    return 1\n"),
+        # The block with the function wins over a later usage example.
+        ("```python\ndef f(x):\n    return 1\n```\n```\nf(2)\n```", "def f(x):\n    return 1\n"),
+        ("```py\nreturn x\n```", "def f(x):\n    return x\n"),
+        ("    b = 2\n    return b * x", "def f(x):\n    b = 2\n    return b * x"),
+        ("```python\n```", None),
+        (" \n ", None),
+    ],
+)
+def test_the_program_of_a_solution(solution: str, program: str | None) -> None:
+    assert extract(DOUBLE, solution) == program
+
+
+@pytest.mark.parametrize(
+    ("prompt", "header"),
+    [
+        ("def f ( n )", "def f(n):"),
+        ("from typing import List\n\ndef f(a: List[int], *, b: int = 2) -> bool:\n    ...", "def f(a, *, b=2):"),
+        ("no signature", "def f(x):"),
+    ],
+)
+def test_the_signature_of_a_body_comes_from_the_prompt(prompt: str, header: str) -> None:
+    posed = Problem(id="p", prompt=prompt, domain="code", entry_point="f")
+    assert extract(posed, "return 1") == header + "\n    return 1"
+
+
+@pytest.mark.parametrize(
+    ("returned", "expected", "same"),
+    [
+        (3, 3, True),
+        (3, 4, False),
+        (10**20, 10**20 + 1, False),  # integers are exact, though equal as floats
+        (3.0, 3, True),
+        (0.1 + 0.2, 0.3, True),
+        (1.0, 1.00001, False),
+        (float("nan"), float("nan"), False),
+        (1.0, 10**400, False),
+        (True, 1, True),  # as Python's ==
+        ("1", 1, False),
+        (None, 0, False),
+        ([1, [2.0000000001]], [1, [2]], True),
+        ([1], [1, 2], False),
+        ({"a": [0.5]}, {"a": [0.5]}, True),
+        ({"a": 1}, {"b": 1}, False),
+    ],
+)
+def test_values_compare_exactly_but_floats(returned: object, expected: object, same: bool) -> None:
+    assert same_value(returned, expected) is same
+
+
+def test_a_program_is_right_if_it_passes_every_test(grader: CodeGrader) -> None:
+    programs = grader.answers(
+        DOUBLE,
+        [
+            "return x + x",
+            "return abs(x) * 2",  # right on the public tests, wrong on the hidden one
+            "return x * x",  # right on 2 only
+            "return 1 / 0",
+            "import os\nprint('passed')\nos._exit(0)",
+            "",
+        ],
+    )
+    assert grader.correct(DOUBLE, programs) == [True, False, False, False, False, False]
+
+
+def test_classes_are_behaviour_on_public_inputs(grader: CodeGrader) -> None:
+    programs = grader.answers(
+        DOUBLE,
+        [
+            "return x + x",  # 2, 4
+            "return x * x",  # 1, 4
+            "return abs(x) * 2.0",  # 2.0, 4.0: the same values; differs only on the hidden input
+            "return 1 / 0",  # fails on all: no class
+            "return 1 if x == 1 else 1 / 0",  # 1, ZeroDivisionError
+            "",
+            "return 1 if x == 1 else [][0]",  # 1, IndexError: another error is another output
+            "return [1, 1/0][x - 1] if x < 2 else 1 / 0",
+            "y = x\nreturn y ** 2",  # 1, 4
+        ],
+    )
+    assert grader.classes(DOUBLE, programs) == [0, 1, 0, None, 2, None, 3, None, 1]
+
+
+def test_hidden_inputs_never_run_for_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    from prmkit.grade import isolate
+
+    def run_calls(program, entry_point, inputs, **_):
+        asked.extend(inputs)
+        return [isolate.Outcome(value_json="0")] * len(inputs)
+
+    monkeypatch.setattr(isolate, "run_calls", run_calls)
+    grader = CodeGrader()
+    assert grader.classes(DOUBLE, ["a", "b", "a"]) == [0, 0, 0]
+    assert asked == ["[1]", "[2]"] * 2  # and each different program once
+    grader.correct(DOUBLE, ["a"])
+    assert asked == ["[1]", "[2]"] * 2  # from the cache; it fails there, so the hidden test need not run
+
+
+def test_a_problem_without_public_tests_has_no_classes(grader: CodeGrader) -> None:
+    posed = Problem(id="p", prompt="", domain="code", entry_point="f", tests=DOUBLE.tests[2:])
+    assert grader.classes(posed, grader.answers(posed, ["return 2 * x"])) == [None]
+    assert grader.correct(posed, grader.answers(posed, ["return 2 * x", "return x"])) == [True, False]
+
+
+def test_a_value_that_is_no_json_is_wrong_and_not_a_crash(grader: CodeGrader) -> None:
+    forge = (
+        "import os\nfor i in range(3, 64):\n    try: os.write(i, b'[\"value\", \"' + b'[' * 100000 + b'\"]\\n' * 1)\n"
+        "    except OSError: pass\nos._exit(0)\ndef f(x): pass"
+    )
+    assert grader.correct(DOUBLE, [forge]) == [False]
+    assert grader.correct(DOUBLE, ["def f(x): return float('nan')"]) == [False]
+
+
+def test_what_cannot_be_judged_is_an_input_error(grader: CodeGrader) -> None:
+    with pytest.raises(InputError, match="no tests"):
+        grader.correct(Problem(id="p", prompt="", domain="code", entry_point="f"), ["x"])
+    with pytest.raises(InputError, match="no entry point"):
+        grader.answers(Problem(id="p", prompt="", domain="code"), ["x"])
+    broken = Problem(id="p", prompt="", domain="code", entry_point="f", tests=(Case(input="[1]", output="(1,)"),))
+    with pytest.raises(InputError, match="not JSON"):
+        grader.correct(broken, ["def f(x): return (1,)"])
+
+
+def test_one_grader_a_process_and_domain() -> None:
+    assert grader_for("code") is grader_for("code")
+    assert grader_for("math") is not grader_for("code")

@@ -1,0 +1,90 @@
+import math
+
+import pytest
+import torch
+
+from prmkit.errors import InputError
+from prmkit.models.rows import Row, collate, tree_rows
+from prmkit.tree import ROOT, Label, Problem, StepTree
+from tests.tiny import human, path_tree, tiny_encoder
+
+ENCODER = tiny_encoder()
+
+
+def forked() -> StepTree:
+    """A labelled prefix of two steps, shared by three leaves: two labelled, one not."""
+    tree = StepTree(Problem(id="p", prompt="1 + 2 ?"))
+    first = tree.add(ROOT, "1 + 2", label=human(1.0))
+    second = tree.add(first, "= 3", label=human(0.7))
+    tree.add(second, "3", label=human(0.0))
+    tree.add(second, "4", label=human(1.0))
+    tree.add(second, "5")
+    return tree
+
+
+def known(row: Row) -> list[tuple[int, float]]:
+    return [(index, label) for index, label in enumerate(row.labels) if not math.isnan(label)]
+
+
+def test_a_shared_prefix_is_supervised_once() -> None:
+    found = tree_rows(forked(), ENCODER, 256)
+    # Leaf 1 learns the prefix and its own label, leaf 2 its own only, leaf 3 has nothing left to learn.
+    assert [known(row) for row in found.rows] == [[(0, 1.0), (1, 0.7), (2, 0.0)], [(2, 1.0)]]
+    assert (found.cut, found.dropped, found.labels_lost) == (0, 1, 0)
+
+
+def test_a_row_is_the_path_of_its_leaf() -> None:
+    row = tree_rows(forked(), ENCODER, 256).rows[1]
+    ids, ends = ENCODER.path_ids(Problem(id="p", prompt="1 + 2 ?"), ["1 + 2", "= 3", "4"])
+    assert row.ids.tolist() == ids
+    assert list(row.ends) == ends
+    assert row.problem == "p"
+
+
+def test_steps_after_the_last_label_are_left_out() -> None:
+    row = tree_rows(path_tree("1 ?", [("1", 1.0), ("2", None), ("3", None)]), ENCODER, 256).rows[0]
+    assert row.ids.tolist() == ENCODER.path_ids(Problem(id="p", prompt="1 ?"), ["1"])[0]
+
+
+def test_rows_are_cut_at_a_step_end_and_the_counts_add_up() -> None:
+    # "1 + 2 ? \n" is 5 tokens, "1 + 2 \n" 4, "= 3 \n" 3, the leaves 2 each:
+    # the steps of the prefix end at 9 and 12 tokens, the leaves at 14.
+    whole, cut, short = (tree_rows(forked(), ENCODER, length) for length in (14, 13, 11))
+    assert [row.supervised for row in whole.rows] == [3, 1]
+    assert [len(row.ids) for row in cut.rows] == [12]
+    assert (cut.cut, cut.dropped, cut.labels_lost) == (3, 2, 2)
+    assert [len(row.ids) for row in short.rows] == [9]
+    assert (short.cut, short.dropped, short.labels_lost) == (3, 2, 3)
+
+
+def test_a_tree_without_labels_has_no_rows() -> None:
+    found = tree_rows(path_tree("1 ?", [("1", None)]), ENCODER, 256)
+    assert (found.rows, found.cut, found.dropped, found.labels_lost) == ((), 0, 1, 0)
+
+
+@pytest.mark.parametrize("length", [4, 5])
+def test_a_problem_that_fills_the_context_is_refused(length: int) -> None:
+    with pytest.raises(InputError, match=rf"problem p: the problem leaves no room.*max_length = {length}"):
+        tree_rows(forked(), ENCODER, length)
+
+
+def test_labels_are_floats() -> None:
+    tree = path_tree("1 ?", [("1", None), ("2", None), ("3", 0.7)])
+    tree.set_label(0, Label(value=True, source="human"))
+    row = tree_rows(tree, ENCODER, 256).rows[0]
+    assert (type(row.labels[0]), row.labels[0], row.labels[2]) == (float, 1.0, 0.7)
+    batch = collate([row])
+    assert batch.labels_BS.dtype == torch.float32
+    torch.testing.assert_close(batch.labels_BS, torch.tensor([[1.0, 0.0, 0.7]]))
+
+
+def test_a_batch_is_padded_on_the_right_and_masks_what_is_no_label() -> None:
+    long = tree_rows(forked(), ENCODER, 256).rows[1]  # 14 tokens, 3 steps, the last one labelled 1.0
+    short = tree_rows(path_tree("1 ?", [("1", 0.7)]), ENCODER, 256).rows[0]  # "1 ? \n 1 \n": 5 tokens, 1 step
+    batch = collate([long, short])
+    assert batch.ids_BT.shape == (2, 14)
+    assert batch.mask_BT.tolist() == [[1] * 14, [1] * 5 + [0] * 9]
+    assert batch.ends_BS.tolist() == [[8, 11, 13], [4, 0, 0]]
+    torch.testing.assert_close(batch.labels_BS, torch.tensor([[0.0, 0.0, 1.0], [0.7, 0.0, 0.0]]))
+    assert batch.weights_BS.tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert (batch.total_weight, batch.tokens) == (2.0, 19)

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from prmkit.session.journal import Journal, request_key, request_seed
+
+
+def test_a_key_depends_on_each_of_its_parts() -> None:
+    keys = {
+        request_key("p", "write", ["a"], 1),
+        request_key("q", "write", ["a"], 1),
+        request_key("p", "score", ["a"], 1),
+        request_key("p", "write", ["a", "b"], 1),
+        request_key("p", "write", ["a"], 2),
+    }
+    assert len(keys) == 5
+    assert request_key("p", "write", ["a"], 1) in keys
+
+
+def test_a_seed_is_fixed_by_run_seed_and_key() -> None:
+    assert request_seed(1, "k") == request_seed(1, "k")
+    assert len({request_seed(1, "k"), request_seed(2, "k"), request_seed(1, "l")}) == 3
+    assert 0 <= request_seed(1, "k") < 2**63
+
+
+def test_replies_are_read_back_and_a_torn_one_is_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.put("k1", {"x": 1})
+    journal.put("k2", {"x": 2})
+    path.write_bytes(path.read_bytes()[:-3])
+    again = Journal(path)
+    assert again.get("k1") == {"x": 1}
+    assert again.get("k2") is None
+    again.put("k2", {"x": 2})
+    assert Journal(path).get("k2") == {"x": 2}

@@ -1,0 +1,30 @@
+import asyncio
+
+import pytest
+
+from prmkit.errors import RunError
+from prmkit.session import Session
+from prmkit.session.run import run_sessions
+from prmkit.tree import ROOT
+from tests.fakes import ScriptedGenerator, make_session
+
+
+def test_all_sessions_run_and_each_is_reported() -> None:
+    sessions = [make_session(ScriptedGenerator(lambda prompt, sample: ("4", "eos"))) for _ in range(3)]
+    done: list[Session] = []
+
+    async def strategy(session: Session) -> None:
+        await session.complete(ROOT, 1)
+
+    asyncio.run(run_sessions(sessions, strategy, done=done.append))
+    assert {id(session) for session in done} == {id(session) for session in sessions}
+    assert all(len(session.tree) == 1 for session in sessions)
+
+
+def test_the_first_error_is_raised_as_itself() -> None:
+    async def strategy(session: Session) -> None:
+        raise RunError("engine lost")
+
+    session = make_session(ScriptedGenerator(lambda prompt, sample: ("4", "eos")))
+    with pytest.raises(RunError, match="engine lost"):
+        asyncio.run(run_sessions([session], strategy, done=lambda _: None))

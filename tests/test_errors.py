@@ -1,0 +1,17 @@
+from prmkit.errors import InputError, InputErrors
+
+
+def test_a_message_says_where_what_got_expected_and_cure() -> None:
+    error = InputError("bad key", where="a.yaml:3", got="lrr", expected="lr", cure="Write lr.")
+    assert str(error) == "a.yaml:3: bad key, got 'lrr'; expected lr. Write lr."
+
+
+def test_a_long_value_is_shortened_to_eighty_characters() -> None:
+    message = str(InputError("bad", got="x" * 1000))
+    assert message == "bad, got '" + "x" * 76 + "..."
+
+
+def test_several_errors_stand_one_a_line() -> None:
+    both = InputErrors([InputError("one"), InputError("two", got=None)])
+    assert str(both) == "one\ntwo, got None"
+    assert both.exit_code == 2

@@ -1,0 +1,83 @@
+"""Models and tokenizers small enough to be made in a test."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from prmkit.models.config import StepFormat
+from prmkit.models.encode import StepEncoder
+from prmkit.tree import Label, Problem, StepTree
+
+_WORDS = ("<pad>", "<eos>", "<unk>", "\n", *map(str, range(20)), *"abcdefxyz+-*/=?#!", "good", "bad", "maybe")
+
+
+def tiny_tokenizer() -> PreTrainedTokenizerBase:
+    """Words separated by single spaces, and the line end, each one token."""
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(_WORDS)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Split(" ", "removed")]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>")
+
+
+def tiny_bpe_tokenizer() -> PreTrainedTokenizerBase:
+    """Byte-level BPE with Qwen's chat tokens, which merges a full stop and a line end as Qwen's does."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    lines = ["We add two and two.\nThe sum is four.\n", "So the answer is four.\nWe are done.\n"] * 4
+    specials = [AddedToken(text, special=True) for text in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")]
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        special_tokens=specials,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(lines, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<|endoftext|>", eos_token="<|im_end|>")
+
+
+def tiny_backbone(
+    folder: Path, *, tokenizer: PreTrainedTokenizerBase | None = None, vocab_size: int | None = None
+) -> str:
+    """The name of a folder with a random Qwen2 causal LM (hidden 32, 2 layers, context 256) and its tokenizer."""
+    tokenizer = tokenizer or tiny_tokenizer()
+    config = AutoConfig.for_model(
+        "qwen2",
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=64,
+        max_position_embeddings=256,
+        vocab_size=vocab_size or len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def tiny_encoder() -> StepEncoder:
+    """The encoder of ``tiny_tokenizer``, plain format: a problem is its words and a line end, a step likewise."""
+    return StepEncoder(tiny_tokenizer(), StepFormat())
+
+
+def human(value: float) -> Label:
+    """A label by a person."""
+    return Label(value=value, source="human")
+
+
+def path_tree(prompt: str, steps: list[tuple[str, float | None]]) -> StepTree:
+    """A tree of one path, its steps given as (text, label value)."""
+    return StepTree.from_steps(
+        Problem(id=prompt, prompt=prompt),
+        [text for text, _ in steps],
+        [None if value is None else human(value) for _, value in steps],
+    )

@@ -1,0 +1,230 @@
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from prmkit.errors import InputError, RunError
+from prmkit.models.checkpoint import load_prm
+from prmkit.models.config import ModelConfig
+from prmkit.models.prm import PRM
+from prmkit.train.config import TrainConfig
+from prmkit.train.fit import TrainResult, train_prm
+from prmkit.tree import StepTree
+from tests.tiny import path_tree, tiny_backbone
+
+
+@pytest.fixture(scope="module")
+def name(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return tiny_backbone(tmp_path_factory.mktemp("backbone"))
+
+
+def told_by_a_token(count: int = 40) -> list[StepTree]:
+    """Trees whose steps are right where they hold the word "good"."""
+    draw = random.Random(0)
+    made = []
+    for number in range(count):
+        right = [draw.random() < 0.5 for _ in range(draw.randint(1, 4))]
+        steps = [(f"{draw.randrange(20)} {'good' if one else 'bad'} {draw.choice('abc')}", float(one)) for one in right]
+        made.append(path_tree(f"{number % 20} + {number // 20} ?", steps))  # type: ignore[arg-type]
+    return made
+
+
+def train(
+    name: str, out: Path, trees: list[StepTree], *, dropout: float = 0.0, length: int = 64, **fields: object
+) -> TrainResult:
+    settings = {"epochs": 1, "batch_size": 8, "validation_share": 0.25, "lr": 1e-2, "devices": 1, **fields}
+    return train_prm(
+        trees,
+        ModelConfig(name=name, head_dropout=dropout, max_length=length),
+        TrainConfig(**settings),  # type: ignore[arg-type]
+        out,
+        seed=0,
+        label_source="human",
+        progress=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def learned(name: str, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    out = tmp_path_factory.mktemp("run")
+    return train(name, out, told_by_a_token(), epochs=10, dropout=0.1, lr=5e-3)
+
+
+def test_training_learns_what_makes_a_step_right(learned: TrainResult) -> None:
+    assert learned.metrics["loss"] < learned.history[0]["loss"] < 0.75  # log 2 = 0.69 knows nothing
+    assert learned.metrics["auroc"] > 0.9
+    assert learned.metrics["brier"] < 0.1
+
+
+def test_the_metrics_count_the_data(learned: TrainResult) -> None:
+    trees = told_by_a_token()
+    assert learned.metrics["rows"] == 40
+    assert learned.metrics["labels"] == sum(len(tree) for tree in trees)
+    assert (learned.metrics["cut"], learned.metrics["dropped"], learned.metrics["labels_lost"]) == (0, 0, 0)
+    # 30 problems are trained on: 4 batches of 8 rows an epoch.
+    assert learned.metrics["steps"] == 10 * 4
+    assert len(learned.history) == 10 * 2
+
+
+def test_the_checkpoint_holds_the_best_weights(learned: TrainResult) -> None:
+    assert learned.metrics["loss"] == min(record["loss"] for record in learned.history)
+    loaded = load_prm(learned.checkpoint)
+    assert loaded.meta.label_source == "human"
+    assert loaded.meta.max_length == 64
+    ids, ends = loaded.encoder.path_ids(told_by_a_token()[0].problem, ["3 good a", "4 bad a"])
+    with torch.no_grad():
+        good, bad = loaded.prm(torch.tensor([ids]), torch.ones(1, len(ids)), torch.tensor([ends]))[0].sigmoid()
+    assert good > 0.5 > bad
+
+
+def test_the_history_is_a_table(learned: TrainResult) -> None:
+    with (learned.checkpoint.parent / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == [record["loss"] for record in learned.history]
+    assert sorted(entry.name for entry in learned.checkpoint.parent.iterdir()) == ["checkpoint", "history.csv"]
+
+
+def test_a_seed_gives_one_training(name: str, tmp_path: Path) -> None:
+    first, again = (train(name, tmp_path / run, told_by_a_token(), dropout=0.3) for run in "ab")
+    assert [record["loss"] for record in first.history] == [record["loss"] for record in again.history]
+
+
+def weights(result: TrainResult) -> dict[str, Tensor]:
+    return load_prm(result.checkpoint).prm.state_dict()
+
+
+def test_accumulation_gives_the_gradient_of_the_whole_batch(name: str, tmp_path: Path) -> None:
+    # 1 to 4 labels a row: a mean of batch means would weigh them unequally.
+    trees = told_by_a_token()
+    fields = {"validations_per_epoch": 1, "lr": 1e-3, "clip_norm": 1e9}
+    whole = train(name, tmp_path / "whole", trees, batch_size=30, **fields)
+    parts = train(name, tmp_path / "parts", trees, batch_size=1, accumulate=30, **fields)
+    assert whole.metrics["steps"] == parts.metrics["steps"] == 1
+    assert whole.history[0]["train_loss"] == pytest.approx(parts.history[0]["train_loss"], abs=1e-5)
+    # One step of AdamW moves a weight by lr * sign(gradient) or so; equal gradients move it equally.
+    for (key, one), other in zip(weights(whole).items(), weights(parts).values(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0, msg=lambda text, key=key: f"{key}: {text}")
+
+
+def test_training_stops_when_the_held_out_loss_no_longer_falls(name: str, tmp_path: Path) -> None:
+    draw = random.Random(0)  # labels that nothing explains
+    noise = [path_tree(f"{n % 20} + {n // 20} ?", [("1", float(draw.random() < 0.5))] * 3) for n in range(40)]
+    result = train(name, tmp_path, noise, epochs=50, patience=2, validations_per_epoch=1)
+    losses = [record["loss"] for record in result.history]
+    assert len(losses) < 50
+    assert losses.index(min(losses)) == len(losses) - 3  # two more validations than the best
+    assert result.metrics["loss"] == min(losses)
+
+
+def test_a_loss_that_is_no_number_names_its_batch(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PRM, "forward", lambda self, ids, mask, ends: self.score[2].bias * torch.nan + 0.0 * ends)
+    with pytest.raises(RunError, match="not finite in batch 0 of epoch 0"):
+        train(name, tmp_path, told_by_a_token())
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_ctrl_c_is_passed_on(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(PRM, "forward", press)
+    with pytest.raises(KeyboardInterrupt):
+        train(name, tmp_path, told_by_a_token())
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_recomputed_activations_change_nothing(name: str, tmp_path: Path) -> None:
+    stored = train(name, tmp_path / "a", told_by_a_token())
+    recomputed = train(name, tmp_path / "b", told_by_a_token(), gradient_checkpointing=True)
+    for one, other in zip(stored.history, recomputed.history, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize(("precision", "stored"), [("bf16-mixed", torch.float32), ("bf16-true", torch.bfloat16)])
+def test_the_checkpoint_has_the_precision_of_the_weights(
+    name: str, tmp_path: Path, precision: str, stored: torch.dtype
+) -> None:
+    result = train(name, tmp_path, told_by_a_token(), precision=precision)
+    loaded = load_prm(result.checkpoint)
+    assert {parameter.dtype for parameter in loaded.prm.parameters()} == {stored}
+
+
+def test_nothing_is_said_where_no_progress_is_wanted(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    train(name, tmp_path, told_by_a_token())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_checkpoint_is_never_written_over(name: str, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    with pytest.raises(InputError, match="the folder exists"):
+        train(name, tmp_path, told_by_a_token())
+
+
+@pytest.mark.parametrize(
+    ("trees", "length", "message"),
+    [
+        ([path_tree("1 ?", [("1", None)])], 64, "no step has a label"),
+        ([path_tree(f"{n} ?", [("1", 1.0)]) for n in range(4)], 64, "all labels are the same"),
+        (told_by_a_token(), 8, "every label stands beyond the length limit"),
+        ([path_tree("1 + 2 + 3 + 4 + 5 ?", [("1", 1.0)])], 8, "leaves no room for a step"),
+    ],
+)
+def test_trees_that_cannot_be_learned_from_are_refused(
+    name: str, tmp_path: Path, trees: list[StepTree], length: int, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        train(name, tmp_path, trees, length=length)
+
+
+@pytest.mark.gpu
+def test_more_devices_than_there_are_is_an_input_error(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="this machine cannot train so"):
+        train(name, tmp_path, told_by_a_token(), devices=999)
+
+
+_RANK = """
+import json, os, sys
+from pathlib import Path
+from tests.train.test_fit import told_by_a_token, train
+
+name, out, fields = sys.argv[1:]
+result = train(name, Path(out), told_by_a_token(41), **json.loads(fields))
+Path(out, f"rank-{os.environ['RANK']}.json").write_text(json.dumps([result.metrics, result.history]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+def test_two_ranks_train_as_one(name: str, tmp_path: Path, strategy: str) -> None:
+    # 31 rows in batches of 11 are 3 batches: rank 1 gets a filler for its second, and all are one optimiser step.
+    fields: dict[str, object] = {"validations_per_epoch": 1, "lr": 1e-3, "clip_norm": 0.05}
+    alone = train(name, tmp_path / "alone", told_by_a_token(41), batch_size=31, **fields)
+    fields |= {"batch_size": 11, "accumulate": 2, "devices": 2, "strategy": strategy}
+    (tmp_path / "rank.py").write_text(_RANK)
+    out = tmp_path / "two"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run(
+        [*launch, str(tmp_path / "rank.py"), name, str(out), json.dumps(fields)],
+        check=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": ".", "OMP_NUM_THREADS": "1"},
+    )
+    for rank in range(2):
+        metrics, history = json.loads((out / f"rank-{rank}.json").read_text())
+        for key in set(metrics) - {"seconds"}:
+            assert metrics[key] == pytest.approx(alone.metrics[key], abs=1e-4), key
+        assert history[0]["train_loss"] == pytest.approx(alone.history[0]["train_loss"], abs=1e-5)
+    two = load_prm(out / "checkpoint").prm.state_dict()
+    for (key, one), other in zip(weights(alone).items(), two.values(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0, msg=lambda text, key=key: f"{key}: {text}")
