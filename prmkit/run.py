@@ -125,8 +125,13 @@ class RunFolder:
         if self.follower:
             return
         with writing(self.path):
-            known = orjson.loads(self.metrics_file.read_bytes()) if self.metrics_file.exists() else {}
-            _write_whole(self.metrics_file, orjson.dumps(known | dict(new), option=orjson.OPT_INDENT_2) + b"\n")
+            merged = self.read_metrics() | dict(new)
+            _write_whole(self.metrics_file, orjson.dumps(merged, option=orjson.OPT_INDENT_2) + b"\n")
+
+    def read_metrics(self) -> dict[str, Any]:
+        """The figures of the run so far."""
+        known: dict[str, Any] = orjson.loads(self.metrics_file.read_bytes()) if self.metrics_file.exists() else {}
+        return known
 
     def _holds_something(self) -> bool:
         if self.path.exists() and not self.path.is_dir():

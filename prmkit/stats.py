@@ -121,4 +121,6 @@ def _finite(values: Sequence[float]) -> NDArray[np.float64]:
 
 def _same_length(first: Sequence[object], second: Sequence[object]) -> None:
     if len(first) != len(second):
-        raise InputError("unequal lengths", got=(len(first), len(second)), expected="one entry each for the same problems")
+        raise InputError(
+            "unequal lengths", got=(len(first), len(second)), expected="one entry each for the same problems"
+        )

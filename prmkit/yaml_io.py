@@ -13,13 +13,13 @@ import yaml
 from prmkit.errors import InputError
 
 KeyPath = tuple[str, ...]
-"""The keys that lead to a value, outermost first."""
+"""The keys that lead to a value, outermost first; an item of a list has its index, as text."""
 
 _FLOAT = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)[eE][-+]?[0-9]+$")
 
 
 class Document(NamedTuple):
-    """The content of a YAML file: a mapping, and the line of each of its keys, nested ones included."""
+    """The content of a YAML file: a mapping, and the line of each of its keys and items, nested ones included."""
 
     values: dict[str, Any]
     lines: dict[KeyPath, int]
@@ -111,9 +111,12 @@ def _parse(text: str, *, where: str) -> tuple[yaml.Node | None, Any]:
         raise InputError(f"bad YAML ({reason})", where=where) from None
 
 
-def _find_lines(node: yaml.MappingNode, path: KeyPath, lines: dict[KeyPath, int]) -> None:
-    for key, value in node.value:
-        here = (*path, key.value)
-        lines[here] = key.start_mark.line + 1
-        if isinstance(value, yaml.MappingNode):
-            _find_lines(value, here, lines)
+def _find_lines(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            lines[(*path, key.value)] = key.start_mark.line + 1
+            _find_lines(value, (*path, key.value), lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            lines[(*path, str(index))] = item.start_mark.line + 1
+            _find_lines(item, (*path, str(index)), lines)

@@ -82,7 +82,7 @@ def make_session(
         generator=generator,
         encoder=CharEncoder(),  # type: ignore[arg-type]
         sampling=Sampling(),
-        grader=LastStepGrader(),
+        grader_for=lambda domain: LastStepGrader(),
         scorer=scorer,
         seed=seed,
         journal=journal or Journal(),

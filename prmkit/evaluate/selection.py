@@ -35,7 +35,9 @@ class Samples:
     def __post_init__(self) -> None:
         sizes = (len(self.scores), len(self.classes), len(self.correct))
         if len(set(sizes)) != 1 or not sizes[0]:
-            raise InputError("samples do not fit together", where=self.problem_id, got=sizes, expected="equal lengths > 0")
+            raise InputError(
+                "samples do not fit together", where=self.problem_id, got=sizes, expected="equal lengths > 0"
+            )
         if not all(map(math.isfinite, self.scores)):
             raise InputError("a score is not finite", where=self.problem_id, got=self.scores)
 
@@ -77,9 +79,9 @@ def prm_at_k(scores: Sequence[float], correct: Sequence[bool], k: int) -> float:
 def maj_at_k(classes: Sequence[int | None], correct: Sequence[bool], k: int) -> float:
     """The expected accuracy of the most frequent answer of k samples, ties broken fairly; 0 where none votes.
 
-    The class counts in a random k-subset are multivariate hypergeometric: independent binomials, given their sum. So for
-    each winning count v, one pass over the classes adds up the probability of (samples used, classes tied at v), and
-    beside it that probability times the accuracy of the tied classes. The cost is polynomial: nothing is enumerated.
+    The class counts in a random k-subset are multivariate hypergeometric: independent binomials, given their sum. So
+    for each winning count v, one pass over the classes adds up the probability of (samples used, classes tied at v),
+    and beside it that probability times the accuracy of the tied classes. Nothing is enumerated.
 
     A class may hold right and wrong samples (programs that agree on public tests); it counts by its share.
 
@@ -93,8 +95,8 @@ def maj_at_k(classes: Sequence[int | None], correct: Sequence[bool], k: int) -> 
     binomials = {label: _binomial(size, k, n) for label, size in sizes.items()}
     won = 0.0
     for votes in range(1, min(k, max(sizes.values(), default=0)) + 1):
-        # state[0, j, t]: probability that j samples are used and t classes have ``votes``, none more; state[1]: the same
-        # times the summed accuracy of those t classes.
+        # state[0, j, t]: probability that j samples are used and t classes have ``votes``, none more;
+        # state[1]: the same times the summed accuracy of those t classes.
         state = np.zeros((2, k + 1, k // votes + 1))
         state[0, : len(silent), 0] = silent
         for label, chances in binomials.items():

@@ -21,7 +21,8 @@ NO_ERROR = -1
 class StepErrorReport:
     """Accuracy, in [0, 1], on the solutions with an error (the very step must be found) and on those without one.
 
-    ``f1`` is their harmonic mean, 0 where both are 0; its standard error is that of the delta method.
+    ``f1`` is their harmonic mean, 0 where both are 0. Its standard error is that of
+    the delta method, unknown (NaN) where both are 0.
     """
 
     erroneous: Estimate
@@ -136,14 +137,12 @@ def step_auc(scores: Sequence[Sequence[float]], labels: Sequence[Sequence[float 
 
 
 def _report(erroneous: Estimate, correct: Estimate) -> StepErrorReport:
-    a, b = erroneous.value, correct.value
-    if a + b == 0:
-        return StepErrorReport(
-            erroneous=erroneous, correct=correct, f1=Estimate(value=0.0, stderr=0.0, n=erroneous.n + correct.n)
-        )
-    slope_a, slope_b = 2 * b * b / (a + b) ** 2, 2 * a * a / (a + b) ** 2
-    stderr = math.hypot(slope_a * erroneous.stderr, slope_b * correct.stderr)
-    f1 = Estimate(value=2 * a * b / (a + b), stderr=stderr, n=erroneous.n + correct.n)
+    a, b, n = erroneous.value, correct.value, erroneous.n + correct.n
+    f1 = Estimate(value=0.0, stderr=math.nan, n=n)
+    if a + b > 0:
+        slope_a, slope_b = 2 * (b / (a + b)) ** 2, 2 * (a / (a + b)) ** 2
+        stderr = math.hypot(slope_a * erroneous.stderr, slope_b * correct.stderr)
+        f1 = Estimate(value=2 * a * b / (a + b), stderr=stderr, n=n)
     return StepErrorReport(erroneous=erroneous, correct=correct, f1=f1)
 
 

@@ -5,6 +5,7 @@ Shapes: P prompts, B rows (continuations in flight), T prompt length, V vocabula
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
@@ -183,7 +184,7 @@ def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, Step
         raise InputError(
             f"cannot load a causal LM ({reason})", got=config.name, expected="a folder or hub id"
         ) from None
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    cast(torch.nn.Module, model).to("cuda" if torch.cuda.is_available() else "cpu")
     return TransformersGenerator(model, tokenizer, max_rows=config.max_rows), StepEncoder(tokenizer, config.format)
 
 

@@ -154,7 +154,7 @@ def _merge(below: Composed, above: Composed) -> Composed:
     """Both together; what stands above wins."""
     values, origins = dict(below.values), dict(below.origins)
     _merge_into(values, above.values, (), origins)
-    return Composed(path=above.path, values=values, origins=origins | above.origins)
+    return Composed(path=above.path, values=values, origins=above.origins | origins)
 
 
 def _merge_into(values: dict[str, Any], above: Mapping[str, Any], path: KeyPath, origins: dict[KeyPath, str]) -> None:

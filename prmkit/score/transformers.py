@@ -67,7 +67,7 @@ class TransformersScorer:
         for batch in self._padded_batches(paths):
             longest = max(len(paths[index].ids) for index in batch)
             steps = max(len(paths[index].ends) for index in batch)
-            device = self.prm.score[0].weight.device
+            device = next(self.prm.parameters()).device
             ids_BT = torch.zeros(len(batch), longest, dtype=torch.long)
             mask_BT = torch.zeros_like(ids_BT)
             ends_BS = torch.zeros(len(batch), steps, dtype=torch.long)

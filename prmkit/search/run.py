@@ -38,8 +38,9 @@ def search(
 ) -> dict[str, Any]:
     """Search every problem, write the trees to ``out`` in the order of the problems, and return the run's metrics.
 
-    Each tree's meta holds ``strategy``, ``aggregation`` and ``chosen``, the index of the chosen solution's last step
-    (-1: no finished solution). Metrics: ``accuracy`` of the chosen solutions, ``seconds`` and the summed ``ledger``.
+    Each tree's meta holds ``strategy``, ``aggregation``, ``generations`` (how many were asked of the policy) and
+    ``chosen``, the index of the chosen solution's last step (-1: no finished solution). Metrics: ``accuracy`` of the
+    chosen solutions, ``unanswered`` problems, ``seconds`` and the summed ``ledger``.
 
     Raises:
         InputError: unknown strategy, an option it does not take or lacks, no problem.
@@ -52,7 +53,12 @@ def search(
 
     async def one(session: Session) -> None:
         leaf = await strategy(session)
-        session.tree.meta |= {"strategy": config.name, "aggregation": engines.aggregation, "chosen": str(leaf)}
+        session.tree.meta |= {
+            "strategy": config.name,
+            "aggregation": engines.aggregation,
+            "chosen": str(leaf),
+            "generations": str(session.ledger.generations),
+        }
         right[session.tree.problem.id] = leaf != ROOT and (await session.correct([leaf]))[0]
 
     start = time.monotonic()

@@ -11,17 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prmkit.errors import InputError
 from prmkit.generate import Generation, Generator, Sampling
-from prmkit.grade import Grader
-from prmkit.models.encode import StepEncoder
+from prmkit.grade import Grader, grader_for
 from prmkit.score import Scorer
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.session.journal import Journal, request_key, request_seed
 from prmkit.session.ledger import Ledger
-from prmkit.tree import Finish, StepTree
+from prmkit.tree import Domain, Finish, StepTree
+
+if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
+    from prmkit.models.encode import StepEncoder
 
 Graded = TypeVar("Graded")
 
@@ -31,19 +33,19 @@ class Engines:
     """What the sessions of a run share. ``encoder`` speaks the generator's text format; the PRM has its own."""
 
     generator: Generator
-    encoder: StepEncoder
+    encoder: "StepEncoder"
     sampling: Sampling
-    grader: Grader
     scorer: Scorer | None = None
     aggregation: Aggregation = "last"
     seed: int = 0
     journal: Journal = field(default_factory=Journal)
+    grader_for: Callable[[Domain], Grader] = grader_for
     # One thread: grading must not block the event loop, and a grader keeps caches and worker processes.
     grading: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "grading"))
 
-    async def grade(self, judge: Callable[[Grader], Graded]) -> Graded:
-        """What ``judge`` finds with the run's grader, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.grading, judge, self.grader)
+    async def grade(self, domain: Domain, judge: Callable[[Grader], Graded]) -> Graded:
+        """What ``judge`` finds with the grader of a domain, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.grading, judge, self.grader_for(domain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,9 @@ class Session:
         finished = [leaf for leaf in leaves if self.tree.finished(leaf)]
         solutions = ["\n".join(self.tree.steps(leaf)) for leaf in finished]
         problem = self.tree.problem
-        found = await self._engines.grade(lambda judge: judge.classes(problem, judge.answers(problem, solutions)))
+        found = await self._engines.grade(
+            problem.domain, lambda judge: judge.classes(problem, judge.answers(problem, solutions))
+        )
         by_leaf = dict(zip(finished, found, strict=True))
         return [by_leaf.get(leaf) for leaf in leaves]
 
@@ -169,7 +173,9 @@ class Session:
 
     async def _right(self, solutions: list[str]) -> list[bool]:
         problem = self.tree.problem
-        return await self._engines.grade(lambda judge: judge.correct(problem, judge.answers(problem, solutions)))
+        return await self._engines.grade(
+            problem.domain, lambda judge: judge.correct(problem, judge.answers(problem, solutions))
+        )
 
     def _step_score(self, node: int) -> float:
         score = self.tree.nodes[node].score

@@ -1,0 +1,3 @@
+from prmkit.commands import main
+
+main()

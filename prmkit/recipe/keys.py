@@ -1,0 +1,65 @@
+"""The legal keys of a recipe, read off its pydantic models: what stands below a key, and what a key means."""
+
+from collections.abc import Iterator, Sequence
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from prmkit.yaml_io import KeyPath
+
+
+class Key(NamedTuple):
+    """A legal key: its path with dots, its type and default as text, and its meaning."""
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+
+
+def fields_at(model: type[BaseModel], path: Sequence[str]) -> dict[str, FieldInfo]:
+    """The fields that may stand in the mapping that ``path`` leads to; none where anything may stand."""
+    models = [model]
+    for key in path:
+        if key.isdecimal():  # an item of a list, whose models stand for each item already
+            continue
+        annotations = [each.model_fields[key].annotation for each in models if key in each.model_fields]
+        models = [found for annotation in annotations for found in _models_in(annotation)]
+    return {name: field for each in models for name, field in each.model_fields.items()}
+
+
+def legal_keys(model: type[BaseModel], path: KeyPath = ()) -> Iterator[Key]:
+    """Every key of a recipe that holds a value, in the order of the configs."""
+    for name, field in model.model_fields.items():
+        inner = _models_in(field.annotation)
+        if inner:
+            for each in inner:
+                yield from legal_keys(each, (*path, name))
+        else:
+            default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+            yield Key(".".join((*path, name)), _plain(field.annotation), default, field.description or "")
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType, Annotated, list, tuple, dict):
+        return [model for part in get_args(annotation) for model in _models_in(part)]
+    return []
+
+
+def _plain(annotation: Any) -> str:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if annotation is type(None):
+        return "none"
+    if origin in (Union, UnionType):
+        return " | ".join(_plain(part) for part in parts)
+    if origin is Annotated:
+        return _plain(parts[0])
+    if not parts:
+        return str(getattr(annotation, "__name__", annotation))
+    if not isinstance(origin, type):
+        return " | ".join(map(str, parts))
+    return f"{origin.__name__}[{', '.join(_plain(part) for part in parts)}]"

@@ -1,0 +1,77 @@
+"""What the recipe of each verb may hold: the configs of the stages, put together. No stage knows of it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from prmkit.annotate.monte_carlo import MonteCarloConfig
+from prmkit.generate import GeneratorConfig
+from prmkit.models.config import ModelConfig
+from prmkit.score import ScorerConfig
+from prmkit.search.run import StrategyConfig
+from prmkit.train.config import TrainConfig
+
+
+class DataConfig(BaseModel):
+    """Labelled trees: which corpus, and where its file lies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(description="a source by name, or my_package.module:source")
+    path: str = Field(min_length=1, description="a local file or folder, or hub:org/name[:split]")
+    options: dict[str, Any] = Field({}, description="what the source takes besides")
+    limit: PositiveInt | None = Field(None, description="read only the first so many trees")
+
+
+class TrainRecipe(BaseModel):
+    """Train a PRM on labelled trees (``prmkit train``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["train"] = Field(description="the verb that runs this recipe")
+    seed: int = Field(0, ge=0, lt=2**32, description="of every random choice of the run")
+    data: DataConfig = Field(description="the labelled trees")
+    model: ModelConfig = Field(description="the backbone, its head and its text format")
+    train: TrainConfig = Field(TrainConfig(), description="the optimisation")
+
+
+class ProblemsConfig(BaseModel):
+    """A problem set, or a part of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    benchmark: str = Field(description="a benchmark by name, or my_package.module:loader")
+    path: str | None = Field(None, description="a local file; without, the hub (or generated)")
+    limit: PositiveInt | None = Field(None, description="the first so many problems")
+    seed: int = Field(0, ge=0, description="of generated benchmarks")
+    options: dict[str, Any] = Field({}, description="what the benchmark takes besides")
+
+
+class AnnotateRecipe(BaseModel):
+    """Label the steps of solutions that the policy writes (``prmkit annotate``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["annotate"] = Field(description="the verb that runs this recipe")
+    seed: int = Field(0, ge=0, lt=2**32, description="of every random choice of the run")
+    problems: list[ProblemsConfig] = Field(min_length=1, description="what to solve and annotate")
+    generator: GeneratorConfig = Field(description="the policy")
+    estimator: Literal["monte-carlo"] = Field("monte-carlo", description="how labels are estimated")
+    monte_carlo: MonteCarloConfig = Field(MonteCarloConfig(), description="Monte Carlo estimation")
+
+
+class SearchRecipe(BaseModel):
+    """Search a benchmark with a policy and a PRM (``prmkit search``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["search"] = Field(description="the verb that runs this recipe")
+    seed: int = Field(0, ge=0, lt=2**32, description="of every random choice of the run")
+    problems: ProblemsConfig = Field(description="what to solve")
+    generator: GeneratorConfig = Field(description="the policy")
+    scorer: ScorerConfig | None = Field(None, description="the PRM, for strategies that use one")
+    strategy: StrategyConfig = Field(description="how to search")
+
+
+RECIPES: dict[str, type[BaseModel]] = {"annotate": AnnotateRecipe, "search": SearchRecipe, "train": TrainRecipe}
+"""The recipe of each stage, by the value of its key ``stage``."""

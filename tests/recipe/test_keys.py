@@ -1,0 +1,16 @@
+from prmkit.recipe.keys import Key, fields_at, legal_keys
+from prmkit.recipe.schema import TrainRecipe
+
+
+def test_keys_tell_type_default_and_meaning() -> None:
+    keys = {key.name: key for key in legal_keys(TrainRecipe)}
+    assert keys["train.devices"] == Key("train.devices", "int | auto", "'auto'", "devices of this machine")
+    assert keys["data.limit"].type == "int | none"
+    assert keys["data.options"].type == "dict[str, Any]"
+    assert keys["model.name"].default == "required"
+    assert "train" not in keys
+
+
+def test_the_fields_below_a_key_are_those_of_its_config() -> None:
+    assert list(fields_at(TrainRecipe, ["model", "format"])) == ["template", "step_end"]
+    assert fields_at(TrainRecipe, ["data", "options"]) == {}

@@ -1,0 +1,85 @@
+"""Whatever lies in recipes/ is looked at; nothing here names a recipe by hand but the grid the paper trains."""
+
+from itertools import combinations, product
+from pathlib import Path
+
+import pytest
+
+from prmkit.recipe.bind import bind
+from prmkit.recipe.catalog import FRAGMENT_FOLDERS, find_recipes, recipes_root
+from prmkit.recipe.compose import compose, leaves
+from prmkit.recipe.schema import TrainRecipe
+from prmkit.yaml_io import read_yaml
+
+CELLS = find_recipes()
+SIZES = ("0.5b", "1.5b", "3b", "7b", "14b", "32b", "72b")
+DATASETS = ("prm800k", "math-shepherd", "aslaf", "code")
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_binds_is_short_and_says_what_runs_it(name: str) -> None:
+    path = CELLS[name]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 12
+    assert lines[0].startswith("# ")
+    assert f"recipes/{name}.yaml" in lines[0]
+    bind(compose(path))
+
+
+def test_the_grid_of_the_paper_is_complete() -> None:
+    trained = {name for name in CELLS if name.split("/")[0] in DATASETS}
+    assert trained == {f"{dataset}/{size}" for dataset, size in product(DATASETS, SIZES)}
+    assert len(trained) == 28
+
+
+@pytest.mark.parametrize(("dataset", "size"), product(DATASETS, SIZES))
+def test_a_cell_of_the_grid_trains_its_size_on_its_corpus(dataset: str, size: str) -> None:
+    recipe = bind(compose(CELLS[f"{dataset}/{size}"]))
+    assert isinstance(recipe, TrainRecipe)
+    assert recipe.model.name == f"Qwen/Qwen2.5-{size.upper()}-Instruct"
+    assert recipe.data == bind_data(dataset)
+
+
+def bind_data(dataset: str) -> object:
+    smallest = bind(compose(CELLS[f"{dataset}/{SIZES[0]}"]))
+    assert isinstance(smallest, TrainRecipe)
+    own = read_yaml(recipes_root() / "datasets" / f"{dataset}.yaml").values["data"]
+    assert smallest.data.path == own["path"]
+    return smallest.data
+
+
+def keys_of(fragment: Path) -> set[tuple[str, ...]]:
+    return {keys for keys, _ in leaves(read_yaml(fragment).values)}
+
+
+def test_fragments_of_different_kinds_own_disjoint_keys() -> None:
+    root = recipes_root()
+    kinds = [[root / "base.yaml"], *(sorted((root / folder).glob("*.yaml")) for folder in FRAGMENT_FOLDERS)]
+    assert all(kinds)
+    for one, other in combinations(kinds, 2):
+        for left, right in product(one, other):
+            assert not keys_of(left) & keys_of(right), f"{left} and {right}"
+
+
+def test_no_fragment_states_a_default() -> None:
+    """Defaults live in the configs: a fragment that repeats one goes stale when the config changes."""
+    root = recipes_root()
+    defaults = {
+        (stage, name): field.default
+        for stage in ("model", "train")
+        for name, field in TrainRecipe.model_fields[stage].annotation.model_fields.items()  # type: ignore[union-attr]
+    }
+    for fragment in root.glob("**/*.yaml"):
+        if fragment.relative_to(root).parts[0] in (*FRAGMENT_FOLDERS, *DATASETS, "base.yaml"):
+            for keys, value in leaves(read_yaml(fragment).values):
+                assert keys not in defaults or defaults[keys] != value, f"{fragment}: {keys}"
+
+
+def test_every_optimiser_step_of_the_grid_sees_the_same_number_of_rows() -> None:
+    """128 rows: devices of the first comment line x batch_size x accumulate."""
+    for name, path in CELLS.items():
+        if name.split("/")[0] in DATASETS:
+            devices = int(path.read_text(encoding="utf-8").split(": ", 1)[1].split(" x ")[0])
+            recipe = bind(compose(path))
+            assert isinstance(recipe, TrainRecipe)
+            assert devices * recipe.train.batch_size * recipe.train.accumulate == 128, name
