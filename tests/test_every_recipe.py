@@ -32,7 +32,7 @@ def test_the_grid_of_the_paper_is_complete() -> None:
     assert len(trained) == 28
 
 
-@pytest.mark.parametrize(("dataset", "size"), product(DATASETS, SIZES))
+@pytest.mark.parametrize(("dataset", "size"), list(product(DATASETS, SIZES)))
 def test_a_cell_of_the_grid_trains_its_size_on_its_corpus(dataset: str, size: str) -> None:
     recipe = bind(compose(CELLS[f"{dataset}/{size}"]))
     assert isinstance(recipe, TrainRecipe)

@@ -82,7 +82,7 @@ def _part(path: Path, document: Document, under: KeyPath = ()) -> Composed:
     }
     if not under:
         values = {key: value for key, value in values.items() if key != "extends"}
-        origins.pop(("extends",), None)
+        origins = {keys: origin for keys, origin in origins.items() if keys[0] != "extends"}
     return Composed(path=path, values=values, origins=origins)
 
 

@@ -46,7 +46,7 @@ def test_the_order_of_fragments_means_nothing(folder: Path) -> None:
     write(folder, **{"cell.yaml": "extends: [model.yaml, base.yaml]\n"})
     other = compose(folder / "cell.yaml")
     assert one.values == other.values
-    assert one.origins == other.origins
+    assert all(one.origin(keys) == other.origin(keys) for keys, _ in leaves(one.values))
 
 
 @pytest.mark.parametrize("text", ["3e-4", "3E-4", "0.3e-3", "+3e-4", ".3e-3", "0.0003"])
