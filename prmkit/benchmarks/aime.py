@@ -5,9 +5,9 @@ Reads every column naming in use: problem or question; answer or expected_answer
 
 from pathlib import Path
 
-from prmkit.benchmarks.rows import field, read_rows
 from prmkit.errors import InputError
 from prmkit.grade.answers import normalise
+from prmkit.rows_io import field, first_rows
 from prmkit.tree import Problem
 
 _HUB = {2024: "HuggingFaceH4/aime_2024", 2025: "yentinglin/aime_2025"}
@@ -29,7 +29,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, year: int = 2024) -
     if path is None and year not in _HUB:
         raise InputError("no AIME of that year", got=year, expected=f"one of {sorted(_HUB)}", cure="Or give path=.")
     problems = []
-    rows = read_rows(path, hub=_HUB.get(year, ""), split="train", limit=limit)
+    rows = first_rows(path, hub=_HUB.get(year, ""), split="train", limit=limit)
     for index, (where, row) in enumerate(rows):
         given = field(row, where, "answer", "Answer", "expected_answer")
         answer = normalise(given)

@@ -6,9 +6,9 @@ Source: Cobbe et al. 2021, arXiv:2110.14168.
 from pathlib import Path
 from typing import Literal
 
-from prmkit.benchmarks.rows import field, read_rows
 from prmkit.errors import InputError
 from prmkit.grade.answers import extract, normalise
+from prmkit.rows_io import field, first_rows
 from prmkit.tree import Problem
 
 
@@ -24,7 +24,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, split: Literal["tra
     if split not in ("train", "test"):
         raise InputError("unknown split of GSM8K", got=split, expected="train or test")
     problems = []
-    rows = read_rows(path, hub="openai/gsm8k", config="main", split=split, limit=limit)
+    rows = first_rows(path, hub="openai/gsm8k", config="main", split=split, limit=limit)
     for index, (where, row) in enumerate(rows):
         rationale = field(row, where, "answer", "ground_truth")
         answer = extract(rationale)

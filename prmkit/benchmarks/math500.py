@@ -5,7 +5,7 @@ Source: Lightman et al. 2023, arXiv:2305.20050; data of Hendrycks et al. 2021, a
 
 from pathlib import Path
 
-from prmkit.benchmarks.rows import field, read_rows
+from prmkit.rows_io import field, first_rows
 from prmkit.tree import Problem
 
 
@@ -16,7 +16,7 @@ def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
         InputError: a row lacks its problem, answer or id.
     """
     problems = []
-    for where, row in read_rows(path, hub="HuggingFaceH4/MATH-500", split="test", limit=limit):
+    for where, row in first_rows(path, hub="HuggingFaceH4/MATH-500", split="test", limit=limit):
         problems.append(
             Problem(
                 id=field(row, where, "unique_id"),

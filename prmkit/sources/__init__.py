@@ -1,0 +1,162 @@
+"""Labelled corpora by name: the source seam.
+
+A source turns one row of a corpus into one tree: ``source(row, where, **options) -> StepTree | None``; None means that
+the row is left out on purpose, and InputError that it is bad. Reading streams, and one bad row does not end it.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from prmkit.errors import InputError
+from prmkit.rows_io import RawRow, Row, rows_at
+from prmkit.seam import Seam
+from prmkit.tree import StepTree
+from prmkit.trees_io import append_lines
+
+
+class Source(Protocol):
+    """The reader of one corpus."""
+
+    def __call__(self, row: Row, where: str, **options: Any) -> StepTree | None:
+        """The tree of a row; None leaves it out.
+
+        Raises:
+            InputError: the row is not what the corpus promises.
+        """
+        ...
+
+
+SOURCES = Seam(
+    "source",
+    {
+        "math-shepherd": "prmkit.sources.math_shepherd:tree_of",
+        "prm800k": "prmkit.sources.prm800k:tree_of",
+        "processbench": "prmkit.sources.processbench:tree_of",
+        "trees": "prmkit.sources.trees:tree_of",
+        "trl": "prmkit.sources.trl:tree_of",
+    },
+)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the rows: read = kept + quarantined + filtered. Nodes and labelled nodes are of the kept trees."""
+
+    read: int = 0
+    kept: int = 0
+    quarantined: int = 0
+    filtered: int = 0
+    nodes: int = 0
+    labelled: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts as JSON."""
+        return asdict(self)
+
+
+class Corpus:
+    """The trees of a corpus, read as they are asked for. ``counts`` are complete when the last tree has been read.
+
+    Args:
+        name: a name in SOURCES, or ``my_package.module:source``.
+        path: a local .jsonl, .jsonl.gz or .json file, a folder of them, or ``hub:org/name[:split]``.
+        options: what the source takes besides.
+        limit: stop after so many trees.
+        quarantine: file for the bad rows, each with its place and its error; without, they are only counted.
+        max_bad: the share of bad rows above which the corpus is refused.
+
+    Raises:
+        InputError: unknown source or option; while reading: no such file, a file that is no JSON, no row at all, or
+            more bad rows than ``max_bad`` (the first one is shown).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        *,
+        options: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        quarantine: Path | None = None,
+        max_bad: float = 0.01,
+    ) -> None:
+        self.counts = Counts()
+        self._name, self._path, self._limit = name, path, limit
+        self._source: Source = SOURCES.load(name)
+        self._options = _checked_options(name, self._source, options or {})
+        self._quarantine, self._max_bad = quarantine, max_bad
+        self._first_error: InputError | None = None
+
+    def __iter__(self) -> Iterator[StepTree]:
+        """Read from the beginning."""
+        self.counts, self._first_error = Counts(), None
+        for raw in rows_at(self._path):
+            tree = self._tree(raw)
+            if tree is not None:
+                yield tree
+            if self._limit is not None and self.counts.kept >= self._limit:
+                break
+        self._check()
+
+    def _tree(self, raw: RawRow) -> StepTree | None:
+        counts = self.counts
+        counts.read += 1
+        try:
+            tree = self._source(raw.parse(), raw.where, **self._options)
+        except InputError as error:
+            counts.quarantined += 1
+            self._first_error = self._first_error or _placed(error, raw.where)
+            if self._quarantine is not None:
+                append_lines(self._quarantine, [{"where": raw.where, "error": str(error), "row": raw.text()}])
+            return None
+        if tree is None:
+            counts.filtered += 1
+            return None
+        counts.kept += 1
+        counts.nodes += len(tree)
+        counts.labelled += sum(node.label is not None for node in tree)
+        return tree
+
+    def _check(self) -> None:
+        counts = self.counts
+        if not counts.read:
+            raise InputError("the file holds no row", where=self._path, expected="one row a line, or a JSON array")
+        if self._first_error is not None and counts.quarantined > self._max_bad * counts.read:
+            more = f" ({counts.quarantined} of {counts.read} rows are bad, {self._max_bad:.0%} may be)"
+            raise InputError(f"{self._first_error}{more}")
+
+
+def problem_id(corpus: str, prompt: str) -> str:
+    """An id that the same problem has in every row of a corpus, so that a split by problem keeps its rows together."""
+    return f"{corpus}/{hashlib.blake2b(prompt.encode(), digest_size=8).hexdigest()}"
+
+
+def required(row: Row, where: str, key: str, kind: type) -> Any:
+    """The value of a key.
+
+    Raises:
+        InputError: it is not there, or of another type.
+    """
+    value = row.get(key) if isinstance(row, Mapping) else None
+    if not isinstance(value, kind):
+        raise InputError(f"illegal {key}", where=where, got=value, expected=kind.__name__)
+    return value
+
+
+def _checked_options(name: str, source: Source, options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        inspect.signature(source).bind({}, "", **options)
+    except TypeError as error:
+        known = list(inspect.signature(source).parameters)[2:]
+        raise InputError(
+            f"wrong options for source {name} ({error})", got=dict(options), expected=", ".join(known) or "none"
+        ) from None
+    return dict(options)
+
+
+def _placed(error: InputError, where: str) -> InputError:
+    return error if str(error).startswith(where) else InputError(str(error), where=where)

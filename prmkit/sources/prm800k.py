@@ -1,0 +1,94 @@
+"""PRM800K, the raw files: what labellers saw and rated, step by step. One line is a tree.
+
+Source: Lightman et al. 2023, arXiv 2305.20050; github.com/openai/prm800k, data/phase{1,2}_{train,test}.jsonl.
+"""
+
+from typing import Any, Literal
+
+from prmkit.errors import InputError
+from prmkit.rows_io import Row
+from prmkit.sources import problem_id, required
+from prmkit.tree import ROOT, Label, Problem, StepTree
+
+Neutral = Literal["positive", "negative", "soft", "drop"]
+_NEUTRAL: dict[str, Label | None] = {
+    "positive": Label(value=1.0, source="human"),
+    "negative": Label(value=0.0, source="human"),
+    "soft": Label(value=0.5, source="human"),
+    "drop": None,
+}
+_ANSWER = "\n\n# Answer\n\n"
+
+
+def tree_of(row: Row, where: str, *, neutral: Neutral = "positive", screening: bool = False) -> StepTree | None:
+    """The tree of a line: every alternative of a step is a sibling, and the chosen one goes on.
+
+    A step that a person wrote counts as right. Where the labeller chose nothing (an error was found, or the problem was
+    given up) the tree ends.
+
+    Args:
+        row: of a raw file.
+        where: its place.
+        neutral: what rating 0 means; Lightman et al. count it as right (appendix B), TRL as wrong; drop leaves the step
+            without a label.
+        screening: also read the rows that tested the labellers, which are left out otherwise.
+
+    Raises:
+        InputError: a field is missing or illegal, or steps follow one of which nothing was chosen.
+    """
+    if neutral not in _NEUTRAL:
+        raise InputError("unknown meaning of neutral", got=neutral, expected=", ".join(_NEUTRAL))
+    if not screening and (row.get("is_quality_control_question") or row.get("is_initial_screening_question")):
+        return None
+    question: Any = required(row, where, "question", dict)
+    label: Any = required(row, where, "label", dict)
+    prompt: str = required(question, where, "problem", str)
+    answer = question.get("ground_truth_answer")
+    tree = StepTree(
+        Problem(id=problem_id("prm800k", prompt), prompt=prompt, answer=None if answer is None else str(answer)),
+        meta={"finish_reason": str(label.get("finish_reason", ""))},
+    )
+    parent: int | None = ROOT
+    for number, step in enumerate(required(label, where, "steps", list)):
+        if not isinstance(step, dict):
+            raise InputError(f"illegal step {number}", where=where, got=step, expected="dict")
+        if step.get("completions") is None and step.get("human_completion") is None:
+            break
+        if parent is None:
+            raise InputError(f"step {number} follows one of which nothing was chosen", where=where)
+        parent = _add_alternatives(tree, parent, step, neutral, f"{where} step {number}")
+    return tree if tree.nodes else None
+
+
+def _add_alternatives(tree: StepTree, parent: int, step: Row, neutral: Neutral, where: str) -> int | None:
+    """Add the alternatives of one step and return the node that goes on, None if the labeller chose none."""
+    nodes: dict[int, int] = {}
+    alternatives = [] if step.get("completions") is None else required(step, where, "completions", list)
+    for index, alternative in enumerate(alternatives):
+        text: str = required(alternative, where, "text", str)
+        # A few models wrote nothing; there is no step to learn from.
+        if text.strip():
+            nodes[index] = tree.add(
+                parent,
+                text,
+                label=_label(alternative, neutral, where),
+                finish="eos" if _ANSWER in text else None,
+            )
+    chosen, written = step.get("chosen_completion"), step.get("human_completion")
+    if chosen is None and written is not None:
+        text = required(written, where, "text", str)
+        return tree.add(parent, text, label=_label({"rating": 1}, neutral, where))
+    if chosen is None:
+        return None
+    if chosen not in list(nodes):
+        raise InputError("no such chosen completion", where=where, got=chosen, expected=f"one of {sorted(nodes)}")
+    return nodes[chosen]
+
+
+def _label(alternative: Row, neutral: Neutral, where: str) -> Label | None:
+    rating = alternative.get("rating")
+    if rating is None:
+        return None
+    if isinstance(rating, bool) or rating not in (-1, 0, 1):
+        raise InputError("illegal rating", where=where, got=rating, expected="-1, 0, 1 or null")
+    return _NEUTRAL[neutral] if rating == 0 else Label(value=float(rating == 1), source="human")

@@ -1,0 +1,42 @@
+"""The stepwise-supervision form of TRL's data sets: ``prompt``, ``completions``, ``labels``.
+
+Source: trl-lib/math_shepherd and trl-lib/prm800k on the Hugging Face hub. The form does not say who made the labels.
+"""
+
+import math
+from typing import Any, Literal
+
+from prmkit.errors import InputError
+from prmkit.rows_io import Row
+from prmkit.sources import problem_id, required
+from prmkit.tree import Label, Problem, StepTree
+
+
+def tree_of(
+    row: Row, where: str, *, labelled_by: Literal["human", "monte-carlo", "judge"] = "human"
+) -> StepTree | None:
+    """The path of a row. Labels may be truth values or probabilities; null is no label. A row without steps is left
+    out: the published script writes such rows for problems whose first step was never chosen.
+
+    Raises:
+        InputError: a column is missing, steps and labels differ in number, or a label is no probability.
+    """
+    prompt: str = required(row, where, "prompt", str)
+    steps: list[Any] = required(row, where, "completions", list)
+    values: list[Any] = required(row, where, "labels", list)
+    if not steps and not values:
+        return None
+    if len(steps) != len(values):
+        raise InputError("steps and labels differ in number", where=where, got=(len(steps), len(values)))
+    if not all(isinstance(step, str) for step in steps):
+        raise InputError("a step is no text", where=where, got=steps)
+    labels = [
+        None if value is None else Label(value=_probability(value, where), source=labelled_by) for value in values
+    ]
+    return StepTree.from_steps(Problem(id=problem_id("trl", prompt), prompt=prompt), steps, labels)
+
+
+def _probability(value: object, where: str) -> float:
+    if isinstance(value, bool | int | float) and math.isfinite(value) and 0 <= value <= 1:
+        return float(value)
+    raise InputError("illegal label", where=where, got=value, expected="true, false, or a number from 0 to 1")

@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prmkit.errors import InputError
+from prmkit.sources import SOURCES, Corpus, problem_id
+from prmkit.tree import ROOT
+from prmkit.trees_io import append_tree, read_lines
+from tests.tiny import path_tree
+
+GOOD = {"prompt": "1+1?", "completions": ["2", "3"], "labels": [True, False]}
+EMPTY = {"prompt": "1+1?", "completions": [], "labels": []}
+BAD = {"prompt": "1+1?", "completions": ["2"], "labels": []}
+
+
+def write(path: Path, *rows: object) -> str:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return str(path)
+
+
+def test_every_row_is_kept_quarantined_or_filtered(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", GOOD, EMPTY, "{torn", GOOD, BAD)
+    corpus = Corpus("trl", path, quarantine=tmp_path / "bad.jsonl", max_bad=0.5)
+    assert [len(tree) for tree in corpus] == [2, 2]
+    assert corpus.counts.as_dict() == {
+        "read": 5,
+        "kept": 2,
+        "quarantined": 2,
+        "filtered": 1,
+        "nodes": 4,
+        "labelled": 4,
+    }
+    bad = [record for _, record in read_lines(tmp_path / "bad.jsonl")]
+    assert [record["where"] for record in bad] == [f"{path}:3", f"{path}:5"]
+    assert bad[0]["row"] == "{torn"
+    assert json.loads(bad[1]["row"]) == BAD
+    assert "steps and labels differ" in bad[1]["error"]
+
+
+def test_more_bad_rows_than_allowed_refuse_the_corpus_with_the_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", GOOD, "{torn", BAD)
+    with pytest.raises(InputError, match=r"a\.jsonl:2: not JSON .*\(2 of 3 rows are bad, 1% may be\)"):
+        list(Corpus("trl", path))
+
+
+def test_a_limit_counts_trees_and_leaves_the_rest_unread(tmp_path: Path) -> None:
+    corpus = Corpus("trl", write(tmp_path / "a.jsonl", EMPTY, GOOD, GOOD, "{torn"), limit=2)
+    assert len(list(corpus)) == 2
+    assert (corpus.counts.read, corpus.counts.filtered) == (3, 1)
+
+
+def test_a_corpus_can_be_read_again(tmp_path: Path) -> None:
+    corpus = Corpus("trl", write(tmp_path / "a.jsonl", GOOD))
+    assert list(corpus) == list(corpus)
+    assert corpus.counts.read == 1
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the file holds no row"):
+        list(Corpus("trl", write(tmp_path / "a.jsonl")))
+
+
+def test_unknown_sources_and_options_are_named() -> None:
+    with pytest.raises(InputError, match=r"unknown source, got 'prm80k'.*Did you mean 'prm800k'"):
+        Corpus("prm80k", "x")
+    with pytest.raises(InputError, match=r"wrong options for source prm800k .*expected neutral, screening"):
+        Corpus("prm800k", "x", options={"colour": 1})
+
+
+def test_own_trees_come_back_as_they_were(tmp_path: Path) -> None:
+    tree = path_tree("1 + 1", [("2", 1.0), ("3", None)])
+    tree.add(ROOT, "other", score=0.5)
+    append_tree(tmp_path / "trees.jsonl", tree)
+    assert list(Corpus("trees", str(tmp_path / "trees.jsonl"))) == [tree]
+
+
+def test_the_same_prompt_has_the_same_id_within_a_corpus_only() -> None:
+    assert problem_id("a", "x") == problem_id("a", "x") != problem_id("b", "x")
+    assert problem_id("a", "x") != problem_id("a", "y")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+COLUMNS = {
+    "math-shepherd": ["input", "label"],
+    "prm800k": ["question", "label", "is_quality_control_question"],
+    "processbench": ["id", "problem", "steps", "label"],
+    "trees": ["schema", "problem", "nodes", "meta"],
+    "trl": ["prompt", "completions", "labels"],
+}
+
+
+def test_every_source_is_fuzzed() -> None:
+    assert COLUMNS.keys() == SOURCES.builtin.keys()
+
+
+@pytest.mark.parametrize("name", sorted(COLUMNS))
+@given(data=st.data())
+def test_a_hostile_row_gives_a_tree_nothing_or_one_clear_error(name: str, data: st.DataObject) -> None:
+    row: dict[str, Any] = data.draw(st.fixed_dictionaries(dict.fromkeys(COLUMNS[name], JSON)))
+    try:
+        tree = SOURCES.load(name)(row, "f:1")
+    except InputError:
+        return
+    assert tree is None or len(tree) > 0 or name == "trees"

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prmkit.errors import InputError
+from prmkit.sources import Corpus
+from prmkit.sources.math_shepherd import tree_of
+from prmkit.tree import StepTree
+
+
+def row(marked: str, signs: str) -> dict[str, str]:
+    labelled = marked
+    for sign in signs:
+        labelled = labelled.replace("ки", sign, 1)
+    return {"input": marked, "label": labelled, "task": "GSM8K"}
+
+
+def labels(tree: StepTree) -> list[float | None]:
+    return [node.label.value if node.label else None for node in tree]
+
+
+def test_steps_keep_their_names_and_the_question_stands_alone() -> None:
+    tree = tree_of(row("How many? Step 1: One. ки\nStep 2: Two. The answer is: 2 ки", "+-"), "f:1")
+    assert tree.problem.prompt == "How many?"
+    assert tree.steps(1) == ["Step 1: One.", "Step 2: Two. The answer is: 2"]
+    assert labels(tree) == [1.0, 0.0]
+
+
+def test_a_step_that_ends_in_a_sign_keeps_it() -> None:
+    tree = tree_of(row("Why? Step 1: charge is + ки\nStep 2: grade B- ки", "-+"), "f:1")
+    assert tree.steps(1) == ["Step 1: charge is +", "Step 2: grade B-"]
+    assert labels(tree) == [0.0, 1.0]
+
+
+def test_a_mark_inside_the_question_labels_nothing() -> None:
+    tree = tree_of(row("Mr. Rocky ки went. How far? Step 1: Far. ки", "-+"), "f:1")
+    assert tree.problem.prompt == "Mr. Rocky   went. How far?"
+    assert (tree.steps(0), labels(tree)) == (["Step 1: Far."], [1.0])
+
+
+def test_steps_without_a_name_begin_after_the_question_mark() -> None:
+    tree = tree_of(row("How many? One plus one. ки\nTwo. ки", "+-"), "f:1")
+    assert tree.problem.prompt == "How many?"
+    assert tree.steps(1) == ["One plus one.", "Two."]
+
+
+def test_text_after_the_last_mark_is_a_step_without_a_label() -> None:
+    tree = tree_of(row("How many? Step 1: One. ки\nStep 2: cut of", "+"), "f:1")
+    assert tree.steps(1) == ["Step 1: One.", "Step 2: cut of"]
+    assert labels(tree) == [1.0, None]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"input": "Q? Step 1: a ки", "label": "Q? Step 1: b +"}, "not input with its marks replaced"),
+        ({"input": "Q? Step 1: a ки", "label": "Q? Step 1: a x"}, "illegal marks"),
+        ({"input": "Q? Step 1: a ки", "label": "Q? Step 1: a + more"}, "illegal marks"),
+        ({"input": "Q. a ки", "label": "Q. a +"}, "no first step"),
+        ({"input": "Step 1: a ки", "label": "Step 1: a +"}, "no question"),
+        ({"input": "Q? Step 1: a ки"}, "illegal label"),
+    ],
+)
+def test_a_row_that_breaks_the_form(bad: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        tree_of(bad, "f:1")
+
+
+WORDS = st.text(alphabet="ab+-. ", min_size=1, max_size=8).map(str.strip).filter(bool)
+
+
+@given(st.lists(st.tuples(WORDS, st.sampled_from("+-")), min_size=1, max_size=5))
+def test_every_written_solution_reads_back(steps: list[tuple[str, str]]) -> None:
+    named = [f"Step {number}: {text}" for number, (text, _) in enumerate(steps, start=1)]
+    tree = tree_of(row("Q? " + "\n".join(f"{text} ки" for text in named), "".join(sign for _, sign in steps)), "f:1")
+    assert tree.steps(len(steps) - 1) == named
+    assert labels(tree) == [float(sign == "+") for _, sign in steps]
+
+
+@pytest.mark.realdata
+def test_the_real_rows_are_all_kept(data_dir: Path) -> None:
+    corpus = Corpus("math-shepherd", str(data_dir / "math_shepherd"))
+    first = next(iter(corpus))
+    assert labels(first) == [1.0, 1.0, 1.0, 1.0, 0.0]
+    assert first.problem.prompt.endswith("in a year?")
+    assert len(list(corpus)) == corpus.counts.read == 7
