@@ -107,6 +107,11 @@ class RunFolder:
         return self.path / "trees.jsonl"
 
     @property
+    def quarantine(self) -> Path:
+        """The rows of the run's data that could not be used, each with its place and its fault."""
+        return self.path / "quarantine.jsonl"
+
+    @property
     def checkpoint(self) -> Path:
         """The PRM that the run trained."""
         return self.path / "checkpoint"

@@ -48,6 +48,9 @@ class TableScorer:
         self.scores = scores
         self.asked: list[str] = []
 
+    def fits(self, tree: StepTree, node: int) -> bool:
+        return True
+
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
         texts = [tree.nodes[node].text for node in nodes]
         self.asked += texts

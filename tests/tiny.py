@@ -40,9 +40,13 @@ def tiny_bpe_tokenizer() -> PreTrainedTokenizerBase:
 
 
 def tiny_backbone(
-    folder: Path, *, tokenizer: PreTrainedTokenizerBase | None = None, vocab_size: int | None = None
+    folder: Path,
+    *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    vocab_size: int | None = None,
+    context: int = 256,
 ) -> str:
-    """The name of a folder with a random Qwen2 causal LM (hidden 32, 2 layers, context 256) and its tokenizer."""
+    """The name of a folder with a random Qwen2 causal LM (hidden 32, 2 layers) and its tokenizer."""
     tokenizer = tokenizer or tiny_tokenizer()
     config = AutoConfig.for_model(
         "qwen2",
@@ -51,7 +55,7 @@ def tiny_backbone(
         num_attention_heads=2,
         num_key_value_heads=1,
         intermediate_size=64,
-        max_position_embeddings=256,
+        max_position_embeddings=context,
         vocab_size=vocab_size or len(tokenizer),
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,

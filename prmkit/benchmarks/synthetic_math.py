@@ -2,9 +2,9 @@
 
 x = 7 . a add 3 . b from 5 . c atmost 4 .
 
-a = 7 + 3 = 0 # add 3
-b = 5 - 0 = 5 # from 5
-c = min ( 5 , 4 ) = 4 # atmost 4
+a = x + 3 = 7 + 3 = 0 # add 3
+b = 5 - a = 5 - 0 = 5 # from 5
+c = min ( b , 4 ) = min ( 5 , 4 ) = 4 # atmost 4
 #### 4
 """
 
@@ -53,7 +53,7 @@ def problems(
 
 def write(prompt: str, rng: random.Random, slips: Slips) -> list[str]:
     """The steps of a writer who makes ``slips``. After a mistake the steps go on from the wrong value."""
-    value, steps = _start(prompt), []
+    before, value, steps = "x", _start(prompt), []
     for instruction in instructions_of(prompt):
         operation = instruction.operation
         habit = OPERATIONS[operation].habit
@@ -64,11 +64,11 @@ def write(prompt: str, rng: random.Random, slips: Slips) -> list[str]:
             noise = rng.choice([1, -1])
         right = OPERATIONS[operation].apply(value, instruction.operand) % 10
         found = (OPERATIONS[used].apply(value, instruction.operand) + noise) % 10
-        steps.append(_step(instruction, used, value, found))
+        steps.append(_step(instruction, used, before, value, found))
         if found != right and rng.random() < slips.corrected:
-            steps.append(_step(instruction, operation, value, right, mark="wait "))
+            steps.append(_step(instruction, operation, before, value, right, mark="wait "))
             found = right
-        value = found
+        before, value = instruction.letter, found
     return [*steps, f"#### {value}"]
 
 
@@ -82,9 +82,11 @@ def correct_steps(problem: Problem, steps: list[str]) -> list[bool]:
     return verdicts
 
 
-def _step(instruction: Instruction, used: str, value: int, found: int, mark: str = "") -> str:
-    expression = OPERATIONS[used].expression.format(v=value, k=instruction.operand)
-    return f"{instruction.letter} = {expression} = {found} # {mark}{instruction.operation} {instruction.operand}"
+def _step(instruction: Instruction, used: str, before: str, value: int, found: int, mark: str = "") -> str:
+    letter, operation, operand = instruction
+    expression = OPERATIONS[used].expression
+    named, numbers = expression.format(v=before, k=operand), expression.format(v=value, k=operand)
+    return f"{letter} = {named} = {numbers} = {found} # {mark}{operation} {operand}"
 
 
 def draw(rng: random.Random, count: int) -> str:

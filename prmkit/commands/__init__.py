@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from prmkit import __version__
-from prmkit.commands import recipes, train
+from prmkit.commands import demo, evaluate, recipes, report, runs
 from prmkit.errors import PrmkitError
 
 app = typer.Typer(
@@ -19,7 +19,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("train")(train.train)
+app.command("annotate")(runs.annotate)
+app.command("train")(runs.train)
+app.command("search")(runs.search)
+app.command("evaluate")(evaluate.evaluate)
+app.command("similarity")(runs.similarity)
+app.command("report")(report.report)
+app.command("demo")(demo.demo)
 app.add_typer(recipes.app, name="recipes")
 
 

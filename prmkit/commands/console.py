@@ -1,7 +1,9 @@
-"""What the verbs share at the terminal: their common options, and tables."""
+"""What the verbs share at the terminal: their common options, tables and progress."""
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,8 +24,10 @@ DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Print every value and where it came from, and do nothing.")
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the run in the folder.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool) -> None:
@@ -37,12 +41,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_jso
         typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def print_record(record: dict[str, Any], *, as_json: bool) -> None:
-    """Print names and values, one pair a line; as JSON, one object."""
+def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print names and values, one pair a line, inner names after a dot; as JSON, one object."""
     if as_json:
         print_json(record)
     else:
-        print_table(("name", "value"), list(record.items()), as_json=False)
+        print_table(("name", "value"), list(_flat(record)), as_json=False)
 
 
 def print_json(value: Any) -> None:
@@ -51,11 +55,54 @@ def print_json(value: Any) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether a person watches: then progress is worth showing."""
+    """Whether a person watches standard error, where progress is shown."""
     return sys.stderr.isatty()
 
 
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A function to call as each of ``total`` things is done: a bar on a terminal, elsewhere now and then a line.
+
+    Standard output stays free for results: everything goes to standard error.
+    """
+    if is_terminal():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
+        return
+    start = last = time.monotonic()
+    count = 0
+
+    def done() -> None:
+        nonlocal count, last
+        count += 1
+        now = time.monotonic()
+        if count == total or now - last >= _SECONDS_BETWEEN_LINES:
+            last = now
+            typer.echo(f"{what}: {count} of {total}, {now - start:.0f} s", err=True)
+
+    yield done
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in record.items():
+        if isinstance(value, Mapping) and value and not _is_estimate(value):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _is_estimate(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.keys() == {"value", "stderr", "n"}
+
+
 def _text(value: Any) -> str:
+    if _is_estimate(value):
+        error = "" if value["stderr"] is None else f" ± {value['stderr']:.4f}"
+        return "unknown" if value["value"] is None else f"{value['value']:.4f}{error} (n = {value['n']})"
     if isinstance(value, float):
         return f"{value:.6g}"
     return value if isinstance(value, str) and value.isprintable() else repr(value)

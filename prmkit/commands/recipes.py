@@ -6,7 +6,13 @@ import typer
 
 from prmkit.commands.console import JsonOption, RecipeArgument, SetOption, print_json, print_table
 
-app = typer.Typer(help="List, show and describe recipes.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, show and describe recipes.", rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def _list_without_verb(context: typer.Context, as_json: JsonOption = False) -> None:
+    if context.invoked_subcommand is None:
+        list_recipes(as_json)
 
 
 @app.command("list")

@@ -7,6 +7,7 @@ noticed ("wait"): it knows more than the policy, as the paper's 72B PRM does ove
 Shapes: B rows, T tokens.
 """
 
+import copy
 import logging
 import random
 from collections.abc import Iterator
@@ -41,8 +42,8 @@ class PolicyConfig(BaseModel):
     initializer_range: float = Field(0.08, description="standard deviation of the first weights")
     batch_size: int = Field(64, description="solutions of one optimiser step")
     lr: float = Field(4e-3, description="peak learning rate")
-    policy_steps: int = Field(900, description="optimiser steps on text with few corrections")
-    backbone_steps: int = Field(1500, description="further steps on text with many corrections")
+    policy_steps: int = Field(1300, description="optimiser steps on text with few corrections")
+    backbone_steps: int = Field(1300, description="further steps on text with many corrections")
     policy_slips: Slips = Field(Slips(), description="mistakes in the policy's text")
     backbone_slips: Slips = Field(Slips(corrected=0.6), description="mistakes in the backbone's further text")
     seed: int = Field(1, description="of weights and text")
@@ -118,7 +119,7 @@ class PolicyModule(L.LightningModule):
 
 
 def train_policy(out: Path, config: PolicyConfig) -> None:
-    """Train both models and write them as Hugging Face folders, ``out/policy`` and ``out/backbone``."""
+    """Train both models and write them as Hugging Face folders, ``out/policy`` and ``out/backbone``, in half precision."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.manual_seed(config.seed)
     tokenizer = make_tokenizer()
@@ -144,7 +145,7 @@ def train_policy(out: Path, config: PolicyConfig) -> None:
     )
     for stage, (name, steps, slips) in enumerate(stages):
         _fit(model, StepEncoder(tokenizer, StepFormat()), steps, slips, config, seed=config.seed + stage)
-        model.save_pretrained(out / name)
+        copy.deepcopy(model).half().save_pretrained(out / name)
         tokenizer.save_pretrained(out / name)
 
 

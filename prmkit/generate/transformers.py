@@ -5,16 +5,15 @@ Shapes: P prompts, B rows (continuations in flight), T prompt length, V vocabula
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
 from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling
 from prmkit.generate.batcher import Batcher
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.backbone import load_causal_lm
 from prmkit.models.encode import StepEncoder
 from prmkit.tree import Finish
 
@@ -176,15 +175,7 @@ def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, Step
     Raises:
         InputError: the folder or hub id holds no causal LM with a tokenizer.
     """
-    try:
-        tokenizer = load_tokenizer(config.name)
-        model = AutoModelForCausalLM.from_pretrained(config.name, dtype=getattr(torch, config.dtype))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"cannot load a causal LM ({reason})", got=config.name, expected="a folder or hub id"
-        ) from None
-    cast(torch.nn.Module, model).to("cuda" if torch.cuda.is_available() else "cpu")
+    model, tokenizer = load_causal_lm(config.name, getattr(torch, config.dtype))
     return TransformersGenerator(model, tokenizer, max_rows=config.max_rows), StepEncoder(tokenizer, config.format)
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoModel,
+    AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -51,26 +53,26 @@ def load_backbone(name: str, dtype: torch.dtype | None, *, prefix: str = "") -> 
     Raises:
         InputError: the folder is missing, holds no model, or holds weights of another architecture.
     """
-    _refuse_missing_folder(name)
     mapping = {"key_mapping": {"^" + prefix.replace(".", r"\."): ""}} if prefix else {}
-    try:
-        with _quiet():
-            model, report = AutoModel.from_pretrained(
-                name, dtype=dtype or "auto", output_loading_info=True, trust_remote_code=False, **mapping
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise _unloadable("model", name, error) from None
-    # Keys without weights would be drawn at random, and the training would go on as if nothing had happened.
-    missing = sorted(prefix + key for key in report["missing_keys"])
-    if missing:
-        raise InputError(
-            "weights are missing",
-            where=name,
-            got=f"no {shown(missing)}",
-            expected=f"the weights of a {type(model).__name__}",
-            cure="Check that the folder is complete and that its config.json belongs to it.",
-        )
-    return model.eval(), set(report["unexpected_keys"])
+    return _load(AutoModel, name, dtype, prefix=prefix, **mapping)
+
+
+def load_causal_lm(name: str, dtype: torch.dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model with its LM head, in evaluation mode on this machine's GPU, or CPU, and its tokenizer.
+
+    Raises:
+        InputError: the folder or hub id holds no causal LM with a tokenizer, or weights are missing.
+    """
+    tokenizer = load_tokenizer(name)
+    model, _ = _load(AutoModelForCausalLM, name, dtype)
+    check_vocabulary(model, tokenizer, where=name)
+    cast(torch.nn.Module, model).to(accelerator())
+    return model, tokenizer
+
+
+def accelerator() -> str:
+    """The device that a model of this process runs on: the first GPU, or the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, where: object) -> None:
@@ -114,9 +116,38 @@ def _unloadable(what: str, name: str, error: Exception) -> InputError:
     )
 
 
+def _load(
+    kind: Any,
+    name: str,
+    dtype: torch.dtype | None,
+    *,
+    prefix: str = "",
+    **options: Any,
+) -> tuple[PreTrainedModel, set[str]]:
+    _refuse_missing_folder(name)
+    try:
+        with _quiet():
+            model, report = kind.from_pretrained(
+                name, dtype=dtype or "auto", output_loading_info=True, trust_remote_code=False, **options
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise _unloadable("model", name, error) from None
+    # Keys without weights would be drawn at random, and the work would go on as if nothing had happened.
+    missing = sorted(prefix + key for key in report["missing_keys"])
+    if missing:
+        raise InputError(
+            "weights are missing",
+            where=name,
+            got=f"no {shown(missing)}",
+            expected=f"the weights of a {type(model).__name__}",
+            cure="Check that the folder is complete and that its config.json belongs to it.",
+        )
+    return model.eval(), set(report["unexpected_keys"])
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back the loading report: that the LM head has no place here is what we want."""
+    """Keep back bars and the loading report: that a backbone has no place for the LM head is what we want."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

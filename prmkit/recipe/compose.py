@@ -4,6 +4,7 @@ Only a cell extends, so there are neither diamonds nor cycles; its fragments own
 nothing. Mappings merge, and anything else is replaced.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def _fragments(cell: Path, document: Document, errors: list[InputError]) -> list
     fragments = []
     for name in names:
         try:
-            fragments.append(_fragment(cell.parent / name, where))
+            fragments.append(_fragment(Path(os.path.normpath(cell.parent / name)), where))
         except InputError as error:
             errors.append(error)
     return fragments

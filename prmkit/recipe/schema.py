@@ -6,9 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from prmkit.annotate.monte_carlo import MonteCarloConfig
 from prmkit.generate import GeneratorConfig
-from prmkit.models.config import ModelConfig
+from prmkit.models.config import ModelConfig, StepFormat
 from prmkit.score import ScorerConfig
 from prmkit.search.run import StrategyConfig
+from prmkit.similarity.config import SimilarityConfig
+from prmkit.similarity.response import Selection
 from prmkit.train.config import TrainConfig
 
 
@@ -21,6 +23,7 @@ class DataConfig(BaseModel):
     path: str = Field(min_length=1, description="a local file or folder, or hub:org/name[:split]")
     options: dict[str, Any] = Field({}, description="what the source takes besides")
     limit: PositiveInt | None = Field(None, description="read only the first so many trees")
+    max_bad: float = Field(0.01, ge=0, le=1, description="share of bad rows above which the corpus is refused")
 
 
 class TrainRecipe(BaseModel):
@@ -73,5 +76,43 @@ class SearchRecipe(BaseModel):
     strategy: StrategyConfig = Field(description="how to search")
 
 
-RECIPES: dict[str, type[BaseModel]] = {"annotate": AnnotateRecipe, "search": SearchRecipe, "train": TrainRecipe}
+class ReferenceConfig(BaseModel):
+    """A causal LM that only reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="hub id or local folder of a causal LM")
+    format: StepFormat = Field(StepFormat(), description="text around problem and steps")
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
+
+
+class ResponsesConfig(BaseModel):
+    """A set of responses: solutions of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trees: str = Field(description="trees.jsonl of a search or an annotation")
+    select: Selection = Field("finished", description="which solutions of a problem")
+    problems: PositiveInt | None = Field(None, description="only the first so many problems")
+    per_problem: PositiveInt | None = Field(None, description="only the first so many solutions of each")
+
+
+class SimilarityRecipe(BaseModel):
+    """Compare how a model processes sets of responses (``prmkit similarity``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["similarity"] = Field(description="the verb that runs this recipe")
+    seed: int = Field(0, ge=0, lt=2**32, description="of every random choice of the run")
+    reference: ReferenceConfig = Field(description="the model whose patterns are compared")
+    sets: dict[str, ResponsesConfig] = Field(min_length=1, description="sets of responses by name")
+    pattern: SimilarityConfig = Field(SimilarityConfig(), description="activation patterns")
+
+
+RECIPES: dict[str, type[BaseModel]] = {
+    "annotate": AnnotateRecipe,
+    "search": SearchRecipe,
+    "similarity": SimilarityRecipe,
+    "train": TrainRecipe,
+}
 """The recipe of each stage, by the value of its key ``stage``."""

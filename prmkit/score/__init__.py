@@ -31,6 +31,10 @@ class Scores:
 class Scorer(Protocol):
     """Scores steps. The engine batches requests over problems; callers send one at a time and await it."""
 
+    def fits(self, tree: StepTree, node: int) -> bool:
+        """Whether the path to ``node`` fits the context of the PRM."""
+        ...
+
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
         """The probability that each of ``nodes`` is a correct step, given the steps before it.
 

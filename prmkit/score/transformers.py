@@ -35,9 +35,13 @@ class TransformersScorer:
     def __init__(self, loaded: LoadedPRM, *, max_tokens: int = 16384) -> None:
         self.prm = loaded.prm.eval()
         self.encoder = loaded.encoder
-        self.max_length = loaded.meta.max_length
+        self.context = int(self.prm.model.config.max_position_embeddings)
         self._max_tokens = max_tokens
         self._batcher = Batcher(self._run, size=lambda path: len(path.ids), capacity=max_tokens)
+
+    def fits(self, tree: StepTree, node: int) -> bool:
+        """See Scorer.fits."""
+        return len(self.encoder.path_ids(tree.problem, tree.steps(node))[0]) <= self.context
 
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
         """See Scorer.score."""
@@ -52,12 +56,12 @@ class TransformersScorer:
 
     def _encode(self, tree: StepTree, node: int) -> _Path:
         ids, ends = self.encoder.path_ids(tree.problem, tree.steps(node))
-        if len(ids) > self.max_length:
+        if len(ids) > self.context:
             raise InputError(
                 "the solution is longer than the PRM's context",
                 where=f"{tree.problem.id}, step {node}",
                 got=f"{len(ids)} tokens",
-                expected=f"at most {self.max_length}",
+                expected=f"at most {self.context}",
             )
         return _Path(tuple(ids), tuple(ends))
 

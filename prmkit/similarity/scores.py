@@ -8,7 +8,8 @@ row or a column depend on each other, and so do the responses to one problem: th
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,10 @@ class SetScore:
     sum: float
     chance: float
     pairs: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The score as JSON has it: null for an unknown standard error."""
+        return asdict(self) | {"stderr": None if math.isnan(self.stderr) else self.stderr}
 
 
 def cosines(gram: PatternGram, layers: Sequence[int] | None = None) -> Array:

@@ -61,6 +61,6 @@ def test_batch_and_order_change_nothing(loaded: LoadedPRM) -> None:
 
 
 def test_a_solution_longer_than_the_context_is_an_error_not_a_cut(loaded: LoadedPRM) -> None:
-    tree = StepTree.from_steps(Problem(id="p", prompt="a"), ["b " * 40])
-    with pytest.raises(InputError, match=r"longer than the PRM's context, got '43 tokens'; expected at most 32"):
+    tree = StepTree.from_steps(Problem(id="p", prompt="a"), ["b " * 256])
+    with pytest.raises(InputError, match=r"longer than the PRM's context, got '259 tokens'; expected at most 256"):
         asyncio.run(TransformersScorer(loaded).score(tree, [0]))

@@ -1,0 +1,146 @@
+"""The whole loop on the embedded world: step labels, PRM, search, evaluation, similarity, report.
+
+Every stage is a recipe in recipes/synthetic and a run folder, so each can be run again by hand with its own verb.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from prmkit.evaluate.trees import evaluate_trees
+from prmkit.recipe.bind import Recipe, bind_stage
+from prmkit.recipe.catalog import locate
+from prmkit.recipe.compose import compose, leaves
+from prmkit.recipe.execute import problems_of, run_annotate, run_search, run_similarity, run_train
+from prmkit.recipe.schema import AnnotateRecipe, SearchRecipe, SimilarityRecipe, TrainRecipe
+from prmkit.report import build_report
+from prmkit.run import RunFolder, writing
+from prmkit.trees_io import read_trees
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Policy and backbone as ``prmkit.demo.policy.train_policy`` made them."""
+
+HOME = "runs/demo"
+"""The folder that the recipes in recipes/synthetic name."""
+
+_SAMPLES = 8
+_SEARCHES = {"math": "synthetic-math", "code": "synthetic-code"}
+_RULES = ("pass@1", f"maj@{_SAMPLES}", f"prm@{_SAMPLES}", f"pass@{_SAMPLES}")
+
+Say = Callable[[str], None]
+"""Called with a line for who watches."""
+
+
+def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say) -> dict[str, Any]:
+    """Run every stage below ``out``, write summary.json and report.html there, and return the summary.
+
+    The summary holds, for each benchmark, the figures of the selection rules, their paired differences and the
+    within-problem AUC of the final score; the similarity table; the seconds of each stage.
+
+    Args:
+        out: a new folder, or one of an earlier demo.
+        from_scratch: train policy and backbone too, which takes some minutes, instead of taking the shipped ones.
+        overwrite: replace an earlier demo.
+        say: told what each stage found.
+
+    Raises:
+        InputError: the folder holds something, and ``overwrite`` was not given or it is no demo.
+    """
+    root = RunFolder.create(out, {"stage": "demo", "from_scratch": from_scratch}, seed=0, overwrite=overwrite)
+    clock = _Clock(say)
+    with writing(root.path):
+        with clock.stage("world"):
+            make_world(root.path / "world", from_scratch=from_scratch)
+        with clock.stage("annotate"):
+            annotate = _bound("annotate", root.path, AnnotateRecipe)
+            problems = [problem for config in annotate.problems for problem in problems_of(config)]
+            labels = run_annotate(annotate, problems, _folder(root, "annotate", annotate), lambda session: None)
+            say(f"{labels['labelled']} steps labelled with {labels['ledger']['generations']} rollouts")
+        with clock.stage("train"):
+            train = _bound("train", root.path, TrainRecipe)
+            trained = run_train(train, _folder(root, "train", train), progress=False)
+            say(f"PRM: held-out AUROC {trained['auroc']:.3f} after {trained['steps']:.0f} steps")
+        summary = {name: _search(root, domain, name, clock, say) for domain, name in _SEARCHES.items()}
+        with clock.stage("similarity"):
+            similarity = _bound("similarity", root.path, SimilarityRecipe)
+            table = run_similarity(similarity, _folder(root, "similarity", similarity))["table"]
+            summary["similarity"] = {f"{row['first']} - {row['second']}": row for row in table}
+        with clock.stage("report"):
+            runs = [root.path / name for name in ("search-math", "search-code", "annotate", "train", "similarity")]
+            build_report(runs, root.path / "report.html", title="The embedded world", notes=_notes(from_scratch))
+        summary["seconds"] = clock.seconds
+        (root.path / "summary.json").write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+    return summary
+
+
+def make_world(folder: Path, *, from_scratch: bool) -> None:
+    """Put policy and backbone into a new folder: the shipped ones, or fresh ones."""
+    if from_scratch:
+        from prmkit.demo.policy import PolicyConfig, train_policy
+
+        train_policy(folder, PolicyConfig())
+    else:
+        shutil.copytree(WEIGHTS, folder)
+
+
+def _search(root: RunFolder, domain: str, benchmark: str, clock: "_Clock", say: Say) -> dict[str, Any]:
+    """Search one benchmark and evaluate what was found."""
+    with clock.stage(f"search-{domain}"):
+        recipe = _bound(f"search-{domain}", root.path, SearchRecipe)
+        folder = _folder(root, f"search-{domain}", recipe)
+        run_search(recipe, problems_of(recipe.problems), folder, lambda session: None)
+    with clock.stage(f"evaluate-{domain}"):
+        found = evaluate_trees(list(read_trees(folder.trees)))
+        (folder.path / "evaluation.json").write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+    selection = {rule: found["selection"][rule] for rule in _RULES}
+    shown = "  ".join(f"{rule} {100 * figure['value']:.1f}%" for rule, figure in selection.items())
+    say(f"{benchmark}: {shown}")
+    return {**selection, "differences": found["differences"], "within_problem_auc": found["within_problem_auc"]}
+
+
+def _bound(name: str, out: Path, kind: type[Recipe]) -> Recipe:
+    """The recipe of a stage, its paths below ``out``."""
+    path = locate(f"synthetic/{name}")
+    moved = [
+        f"{'.'.join(keys)}={json.dumps(out.as_posix() + value.removeprefix(HOME))}"
+        for keys, value in leaves(compose(path).values)
+        if isinstance(value, str) and value.startswith(f"{HOME}/")
+    ]
+    return bind_stage(compose(path, moved), kind)
+
+
+def _folder(root: RunFolder, name: str, recipe: Any) -> RunFolder:
+    return RunFolder.create(root.path / name, recipe.model_dump(mode="json"), seed=recipe.seed)
+
+
+def _notes(from_scratch: bool) -> list[str]:
+    origin = (
+        "were trained in this run" if from_scratch else "come with prmkit (prmkit demo --from-scratch remakes them)"
+    )
+    return [
+        "A world small enough to know the truth of every step: chains of arithmetic, and small Python programs that "
+        "unit tests judge. Its writers share their habits of misreading, so their mistakes agree.",
+        f"The policy and the PRM's backbone {origin}. Step labels, PRM, search, figures: all of this run.",
+        "Labels and PRM have seen problems of the training side only; the figures are of the test side.",
+    ]
+
+
+class _Clock:
+    """The seconds of each stage."""
+
+    def __init__(self, say: Say) -> None:
+        self.seconds: dict[str, float] = {}
+        self._say = say
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - start, 1)
+        self._say(f"[{name}: {self.seconds[name]} s]")
