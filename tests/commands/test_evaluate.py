@@ -1,0 +1,78 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from prmkit.models.backbone import load_tokenizer
+from prmkit.models.checkpoint import CheckpointMeta, save_prm
+from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.prm import PRM
+from tests.commands.conftest import Answer
+
+ROWS = [
+    {"id": "a", "generator": "g", "problem": "1+1?", "steps": ["1+1", "3"], "label": 1},
+    {"id": "b", "generator": "g", "problem": "1+1?", "steps": ["2"], "label": -1},
+]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, backbone: str) -> Path:
+    folder = tmp_path_factory.mktemp("prm") / "checkpoint"
+    torch.manual_seed(0)
+    prm = PRM.from_backbone(backbone, ModelConfig(name=backbone))
+    save_prm(
+        prm,
+        load_tokenizer(backbone),
+        folder,
+        CheckpointMeta(format=StepFormat(), label_source="human", max_length=64),
+    )
+    return folder
+
+
+def test_a_labelled_file_is_scored_and_the_figures_are_kept(
+    prmkit: Callable[..., Answer], checkpoint: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps(ROWS))
+    answer = prmkit("evaluate", data, "--prm", checkpoint, "--out", tmp_path / "run", "--json")
+    assert answer.code == 0, answer.err
+    printed = json.loads(answer.out)
+    assert (printed["erroneous"]["n"], printed["correct"]["n"], printed["scoring"]["steps"]) == (1, 1, 3)
+    assert printed["seconds"] > 0
+    assert "score: 2 of 2" in answer.err
+    stored = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert stored["f1"] == printed["f1"]
+    trees = [json.loads(line) for line in (tmp_path / "run" / "trees.jsonl").read_text().splitlines()]
+    assert all(0 <= node["score"] <= 1 for tree in trees for node in tree["nodes"])
+
+
+def test_a_folder_that_is_no_prm_is_named_and_nothing_is_written(
+    prmkit: Callable[..., Answer], backbone: str, tmp_path: Path
+) -> None:
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps(ROWS))
+    answer = prmkit("evaluate", data, "--prm", backbone, "--out", tmp_path / "run")
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{backbone}: not the checkpoint of a PRM" in answer.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_run_points_to_prm(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    answer = prmkit("evaluate", tmp_path / "gone")
+    assert answer.code == 2
+    assert "no such run folder. For a labelled file, name the PRM with --prm." in answer.err
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+def test_all_of_processbench_gsm8k(
+    prmkit: Callable[..., Answer], data_dir: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    file = data_dir / "processbench" / "gsm8k.json"
+    answer = prmkit("evaluate", file, "--prm", checkpoint, "--out", tmp_path / "run", "--json")
+    assert answer.code == 0, answer.err
+    printed = json.loads(answer.out)
+    assert (printed["erroneous"]["n"], printed["correct"]["n"], printed["cut"]) == (207, 193, 0)
+    assert "score: 400 of 400" in answer.err

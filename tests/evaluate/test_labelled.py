@@ -1,0 +1,89 @@
+from collections.abc import Sequence
+
+import pytest
+
+from prmkit.errors import InputError
+from prmkit.evaluate.labelled import evaluate_labelled, score_trees
+from prmkit.score import Scores
+from prmkit.tree import StepTree
+from tests.fakes import TableScorer
+from tests.tiny import path_tree
+
+
+def scored(prompt: str, *steps: tuple[float | None, float | None]) -> StepTree:
+    """A path of (label, score)."""
+    tree = path_tree(prompt, [(f"step {index}", label) for index, (label, _) in enumerate(steps)])
+    for node, (_, score) in enumerate(steps):
+        if score is not None:
+            tree.set_score(node, score)
+    return tree
+
+
+TREES = [
+    scored("found", (1.0, 0.9), (0.0, 0.1), (None, 0.2)),
+    scored("too late", (1.0, 0.9), (0.0, 0.8), (None, 0.2)),
+    scored("accepted", (1.0, 0.9), (1.0, 0.7)),
+]
+
+
+def test_the_official_figures_by_hand() -> None:
+    result = evaluate_labelled(TREES, 0.5)
+    assert (result["solutions"], result["cut"]) == (3, 0)
+    assert (result["erroneous"]["value"], result["erroneous"]["n"]) == (0.5, 2)
+    assert (result["correct"]["value"], result["correct"]["n"]) == (1.0, 1)
+    assert result["f1"]["value"] == pytest.approx(2 * 0.5 * 1.0 / 1.5)
+    # Right 0.9 0.9 0.9 0.7 against wrong 0.1 0.8: 0.1 loses to all four, 0.8 to three.
+    assert result["step_auc"]["value"] == pytest.approx((4 + 3) / 8)
+
+
+def test_the_threshold_decides_what_is_wrong() -> None:
+    # Below 0.85: found and too late are now both right, but 0.7 of accepted is called wrong.
+    result = evaluate_labelled(TREES, 0.85)
+    assert (result["erroneous"]["value"], result["correct"]["value"], result["f1"]["value"]) == (1.0, 0.0, 0.0)
+    assert result["best"]["f1"]["value"] == pytest.approx(2 / 3)
+
+
+def test_steps_that_the_prm_did_not_read_count_as_right_and_the_solution_as_cut() -> None:
+    cut = scored("cut", (1.0, 0.9), (0.0, None))
+    result = evaluate_labelled([*TREES, cut], 0.5)
+    assert result["cut"] == 1
+    assert result["erroneous"]["value"] == pytest.approx(1 / 3)
+    assert result["step_auc"]["value"] == pytest.approx((5 + 4) / 10)
+
+
+def test_trees_without_a_label_are_no_evaluation() -> None:
+    with pytest.raises(InputError, match="no solution has a label"):
+        evaluate_labelled([scored("a", (None, 0.5))], 0.5)
+    with pytest.raises(InputError, match="with and without an error"):
+        evaluate_labelled(TREES[:1], 0.5)
+
+
+class ShortScorer(TableScorer):
+    """Reads one step of each solution."""
+
+    def fits(self, tree: StepTree, node: int) -> bool:
+        return len(tree.path(node)) <= 1
+
+    async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
+        return await super().score(tree, nodes)
+
+
+def test_every_step_within_the_context_is_scored_once() -> None:
+    trees = [path_tree(name, [("a", 1.0), ("b", 0.0)]) for name in ("p", "q")]
+    seen = []
+    costs = score_trees(trees, TableScorer({"a": 0.25, "b": 0.5}), done=lambda: seen.append(1))
+    assert [[node.score for node in tree] for tree in trees] == [[0.25, 0.5]] * 2
+    assert len(seen) == 2
+    assert (costs["steps"], costs["unscored"], costs["tokens"]) == (4, 0, 4)
+
+
+def test_steps_beyond_the_context_keep_no_score() -> None:
+    tree = path_tree("p", [("a", 1.0), ("b", 0.0)])
+    costs = score_trees([tree], ShortScorer({"a": 0.25}))
+    assert [node.score for node in tree] == [0.25, None]
+    assert (costs["steps"], costs["unscored"]) == (1, 1)
+
+
+def test_the_error_of_a_scorer_is_raised_as_it_is() -> None:
+    with pytest.raises(KeyError):
+        score_trees([path_tree("p", [("unknown", 1.0)])], TableScorer({}))
