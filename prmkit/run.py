@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from prmkit import __version__
-from prmkit.errors import InputError, RunError
+from prmkit.errors import InputError
 from prmkit.yaml_io import KeyPath, dump_yaml, read_yaml
 
 _SECRET_KEY = re.compile(
@@ -61,8 +61,7 @@ class RunFolder:
 
         Raises:
             InputError: the folder holds something and neither option was given, or holds another run (resume) or no run
-                (overwrite); an input is missing or has changed since; the recipe holds a secret.
-            RunError: the disk is full.
+                (overwrite); an input is missing or has changed since; the recipe holds a secret; the disk is full.
         """
         if resume and overwrite:
             raise InputError("--resume and --overwrite exclude each other", where=path, cure="Give one of them.")
@@ -125,7 +124,7 @@ class RunFolder:
         """Add figures to metrics.json, replacing those of the same name; a reader never sees half a file.
 
         Raises:
-            RunError: the disk is full.
+            InputError: the disk is full.
         """
         if self.follower:
             return
@@ -174,14 +173,13 @@ def writing(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals to write below ``path`` into one line.
 
     Raises:
-        RunError: the disk is full.
-        InputError: the place must not be written.
+        InputError: the disk is full, or the place must not be written.
     """
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunError(f"{path}: the disk is full. Make room, then go on with --resume") from None
+            raise InputError("the disk is full", where=path, cure="Make room, then go on with --resume.") from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
             raise InputError(f"cannot write ({error.strerror})", where=path, cure="Choose another --out.") from None
         raise

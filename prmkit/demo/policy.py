@@ -119,7 +119,7 @@ class PolicyModule(L.LightningModule):
 
 
 def train_policy(out: Path, config: PolicyConfig) -> None:
-    """Train both models, and write them in half precision as Hugging Face folders ``out/policy`` and ``out/backbone``."""
+    """Train both models and write them as Hugging Face folders ``policy`` and ``backbone``, in half precision."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.manual_seed(config.seed)
     tokenizer = make_tokenizer()

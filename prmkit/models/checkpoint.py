@@ -5,6 +5,7 @@ Keys are ``model.*`` (the backbone), ``score.0.*`` and ``score.2.*`` (the head).
 
 import copy
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -158,6 +159,7 @@ def write_folder(
 
     Raises:
         InputError: the folder exists.
+        OSError: the disk is full, or the place must not be written.
     """
     refuse_existing(folder)
     config = copy.deepcopy(backbone.config)
@@ -174,6 +176,12 @@ def write_folder(
             (partial / name).write_text(text, encoding="utf-8")
         refuse_existing(folder)
         partial.rename(folder)
+    except SafetensorError as error:
+        # A full disk shall look like one: safetensors tells what the operating system refused in words of its own.
+        refused = re.search(r"\(os error (\d+)\)", str(error))
+        if refused is None:
+            raise
+        raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(folder)) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -1,8 +1,10 @@
+import errno
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from prmkit.errors import InputError
@@ -143,3 +145,16 @@ def test_the_two_label_form_is_exact(prm: PRM, folder: Path, tmp_path: Path) -> 
     logits = inner @ weights["score.2.weight"].T + weights["score.2.bias"]
     # softmax([0, z])[1] = exp(z) / (1 + exp(z)) = sigmoid(z)
     torch.testing.assert_close(logits.softmax(-1)[:, 1], scores(prm)[0].sigmoid(), atol=1e-6, rtol=0)
+
+
+def test_a_full_disk_looks_like_one_and_leaves_nothing(
+    prm: PRM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("prmkit.models.checkpoint.save_torch_state_dict", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        save_prm(prm, tiny_tokenizer(), tmp_path / "prm", META)
+    assert error.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
