@@ -59,6 +59,14 @@ class _Dumper(_Dialect, yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_text(self, data: str) -> yaml.ScalarNode:
+        # PyYAML would write some line breaks plainly, and read them back as a space.
+        style = '"' if not data.isprintable() else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
 
 def read_yaml(path: Path) -> Document:
     """The mapping that a file holds.

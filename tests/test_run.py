@@ -1,0 +1,131 @@
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from prmkit.errors import InputError
+from prmkit.run import RunFolder, sha256, writing
+from prmkit.yaml_io import read_yaml
+
+RECIPE = {"stage": "train", "train": {"lr": 1e-5, "epochs": 2}}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "data.jsonl"
+    path.write_text("{}\n")
+    return path
+
+
+def test_the_record_replays_the_run(tmp_path: Path, data: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, inputs=[data], seed=3)
+    record = read_yaml(run.record).values
+    assert record["recipe"] == RECIPE
+    assert record["seed"] == 3
+    assert record["versions"]["prmkit"]
+    # echo '{}' | sha256sum
+    assert record["inputs"] == {str(data): "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356"}
+
+
+def test_figures_are_added_and_replaced_by_name(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
+    assert run.read_metrics() == {}
+    run.metrics({"a": 1, "b": 2})
+    run.metrics({"b": 3})
+    assert run.read_metrics() == json.loads(run.metrics_file.read_text()) == {"a": 1, "b": 3}
+
+
+def test_a_run_is_left_alone_unless_one_says_what_to_do(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
+    run.metrics({"a": 1})
+    with pytest.raises(InputError, match="the folder is not empty"):
+        RunFolder.create(run.path, RECIPE, seed=0)
+    with pytest.raises(InputError, match="exclude each other"):
+        RunFolder.create(run.path, RECIPE, seed=0, resume=True, overwrite=True)
+    assert RunFolder.create(run.path, RECIPE, seed=0, resume=True).read_metrics() == {"a": 1}
+    assert RunFolder.create(run.path, RECIPE, seed=0, overwrite=True).read_metrics() == {}
+
+
+def test_resuming_needs_the_same_recipe_and_the_same_data(tmp_path: Path, data: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, inputs=[data], seed=0)
+    other = {**RECIPE, "train": {"lr": 2e-5, "epochs": 2}}
+    with pytest.raises(InputError, match=r"the recipe differs from that of the run at train\.lr, got 2e-05; expected"):
+        RunFolder.create(run.path, other, inputs=[data], seed=0, resume=True)
+    data.write_text("[]\n")
+    with pytest.raises(InputError, match="the input differs from that of the run"):
+        RunFolder.create(run.path, RECIPE, inputs=[data], seed=0, resume=True)
+
+
+def test_only_a_run_is_overwritten_and_never_with_its_own_input(tmp_path: Path) -> None:
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("precious")
+    for option in ({"overwrite": True}, {"resume": True}):
+        with pytest.raises(InputError, match=r"not a run|no run to resume"):
+            RunFolder.create(folder, RECIPE, seed=0, **option)
+    run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
+    run.trees.write_text("{}\n")
+    with pytest.raises(InputError, match="an input lies in the folder to overwrite"):
+        RunFolder.create(run.path, RECIPE, inputs=[run.trees], seed=0, overwrite=True)
+    assert (folder / "thesis.tex").read_text() == "precious"
+    assert run.trees.exists()
+
+
+def test_a_file_is_no_folder_and_an_input_must_exist(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(InputError, match="not a folder"):
+        RunFolder.create(data, RECIPE, seed=0)
+    with pytest.raises(InputError, match="cannot read an input"):
+        RunFolder.create(tmp_path / "run", RECIPE, inputs=[tmp_path / "gone"], seed=0)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"api_key": "x"},
+        {"model": {"hf_token": "x"}},
+        {"url": "https://me:password@host/x"},
+        {"names": ["hf_abcdefghijklmnopqrstuvwxyz"]},
+    ],
+)
+def test_a_secret_is_refused_before_anything_is_written(tmp_path: Path, secret: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="looks like a secret") as error:
+        RunFolder.create(tmp_path / "run", secret, seed=0)
+    assert "password" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_tokens_of_text_are_no_secrets(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", {"max_tokens": "160", "step_end": "<token>"}, seed=0)
+
+
+@pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_only_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "1")
+    run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
+    run.metrics({"a": 1})
+    assert run.follower
+    assert not run.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "message"), [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "cannot write"), (errno.EROFS, "cannot")]
+)
+def test_what_the_system_refuses_is_one_line(number: int, message: str) -> None:
+    with pytest.raises(InputError, match=f"here: {message}"), writing(Path("here")):
+        raise OSError(number, "refused")
+
+
+def test_other_errors_of_the_system_stay_what_they_are() -> None:
+    with pytest.raises(OSError, match="broken"), writing(Path("here")):
+        raise OSError(errno.EPIPE, "broken")
+
+
+def test_the_hash_of_a_folder_depends_on_names_and_contents_alone(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "file").write_text("content")
+    assert sha256(tmp_path / "one") == sha256(tmp_path / "two")
+    (tmp_path / "two" / "sub" / "file").rename(tmp_path / "two" / "sub" / "other")
+    assert sha256(tmp_path / "one") != sha256(tmp_path / "two")
