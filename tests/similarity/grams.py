@@ -1,0 +1,31 @@
+"""Grams of patterns that are written down, one layer unless said otherwise."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from prmkit.similarity.gram import PatternGram
+
+
+def gram_of(
+    patterns: Sequence[Sequence[float]],
+    sets: dict[str, tuple[int, ...]],
+    problems: Sequence[str] | None = None,
+    *,
+    layers: int = 1,
+) -> PatternGram:
+    """The Gram of these patterns, cut into equal layers."""
+    whole_NP = np.array(patterns, dtype=np.float64)
+    parts = np.split(whole_NP, layers, axis=1)
+    count = len(whole_NP)
+    return PatternGram(
+        grams=np.stack([part @ part.T for part in parts]),
+        l1=np.stack([part.sum(axis=1) for part in parts]),
+        sizes=tuple(part.shape[1] for part in parts),
+        layers=tuple(range(layers)),
+        problem_ids=tuple(problems or (f"p{index}" for index in range(count))),
+        predicted_tokens=(0,) * count,
+        texts=("",) * count,
+        sets=sets,
+        origin={},
+    )

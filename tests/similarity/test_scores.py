@@ -1,0 +1,110 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prmkit.errors import InputError
+from prmkit.similarity.scores import chance_cosines, cosines, set_score, set_score_difference
+from prmkit.similarity.table import similarity_table
+from tests.similarity.grams import gram_of
+
+# Cosines: a-b 0.6, a-c 0, b-c 0.8.
+A, B, C = (1.0, 0.0), (0.6, 0.8), (0.0, 2.0)
+
+
+def test_a_score_is_the_mean_over_the_pairs_and_the_sum_beside_it() -> None:
+    gram = gram_of([A, B, C], {"one": (0,), "two": (1, 2)})
+    score = set_score(gram, "one", "two")
+    assert (score.mean, score.sum, score.pairs) == (pytest.approx(30.0), pytest.approx(0.6), 2)
+
+
+def test_a_response_is_never_paired_with_itself() -> None:
+    score = set_score(gram_of([A, B, C], {"all": (0, 1, 2)}), "all", "all")
+    assert score.pairs == 6
+    assert score.mean == pytest.approx(100 * (0.6 + 0.0 + 0.8) / 3)
+    with pytest.raises(InputError, match="no pair of different responses"):
+        set_score(gram_of([A], {"all": (0,)}), "all", "all")
+
+
+def test_the_chance_level_by_hand() -> None:
+    # |A|_1 |B|_1 / (P |A|_2 |B|_2) = 1 * 1.4 / (2 * 1 * 1).
+    gram = gram_of([A, B], {"one": (0,), "two": (1,)})
+    assert chance_cosines(gram)[0, 1] == pytest.approx(0.7)
+    assert set_score(gram, "one", "two").chance == pytest.approx(70.0)
+
+
+def test_layers_are_taken_together_or_alone() -> None:
+    gram = gram_of([(1.0, 0.0, 1.0, 0.0), (1.0, 0.0, 0.0, 3.0)], {"all": (0, 1)}, layers=2)
+    assert cosines(gram)[0, 1] == pytest.approx(1 / math.sqrt(2 * 10))
+    assert cosines(gram, [0])[0, 1] == pytest.approx(1.0)
+    assert cosines(gram, [1])[0, 1] == pytest.approx(0.0)
+    with pytest.raises(InputError, match=r"no such layers in the Gram, got \[2\]"):
+        cosines(gram, [2])
+
+
+def test_a_pattern_that_is_zero_has_no_cosine() -> None:
+    with pytest.raises(InputError, match="p1: a pattern is zero"):
+        cosines(gram_of([A, (0.0, 0.0)], {"all": (0, 1)}))
+
+
+def jackknife(means: list[float]) -> float:
+    spread = np.array(means)
+    return math.sqrt((len(means) - 1) / len(means) * ((spread - spread.mean()) ** 2).sum())
+
+
+def test_the_error_leaves_out_one_problem_at_a_time() -> None:
+    rng = np.random.default_rng(0)
+    patterns = rng.random((6, 5))
+    problems = ["a", "a", "b", "b", "c", "c"]
+    gram = gram_of(patterns.tolist(), {"all": tuple(range(6))}, problems)
+    cosine_NN = cosines(gram)
+    means = []
+    for left_out in "abc":
+        rows = [row for row in range(6) if problems[row] != left_out]
+        means.append(np.mean([cosine_NN[i, j] for i in rows for j in rows if i != j]))
+    assert set_score(gram, "all", "all").stderr == pytest.approx(100 * jackknife(means))
+
+
+def test_sets_without_a_common_problem_are_sampled_apart() -> None:
+    rng = np.random.default_rng(1)
+    gram = gram_of(rng.random((7, 5)).tolist(), {"one": (0, 1, 2, 3), "two": (4, 5, 6)})
+    cosine_AB = cosines(gram)[:4, 4:]
+    rows, columns = cosine_AB.mean(axis=1), cosine_AB.mean(axis=0)
+    expected = math.sqrt(rows.var(ddof=1) / 4 + columns.var(ddof=1) / 3)
+    assert set_score(gram, "one", "two").stderr == pytest.approx(100 * expected)
+
+
+def test_one_problem_has_no_error() -> None:
+    score = set_score(gram_of([A, B], {"all": (0, 1)}, ["p", "p"]), "all", "all")
+    assert math.isnan(score.stderr)
+    assert score.as_dict()["stderr"] is None
+
+
+def test_a_difference_knows_that_both_share_responses() -> None:
+    gram = gram_of([A, B, C], {"one": (0, 1), "other": (2,)})
+    same = set_score_difference(gram, ("one", "other"), ("one", "other"))
+    assert (same.value, same.n) == (0.0, 3)
+    gram = gram_of([A, B, C, B], {"all": (0, 1), "chosen": (1,), "other": (2, 3)})
+    found = set_score_difference(gram, ("chosen", "other"), ("all", "other"))
+    assert found.value == pytest.approx(100 * ((0.8 + 1.0) / 2 - (0.0 + 0.6 + 0.8 + 1.0) / 4))
+
+
+@settings(max_examples=50)
+@given(st.integers(2, 6), st.integers(0, 2**16))
+def test_scores_do_not_depend_on_the_length_of_a_pattern(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    patterns = rng.random((count, 4)) + 0.01
+    scaled = patterns * rng.uniform(0.1, 10, size=(count, 1))
+    sets = {"all": tuple(range(count))}
+    one, other = (set_score(gram_of(each.tolist(), sets), "all", "all") for each in (patterns, scaled))
+    assert (one.mean, one.chance) == (pytest.approx(other.mean), pytest.approx(other.chance))
+
+
+def test_the_table_holds_every_pair_and_each_set_with_itself() -> None:
+    gram = gram_of([A, B, C], {"one": (0, 1), "two": (2,)})
+    assert [(row.first, row.second) for row in similarity_table(gram)] == [("one", "one"), ("one", "two")]
+    assert [row.pairs for row in similarity_table(gram, [("two", "one")])] == [2]
+    with pytest.raises(InputError, match="no such set of responses, got 'three'; expected one of one, two"):
+        similarity_table(gram, [("one", "three")])
