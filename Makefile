@@ -30,4 +30,4 @@ check: setup
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 bench: setup
-	for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in $(wildcard bench/*.py); do $(BIN)/python $$file || exit 1; done

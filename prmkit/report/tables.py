@@ -80,7 +80,7 @@ def costs(runs: Sequence[Run]) -> str:
             (
                 run.name,
                 *(ledger.get(key) for key in ("generations", "decode_tokens")),
-                ledger.get("prm_tokens", run.metrics.get("tokens")),
+                ledger.get("prm_tokens", _whole(run.metrics.get("tokens"))),
                 run.metrics.get("seconds"),
             )
         )
@@ -118,6 +118,10 @@ def manifest(run: Run) -> str:
 def _most(run: Run) -> int:
     assert run.evaluation is not None
     return max(int(name.partition("@")[2]) for name in run.evaluation["selection"])
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _cell(value: object) -> str:
