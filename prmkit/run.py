@@ -106,6 +106,11 @@ class RunFolder:
         return self.path / "trees.jsonl"
 
     @property
+    def evaluation(self) -> Path:
+        """evaluation.json: what a search found, computed from its trees."""
+        return self.path / "evaluation.json"
+
+    @property
     def quarantine(self) -> Path:
         """The rows of the run's data that could not be used, each with its place and its fault."""
         return self.path / "quarantine.jsonl"

@@ -19,11 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("annotate")(runs.annotate)
-app.command("train")(runs.train)
-app.command("search")(runs.search)
+runs.add_verbs(app)
 app.command("evaluate")(evaluate.evaluate)
-app.command("similarity")(runs.similarity)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
 app.add_typer(recipes.app, name="recipes")

@@ -42,11 +42,18 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_jso
 
 
 def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print names and values, one pair a line, inner names after a dot; as JSON, one object."""
+    """Print names and values, one pair a line, inner names after a dot, and lists of records as tables before them; as
+    JSON, one object.
+    """
     if as_json:
         print_json(record)
-    else:
-        print_table(("name", "value"), list(_flat(record)), as_json=False)
+        return
+    tables = {name: value for name, value in record.items() if _is_table(value)}
+    for rows in tables.values():
+        print_table(list(rows[0]), [list(row.values()) for row in rows], as_json=False)
+        typer.echo()
+    rest = {name: value for name, value in record.items() if name not in tables}
+    print_table(("name", "value"), list(_flat(rest)), as_json=False)
 
 
 def print_json(value: Any) -> None:
@@ -93,6 +100,10 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
 def _is_estimate(value: Any) -> bool:

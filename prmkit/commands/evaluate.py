@@ -14,9 +14,6 @@ from prmkit.run import RunFolder, writing
 if TYPE_CHECKING:
     from prmkit.tree import StepTree
 
-EVALUATION = "evaluation.json"
-"""What the evaluation of a search is called in its run folder."""
-
 
 def evaluate(
     path: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A search run, or with --prm a labelled corpus.")],
@@ -46,7 +43,8 @@ def evaluate_run(folder: Path, *, overwrite: bool, as_json: bool) -> None:
     from prmkit.evaluate.trees import evaluate_trees
     from prmkit.trees_io import read_trees
 
-    run, file = RunFolder(folder), folder / EVALUATION
+    run = RunFolder(folder)
+    file = run.evaluation
     if not folder.is_dir():
         raise InputError("no such run folder", where=folder, cure="For a labelled file, name the PRM with --prm.")
     if file.exists() and not overwrite:

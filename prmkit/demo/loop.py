@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
 from prmkit.evaluate.trees import evaluate_trees
-from prmkit.recipe.bind import Recipe, bind_stage
+from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose, leaves
-from prmkit.recipe.execute import problems_of, run_annotate, run_search, run_similarity, run_train
-from prmkit.recipe.schema import AnnotateRecipe, SearchRecipe, SimilarityRecipe, TrainRecipe
+from prmkit.recipe.execute import inputs_of, prepare
 from prmkit.report import build_report
 from prmkit.run import RunFolder, writing
 from prmkit.trees_io import read_trees
@@ -30,7 +30,6 @@ HOME = "runs/demo"
 """The folder that the recipes in recipes/synthetic name."""
 
 _SAMPLES = 8
-_SEARCHES = {"math": "synthetic-math", "code": "synthetic-code"}
 _RULES = ("pass@1", f"maj@{_SAMPLES}", f"prm@{_SAMPLES}", f"pass@{_SAMPLES}")
 
 Say = Callable[[str], None]
@@ -57,20 +56,13 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say) -> dic
     with writing(root.path):
         with clock.stage("world"):
             make_world(root.path / "world", from_scratch=from_scratch)
-        with clock.stage("annotate"):
-            annotate = _bound("annotate", root.path, AnnotateRecipe)
-            problems = [problem for config in annotate.problems for problem in problems_of(config)]
-            labels = run_annotate(annotate, problems, _folder(root, "annotate", annotate), lambda session: None)
-            say(f"{labels['labelled']} steps labelled with {labels['ledger']['generations']} rollouts")
-        with clock.stage("train"):
-            train = _bound("train", root.path, TrainRecipe)
-            trained = run_train(train, _folder(root, "train", train), progress=False)
-            say(f"PRM: held-out AUROC {trained['auroc']:.3f} after {trained['steps']:.0f} steps")
-        summary = {name: _search(root, domain, name, clock, say) for domain, name in _SEARCHES.items()}
-        with clock.stage("similarity"):
-            similarity = _bound("similarity", root.path, SimilarityRecipe)
-            table = run_similarity(similarity, _folder(root, "similarity", similarity))["table"]
-            summary["similarity"] = {f"{row['first']} - {row['second']}": row for row in table}
+        labels = _run("annotate", root, clock)
+        say(f"{labels['labelled']} steps labelled with {labels['ledger']['generations']} rollouts")
+        trained = _run("train", root, clock)
+        say(f"PRM: held-out AUROC {trained['auroc']:.3f} after {trained['steps']:.0f} steps")
+        summary = {f"synthetic-{domain}": _search(root, domain, clock, say) for domain in ("math", "code")}
+        table = _run("similarity", root, clock)["table"]
+        summary["similarity"] = {f"{row['first']} - {row['second']}": row for row in table}
         with clock.stage("report"):
             runs = [root.path / name for name in ("search-math", "search-code", "annotate", "train", "similarity")]
             build_report(runs, root.path / "report.html", title="The embedded world", notes=_notes(from_scratch))
@@ -89,34 +81,38 @@ def make_world(folder: Path, *, from_scratch: bool) -> None:
         shutil.copytree(WEIGHTS, folder)
 
 
-def _search(root: RunFolder, domain: str, benchmark: str, clock: "_Clock", say: Say) -> dict[str, Any]:
-    """Search one benchmark and evaluate what was found."""
-    with clock.stage(f"search-{domain}"):
-        recipe = _bound(f"search-{domain}", root.path, SearchRecipe)
-        folder = _folder(root, f"search-{domain}", recipe)
-        run_search(recipe, problems_of(recipe.problems), folder, lambda session: None)
+def _search(root: RunFolder, domain: str, clock: "_Clock", say: Say) -> dict[str, Any]:
+    """Search the benchmark of a domain and evaluate what was found."""
+    name = f"search-{domain}"
+    _run(name, root, clock)
+    folder = RunFolder(root.path / name)
     with clock.stage(f"evaluate-{domain}"):
         found = evaluate_trees(list(read_trees(folder.trees)))
-        (folder.path / "evaluation.json").write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+        folder.evaluation.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
     selection = {rule: found["selection"][rule] for rule in _RULES}
     shown = "  ".join(f"{rule} {100 * figure['value']:.1f}%" for rule, figure in selection.items())
-    say(f"{benchmark}: {shown}")
+    say(f"synthetic-{domain}: {shown}")
     return {**selection, "differences": found["differences"], "within_problem_auc": found["within_problem_auc"]}
 
 
-def _bound(name: str, out: Path, kind: type[Recipe]) -> Recipe:
-    """The recipe of a stage, its paths below ``out``."""
+def _run(name: str, root: RunFolder, clock: "_Clock") -> dict[str, Any]:
+    """Run a recipe of recipes/synthetic, its paths moved below the demo's folder, and return its metrics."""
+    with clock.stage(name):
+        recipe = moved_recipe(name, root.path)
+        values = recipe.model_dump(mode="json")
+        work = prepare(recipe)
+        return work(RunFolder.create(root.path / name, values, inputs=inputs_of(recipe), seed=values["seed"]))
+
+
+def moved_recipe(name: str, out: Path) -> BaseModel:
+    """A recipe of recipes/synthetic whose paths below ``HOME`` stand below ``out``."""
     path = locate(f"synthetic/{name}")
     moved = [
         f"{'.'.join(keys)}={json.dumps(out.as_posix() + value.removeprefix(HOME))}"
         for keys, value in leaves(compose(path).values)
         if isinstance(value, str) and value.startswith(f"{HOME}/")
     ]
-    return bind_stage(compose(path, moved), kind)
-
-
-def _folder(root: RunFolder, name: str, recipe: Any) -> RunFolder:
-    return RunFolder.create(root.path / name, recipe.model_dump(mode="json"), seed=recipe.seed)
+    return bind(compose(path, moved))
 
 
 def _notes(from_scratch: bool) -> list[str]:

@@ -1,12 +1,21 @@
-"""From a recipe to a run: builds the engines that the recipe names and hands them to the stage."""
+"""From a recipe to a run: reads what the recipe names, builds the engines, hands them to the stage.
+
+A run has two halves. ``prepare`` reads every input, so that bad ones are refused while the run folder, and whatever an
+earlier run left in it, is still untouched. What it returns then works in the folder.
+"""
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel
 
 from prmkit.benchmarks import load
+from prmkit.generate import GeneratorConfig
 from prmkit.recipe.schema import (
     AnnotateRecipe,
     ProblemsConfig,
@@ -15,136 +24,209 @@ from prmkit.recipe.schema import (
     SimilarityRecipe,
     TrainRecipe,
 )
+from prmkit.rows_io import HUB
 from prmkit.run import RunFolder
-from prmkit.session import Engines, Session
+from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.similarity.response import Response, responses_of
 from prmkit.sources import Corpus
 from prmkit.tree import Problem, StepTree
-from prmkit.trees_io import read_trees
+from prmkit.trees_io import append_lines, read_trees
 
 if TYPE_CHECKING:
     from prmkit.models.encode import StepEncoder
 
-Done = Callable[[Session], None]
-"""Called as each problem is done, for a progress bar."""
+Work = Callable[[RunFolder], dict[str, Any]]
+"""Runs a prepared recipe in a folder, writes metrics.json there, and returns the metrics."""
 
 
-def problems_of(config: ProblemsConfig) -> list[Problem]:
-    """The problems that a recipe names. Raises InputError as prmkit.benchmarks.load does."""
+class Watch(Protocol):
+    """Shows progress: told what is done and how many there are, it gives a function to call as each is done."""
+
+    def __call__(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+        """Open a bar."""
+        ...
+
+
+def prepare(recipe: BaseModel, watch: Watch | None = None) -> Work:
+    """Read what a recipe names, and return what runs it.
+
+    Raises:
+        InputError: an input is missing or illegal.
+    """
+    kinds: Mapping[type[BaseModel], Callable[..., Work]] = {
+        AnnotateRecipe: _annotate,
+        SearchRecipe: _search,
+        SimilarityRecipe: _similarity,
+        TrainRecipe: _train,
+    }
+    return kinds[type(recipe)](recipe, watch)
+
+
+def inputs_of(recipe: BaseModel) -> list[Path]:
+    """The files and folders of data that a recipe reads on this machine, each once; models are not among them."""
+    if isinstance(recipe, TrainRecipe):
+        paths: list[str | None] = [recipe.data.path]
+    elif isinstance(recipe, AnnotateRecipe):
+        paths = [config.path for config in recipe.problems]
+    elif isinstance(recipe, SearchRecipe):
+        paths = [recipe.problems.path]
+    elif isinstance(recipe, SimilarityRecipe):
+        paths = [config.trees for config in recipe.sets.values()]
+    else:
+        paths = []
+    return [Path(path) for path in dict.fromkeys(paths) if path is not None and not path.startswith(HUB)]
+
+
+def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
+    """Bad rows of the corpus go to quarantine.jsonl. A run that has its checkpoint is done."""
+    data = recipe.data
+    corpus = Corpus(data.source, data.path, options=data.options, limit=data.limit, max_bad=data.max_bad)
+    trees = list(corpus)
+    sources = sorted({node.label.source for tree in trees for node in tree if node.label is not None})
+
+    def work(folder: RunFolder) -> dict[str, Any]:
+        if folder.checkpoint.exists():
+            return folder.read_metrics()
+        from prmkit.train.fit import train_prm
+
+        if corpus.bad and not folder.follower:
+            append_lines(folder.quarantine, corpus.bad)
+        result = train_prm(
+            trees,
+            recipe.model,
+            recipe.train,
+            folder.path,
+            seed=recipe.seed,
+            label_source="+".join(sources),
+            progress=watch is not None,
+        )
+        metrics = result.metrics | {"corpus": corpus.counts.as_dict()}
+        folder.metrics(metrics)
+        return metrics
+
+    return work
+
+
+def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
+    problems = [problem for config in recipe.problems for problem in _problems(config)]
+    engines = _engines(recipe.generator, recipe.seed)
+
+    def work(folder: RunFolder) -> dict[str, Any]:
+        from prmkit.annotate.run import annotate
+
+        trees = [StepTree(problem) for problem in problems]
+        with _watched(watch, "annotate", len(trees)) as done:
+            metrics = annotate(
+                trees,
+                replace(engines, journal=_journal(folder)),
+                recipe.estimator,
+                recipe.monte_carlo,
+                folder.trees,
+                done=lambda session: done(),
+            )
+        folder.metrics(metrics)
+        return metrics
+
+    return work
+
+
+def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
+    problems = _problems(recipe.problems)
+    engines = _engines(recipe.generator, recipe.seed, **_scoring(recipe))
+
+    def work(folder: RunFolder) -> dict[str, Any]:
+        from prmkit.search.run import search
+
+        with _watched(watch, "search", len(problems)) as done:
+            found = search(
+                problems,
+                replace(engines, journal=_journal(folder)),
+                recipe.strategy,
+                folder.trees,
+                done=lambda session: done(),
+            )
+        metrics = {"benchmark": recipe.problems.benchmark, **found}
+        folder.metrics(metrics)
+        return metrics
+
+    return work
+
+
+def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
+    """The Gram, from which every score follows, is kept in gram/."""
+    trees = {
+        name: list(itertools.islice(read_trees(Path(config.trees)), config.problems))
+        for name, config in recipe.sets.items()
+    }
+
+    def work(folder: RunFolder) -> dict[str, Any]:
+        import torch
+
+        from prmkit.models.backbone import load_causal_lm
+        from prmkit.models.encode import StepEncoder
+        from prmkit.similarity import similarity
+        from prmkit.similarity.table import similarity_table
+
+        start = time.monotonic()
+        model, tokenizer = load_causal_lm(recipe.reference.name, getattr(torch, recipe.reference.dtype))
+        encoder = StepEncoder(tokenizer, recipe.reference.format)
+        sets = {name: _responses(recipe.sets[name], trees[name], encoder) for name in recipe.sets}
+        gram = similarity(model, sets, recipe.pattern)
+        gram.save(folder.path / "gram")
+        metrics = {
+            "table": [row.as_dict() for row in similarity_table(gram)],
+            "responses": {name: len(responses) for name, responses in sets.items()},
+            **gram.origin,
+            "seconds": time.monotonic() - start,
+        }
+        folder.metrics(metrics)
+        return metrics
+
+    return work
+
+
+def _problems(config: ProblemsConfig) -> list[Problem]:
     path = Path(config.path) if config.path is not None else None
     return load(config.benchmark, path=path, limit=config.limit, seed=config.seed, **config.options)
 
 
-def run_train(recipe: TrainRecipe, folder: RunFolder, *, progress: bool) -> dict[str, Any]:
-    """Train a PRM, write checkpoint, history.csv and metrics.json, and return the metrics.
-
-    Bad rows of the corpus go to quarantine.jsonl.
-    """
-    from prmkit.train.fit import train_prm
-
-    data = recipe.data
-    corpus = Corpus(
-        data.source,
-        data.path,
-        options=data.options,
-        limit=data.limit,
-        max_bad=data.max_bad,
-        quarantine=None if folder.follower else folder.quarantine,
-    )
-    trees = list(corpus)
-    sources = sorted({node.label.source for tree in trees for node in tree if node.label is not None})
-    result = train_prm(
-        trees,
-        recipe.model,
-        recipe.train,
-        folder.path,
-        seed=recipe.seed,
-        label_source="+".join(sources),
-        progress=progress,
-    )
-    metrics = result.metrics | {"corpus": corpus.counts.as_dict()}
-    folder.metrics(metrics)
-    return metrics
+def _responses(config: ResponsesConfig, trees: list[StepTree], encoder: "StepEncoder") -> list[Response]:
+    return list(responses_of(trees, encoder, config.select, per_problem=config.per_problem))
 
 
-def run_annotate(recipe: AnnotateRecipe, problems: list[Problem], folder: RunFolder, done: Done) -> dict[str, Any]:
-    """Annotate ``problems``, write trees.jsonl and metrics.json, and return the metrics."""
-    from prmkit.annotate.run import annotate
+def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
     from prmkit.generate.transformers import load_generator
 
-    generator, encoder = load_generator(recipe.generator)
-    engines = Engines(
-        generator=generator,
-        encoder=encoder,
-        sampling=recipe.generator.sampling,
-        seed=recipe.seed,
-        journal=Journal(folder.journal),
-    )
-    trees = [StepTree(problem) for problem in problems]
-    folder.trees.unlink(missing_ok=True)  # of a resumed run; the journal gives the same trees again
-    metrics = annotate(trees, engines, recipe.estimator, recipe.monte_carlo, folder.trees, done=done)
-    folder.metrics(metrics)
-    return metrics
+    generator, encoder = load_generator(policy)
+    return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **scoring)
 
 
-def run_search(recipe: SearchRecipe, problems: list[Problem], folder: RunFolder, done: Done) -> dict[str, Any]:
-    """Search ``problems``, write trees.jsonl and metrics.json, and return the metrics."""
-    from prmkit.generate.transformers import load_generator
+def _journal(folder: RunFolder) -> Journal:
+    """The journal of a run; of a resumed one, the trees are made again, which the journal answers at once."""
+    folder.trees.unlink(missing_ok=True)
+    return Journal(folder.journal)
+
+
+def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
+    if recipe.scorer is None:
+        return {}
     from prmkit.models.backbone import accelerator
     from prmkit.models.checkpoint import load_prm
     from prmkit.score.aggregate import default_aggregation
     from prmkit.score.transformers import TransformersScorer
-    from prmkit.search.run import search
 
-    generator, encoder = load_generator(recipe.generator)
-    scoring: dict[str, Any] = {}
-    if recipe.scorer is not None:
-        loaded = load_prm(Path(recipe.scorer.checkpoint), device=accelerator())
-        scoring = {
-            "scorer": TransformersScorer(loaded, max_tokens=recipe.scorer.max_tokens),
-            "aggregation": recipe.scorer.aggregation or default_aggregation(loaded.meta.label_source),
-        }
-    engines = Engines(
-        generator=generator,
-        encoder=encoder,
-        sampling=recipe.generator.sampling,
-        seed=recipe.seed,
-        journal=Journal(folder.journal),
-        **scoring,
-    )
-    folder.trees.unlink(missing_ok=True)  # of a resumed run; the journal gives the same trees again
-    metrics = {"benchmark": recipe.problems.benchmark}
-    metrics |= search(problems, engines, recipe.strategy, folder.trees, done=done)
-    folder.metrics(metrics)
-    return metrics
-
-
-def run_similarity(recipe: SimilarityRecipe, folder: RunFolder) -> dict[str, Any]:
-    """Compare the sets of a recipe, write gram/ and metrics.json, and return the metrics."""
-    import torch
-
-    from prmkit.models.backbone import load_causal_lm
-    from prmkit.models.encode import StepEncoder
-    from prmkit.similarity import similarity
-    from prmkit.similarity.table import similarity_table
-
-    start = time.monotonic()
-    model, tokenizer = load_causal_lm(recipe.reference.name, getattr(torch, recipe.reference.dtype))
-    encoder = StepEncoder(tokenizer, recipe.reference.format)
-    sets = {name: _responses(config, encoder) for name, config in recipe.sets.items()}
-    gram = similarity(model, sets, recipe.pattern)
-    gram.save(folder.path / "gram")
-    metrics = {
-        "table": [row.as_dict() for row in similarity_table(gram)],
-        "responses": {name: len(responses) for name, responses in sets.items()},
-        **gram.origin,
-        "seconds": time.monotonic() - start,
+    loaded = load_prm(Path(recipe.scorer.checkpoint), device=accelerator())
+    return {
+        "scorer": TransformersScorer(loaded, max_tokens=recipe.scorer.max_tokens),
+        "aggregation": recipe.scorer.aggregation or default_aggregation(loaded.meta.label_source),
     }
-    folder.metrics(metrics)
-    return metrics
 
 
-def _responses(config: ResponsesConfig, encoder: "StepEncoder") -> list[Response]:
-    trees = itertools.islice(read_trees(Path(config.trees)), config.problems)
-    return list(responses_of(trees, encoder, config.select, per_problem=config.per_problem))
+@contextmanager
+def _watched(watch: Watch | None, what: str, total: int) -> Iterator[Callable[[], None]]:
+    if watch is None:
+        yield lambda: None
+    else:
+        with watch(what, total) as done:
+            yield done

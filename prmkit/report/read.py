@@ -49,13 +49,13 @@ def _read(folder: RunFolder) -> Run:
     stage = recipe.get("stage") if isinstance(recipe, dict) else None
     if stage not in STAGES:
         raise InputError("no report knows this stage", where=folder.record, got=stage, expected=", ".join(STAGES))
-    evaluation, history = folder.path / "evaluation.json", folder.path / "history.csv"
+    history = folder.path / "history.csv"
     return Run(
         name=folder.path.resolve().name,
         stage=stage,
         record=record,
         metrics=_json(folder.metrics_file),
-        evaluation=_json(evaluation) if evaluation.is_file() else None,
+        evaluation=_json(folder.evaluation) if folder.evaluation.is_file() else None,
         history=_history(history) if history.is_file() else (),
         trees=tuple(read_trees(folder.trees)) if stage == "search" and folder.trees.is_file() else (),
     )

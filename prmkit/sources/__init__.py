@@ -8,14 +8,12 @@ import hashlib
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from prmkit.errors import InputError
 from prmkit.rows_io import RawRow, Row, rows_at
 from prmkit.seam import Seam
 from prmkit.tree import StepTree
-from prmkit.trees_io import append_lines
 
 
 class Source(Protocol):
@@ -42,6 +40,10 @@ SOURCES = Seam(
 )
 
 
+_HOPELESS = 1000
+"""Bad rows after which their share is looked at before the end of the file."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What became of the rows: read = kept + quarantined + filtered. Nodes and labelled nodes are of the kept trees."""
@@ -59,14 +61,15 @@ class Counts:
 
 
 class Corpus:
-    """The trees of a corpus, read as they are asked for. ``counts`` are complete when the last tree has been read.
+    """The trees of a corpus, read as they are asked for.
+
+    ``counts`` and ``bad`` (the bad rows, with their places and faults) are complete when the last tree has been read.
 
     Args:
         name: a name in SOURCES, or ``my_package.module:source``.
         path: a local .jsonl, .jsonl.gz or .json file, a folder of them, or ``hub:org/name[:split]``.
         options: what the source takes besides.
         limit: stop after so many trees.
-        quarantine: file for the bad rows, each with its place and its error; without, they are only counted.
         max_bad: the share of bad rows above which the corpus is refused.
 
     Raises:
@@ -81,26 +84,28 @@ class Corpus:
         *,
         options: Mapping[str, Any] | None = None,
         limit: int | None = None,
-        quarantine: Path | None = None,
         max_bad: float = 0.01,
     ) -> None:
         self.counts = Counts()
-        self._name, self._path, self._limit = name, path, limit
+        self.bad: list[dict[str, str]] = []
+        self._path, self._limit, self._max_bad = path, limit, max_bad
         self._source: Source = SOURCES.load(name)
         self._options = _checked_options(name, self._source, options or {})
-        self._quarantine, self._max_bad = quarantine, max_bad
-        self._first_error: InputError | None = None
 
     def __iter__(self) -> Iterator[StepTree]:
         """Read from the beginning."""
-        self.counts, self._first_error = Counts(), None
+        self.counts, self.bad = Counts(), []
         for raw in rows_at(self._path):
             tree = self._tree(raw)
             if tree is not None:
                 yield tree
             if self._limit is not None and self.counts.kept >= self._limit:
                 break
-        self._check()
+            if len(self.bad) > _HOPELESS:
+                self._refuse_bad()
+        self._refuse_bad()
+        if not self.counts.read:
+            raise InputError("the file holds no row", where=self._path, expected="one row a line, or a JSON array")
 
     def _tree(self, raw: RawRow) -> StepTree | None:
         counts = self.counts
@@ -109,9 +114,7 @@ class Corpus:
             tree = self._source(raw.parse(), raw.where, **self._options)
         except InputError as error:
             counts.quarantined += 1
-            self._first_error = self._first_error or _placed(error, raw.where)
-            if self._quarantine is not None:
-                append_lines(self._quarantine, [{"where": raw.where, "error": str(error), "row": raw.text()}])
+            self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()})
             return None
         if tree is None:
             counts.filtered += 1
@@ -121,13 +124,12 @@ class Corpus:
         counts.labelled += sum(node.label is not None for node in tree)
         return tree
 
-    def _check(self) -> None:
-        counts = self.counts
-        if not counts.read:
-            raise InputError("the file holds no row", where=self._path, expected="one row a line, or a JSON array")
-        if self._first_error is not None and counts.quarantined > self._max_bad * counts.read:
-            more = f" ({counts.quarantined} of {counts.read} rows are bad, {self._max_bad:.0%} may be)"
-            raise InputError(f"{self._first_error}{more}")
+    def _refuse_bad(self) -> None:
+        bad, read = self.counts.quarantined, self.counts.read
+        if bad > self._max_bad * read:
+            where, error = self.bad[0]["where"], self.bad[0]["error"]
+            placed = error if error.startswith(where) else f"{where}: {error}"
+            raise InputError(f"{placed} ({bad} of {read} rows are bad, {self._max_bad:.0%} may be)")
 
 
 def problem_id(corpus: str, prompt: str) -> str:
@@ -156,7 +158,3 @@ def _checked_options(name: str, source: Source, options: Mapping[str, Any]) -> d
             f"wrong options for source {name} ({error})", got=dict(options), expected=", ".join(known) or "none"
         ) from None
     return dict(options)
-
-
-def _placed(error: InputError, where: str) -> InputError:
-    return error if str(error).startswith(where) else InputError(str(error), where=where)

@@ -87,7 +87,7 @@ def test_three_mistakes_are_reported_at_once_with_their_places(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "corpus.jsonl: cannot read an input"),
+        (None, "corpus.jsonl: no such file"),
         ("", "corpus.jsonl: the file holds no row"),
         ('{"prompt": "p", "completions": ["a"], "labels": [true]}\n{"prompt":\n', "corpus.jsonl:2: not JSON"),
     ],

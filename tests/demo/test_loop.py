@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.demo import loop
-from prmkit.demo.loop import HOME, WEIGHTS, make_world, run_demo
+from prmkit.demo.loop import HOME, WEIGHTS, make_world, moved_recipe, run_demo
 from prmkit.errors import InputError
 from prmkit.models.backbone import load_causal_lm
 from prmkit.recipe.catalog import locate
@@ -23,7 +22,8 @@ def test_the_shipped_models_are_small_and_load(tmp_path: Path) -> None:
 
 
 def test_every_path_of_the_recipes_moves_with_the_demo(tmp_path: Path) -> None:
-    recipe = loop._bound("search-math", tmp_path / "it's here: #1", SearchRecipe)
+    recipe = moved_recipe("search-math", tmp_path / "it's here: #1")
+    assert isinstance(recipe, SearchRecipe)
     assert recipe.generator.name == f"{tmp_path}/it's here: #1/world/policy"
     for name in ("annotate", "train", "search-math", "search-code", "similarity"):
         values = [value for _, value in leaves(compose(locate(f"synthetic/{name}")).values) if isinstance(value, str)]

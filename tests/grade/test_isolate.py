@@ -1,5 +1,6 @@
 """Hostile programs against the walls. Programs get 5 s on a loaded machine unless the time limit is what is tested."""
 
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -111,16 +112,26 @@ def test_a_fork_bomb_is_bounded_and_nothing_outlives_the_run() -> None:
     assert not programs_alive()
 
 
-def programs_alive() -> list[str]:
-    """Processes of the users that programs run as."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/status"):
+def programs_alive() -> list[int]:
+    """Processes of the users that programs run as, below this process or orphaned; other suites run programs too."""
+    parents, programs = {}, []
+    for file in Path("/proc").glob("[0-9]*/status"):
         try:
-            uid = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("Uid:"))
+            status = dict(line.split(":", 1) for line in file.read_text().splitlines())
         except OSError:
             continue
-        if 1 << 30 <= int(uid) < (1 << 30) + (1 << 22):
-            found.append(status.parent.name)
+        process = int(file.parent.name)
+        parents[process] = int(status["PPid"])
+        if 1 << 30 <= int(status["Uid"].split()[0]) < (1 << 30) + (1 << 22):
+            programs.append(process)
+    return [process for process in programs if parents[process] == 1 or os.getpid() in ancestors(process, parents)]
+
+
+def ancestors(process: int, parents: dict[int, int]) -> list[int]:
+    found = []
+    while process in parents:
+        process = parents[process]
+        found.append(process)
     return found
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prmkit.errors import InputError
 from prmkit.sources import SOURCES, Corpus, problem_id
 from prmkit.tree import ROOT
-from prmkit.trees_io import append_tree, read_lines
+from prmkit.trees_io import append_tree
 from tests.tiny import path_tree
 
 GOOD = {"prompt": "1+1?", "completions": ["2", "3"], "labels": [True, False]}
@@ -24,7 +24,7 @@ def write(path: Path, *rows: object) -> str:
 
 def test_every_row_is_kept_quarantined_or_filtered(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", GOOD, EMPTY, "{torn", GOOD, BAD)
-    corpus = Corpus("trl", path, quarantine=tmp_path / "bad.jsonl", max_bad=0.5)
+    corpus = Corpus("trl", path, max_bad=0.5)
     assert [len(tree) for tree in corpus] == [2, 2]
     assert corpus.counts.as_dict() == {
         "read": 5,
@@ -34,7 +34,7 @@ def test_every_row_is_kept_quarantined_or_filtered(tmp_path: Path) -> None:
         "nodes": 4,
         "labelled": 4,
     }
-    bad = [record for _, record in read_lines(tmp_path / "bad.jsonl")]
+    bad = corpus.bad
     assert [record["where"] for record in bad] == [f"{path}:3", f"{path}:5"]
     assert bad[0]["row"] == "{torn"
     assert json.loads(bad[1]["row"]) == BAD
@@ -45,6 +45,12 @@ def test_more_bad_rows_than_allowed_refuse_the_corpus_with_the_first(tmp_path: P
     path = write(tmp_path / "a.jsonl", GOOD, "{torn", BAD)
     with pytest.raises(InputError, match=r"a\.jsonl:2: not JSON .*\(2 of 3 rows are bad, 1% may be\)"):
         list(Corpus("trl", path))
+
+
+def test_a_hopeless_corpus_is_not_read_to_its_end(tmp_path: Path) -> None:
+    corpus = Corpus("trl", write(tmp_path / "a.jsonl", *["{torn"] * 1001, *[GOOD] * 5000))
+    with pytest.raises(InputError, match="1001 of 1001 rows are bad"):
+        list(corpus)
 
 
 def test_a_limit_counts_trees_and_leaves_the_rest_unread(tmp_path: Path) -> None:
