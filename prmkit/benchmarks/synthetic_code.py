@@ -15,23 +15,21 @@ import itertools
 import json
 import random
 import re
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from prmkit.benchmarks.synthetic_world import OPERATIONS, Slips, draw_instructions, draw_prompts, instructions_of
-from prmkit.errors import InputError
+from prmkit.benchmarks.synthetic_world import (
+    OPERATIONS,
+    Slips,
+    draw_instructions,
+    draw_prompts,
+    generated,
+    instructions_of,
+)
 from prmkit.tree import Case, Problem
 
 _PUBLIC, _HIDDEN = (0, 3, 8), (-7, -2, 1, 5, 9, 14)
 _PROBES = range(-15, 25)
 _ASSIGNMENT = re.compile(r"([a-h]) = (?:(\w+) ([+-]) (\w+)|(min|max) \( (\w+) , (\w+) \)) # .*")
-
-
-def load(*, path: Path | None, limit: int | None, seed: int, **options: Any) -> list[Problem]:
-    """The benchmark's loader: ``limit`` problems (200 by default). Raises InputError for a path."""
-    if path is not None:
-        raise InputError("a generated benchmark reads no file", where=path, cure="Leave out path; give limit and seed.")
-    return problems(limit or 200, seed=seed, **options)
 
 
 def problems(
@@ -53,6 +51,10 @@ def problems(
         )
         for index, prompt in enumerate(itertools.islice(prompts, n))
     ]
+
+
+load = generated(problems)
+"""The benchmark's loader; a path is refused."""
 
 
 def write(prompt: str, rng: random.Random, slips: Slips) -> list[str]:

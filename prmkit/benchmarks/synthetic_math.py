@@ -11,8 +11,7 @@ c = min ( b , 4 ) = min ( 5 , 4 ) = 4 # atmost 4
 import itertools
 import random
 import re
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from prmkit.benchmarks.synthetic_world import (
     OPERATIONS,
@@ -20,19 +19,12 @@ from prmkit.benchmarks.synthetic_world import (
     Slips,
     draw_instructions,
     draw_prompts,
+    generated,
     instructions_of,
 )
-from prmkit.errors import InputError
 from prmkit.tree import Problem
 
 _STEP = re.compile(r"([a-h]) = .* = (\d) # .*")
-
-
-def load(*, path: Path | None, limit: int | None, seed: int, **options: Any) -> list[Problem]:
-    """The benchmark's loader: ``limit`` problems (200 by default). Raises InputError for a path."""
-    if path is not None:
-        raise InputError("a generated benchmark reads no file", where=path, cure="Leave out path; give limit and seed.")
-    return problems(limit or 200, seed=seed, **options)
 
 
 def problems(
@@ -49,6 +41,10 @@ def problems(
         )
         for index, prompt in enumerate(itertools.islice(prompts, n))
     ]
+
+
+load = generated(problems)
+"""The benchmark's loader; a path is refused."""
 
 
 def write(prompt: str, rng: random.Random, slips: Slips) -> list[str]:

@@ -9,9 +9,13 @@ All text is words with single spaces between them.
 import random
 import zlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from prmkit.errors import InputError
+from prmkit.tree import Problem
 
 LETTERS = "abcdefgh"
 OPERANDS = range(1, 10)
@@ -71,6 +75,19 @@ def instructions_of(prompt: str) -> list[Instruction]:
     """The instructions that a problem's text states, after its opening sentence."""
     _, *lines = [line.split() for line in prompt.split(" .") if line.strip()]
     return [Instruction(letter, operation, int(operand)) for letter, operation, operand in lines]
+
+
+def generated(make: Callable[..., list[Problem]]) -> Callable[..., list[Problem]]:
+    """The loader of a benchmark that ``make(n, seed=..., **options)`` generates: 200 problems unless told otherwise."""
+
+    def load(*, path: Path | None, limit: int | None, seed: int, **options: Any) -> list[Problem]:
+        if path is not None:
+            raise InputError(
+                "a generated benchmark reads no file", where=path, cure="Leave out path; give limit and seed."
+            )
+        return make(limit or 200, seed=seed, **options)
+
+    return load
 
 
 def held_out(prompt: str) -> bool:

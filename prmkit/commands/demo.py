@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_table
+from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_table, progress
 
 
 def demo(
@@ -19,7 +19,13 @@ def demo(
     """Run the whole loop on the embedded world, and write summary.json and report.html."""
     from prmkit.demo.loop import run_demo
 
-    summary = run_demo(out, from_scratch=from_scratch, overwrite=overwrite, say=lambda line: typer.echo(line, err=True))
+    summary = run_demo(
+        out,
+        from_scratch=from_scratch,
+        overwrite=overwrite,
+        say=lambda line: typer.echo(line, err=True),
+        watch=progress,
+    )
     if as_json:
         print_json(summary)
         return

@@ -18,7 +18,7 @@ from prmkit.evaluate.trees import evaluate_trees
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose, leaves
-from prmkit.recipe.execute import inputs_of, prepare
+from prmkit.recipe.execute import Watch, inputs_of, prepare
 from prmkit.report import build_report
 from prmkit.run import RunFolder, writing
 from prmkit.trees_io import read_trees
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 """Called with a line for who watches."""
 
 
-def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say) -> dict[str, Any]:
+def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch: Watch | None = None) -> dict[str, Any]:
     """Run every stage below ``out``, write summary.json and report.html there, and return the summary.
 
     The summary holds, for each benchmark, the figures of the selection rules, their paired differences and the
@@ -47,6 +47,7 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say) -> dic
         from_scratch: train policy and backbone too, which takes some minutes, instead of taking the shipped ones.
         overwrite: replace an earlier demo.
         say: told what each stage found.
+        watch: shows the progress within a stage.
 
     Raises:
         InputError: the folder holds something, and ``overwrite`` was not given or it is no demo.
@@ -56,12 +57,12 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say) -> dic
     with writing(root.path):
         with clock.stage("world"):
             make_world(root.path / "world", from_scratch=from_scratch)
-        labels = _run("annotate", root, clock)
+        labels = _run("annotate", root, clock, watch)
         say(f"{labels['labelled']} steps labelled with {labels['ledger']['generations']} rollouts")
-        trained = _run("train", root, clock)
+        trained = _run("train", root, clock, watch)
         say(f"PRM: held-out AUROC {trained['auroc']:.3f} after {trained['steps']:.0f} steps")
-        summary = {f"synthetic-{domain}": _search(root, domain, clock, say) for domain in ("math", "code")}
-        table = _run("similarity", root, clock)["table"]
+        summary = {f"synthetic-{domain}": _search(root, domain, clock, say, watch) for domain in ("math", "code")}
+        table = _run("similarity", root, clock, watch)["table"]
         summary["similarity"] = {f"{row['first']} - {row['second']}": row for row in table}
         with clock.stage("report"):
             runs = [root.path / name for name in ("search-math", "search-code", "annotate", "train", "similarity")]
@@ -81,10 +82,10 @@ def make_world(folder: Path, *, from_scratch: bool) -> None:
         shutil.copytree(WEIGHTS, folder)
 
 
-def _search(root: RunFolder, domain: str, clock: "_Clock", say: Say) -> dict[str, Any]:
+def _search(root: RunFolder, domain: str, clock: "_Clock", say: Say, watch: Watch | None) -> dict[str, Any]:
     """Search the benchmark of a domain and evaluate what was found."""
     name = f"search-{domain}"
-    _run(name, root, clock)
+    _run(name, root, clock, watch)
     folder = RunFolder(root.path / name)
     with clock.stage(f"evaluate-{domain}"):
         found = evaluate_trees(list(read_trees(folder.trees)))
@@ -95,12 +96,12 @@ def _search(root: RunFolder, domain: str, clock: "_Clock", say: Say) -> dict[str
     return {**selection, "differences": found["differences"], "within_problem_auc": found["within_problem_auc"]}
 
 
-def _run(name: str, root: RunFolder, clock: "_Clock") -> dict[str, Any]:
+def _run(name: str, root: RunFolder, clock: "_Clock", watch: Watch | None) -> dict[str, Any]:
     """Run a recipe of recipes/synthetic, its paths moved below the demo's folder, and return its metrics."""
     with clock.stage(name):
         recipe = moved_recipe(name, root.path)
         values = recipe.model_dump(mode="json")
-        work = prepare(recipe)
+        work = prepare(recipe, watch)
         return work(RunFolder.create(root.path / name, values, inputs=inputs_of(recipe), seed=values["seed"]))
 
 
