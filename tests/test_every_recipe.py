@@ -75,11 +75,12 @@ def test_no_fragment_states_a_default() -> None:
                 assert keys not in defaults or defaults[keys] != value, f"{fragment}: {keys}"
 
 
-def test_every_optimiser_step_of_the_grid_sees_the_same_number_of_rows() -> None:
-    """128 rows: devices of the first comment line x batch_size x accumulate."""
+def test_every_optimiser_step_of_the_grid_sees_the_same_number_of_tokens() -> None:
+    """32 sequences of 2,048: devices of the first comment line x batch_size x accumulate."""
     for name, path in CELLS.items():
         if name.split("/")[0] in DATASETS:
             devices = int(path.read_text(encoding="utf-8").split(": ", 1)[1].split(" x ")[0])
             recipe = bind(compose(path))
             assert isinstance(recipe, TrainRecipe)
-            assert devices * recipe.train.batch_size * recipe.train.accumulate == 128, name
+            assert devices * recipe.train.batch_size * recipe.train.accumulate == 32, name
+            assert recipe.train.pack_tokens == 2048

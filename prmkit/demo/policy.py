@@ -8,6 +8,7 @@ Shapes: B rows, T tokens.
 """
 
 import copy
+import json
 import logging
 import random
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ from prmkit.models.config import StepFormat
 from prmkit.models.encode import StepEncoder
 from prmkit.tree import Problem
 
+LOSSES = "losses.json"
+"""The training losses of both models, means of 20 steps: how a remaking can be compared with this one."""
+
+_MEAN = 20
 _IGNORED = -100
 _WORDS = [".", "x", "=", "def", "f", "(", ")", "+", "-", "min", "max", ",", "#", "return", "####", "wait"]
 
@@ -98,6 +103,7 @@ class PolicyModule(L.LightningModule):
     def __init__(self, model: Qwen2ForCausalLM, *, lr: float, steps: int) -> None:
         super().__init__()
         self.model, self.lr, self.steps = model, lr, steps
+        self.losses: list[float] = []
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
         """Mean cross-entropy of the step tokens; the LM head runs on them alone."""
@@ -107,6 +113,7 @@ class PolicyModule(L.LightningModule):
         logits = self.model.lm_head(hidden_BTH[wanted_BT])
         loss = torch.nn.functional.cross_entropy(logits, labels_BT[:, 1:][wanted_BT])
         self.log("loss", loss, prog_bar=True)
+        self.losses.append(float(loss.detach()))
         return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -119,7 +126,10 @@ class PolicyModule(L.LightningModule):
 
 
 def train_policy(out: Path, config: PolicyConfig) -> None:
-    """Train both models and write them as Hugging Face folders ``policy`` and ``backbone``, in half precision."""
+    """Train both models and write them as Hugging Face folders, ``policy`` and ``backbone``, beside losses.json.
+
+    Weights are stored in half precision.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.manual_seed(config.seed)
     tokenizer = make_tokenizer()
@@ -143,15 +153,18 @@ def train_policy(out: Path, config: PolicyConfig) -> None:
         ("policy", config.policy_steps, config.policy_slips),
         ("backbone", config.backbone_steps, config.backbone_slips),
     )
+    losses = {}
     for stage, (name, steps, slips) in enumerate(stages):
-        _fit(model, StepEncoder(tokenizer, StepFormat()), steps, slips, config, seed=config.seed + stage)
+        found = _fit(model, StepEncoder(tokenizer, StepFormat()), steps, slips, config, seed=config.seed + stage)
+        losses[name] = [sum(found[start : start + _MEAN]) / _MEAN for start in range(0, steps - _MEAN + 1, _MEAN)]
         copy.deepcopy(model).half().save_pretrained(out / name)
         tokenizer.save_pretrained(out / name)
+    (out / LOSSES).write_text(json.dumps(losses, indent=1) + "\n")
 
 
 def _fit(
     model: Qwen2ForCausalLM, encoder: StepEncoder, steps: int, slips: Slips, config: PolicyConfig, *, seed: int
-) -> None:
+) -> list[float]:
     rows = DataLoader(Solutions(encoder, slips, seed), batch_size=config.batch_size, collate_fn=collate)
     trainer = L.Trainer(
         max_steps=steps,
@@ -161,5 +174,7 @@ def _fit(
         enable_model_summary=False,
         log_every_n_steps=10,
     )
-    trainer.fit(PolicyModule(model.train(), lr=config.lr, steps=steps), rows)
+    module = PolicyModule(model.train(), lr=config.lr, steps=steps)
+    trainer.fit(module, rows)
     model.eval()
+    return module.losses

@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Weighting = Literal["once", "rows"]
+"""What a label weighs: 1, or the number of labelled root-to-leaf paths through its step."""
+
 TEMPLATES = {
     "plain": "{problem}\n",
     # Qwen2.5-Math's own chat turns and system prompt, as its released PRMs were trained.

@@ -3,7 +3,7 @@
 Shapes: B rows, T tokens, S steps, H hidden size.
 """
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from prmkit.errors import InputError
 from prmkit.models.backbone import check_vocabulary, load_backbone, load_tokenizer
 from prmkit.models.config import ModelConfig
+from prmkit.models.packing import Packing, block_mask, dense_mask
 
 
 class PRM(nn.Module):
@@ -65,19 +66,30 @@ class PRM(nn.Module):
             )
         return cls(model, head_dropout=config.head_dropout)
 
-    def forward(self, input_ids_BT: Tensor, attention_mask_BT: Tensor, ends_BS: Tensor) -> Tensor:
+    def forward(
+        self, input_ids_BT: Tensor, attention_mask_BT: Tensor, ends_BS: Tensor, packing: Packing | None = None
+    ) -> Tensor:
         """Raw logits at the ends of steps, shape (B, S); sigmoid gives step scores.
 
         Args:
             input_ids_BT: token ids, padded on the right.
             attention_mask_BT: 1 for tokens, 0 for padding.
-            ends_BS: position of each step's last token; what stands at padded steps is up to the caller to ignore.
+            ends_BS: index of each step's last token; what stands at padded steps is up to the caller to ignore.
+            packing: where several paths share a sequence; None for one path each.
         """
-        output = self.model(input_ids=input_ids_BT, attention_mask=attention_mask_BT, use_cache=False)
+        inputs = {"attention_mask": attention_mask_BT} if packing is None else self._packed(packing)
+        output = self.model(input_ids=input_ids_BT, use_cache=False, **inputs)
         hidden_BTH = cast(Tensor, output.last_hidden_state)
         # Gathered before the head: step ends are some 2 % of the tokens.
         hidden_BSH = hidden_BTH.gather(1, ends_BS[:, :, None].expand(-1, -1, hidden_BTH.shape[-1]))
         return cast(Tensor, self.score(self.dropout(hidden_BSH))).squeeze(-1)
+
+    def _packed(self, packing: Packing) -> dict[str, Any]:
+        # FlexAttention skips what no token attends to, but has no backward pass on a CPU.
+        if packing.until_BT.is_cuda and self.model._supports_flex_attn:
+            self.model.set_attn_implementation("flex_attention")
+            return {"attention_mask": block_mask(packing), "position_ids": packing.positions_BT}
+        return {"attention_mask": dense_mask(packing), "position_ids": packing.positions_BT}
 
 
 def architecture(model: PreTrainedModel, kind: str = "RewardModel") -> str:

@@ -1,46 +1,64 @@
-"""Trees as rows: one row is a root-to-leaf path, and every label is learned in exactly one row.
+"""Trees as rows to train on: root-to-leaf paths, or subtrees in which a shared step stands once.
 
-A prefix that several leaves share is read again in each of their rows, but its labels count in the first row only:
-otherwise a step would weigh as much as it has descendants.
+A step's label is one judgement, and counts once however many solutions go through the step: otherwise a step would
+weigh as much as it has descendants. Weighting by ``rows`` restores just that, for who wants the objective of a trainer
+that reads every path on its own.
 
-Shapes: B rows, T tokens, S steps.
+Shapes: T tokens.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from prmkit.errors import InputError
+from prmkit.models.config import Weighting
 from prmkit.models.encode import StepEncoder
-from prmkit.tree import StepTree
+from prmkit.tree import ROOT, StepTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Row:
-    """One sequence. ``labels`` are NaN at steps that are not supervised here; ``weight`` multiplies their losses."""
+    """One sequence.
 
-    ids: np.ndarray
+    Token i attends to token j where ``j <= i < until[j]``: to what stands before it on its own path. ``labels`` are NaN
+    at steps that are not supervised here; ``weights`` multiply their losses.
+    """
+
+    ids: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    until: NDArray[np.int32]
     ends: tuple[int, ...]
     labels: tuple[float, ...]
-    weight: float = 1.0
-    problem: str = ""
+    weights: tuple[float, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whether every token attends to all before it."""
+        return bool((self.until == len(self.ids)).all())
 
     @property
     def supervised(self) -> int:
         """The number of labels."""
         return sum(not math.isnan(label) for label in self.labels)
 
+    @property
+    def weight(self) -> float:
+        """The summed weight of the labels."""
+        pairs = zip(self.weights, self.labels, strict=True)
+        return math.fsum(weight for weight, label in pairs if not math.isnan(label))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeRows:
     """The rows of a tree, and what the length limit cost.
 
-    ``cut`` rows lost steps at their end, ``dropped`` paths became no row since no label was left for them, and
-    ``labels_lost`` labels stand beyond the limit: labels in the tree = labels in the rows + labels_lost.
+    ``cut`` paths lost steps at their end, ``dropped`` paths became no row since no label was left for them, and
+    ``labels_lost`` labels stand beyond the limit.
     """
 
     rows: tuple[Row, ...]
@@ -49,11 +67,26 @@ class TreeRows:
     labels_lost: int
 
 
-def tree_rows(tree: StepTree, encoder: StepEncoder, max_length: int) -> TreeRows:
-    """The rows of a tree: each step label stands in the first row that holds the step.
+def tree_rows(
+    tree: StepTree,
+    encoder: StepEncoder,
+    max_length: int,
+    *,
+    weighting: Weighting = "once",
+    budget: int | None = None,
+) -> TreeRows:
+    """The rows of a tree, in depth-first order.
 
     Paths are cut at a step's end to ``max_length`` tokens, and end with their last supervised step: the backbone is
     causal, so nothing reads what would follow.
+
+    Args:
+        tree: a labelled tree.
+        encoder: the tokenisation.
+        max_length: longest path in tokens.
+        weighting: what a label weighs. By ``once``, it stands in the first row that holds its step.
+        budget: None gives a row a path. Otherwise neighbouring paths share a row of up to ``budget`` tokens, in which
+            their common steps stand once; a path longer than that has a row of its own.
 
     Raises:
         InputError: the problem leaves no room for a step.
@@ -68,99 +101,98 @@ def tree_rows(tree: StepTree, encoder: StepEncoder, max_length: int) -> TreeRows
             cure="Raise model.max_length, or leave the problem out.",
         )
     step_ids = [encoder.step_ids(node.text) for node in tree]
+    lengths = [len(ids) for ids in step_ids]
+    found = _labelled_paths(tree, lengths, max_length - len(problem_ids), weighting)
+    groups = _groups(found.paths, lengths, None if budget is None else budget - len(problem_ids))
+    rows = tuple(_row(tree, problem_ids, step_ids, found.owned, group) for group in groups)
+    read = {node for owned in found.owned for node in owned}
+    labelled = sum(node.label is not None for node in tree)
+    return TreeRows(rows=rows, cut=found.cut, dropped=found.dropped, labels_lost=labelled - len(read))
+
+
+Path = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The paths of a tree that have labels to teach, in depth-first order, and which nodes each of them teaches."""
+
+    paths: list[Path]
+    owned: list[frozenset[int]]
+    cut: int
+    dropped: int
+
+
+def _labelled_paths(tree: StepTree, lengths: Sequence[int], room: int, weighting: Weighting) -> _Found:
+    paths, owned = [], []
     taken: set[int] = set()
-    rows: list[Row] = []
     cut = dropped = 0
-    for leaf in tree.leaves():
-        path = tree.path(leaf)
-        ends = (np.cumsum([len(step_ids[node]) for node in path]) + len(problem_ids) - 1).tolist()
-        kept = sum(end < max_length for end in ends)
+    for path in sorted(tuple(tree.path(leaf)) for leaf in tree.leaves()):
+        kept = int((np.cumsum([lengths[node] for node in path]) <= room).sum())
         cut += kept < len(path)
-        labels = [_label(tree, node, taken) for node in path[:kept]]
-        taken.update(path[:kept])
-        last = max((index for index, label in enumerate(labels) if not math.isnan(label)), default=-1) + 1
-        if last == 0:
+        mine = [node for node in path[:kept] if tree.nodes[node].label is not None and node not in taken]
+        if not mine:
             dropped += 1
             continue
-        ids = [*problem_ids, *(token for node in path[:last] for token in step_ids[node])]
-        rows.append(
-            Row(
-                ids=np.array(ids, dtype=np.int32),
-                ends=tuple(ends[:last]),
-                labels=tuple(labels[:last]),
-                problem=tree.problem.id,
-            )
-        )
-    labelled = sum(node.label is not None for node in tree)
-    lost = labelled - sum(row.supervised for row in rows)
-    return TreeRows(rows=tuple(rows), cut=cut, dropped=dropped, labels_lost=lost)
+        if weighting == "once":
+            taken.update(mine)
+        paths.append(path[: path.index(mine[-1]) + 1])
+        owned.append(frozenset(mine))
+    return _Found(paths, owned, cut, dropped)
 
 
-def _label(tree: StepTree, node: int, taken: set[int]) -> float:
-    label = tree.nodes[node].label
-    return math.nan if label is None or node in taken else float(label.value)
+def _groups(paths: Sequence[Path], lengths: Sequence[int], room: int | None) -> Iterator[range]:
+    """Neighbouring paths by index, as many together as fit; one at a time where ``room`` is None."""
+    start, nodes, used = 0, set[int](), 0
+    for index, path in enumerate(paths):
+        more = sum(lengths[node] for node in path if node not in nodes)
+        if index > start and (room is None or used + more > room):
+            yield range(start, index)
+            start, nodes, used = index, set(), 0
+            more = sum(lengths[node] for node in path)
+        nodes.update(path)
+        used += more
+    if paths:
+        yield range(start, len(paths))
 
 
-class StepBatch:
-    """Rows padded on the right. ``weights_BS`` is 0 at padded and at unsupervised steps, and there labels are 0 too.
-
-    ``total_weight`` is what the sum of losses is divided by: the weight of all labels of the optimiser step that the
-    batch is a part of. No dataclass: Lightning reaches into those, and rounds labels to the precision of the weights.
-    """
-
-    def __init__(
-        self,
-        *,
-        ids_BT: Tensor,
-        mask_BT: Tensor,
-        ends_BS: Tensor,
-        labels_BS: Tensor,
-        weights_BS: Tensor,
-        total_weight: float,
-        tokens: int,
-        problems: tuple[str, ...],
-    ) -> None:
-        self.ids_BT, self.mask_BT, self.ends_BS = ids_BT, mask_BT, ends_BS
-        self.labels_BS, self.weights_BS = labels_BS, weights_BS
-        self.total_weight, self.tokens, self.problems = total_weight, tokens, problems
-
-    def to(self, device: torch.device) -> "StepBatch":
-        """The batch on a device."""
-        return StepBatch(
-            ids_BT=self.ids_BT.to(device),
-            mask_BT=self.mask_BT.to(device),
-            ends_BS=self.ends_BS.to(device),
-            labels_BS=self.labels_BS.to(device),
-            weights_BS=self.weights_BS.to(device),
-            total_weight=self.total_weight,
-            tokens=self.tokens,
-            problems=self.problems,
-        )
-
-
-def collate(rows: Sequence[Row], total_weight: float | None = None) -> StepBatch:
-    """Rows as one padded batch; without ``total_weight``, the batch is its own optimiser step."""
-    lengths, steps = [len(row.ids) for row in rows], max(len(row.ends) for row in rows)
-    ids_BT = torch.zeros(len(rows), max(lengths), dtype=torch.long)
-    mask_BT = torch.zeros_like(ids_BT)
-    ends_BS = torch.zeros(len(rows), steps, dtype=torch.long)
-    labels_BS = torch.full((len(rows), steps), math.nan, dtype=torch.float32)
-    weights_BS = torch.zeros(len(rows), steps, dtype=torch.float32)
-    for index, row in enumerate(rows):
-        ids_BT[index, : len(row.ids)] = torch.from_numpy(row.ids)
-        mask_BT[index, : len(row.ids)] = 1
-        ends_BS[index, : len(row.ends)] = torch.tensor(row.ends)
-        labels_BS[index, : len(row.ends)] = torch.tensor(row.labels, dtype=torch.float32)
-        weights_BS[index, : len(row.ends)] = row.weight
-    supervised_BS = ~labels_BS.isnan()
-    weights_BS = weights_BS * supervised_BS
-    return StepBatch(
-        ids_BT=ids_BT,
-        mask_BT=mask_BT,
-        ends_BS=ends_BS,
-        labels_BS=labels_BS.nan_to_num(0.0),
-        weights_BS=weights_BS,
-        total_weight=float(weights_BS.sum()) if total_weight is None else total_weight,
-        tokens=sum(lengths),
-        problems=tuple(dict.fromkeys(row.problem for row in rows)),
+def _row(
+    tree: StepTree,
+    problem_ids: Sequence[int],
+    step_ids: Sequence[Sequence[int]],
+    owned: Sequence[Collection[int]],
+    group: range,
+) -> Row:
+    """The union of the paths of a group, depth first."""
+    teaching = [node for index in group for node in owned[index]]
+    nodes = sorted({step for node in teaching for step in tree.path(node)}, key=tree.path)
+    ids = list(problem_ids)
+    positions = list(range(len(ids)))
+    spans: dict[int, tuple[int, int]] = {ROOT: (0, len(ids))}
+    for node in nodes:
+        depth = positions[spans[tree.nodes[node].parent][1] - 1] + 1
+        spans[node] = (len(ids), len(ids) + len(step_ids[node]))
+        ids += step_ids[node]
+        positions += range(depth, depth + len(step_ids[node]))
+    until = np.empty(len(ids), dtype=np.int32)
+    last = {ROOT: len(ids)}
+    for node in reversed(nodes):  # children before parents: where the last descendant ends
+        last.setdefault(node, spans[node][1])
+        parent = tree.nodes[node].parent
+        last[parent] = max(last.get(parent, 0), last[node])
+    for node, (begin, end) in spans.items():
+        until[begin:end] = last[node]
+    counts = [float(teaching.count(node)) for node in nodes]
+    labels = [tree.nodes[node].label for node in nodes]
+    return Row(
+        ids=np.array(ids, dtype=np.int32),
+        positions=np.array(positions, dtype=np.int32),
+        until=until,
+        ends=tuple(spans[node][1] - 1 for node in nodes),
+        labels=tuple(
+            float(label.value) if label is not None and count else math.nan
+            for label, count in zip(labels, counts, strict=True)
+        ),
+        weights=tuple(max(count, 1.0) for count in counts),
+        problems=(tree.problem.id,),
     )

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from prmkit.models.config import Weighting
+
 
 class TrainConfig(BaseModel):
     """Optimisation of a PRM. Defaults suit a fresh scalar head on a pretrained backbone."""
@@ -11,7 +13,18 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(1, ge=1, description="passes over the training trees")
-    batch_size: int = Field(16, ge=1, description="rows (root-to-leaf paths) of one forward pass on one device")
+    packing: Literal["tree", "sequence", "none"] = Field(
+        "tree",
+        description="tree: paths of a tree share their common steps, and trees share a sequence; sequence: whole paths "
+        "share one; none: each path is a padded row",
+    )
+    pack_tokens: PositiveInt | None = Field(
+        None, description="tokens of a packed sequence; default: model.max_length. A longer path stands alone"
+    )
+    weighting: Weighting = Field(
+        "once", description="a label counts once, or once for each of the labelled paths (rows) through its step"
+    )
+    batch_size: int = Field(16, ge=1, description="sequences of one forward pass on one device")
     accumulate: int = Field(1, ge=1, description="batches of one optimiser step")
     lr: float = Field(1e-5, gt=0, description="peak learning rate of AdamW")
     weight_decay: float = Field(0.01, ge=0, description="decoupled decay of matrices; norms and biases have none")

@@ -10,8 +10,10 @@ import lightning.pytorch as pl
 from torch.utils.data import DataLoader
 
 from prmkit.errors import InputError
+from prmkit.models.batch import StepBatch
 from prmkit.models.encode import StepEncoder
-from prmkit.models.rows import Row, StepBatch, tree_rows
+from prmkit.models.packing import pack
+from prmkit.models.rows import Row, tree_rows
 from prmkit.train.config import TrainConfig
 from prmkit.train.plan import BatchPlan, RowDataset
 from prmkit.tree import StepTree
@@ -54,14 +56,15 @@ class StepDataModule(pl.LightningDataModule):
         self.counts = RowCounts()
         rows = self._encode(trees, encoder, max_length)
         held_out = held_out_problems(rows, config.validation_share, seed)
-        self.train_rows = [row for key, group in rows.items() if key not in held_out for row in group]
-        self.validation_rows = [row for key, group in rows.items() if key in held_out for row in group]
+        self.train_rows = self._packed([row for key in rows if key not in held_out for row in rows[key]], max_length)
+        self.validation_rows = self._packed([row for key in rows if key in held_out for row in rows[key]], max_length)
 
     def _encode(self, trees: Iterable[StepTree], encoder: StepEncoder, max_length: int) -> dict[str, list[Row]]:
         rows: dict[str, list[Row]] = defaultdict(list)
         values: set[float] = set()
+        budget = (self.config.pack_tokens or max_length) if self.config.packing == "tree" else None
         for tree in trees:
-            encoded = tree_rows(tree, encoder, max_length)
+            encoded = tree_rows(tree, encoder, max_length, weighting=self.config.weighting, budget=budget)
             self.counts.cut += encoded.cut
             self.counts.dropped += encoded.dropped
             self.counts.labels_lost += encoded.labels_lost
@@ -72,6 +75,9 @@ class StepDataModule(pl.LightningDataModule):
             values.update(label for row in encoded.rows for label in row.labels if not math.isnan(label))
         self._check(values, max_length)
         return rows
+
+    def _packed(self, rows: list[Row], max_length: int) -> list[Row]:
+        return rows if self.config.packing == "none" else pack(rows, self.config.pack_tokens or max_length)
 
     def _check(self, values: set[float], max_length: int) -> None:
         if not values and self.counts.labels_lost:

@@ -1,6 +1,7 @@
 """The training of a PRM: trees go in, a checkpoint and its metrics come out."""
 
 import logging
+import os
 import shutil
 import signal
 import warnings
@@ -106,6 +107,7 @@ def train_prm(
 
 
 def _trainer(config: TrainConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
+    _refuse_missing_devices(config)
     try:
         return pl.Trainer(
             accelerator="auto",
@@ -130,6 +132,19 @@ def _trainer(config: TrainConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
             where="train",
             got=f"devices={config.devices}, strategy={config.strategy}, precision={config.precision}",
         ) from None
+
+
+def _refuse_missing_devices(config: TrainConfig) -> None:
+    """Lightning would start any number of processes on a CPU, and a typing error would fill the machine."""
+    on_gpu = torch.cuda.is_available()
+    there = torch.cuda.device_count() if on_gpu else os.cpu_count() or 1
+    if config.devices != "auto" and config.devices > there:
+        raise InputError(
+            "this machine has fewer devices",
+            where="train.devices",
+            got=config.devices,
+            expected=f"at most {there} ({'GPUs' if on_gpu else 'CPU cores'})",
+        )
 
 
 def _strategy(config: TrainConfig) -> str | Strategy:

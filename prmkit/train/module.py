@@ -15,8 +15,8 @@ from torchmetrics import MeanMetric, SumMetric
 from torchmetrics.classification import BinaryAUROC
 
 from prmkit.errors import RunError
+from prmkit.models.batch import StepBatch
 from prmkit.models.prm import PRM
-from prmkit.models.rows import StepBatch
 from prmkit.train.config import TrainConfig
 
 
@@ -118,7 +118,7 @@ class PRMModule(pl.LightningModule):
 
     def _losses(self, batch: StepBatch, where: str) -> tuple[Tensor, Tensor]:
         """Losses (0 where nothing is supervised) and step scores, both (B, S) in float32."""
-        logits_BS = self.prm(batch.ids_BT, batch.mask_BT, batch.ends_BS).float()
+        logits_BS = self.prm(batch.ids_BT, batch.mask_BT, batch.ends_BS, batch.packing).float()
         losses_BS = nn.functional.binary_cross_entropy_with_logits(logits_BS, batch.labels_BS, reduction="none")
         losses_BS = torch.where(batch.weights_BS > 0, losses_BS, 0.0)
         if not bool(losses_BS.isfinite().all()):

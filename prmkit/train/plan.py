@@ -5,12 +5,13 @@ loss is exact for any world size and accumulation without a word between the ran
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
-from prmkit.models.rows import Row, StepBatch, collate
+from prmkit.models.batch import StepBatch, collate
+from prmkit.models.rows import Row
 
 _POOL = 8
 """Batches whose rows are sorted by length together. More would save some padding, but give every batch one length, from
@@ -37,7 +38,7 @@ class RowDataset(Dataset[StepBatch]):
         rows = [self.rows[index] for index in planned.rows]
         if not planned.filler:
             return collate(rows, planned.total_weight)
-        batch = collate([replace(row, weight=0.0) for row in rows], planned.total_weight)
+        batch = collate(rows, planned.total_weight, scale=0.0)
         batch.tokens = 0
         return batch
 
@@ -58,7 +59,7 @@ class BatchPlan(Sampler[PlannedBatch]):
         self, rows: Sequence[Row], *, batch_size: int, accumulate: int, world_size: int, rank: int, seed: int | None
     ) -> None:
         self._lengths = np.array([len(row.ids) for row in rows])
-        self._weights = np.array([row.weight * row.supervised for row in rows])
+        self._weights = np.array([row.weight for row in rows])
         self._batch_size, self._accumulate = batch_size, accumulate
         self._world_size, self._rank, self._seed = world_size, rank, seed
         self._epoch = 0

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from transformers import PreTrainedModel
 
 from prmkit.benchmarks.synthetic_world import Slips
 from prmkit.demo.loop import WEIGHTS
-from prmkit.demo.policy import PolicyConfig, Solutions, collate, make_tokenizer, train_policy
+from prmkit.demo.policy import LOSSES, PolicyConfig, Solutions, collate, make_tokenizer, train_policy
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.config import StepFormat
 from prmkit.models.encode import StepEncoder
@@ -29,12 +30,9 @@ def test_each_shipped_model_knows_the_text_it_was_trained_on_best() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(2400)
-def test_the_shipped_models_can_be_remade(tmp_path: Path) -> None:
-    config = PolicyConfig()
-    train_policy(tmp_path, config)
-    for name, slips in (("policy", config.policy_slips), ("backbone", config.backbone_slips)):
-        remade, shipped = (
-            loss_on(load_causal_lm(str(folder / name), torch.float32)[0], slips) for folder in (tmp_path, WEIGHTS)
-        )
-        assert remade == pytest.approx(shipped, abs=0.02)
+def test_the_training_of_the_shipped_models_can_be_repeated(tmp_path: Path) -> None:
+    """The first 100 steps: the rate stays at its peak for half of any training, so a shorter one begins alike."""
+    shipped = json.loads((WEIGHTS / LOSSES).read_text())["policy"][:5]
+    train_policy(tmp_path, PolicyConfig(policy_steps=200, backbone_steps=20))
+    assert json.loads((tmp_path / LOSSES).read_text())["policy"][:5] == pytest.approx(shipped, rel=0.05)
+    assert shipped[4] < 0.5 * shipped[0]

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from prmkit.errors import InputError
-from prmkit.models.rows import Row, collate, tree_rows
+from prmkit.models.batch import collate
+from prmkit.models.rows import Row, tree_rows
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, path_tree, tiny_encoder
 
@@ -38,7 +39,7 @@ def test_a_row_is_the_path_of_its_leaf() -> None:
     ids, ends = ENCODER.path_ids(Problem(id="p", prompt="1 + 2 ?"), ["1 + 2", "= 3", "4"])
     assert row.ids.tolist() == ids
     assert list(row.ends) == ends
-    assert row.problem == "p"
+    assert row.problems == ("p",)
 
 
 def test_steps_after_the_last_label_are_left_out() -> None:

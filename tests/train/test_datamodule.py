@@ -15,7 +15,7 @@ def trees(count: int = 20) -> list[StepTree]:
 
 
 def module(given: list[StepTree], *, seed: int = 0, max_length: int = 64, **fields: object) -> StepDataModule:
-    config = TrainConfig(**{"validation_share": 0.25, "batch_size": 4, **fields})  # type: ignore[arg-type]
+    config = TrainConfig(**{"validation_share": 0.25, "batch_size": 4, "packing": "none", **fields})  # type: ignore[arg-type]
     return StepDataModule(given, tiny_encoder(), max_length=max_length, config=config, seed=seed)
 
 
@@ -29,7 +29,9 @@ def test_no_problem_straddles_the_split() -> None:
     for tree in doubled[20:]:
         tree.add(ROOT, "4", label=human(1.0))
     data = module(doubled)
-    numbers = [{row.problem.removeprefix("other-").split()[0] for row in side} for side in _sides(data)]
+    numbers = [
+        {problem.removeprefix("other-").split()[0] for row in side for problem in row.problems} for side in _sides(data)
+    ]
     assert len(numbers[1]) == 5  # a quarter of 20 problems
     assert not numbers[0] & numbers[1]
     assert len(data.train_rows) == 30

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from prmkit.errors import RunError
+from prmkit.models.batch import StepBatch, collate
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
-from prmkit.models.rows import StepBatch, collate, tree_rows
+from prmkit.models.rows import tree_rows
 from prmkit.train.config import TrainConfig
 from prmkit.train.module import PRMModule, rate_at
 from tests.tiny import path_tree, tiny_backbone, tiny_encoder
@@ -22,7 +23,7 @@ class FixedLogits(nn.Module):
         super().__init__()
         self.logits_BS = nn.Parameter(torch.tensor(logits_BS))
 
-    def forward(self, ids_BT: torch.Tensor, mask_BT: torch.Tensor, ends_BS: torch.Tensor) -> torch.Tensor:
+    def forward(self, *batch: object) -> torch.Tensor:
         return self.logits_BS
 
 
@@ -59,6 +60,7 @@ def test_a_batch_without_labels_costs_nothing_and_moves_nothing() -> None:
         ends_BS=given.ends_BS,
         labels_BS=torch.zeros(1, 2),
         weights_BS=torch.zeros(1, 2),
+        packing=None,
         total_weight=0.0,
         tokens=given.tokens,
         problems=given.problems,

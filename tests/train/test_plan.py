@@ -11,8 +11,12 @@ def rows(lengths: list[int]) -> list[Row]:
     return [
         Row(
             ids=np.full(length, index, dtype=np.int32),
+            positions=np.arange(length, dtype=np.int32),
+            until=np.full(length, length, dtype=np.int32),
             ends=tuple(range(index % 3 + 1)),
             labels=(1.0,) * (index % 3 + 1),
+            weights=(1.0,) * (index % 3 + 1),
+            problems=(str(index),),
         )
         for index, length in enumerate(lengths)
     ]

@@ -1,0 +1,90 @@
+"""Rows as padded tensors.
+
+Shapes: B rows, T tokens, S steps.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from prmkit.models.packing import Packing
+from prmkit.models.rows import Row
+
+
+class StepBatch:
+    """Rows padded on the right. ``weights_BS`` is 0 at padded and at unsupervised steps, and there labels are 0 too.
+
+    ``packing`` is None where every token attends to all before it. ``total_weight`` divides the sum of losses: it is
+    the weight of all labels of the optimiser step that the batch is a part of. No dataclass: Lightning reaches into
+    those, and rounds labels to the precision of the weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        ids_BT: Tensor,
+        mask_BT: Tensor,
+        ends_BS: Tensor,
+        labels_BS: Tensor,
+        weights_BS: Tensor,
+        packing: Packing | None,
+        total_weight: float,
+        tokens: int,
+        problems: tuple[str, ...],
+    ) -> None:
+        self.ids_BT, self.mask_BT, self.ends_BS, self.packing = ids_BT, mask_BT, ends_BS, packing
+        self.labels_BS, self.weights_BS = labels_BS, weights_BS
+        self.total_weight, self.tokens, self.problems = total_weight, tokens, problems
+
+    def to(self, device: torch.device) -> "StepBatch":
+        """The batch on a device."""
+        return StepBatch(
+            ids_BT=self.ids_BT.to(device),
+            mask_BT=self.mask_BT.to(device),
+            ends_BS=self.ends_BS.to(device),
+            labels_BS=self.labels_BS.to(device),
+            weights_BS=self.weights_BS.to(device),
+            packing=self.packing and Packing(*(tensor.to(device) for tensor in self.packing)),
+            total_weight=self.total_weight,
+            tokens=self.tokens,
+            problems=self.problems,
+        )
+
+
+def collate(rows: Sequence[Row], total_weight: float | None = None, *, scale: float = 1.0) -> StepBatch:
+    """Rows as one padded batch; without ``total_weight``, the batch is its own optimiser step.
+
+    ``scale`` multiplies the weight of every label.
+    """
+    longest, steps = max(len(row.ids) for row in rows), max(len(row.ends) for row in rows)
+    ids_BT = torch.zeros(len(rows), longest, dtype=torch.long)
+    mask_BT = torch.zeros_like(ids_BT)
+    positions_BT = torch.zeros_like(ids_BT)
+    # Padding attends to itself, and nothing attends to it: a token without any to attend to would give NaN.
+    until_BT = torch.arange(1, longest + 1).repeat(len(rows), 1)
+    ends_BS = torch.zeros(len(rows), steps, dtype=torch.long)
+    labels_BS = torch.full((len(rows), steps), math.nan, dtype=torch.float32)
+    weights_BS = torch.zeros(len(rows), steps, dtype=torch.float32)
+    for index, row in enumerate(rows):
+        ids_BT[index, : len(row.ids)] = torch.from_numpy(row.ids)
+        mask_BT[index, : len(row.ids)] = 1
+        positions_BT[index, : len(row.ids)] = torch.from_numpy(row.positions)
+        until_BT[index, : len(row.ids)] = torch.from_numpy(row.until)
+        ends_BS[index, : len(row.ends)] = torch.tensor(row.ends)
+        labels_BS[index, : len(row.ends)] = torch.tensor(row.labels, dtype=torch.float32)
+        weights_BS[index, : len(row.ends)] = scale * torch.tensor(row.weights)
+    supervised_BS = ~labels_BS.isnan()
+    weights_BS = weights_BS * supervised_BS
+    return StepBatch(
+        ids_BT=ids_BT,
+        mask_BT=mask_BT,
+        ends_BS=ends_BS,
+        labels_BS=labels_BS.nan_to_num(0.0),
+        weights_BS=weights_BS,
+        packing=None if all(row.plain for row in rows) else Packing(positions_BT, until_BT),
+        total_weight=float(weights_BS.sum()) if total_weight is None else total_weight,
+        tokens=sum(len(row.ids) for row in rows),
+        problems=tuple(dict.fromkeys(problem for row in rows for problem in row.problems)),
+    )
