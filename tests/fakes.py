@@ -30,14 +30,18 @@ class ScriptedGenerator:
         self.script = script
         self.requests: list[tuple[str, int]] = []
 
-    async def generate(self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int) -> Generation:
+    async def generate(
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+    ) -> Generation:
         prompt = "".join(map(chr, prompt_ids))
         self.requests.append((prompt, n))
         written = [self.script(prompt, sample) for sample in range(n)]
         return Generation(
             continuations=tuple(Continuation(ids=tuple(map(ord, text)), finish=finish) for text, finish in written),
+            cached_tokens=0,
             prefill_tokens=len(prompt_ids),
             decode_tokens=sum(len(text) for text, _ in written),
+            flops=0.0,
         )
 
 
@@ -54,7 +58,7 @@ class TableScorer:
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
         texts = [tree.nodes[node].text for node in nodes]
         self.asked += texts
-        return Scores(values=tuple(self.scores[text] for text in texts), tokens=len(texts))
+        return Scores(values=tuple(self.scores[text] for text in texts), cached_tokens=0, tokens=len(texts), flops=0.0)
 
 
 class LastStepGrader:

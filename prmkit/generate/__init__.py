@@ -34,7 +34,10 @@ class GeneratorConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Continuation:
-    """Sampled token ids, without the end-of-sequence token, and why they ended."""
+    """Sampled token ids, without the end-of-sequence token, and why they ended.
+
+    Where the stop string ended them, the token that completed it is the last one.
+    """
 
     ids: tuple[int, ...]
     finish: Finish
@@ -44,19 +47,27 @@ class Continuation:
 class Generation:
     """The continuations of one request and what they cost.
 
-    ``prefill_tokens`` counts prompt tokens computed, ``decode_tokens`` sampled tokens (ends included).
+    ``cached_tokens`` counts prompt tokens read from a cache, ``prefill_tokens`` those computed, ``decode_tokens``
+    sampled tokens (ends included). ``flops`` is NaN where the engine cannot know.
     """
 
     continuations: tuple[Continuation, ...]
+    cached_tokens: int
     prefill_tokens: int
     decode_tokens: int
+    flops: float
 
 
 class Generator(Protocol):
-    """Draws continuations. The engine batches requests; callers send one at a time and await it."""
+    """Draws continuations. The engine batches requests; callers send one at a time and await it.
 
-    async def generate(self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int) -> Generation:
-        """``n`` independent continuations of a prompt up to the end of the sequence.
+    A request whose task is cancelled is dropped by the engine at its next step.
+    """
+
+    async def generate(
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+    ) -> Generation:
+        """``n`` independent continuations of a prompt, each up to the end of the sequence or of the string ``stop``.
 
         The same (prompt, sampling, seed) gives the same continuations whatever else the engine does meanwhile, up to
         the rounding of floating-point sums.

@@ -15,6 +15,7 @@ from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling
 from prmkit.generate.batcher import Batcher
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.encode import StepEncoder
+from prmkit.models.flops import forward_flops
 from prmkit.tree import Finish
 
 
@@ -24,6 +25,7 @@ class _Request:
     n: int
     sampling: Sampling
     seed: int
+    stop: str | None
 
 
 @dataclass(slots=True)
@@ -63,9 +65,12 @@ class TransformersGenerator:
         self.tokenizer = tokenizer
         self.context = int(model.config.max_position_embeddings)
         self.eos_ids = _eos_ids(model, tokenizer)
+        self.flops = forward_flops(model)
         self._batcher = Batcher(self._run, size=lambda request: request.n, capacity=max_rows)
 
-    async def generate(self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int) -> Generation:
+    async def generate(
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+    ) -> Generation:
         """See Generator.generate."""
         if not prompt_ids:
             raise InputError("empty prompt", expected="at least one token")
@@ -73,7 +78,7 @@ class TransformersGenerator:
             raise InputError(
                 "the prompt fills the context", got=f"{len(prompt_ids)} tokens", expected=f"fewer than {self.context}"
             )
-        return await self._batcher.submit(_Request(tuple(prompt_ids), n, sampling, seed))
+        return await self._batcher.submit(_Request(tuple(prompt_ids), n, sampling, seed, stop))
 
     @torch.inference_mode()
     def _run(self, requests: list[_Request]) -> list[Generation]:
@@ -90,17 +95,22 @@ class TransformersGenerator:
             for sample in range(request.n)
         ]
         self._decode(requests, rows)
-        results = []
-        for index, request in enumerate(requests):
-            mine = [row for row in rows if row.request == index]
-            results.append(
-                Generation(
-                    continuations=tuple(Continuation(ids=tuple(r.ids), finish=r.finish or "length") for r in mine),
-                    prefill_tokens=len(request.prompt_ids),
-                    decode_tokens=sum(len(row.ids) + (row.finish == "eos") for row in mine),
-                )
-            )
-        return results
+        return [
+            self._generation(request, [row for row in rows if row.request == index])
+            for index, request in enumerate(requests)
+        ]
+
+    def _generation(self, request: _Request, rows: list[_Row]) -> Generation:
+        prompt, sampled = len(request.prompt_ids), [len(row.ids) + (row.finish == "eos") for row in rows]
+        # The last sampled token is not computed, and every other one is read by the LM head, as the prompt's last is.
+        decoded = sum(self.flops.of(tokens - 1, before=prompt, read=tokens - 1) for tokens in sampled)
+        return Generation(
+            continuations=tuple(Continuation(ids=tuple(r.ids), finish=r.finish or "length") for r in rows),
+            cached_tokens=0,
+            prefill_tokens=prompt,
+            decode_tokens=sum(sampled),
+            flops=self.flops.of(prompt, read=1) + decoded,
+        )
 
     def _decode(self, requests: list[_Request], rows: list[_Row]) -> None:
         logits_PV, cache, mask_PT = self._prefill(requests)
@@ -113,6 +123,9 @@ class TransformersGenerator:
             tokens_B = _sample(logits_BV, live)
             for row, token in zip(live, tokens_B.tolist(), strict=True):
                 row.take(token, self.eos_ids)
+                stop = requests[row.request].stop
+                if row.finish is None and stop is not None and stop in str(self.tokenizer.decode(row.ids)):
+                    row.finish = "stop"
             keep = [index for index, row in enumerate(live) if row.finish is None]
             if not keep:
                 return

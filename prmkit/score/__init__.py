@@ -22,10 +22,16 @@ class ScorerConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Step scores in [0, 1], one for each node that was asked for, and the tokens computed for them."""
+    """Step scores in [0, 1], one for each node that was asked for, and what they cost.
+
+    ``tokens`` counts those computed, ``cached_tokens`` those read from a cache. ``flops`` is NaN where the engine
+    cannot know.
+    """
 
     values: tuple[float, ...]
+    cached_tokens: int
     tokens: int
+    flops: float
 
 
 class Scorer(Protocol):

@@ -10,6 +10,7 @@ import torch
 from prmkit.errors import InputError, RunError
 from prmkit.generate.batcher import Batcher
 from prmkit.models.checkpoint import LoadedPRM
+from prmkit.models.flops import forward_flops
 from prmkit.score import Scores
 from prmkit.tree import StepTree
 
@@ -35,6 +36,7 @@ class TransformersScorer:
     def __init__(self, loaded: LoadedPRM, *, max_tokens: int = 16384) -> None:
         self.prm = loaded.prm.eval()
         self.encoder = loaded.encoder
+        self.flops = forward_flops(self.prm.model, self.prm.score)
         self.context = int(self.prm.model.config.max_position_embeddings)
         self._max_tokens = max_tokens
         self._batcher = Batcher(self._run, size=lambda path: len(path.ids), capacity=max_tokens)
@@ -52,7 +54,12 @@ class TransformersScorer:
         found: dict[int, float] = {}
         for tip, values in zip(paths, replies, strict=True):
             found.update(zip(tree.path(tip), values, strict=True))
-        return Scores(values=tuple(found[node] for node in nodes), tokens=sum(len(path.ids) for path in paths.values()))
+        return Scores(
+            values=tuple(found[node] for node in nodes),
+            cached_tokens=0,
+            tokens=sum(len(path.ids) for path in paths.values()),
+            flops=sum(self.flops.of(len(path.ids), read=len(path.ends)) for path in paths.values()),
+        )
 
     def _encode(self, tree: StepTree, node: int) -> _Path:
         ids, ends = self.encoder.path_ids(tree.problem, tree.steps(node))

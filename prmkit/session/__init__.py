@@ -101,12 +101,20 @@ class Session:
             if reply is None:
                 start = time.monotonic()
                 scores = await scorer.score(self.tree, wanted)
-                reply = {"scores": scores.values, "tokens": scores.tokens, "seconds": time.monotonic() - start}
+                reply = {
+                    "scores": scores.values,
+                    "cached_tokens": scores.cached_tokens,
+                    "tokens": scores.tokens,
+                    "flops": scores.flops,
+                    "seconds": time.monotonic() - start,
+                }
                 self._engines.journal.put(key, reply)
             else:
                 self.ledger.replayed += 1
             self.ledger.prm_calls += 1
+            self.ledger.prm_cached_tokens += reply["cached_tokens"]
             self.ledger.prm_tokens += reply["tokens"]
+            self.ledger.prm_flops += reply["flops"]
             self.ledger.prm_seconds += reply["seconds"]
             for node, score in zip(wanted, reply["scores"], strict=True):
                 self.tree.set_score(node, score)
@@ -147,8 +155,10 @@ class Session:
             self.ledger.replayed += 1
         self.ledger.generator_calls += 1
         self.ledger.generations += n
+        self.ledger.cached_tokens += reply["cached_tokens"]
         self.ledger.prefill_tokens += reply["prefill_tokens"]
         self.ledger.decode_tokens += reply["decode_tokens"]
+        self.ledger.generator_flops += reply["flops"]
         self.ledger.generator_seconds += reply["seconds"]
         return [_Written(tuple(one["steps"]), one["finish"]) for one in reply["written"]]
 
@@ -161,8 +171,10 @@ class Session:
             "written": [
                 {"steps": engines.encoder.steps_of(one.ids), "finish": one.finish} for one in generation.continuations
             ],
+            "cached_tokens": generation.cached_tokens,
             "prefill_tokens": generation.prefill_tokens,
             "decode_tokens": generation.decode_tokens,
+            "flops": generation.flops,
             "seconds": time.monotonic() - start,
         }
 
