@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from prmkit.errors import InputError
 from prmkit.generate import Generation, GeneratorConfig, Sampling
 from prmkit.generate.transformers import TransformersGenerator, load_generator
 from prmkit.models.backbone import load_tokenizer
-from tests.tiny import tiny_backbone
+from tests.contracts.generator import GeneratorContract
+from tests.tiny import tiny_backbone, tiny_tokenizer
 
 PROMPTS = [[4, 5, 6], [7, 8], [9, 4, 5, 6, 7, 8]]
 
@@ -103,3 +105,15 @@ def test_a_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
         load_generator(GeneratorConfig(name=str(tmp_path / "nothing")))
     assert "nothing" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+class TestContract(GeneratorContract):
+    prompt = PROMPTS[2]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, folder: Path, model: PreTrainedModel) -> TransformersGenerator:
+        return TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=64)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(tiny_tokenizer().decode(ids))

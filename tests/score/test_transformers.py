@@ -10,6 +10,7 @@ from prmkit.models.config import ModelConfig, StepFormat
 from prmkit.models.prm import PRM
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import Problem, StepTree
+from tests.contracts.scorer import ScorerContract
 from tests.tiny import tiny_backbone
 
 
@@ -64,3 +65,10 @@ def test_a_solution_longer_than_the_context_is_an_error_not_a_cut(loaded: Loaded
     tree = StepTree.from_steps(Problem(id="p", prompt="a"), ["b " * 256])
     with pytest.raises(InputError, match=r"longer than the PRM's context, got '259 tokens'; expected at most 256"):
         asyncio.run(TransformersScorer(loaded).score(tree, [0]))
+
+
+class TestContract(ScorerContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, loaded: LoadedPRM) -> TransformersScorer:
+        return TransformersScorer(loaded)
