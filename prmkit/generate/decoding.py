@@ -105,4 +105,3 @@ class Decoder:
             live = len(self.rows)
             self._kv.kv_L2RHTD[:, :, :live, :, :have_length] = old.kv_L2RHTD[:, :, :live]
         return self._kv
-

@@ -1,4 +1,4 @@
-"""The thread of an engine that lives in this process: requests of many tasks go in, and it works until all are answered."""
+"""The thread of an engine that lives in this process: it serves the requests of many tasks."""
 
 import asyncio
 import threading

@@ -180,21 +180,14 @@ class TransformersGenerator:
 
         A request whose prefix alone is too much for the memory fails, and no other does.
         """
-        wants = [[len(ids) - 1] if last else [] for ids in prefixes]
         readings: list[Reading] = []
-        try:
-            readings = self._reader.read(prefixes, wants)
-        except RunError as error:
-            if len(requests) == 1:
-                requests[0].ticket.fail(error)
-                return []
-            return [
-                reading
-                for request, ids in zip(requests, prefixes, strict=True)
-                for reading in self._read([request], [ids], last=last)
-            ]
-        for request, reading in zip(requests, readings, strict=True):
-            request.spans += reading.spans
+        wants = [[len(ids) - 1] if last else [] for ids in prefixes]
+        for request, reading in zip(requests, self._reader.read_each(prefixes, wants), strict=True):
+            if isinstance(reading, RunError):
+                request.ticket.fail(reading)
+            else:
+                request.spans += reading.spans
+                readings.append(reading)
         return readings
 
     def _decode(self) -> None:
@@ -264,7 +257,8 @@ def _parts(model: PreTrainedModel) -> tuple[PreTrainedModel, nn.Module]:
     Raises:
         InputError: the logits are not what the head makes of the backbone's hidden states.
     """
-    backbone, head = model.base_model, cast(nn.Module, model.get_output_embeddings())
+    backbone = cast(PreTrainedModel, model.base_model)
+    head = cast(nn.Module, model.get_output_embeddings())
     ids_BN = torch.tensor([[1, 2]], device=model.device) % model.config.vocab_size
     with torch.inference_mode():
         logits_BNV = model(ids_BN).logits

@@ -84,7 +84,7 @@ class KVReader:
         Raises:
             RunError: the memory does not suffice for one sequence alone.
         """
-        # All are put into the tree before any is held by a lineage: a later one may part a node of an earlier one.
+        # All go into the tree before any lineage is taken: a later one may part a node of an earlier one.
         tips = [self.tree.path(ids) for ids in sequences]
         for tip in tips:
             self.tree.hold(tip)
@@ -96,8 +96,20 @@ class KVReader:
                 self.tree.release(tip)
             raise
 
+    def read_each(
+        self, sequences: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]
+    ) -> list[Reading | RunError]:
+        """As ``read``, but a sequence that is too much for the memory gets its error, and the others are read."""
+        try:
+            return list(self.read(sequences, positions))
+        except RunError as error:
+            if len(sequences) == 1:
+                return [error]
+            return [self.read_each([ids], [wants])[0] for ids, wants in zip(sequences, positions, strict=True)]
+
     def _read(self, tips: list[KVNode], positions: Sequence[Sequence[int]]) -> list[Reading]:
-        readings, wanted = [], defaultdict(set)
+        readings: list[Reading] = []
+        wanted: dict[KVNode, set[int]] = defaultdict(set)
         paid: set[KVNode] = set()
         for tip, wants in zip(tips, positions, strict=True):
             lineage = tip.lineage()
@@ -133,9 +145,7 @@ class KVReader:
             for position in wants:
                 node = _node_at(reading.node, position)
                 if position not in node.hidden and (node, position) not in runs:
-                    runs[node, position] = _Run(
-                        node.lineage(), position, [], (node.ids[position - node.start],)
-                    )
+                    runs[node, position] = _Run(node.lineage(), position, [], (node.ids[position - node.start],))
                     reading.spans.append((position, 1))
         self._compute(list(runs.values()), {node: {position} for node, position in runs})
 
@@ -167,7 +177,7 @@ class KVReader:
         """Make the next forward pass smaller, or say that it cannot be."""
         if rows == 1 and not self.tree.evict(0):
             raise RunError(
-                f"the memory does not suffice for one sequence ({error}). Give the engine more of it, or a smaller model."
+                f"the memory does not suffice for one sequence ({error}). Give the engine more, or a smaller model."
             ) from None
         self.max_tokens = max(1, self.max_tokens // 2)
         if not self._said:

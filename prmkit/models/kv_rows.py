@@ -47,7 +47,7 @@ class KVRows(Cache):
         self.kv_L2RHTD[:, :, target, :, :length] = self.kv_L2RHTD[:, :, source, :, :length]
 
     def aim(self, positions_BN: Tensor, longest: int) -> None:
-        """Say where the next forward pass writes: token n of row b at ``positions_BN[b, n]``, none beyond ``longest``."""
+        """Say where the next forward pass writes: token n of row b at ``positions_BN[b, n]``, below ``longest``."""
         self._places = torch.arange(len(positions_BN), device=positions_BN.device)[:, None], positions_BN
         self._rows, self._longest = len(positions_BN), longest
 
@@ -163,10 +163,7 @@ def _grouped_attention(
     the work of a decoding step.
     """
     if attention_mask is None or attention_mask.shape[1] != 1:
-        return cast(
-            tuple[Tensor, None],
-            sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs),
-        )
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     rows, heads, new, size = query.shape
     groups = heads // key.shape[1]
     out = scaled_dot_product_attention(

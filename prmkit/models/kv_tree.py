@@ -15,8 +15,8 @@ from torch import Tensor
 class KVNode:
     """A run of tokens that no sequence leaves halfway.
 
-    ``ids`` are its tokens and ``start`` is the position of the first one. ``kv_L2HTD`` holds their keys and values, None
-    until they are computed. ``hidden`` holds the last hidden state at those positions where somebody read it.
+    ``ids`` are its tokens, and ``start`` is the position of the first one. ``kv_L2HTD`` holds their keys and values,
+    None until they are computed. ``hidden`` holds the last hidden state at those positions where somebody read it.
     """
 
     __slots__ = ("children", "hidden", "ids", "kv_L2HTD", "parent", "queued", "start", "used", "users")

@@ -20,7 +20,10 @@ class ScorerConfig(BaseModel):
     max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass, padding included")
     device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
     memory: float | None = Field(
-        None, gt=0.0, le=1.0, description="share of the device's memory for weights and key-values; default: 0.45 of a GPU"
+        None,
+        gt=0.0,
+        le=1.0,
+        description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
     )
 
 
