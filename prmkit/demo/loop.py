@@ -58,7 +58,7 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch:
         with clock.stage("world"):
             make_world(root.path / "world", from_scratch=from_scratch)
         labels = _run("annotate", root, clock, watch)
-        say(f"{labels['labelled']} steps labelled with {labels['ledger']['generations']} rollouts")
+        say(f"{labels['labelled']} steps labelled with {labels['ledger']['continuations']} rollouts")
         trained = _run("train", root, clock, watch)
         say(f"PRM: held-out AUROC {trained['auroc']:.3f} after {trained['steps']:.0f} steps")
         summary = {f"synthetic-{domain}": _search(root, domain, clock, say, watch) for domain in ("math", "code")}

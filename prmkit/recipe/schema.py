@@ -8,7 +8,7 @@ from prmkit.annotate.monte_carlo import MonteCarloConfig
 from prmkit.generate import GeneratorConfig
 from prmkit.models.config import ModelConfig, StepFormat
 from prmkit.score import ScorerConfig
-from prmkit.search.run import StrategyConfig
+from prmkit.search.options import StrategyConfig
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.response import Selection
 from prmkit.train.config import TrainConfig
