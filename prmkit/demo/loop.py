@@ -18,7 +18,8 @@ from prmkit.evaluate.trees import evaluate_trees
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose, leaves
-from prmkit.recipe.execute import Watch, inputs_of, prepare
+from prmkit.recipe.execute import inputs_of, prepare
+from prmkit.recipe.watch import Watch
 from prmkit.report import build_report
 from prmkit.run import RunFolder, writing
 from prmkit.trees_io import read_trees

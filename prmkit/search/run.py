@@ -18,9 +18,12 @@ from prmkit.session.ledger import total
 from prmkit.session.run import run_sessions
 from prmkit.stats import mean
 from prmkit.tree import ROOT, Problem, StepTree
-from prmkit.trees_io import write_trees
+from prmkit.trees_io import read_lines, write_trees
 
 UNLIMITED = BudgetConfig()
+
+COSTS = "costs.jsonl"
+"""The file beside the trees that says what each problem cost, and when."""
 
 
 def search(
@@ -63,7 +66,7 @@ def search(
             session.note_exhausted()
             leaf = await answer(session, session.finished(), "best")
         right = leaf != ROOT and (await session.correct([leaf]))[0]
-        ended[id(session)] = _ended(session, leaf, config, engines)
+        ended[id(session)] = _ended(session, leaf, right, config, engines)
         progress.end(session, right)
 
     def tick() -> None:
@@ -74,7 +77,7 @@ def search(
     asyncio.run(run_sessions(sessions, one, done=lambda session: tick(), shared=budget.shared, tick=tick))
     trees, records = zip(*(ended[id(session)] for session in sessions), strict=True)
     write_trees(out, trees)
-    out.with_name("costs.jsonl").write_bytes(
+    out.with_name(COSTS).write_bytes(
         b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
     )
     return {
@@ -85,6 +88,11 @@ def search(
         "seconds": time.monotonic() - start,
         "ledger": total([session.ledger for session in sessions]).as_dict(),
     }
+
+
+def read_costs(trees: Path) -> list[dict[str, Any]]:
+    """The costs of each problem of a run, beside its trees, in their order. Raises InputError if there are none."""
+    return [record for _, record in read_lines(trees.with_name(COSTS))]
 
 
 def check(problems: Sequence[Problem]) -> None:
@@ -104,7 +112,9 @@ def check(problems: Sequence[Problem]) -> None:
             raise InputError("the problem has no answer to be graded by", where=problem.id, cure="Remove the row.")
 
 
-def _ended(session: Session, leaf: int, config: StrategyConfig, engines: Engines) -> tuple[StepTree, dict[str, Any]]:
+def _ended(
+    session: Session, leaf: int, right: bool, config: StrategyConfig, engines: Engines
+) -> tuple[StepTree, dict[str, Any]]:
     """The tree as it is saved, and the record of its costs, in which leaves have the numbers of that tree."""
     tree, new = session.end()
     tree.meta |= {
@@ -118,4 +128,11 @@ def _ended(session: Session, leaf: int, config: StrategyConfig, engines: Engines
         {"leaves": [new[node] for node in checkpoint.leaves], **checkpoint.costs} for checkpoint in session.checkpoints
     ]
     spent = costs(session.ledger, session.allowance.elapsed)
-    return tree, {"problem": tree.problem.id, **spent, "ledger": session.ledger.as_dict(), "checkpoints": checkpoints}
+    return tree, {
+        "problem": tree.problem.id,
+        "right": right,
+        "exhausted": session.exhausted,
+        **spent,
+        "ledger": session.ledger.as_dict(),
+        "checkpoints": checkpoints,
+    }

@@ -65,6 +65,7 @@ class Journal:
             return None
         offset, size = place
         reply: dict[str, Any] = orjson.loads(os.pread(self._file, size, offset))
+        del reply["k"]
         return reply
 
     def put(self, key: str, reply: dict[str, Any]) -> None:
