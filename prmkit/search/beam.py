@@ -4,7 +4,7 @@ from itertools import chain
 
 from prmkit.score.aggregate import Aggregation
 from prmkit.search.answer import Rule, answer
-from prmkit.search.frontier import best_first, live, usable
+from prmkit.search.frontier import best_first, distinct, live, usable
 from prmkit.search.options import Count, Share, split_evenly
 from prmkit.session import Session
 from prmkit.tree import ROOT
@@ -18,6 +18,7 @@ async def beam(
     score: Aggregation = "sum",
     max_steps: Count = 40,
     prune: Share = 0.0,
+    merge: bool = False,
     answer_by: Rule = "best",
 ) -> int:
     """Keep the K = n / width best partial solutions and draw ``width`` next steps of each, ``n`` steps a level.
@@ -35,6 +36,7 @@ async def beam(
         score: how a path is scored while it grows.
         max_steps: longest solution.
         prune: step score below which a path is dropped, unless it is the best.
+        merge: let paths of the same text take one place instead of several.
         answer_by: how the answer is chosen.
     """
     places = split_evenly(n, width, where="strategy beam")
@@ -42,6 +44,7 @@ async def beam(
         drawn = await session.expand(ROOT, n)
         for level in range(max_steps):
             paths = await usable(session, drawn, prune)
+            paths = distinct(session, paths) if merge else paths
             cumulative = [session.solution_score(path, score) for path in paths]
             top = best_first(session, paths, cumulative, f"beam {level}")[:places]
             growing = [path for path in top if live(session, path)]

@@ -28,6 +28,11 @@ async def usable(session: Session, nodes: Sequence[int], prune: float) -> list[i
     return [node for node, score in kept if score >= min(prune, best)]
 
 
+def distinct(session: Session, nodes: Sequence[int]) -> list[int]:
+    """The first node of each path of texts: what was drawn twice is one state to go on from."""
+    return list({tuple(session.tree.steps(node)): node for node in reversed(nodes)}.values())[::-1]
+
+
 def best_first(session: Session, nodes: Sequence[int], values: Sequence[float], purpose: str) -> list[int]:
     """The nodes by falling value; equal ones in an order drawn by seed, so that none is favoured."""
     order = list(range(len(nodes)))

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Literal
 
 from prmkit.search.answer import Rule, answer
-from prmkit.search.frontier import best_first, live, usable
+from prmkit.search.frontier import best_first, distinct, live, usable
 from prmkit.search.options import Count, Share, Weight
 from prmkit.search.uct import SearchTree
 from prmkit.session import Session
@@ -31,8 +31,9 @@ async def mcts(
     (``rollout``); or the leaf's own reward, without writing on (``prm``); or mix x rollout + (1 - mix) x prm. A
     finished leaf has its own reward, an unfinished rollout none. Rewards are aggregated as the run says.
 
-    ``parallel`` leaves of a round are simulated together under a virtual loss. A round ends before the next begins, so
-    that the tree does not depend on which simulation was faster; rounds of different problems do not wait.
+    The children of a node are the different steps among ``width`` drawn ones. ``parallel`` leaves of a round are
+    simulated together under a virtual loss. A round ends before the next begins, so that the tree does not depend on
+    which simulation was faster; rounds of different problems do not wait.
 
     The answer is chosen among all finished solutions, or (``visits``) among those below the node that a walk by most
     visits ends at, or the nearest node above it that has any.
@@ -94,7 +95,7 @@ async def _expand(
     drawn = await session.expand_each([(leaf, width) for leaf in visited])
     await usable(session, list(chain(*drawn)), 0.0)  # scored in one request
     for leaf, steps in zip(visited, drawn, strict=True):
-        kept = await usable(session, steps, prune)
+        kept = distinct(session, await usable(session, steps, prune))
         tree.expand(leaf, best_first(session, kept, await session.score(kept), f"children {leaf}"))
 
 

@@ -24,7 +24,7 @@ class StrategyConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="built-in strategy, or my_package.module:coroutine")
-    options: dict[str, int | float | str] = Field({}, description="keyword arguments of the strategy, such as n")
+    options: dict[str, bool | int | float | str] = Field({}, description="keyword arguments of the strategy, such as n")
 
 
 def bind_strategy(config: StrategyConfig) -> Strategy:

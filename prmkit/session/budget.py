@@ -137,7 +137,7 @@ class Allowance:
         while n > 1 and self._longest_fitting(n, prompt) < usual:
             n -= 1
         fitting = self._longest_fitting(n, prompt) if n else 0.0
-        return (n, min(max_tokens, int(fitting))) if fitting >= 1 else (0, max_tokens)
+        return (n, int(min(max_tokens, fitting))) if fitting >= 1 else (0, max_tokens)
 
     def _longest_fitting(self, n: int, prompt: int) -> float:
         """The length of ``n`` samples that exhausts the budget, the PRM's reading of each of them included."""
