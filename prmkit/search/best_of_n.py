@@ -17,7 +17,7 @@ async def best_of_n(session: Session, *, n: Count) -> int:
 
 async def scored_solutions(session: Session, n: int) -> list[int]:
     """The finished ones of ``n`` solutions, with their scores, as far as the budget goes."""
-    session.tree.meta["group"] = "1"  # each solution is an independent run
+    session.independent = "sample"
     finished: list[int] = []
     with session.until_exhausted():
         async for leaves in session.solutions(n):

@@ -32,7 +32,7 @@ async def dvts(
         answer_by: how the answer is chosen.
     """
     tips = dict.fromkeys(range(split_evenly(n, width, where="strategy dvts")), ROOT)
-    session.tree.meta["group"] = str(width)  # each ``width`` first steps are an independent run
+    session.independent = "request"
     with session.until_exhausted():
         for step in range(max_steps):
             drawn = await session.expand_each([(tip, width) for tip in tips.values()])

@@ -12,7 +12,7 @@ async def majority(session: Session, *, n: Votes) -> int:
 
     Source: the paper, B.4 item 4; arXiv 2203.11171.
     """
-    session.tree.meta["group"] = "1"  # each solution is an independent run
+    session.independent = "sample"
     leaves: list[int] = []
     with session.until_exhausted():
         async for portion in session.solutions(n):

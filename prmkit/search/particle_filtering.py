@@ -42,7 +42,7 @@ async def particle_filtering(
         answer_by: among the finished particles; ``best`` is arg max w where the aggregation is ``last``.
     """
     size = split_evenly(n, repeats, where="strategy particle-filtering (width: repeats)")
-    session.tree.meta["group"] = str(size)  # each ``size`` first steps are an independent run
+    session.independent = "request"
     particles: list[int] = []
     with session.until_exhausted():
         for repeat in range(repeats):

@@ -127,6 +127,7 @@ def _ended(
     checkpoints = [
         {"leaves": [new[node] for node in checkpoint.leaves], **checkpoint.costs} for checkpoint in session.checkpoints
     ]
+    parts = [[new[node] for node in part] for part in session.parts()]
     spent = costs(session.ledger, session.allowance.elapsed)
     return tree, {
         "problem": tree.problem.id,
@@ -134,5 +135,6 @@ def _ended(
         "exhausted": session.exhausted,
         **spent,
         "ledger": session.ledger.as_dict(),
+        "parts": parts,
         "checkpoints": checkpoints,
     }

@@ -14,7 +14,7 @@ from prmkit.errors import InputError
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.session.budget import Allowance, BudgetConfig, Exhausted, costs
 from prmkit.session.engines import Engines
-from prmkit.session.growth import Growth, Written
+from prmkit.session.growth import Growth, Part, Written
 from prmkit.session.journal import request_seed
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
@@ -37,6 +37,9 @@ class Checkpoint:
 class Session:
     """One problem under way: its tree, its requests, its ledger, its budget.
 
+    ``independent`` is set by a strategy whose first samples, or first requests, are runs of their own that could have
+    been fewer: such a run tells the accuracy at smaller budgets too.
+
     A strategy draws in ``until_exhausted`` and answers after it. ``sampling.max_tokens`` bounds a whole solution, also
     one that is drawn step by step.
 
@@ -54,6 +57,7 @@ class Session:
         self.ledger = Ledger()
         self.allowance = Allowance(budget, self.ledger, problems=problems, judged=engines.scorer is not None)
         self.checkpoints: list[Checkpoint] = []
+        self.independent: Part | None = None
         self._engines = engines
         self._growth = Growth(tree)
         self._requests = Requests(engines, self._growth, self.ledger, self.allowance)
@@ -205,6 +209,10 @@ class Session:
         """The tree in an order that no timing changes, and the new index of each node. No request follows."""
         self._requests.forget()
         return self._growth.in_order()
+
+    def parts(self) -> list[list[int]]:
+        """The finished solutions of each independent part; none where the parts are not independent."""
+        return [] if self.independent is None else self._growth.parts(self.independent)
 
     async def _right(self, solutions: list[str]) -> list[bool]:
         problem = self.tree.problem

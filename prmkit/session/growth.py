@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from prmkit.tree import ROOT, Finish, StepTree
+
+Part = Literal["sample", "request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Growth:
         self._depths = [len(tree.path(index)) for index in range(len(tree))]
         self._inner = {node.parent for node in tree}
         self._requests: Counter[int] = Counter()
+        self._samples: list[tuple[int, int]] = []  # births of what was drawn from the problem itself
 
     def name(self, node: int) -> str:
         """What names the node in keys; empty for the problem itself."""
@@ -59,6 +63,7 @@ class Growth:
     def complete(self, origin: Origin, written: Sequence[Written]) -> list[int]:
         """Add whole continuations and return the last step of each: ``node`` itself where nothing was written."""
         end = self._end_of(origin, written)
+        self._note_first(origin, written)
         leaves = []
         for sample, one in enumerate(written):
             leaf = origin.node if one.steps else end
@@ -76,6 +81,7 @@ class Growth:
         is no step. A step that stands there for the third time in a row is a loop, and is given up.
         """
         node, end = origin.node, self._end_of(origin, written)
+        self._note_first(origin, written)
         steps = []
         for sample, one in enumerate(written):
             if one.steps:
@@ -87,6 +93,16 @@ class Growth:
             elif one.finish == "eos" and end != ROOT:
                 steps.append(end)
         return steps
+
+    def parts(self, by: Part) -> list[list[int]]:
+        """The finished nodes below each first sample, or below all first samples of a request."""
+        length = 2 if by == "sample" else 1
+        found: dict[tuple[int, ...], list[int]] = {birth[:length]: [] for birth in sorted(self._samples)}
+        for node in range(len(self.tree)):
+            if self.tree.finished(node):
+                first = self.tree.path(node)[0]
+                found.setdefault(self._births[first][:length], []).append(node)
+        return list(found.values())
 
     def in_order(self) -> tuple[StepTree, dict[int, int]]:
         """The tree, depth first, the children of a node by their births; and the new index of each node."""
@@ -118,6 +134,10 @@ class Growth:
         old = self.tree.nodes[node]
         birth = (*self._births[node], origin.ordinal, ended.index(True))
         return self._add(old.parent, old.text, "eos", f"{origin.key}/end", birth, score=old.score)
+
+    def _note_first(self, origin: Origin, written: Sequence[Written]) -> None:
+        if origin.node == ROOT:
+            self._samples += [(origin.ordinal, sample) for sample in range(len(written))]
 
     def _add(
         self, parent: int, text: str, finish: Finish, name: str, birth: tuple[int, ...], score: float | None = None

@@ -44,7 +44,7 @@ def test_repeats_are_independent_filters() -> None:
     session = world_session(world, {"a": 0.5, "b": 0.6})
     assert run(session, lambda session: particle_filtering(session, n=4, repeats=2)) == "b"
     assert world.asked == [("", 2, "step"), ("", 2, "step")]
-    assert session.tree.meta["group"] == "2"
+    assert session.parts() == [[0, 1], [2, 3]]
 
 
 def test_particles_that_are_cut_are_not_resampled() -> None:
