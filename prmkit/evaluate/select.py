@@ -18,7 +18,7 @@ from prmkit.tree import StepTree
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A finished solution: its last step, its step scores (none without a PRM), the class of its answer, its verdict."""
+    """A finished solution: last step, step scores (none without a PRM), class of its answer, verdict."""
 
     leaf: int
     scores: tuple[float, ...]

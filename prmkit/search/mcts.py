@@ -95,7 +95,8 @@ async def _expand(
     drawn = await session.expand_each([(leaf, width) for leaf in visited])
     await usable(session, list(chain(*drawn)), 0.0)  # scored in one request
     for leaf, steps in zip(visited, drawn, strict=True):
-        kept = distinct(session, await usable(session, steps, prune))
+        # Where every sample ended the solution, the leaf itself came back: finished, and without children.
+        kept = distinct(session, await usable(session, [step for step in steps if step != leaf], prune))
         tree.expand(leaf, best_first(session, kept, await session.score(kept), f"children {leaf}"))
 
 

@@ -33,6 +33,7 @@ def test_a_built_in_strategy_keeps_the_contract(name: str) -> None:
     ("name", "options"),
     [
         ("mcts", {"n": 8, "parallel": 3, "value": "mix", "answer_by": "visits"}),
+        ("mcts", {"n": 30, "width": 1, "value": "prm"}),
         ("beam", {"n": 8, "width": 2, "score": "min", "merge": True, "prune": 0.3, "answer_by": "weighted"}),
         ("particle-filtering", {"n": 8, "resampling": "systematic", "answer_by": "majority"}),
         ("adaptive-best-of-n", {"n": 8, "sure_by": "vote", "answer_by": "weighted"}),

@@ -82,6 +82,13 @@ def test_an_unfinished_rollout_is_worth_nothing_and_answers_nothing() -> None:
     assert run(session, lambda session: mcts(session, n=3, width=1)) is None
 
 
+def test_a_leaf_that_turns_out_to_be_an_end_is_revisited_at_its_own_reward() -> None:
+    world = World({"": "a", "a": "b", "a b": "."}, {"a": "x!", "a b": "y!"})
+    session = world_session(world, {"a": 0.5, "b": 0.7, "x": 0.1, "y": 0.2})
+    assert run(session, lambda session: mcts(session, n=5, width=2)) == "a b"
+    assert [path for path, _, kind in world.asked if kind == "step"] == ["", "a", "a b"]
+
+
 def test_a_step_drawn_twice_is_one_child() -> None:
     world = World({"": "a a b", "a": "x! x! x!", "b": "y!"}, {"a": "x!", "b": "y!"})
     run(world_session(world, {"a": 0.1, "b": 0.2, "x": 0.1, "y": 0.2}), lambda session: mcts(session, n=2, width=3))
