@@ -8,9 +8,11 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
@@ -40,6 +42,20 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
         # What AutoTokenizer makes up where it finds no tokenizer file.
         raise InputError("the model has no tokenizer", where=name, expected="a folder with tokenizer.json")
     return tokenizer
+
+
+def load_config(name: str) -> PretrainedConfig:
+    """The config of a model, without its weights. Code that comes with a model is never run.
+
+    Raises:
+        InputError: the folder is missing or holds no model.
+    """
+    _refuse_missing_folder(name)
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unloadable("config", name, error) from None
+    return config
 
 
 def load_backbone(name: str, dtype: torch.dtype | None, *, prefix: str = "") -> tuple[PreTrainedModel, set[str]]:

@@ -9,9 +9,11 @@ import torch
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate.batcher import Batcher
+from prmkit.models.adapters import load_any_prm
+from prmkit.models.backbone import accelerator
 from prmkit.models.checkpoint import LoadedPRM
 from prmkit.models.flops import forward_flops
-from prmkit.score import Scores
+from prmkit.score import PrmConfig, Scores
 from prmkit.tree import StepTree
 
 
@@ -103,3 +105,14 @@ class TransformersScorer:
             else:
                 batches.append([index])
         return batches
+
+
+def load_scorer(config: PrmConfig) -> tuple[TransformersScorer, str]:
+    """The PRM of a recipe on this machine's GPU, or CPU, and where its labels came from.
+
+    Raises:
+        InputError: there is no such PRM, or its weights are not those of its kind.
+    """
+    assert config.checkpoint is not None
+    loaded = load_any_prm(config.checkpoint, config.adapter, device=accelerator())
+    return TransformersScorer(loaded, max_tokens=config.max_tokens), loaded.meta.label_source
