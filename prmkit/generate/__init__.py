@@ -47,6 +47,13 @@ class GeneratorConfig(BaseModel):
     engine: GeneratorEngine = Field(TransformersEngine(), description="what runs it")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
     max_rows: int = Field(256, ge=1, description="continuations that a local engine decodes together")
+    device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
+    memory: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,14 +40,8 @@ class VllmEngine(LocalEngine):
     name: Literal["vllm"] = Field(description="the engine")
     tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share each layer")
     pipeline_parallel_size: int = Field(1, ge=1, description="groups of GPUs that share the layers")
-    gpu_memory_utilization: float = Field(
-        0.9, gt=0, le=1, description="share of the GPU's memory; a policy and a PRM on one GPU take 0.45 each"
-    )
     max_model_len: int | None = Field(None, ge=1, description="context in tokens; default: the model's")
     enforce_eager: bool = Field(False, description="start faster, run slower: no CUDA graphs")
-    devices: str | None = Field(
-        None, description="the GPUs of this engine, such as 0,1, so that policy and PRM live on different ones"
-    )
     options: dict[str, Any] = Field({}, description="further arguments of vLLM's AsyncEngineArgs")
 
 

@@ -28,6 +28,9 @@ from prmkit.models.flops import ForwardFlops, forward_flops
 if TYPE_CHECKING:
     from vllm.outputs import PoolingRequestOutput, RequestOutput
 
+_GPU_SHARE = 0.45
+"""Default share of a GPU: two engines fit on one."""
+
 
 class Vllm:
     """One model in vLLM.
@@ -36,6 +39,8 @@ class Vllm:
         model: hub id or local folder.
         engine: what the recipe says of the engine.
         dtype: parameter type.
+        device: its first GPU, such as cuda:1; None for the first of the machine.
+        memory: its share of the GPU's memory, for weights and key-values.
         runner: ``generate`` for a language model, ``pooling`` for a PRM.
         limits: vLLM's bounds of a batch, such as ``max_num_seqs``.
 
@@ -50,6 +55,8 @@ class Vllm:
         engine: VllmEngine,
         *,
         dtype: str,
+        device: str | None = None,
+        memory: float | None = None,
         runner: Literal["generate", "pooling"] = "generate",
         limits: Mapping[str, int] | None = None,
     ) -> None:
@@ -71,7 +78,7 @@ class Vllm:
             "enable_prefix_caching": True,
             "tensor_parallel_size": engine.tensor_parallel_size,
             "pipeline_parallel_size": engine.pipeline_parallel_size,
-            "gpu_memory_utilization": engine.gpu_memory_utilization,
+            "gpu_memory_utilization": memory or _GPU_SHARE,
             "max_model_len": engine.max_model_len,
             "enforce_eager": engine.enforce_eager,
             **(limits or {}),
@@ -80,7 +87,7 @@ class Vllm:
             # A step pooler would index the whole prompt, of which only the rows behind the cached blocks come back.
             arguments["pooler_config"] = PoolerConfig(tok_pooling_type="ALL", use_activation=False)
         try:
-            with _apart(engine.devices):
+            with _apart(device, engine.tensor_parallel_size * engine.pipeline_parallel_size):
                 self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments | engine.options))
         except (TypeError, ValueError, OSError) as error:
             raise InputError(f"vLLM refuses the model or an option ({_first_line(error)})", where=model) from None
@@ -193,7 +200,14 @@ def load_generator(config: GeneratorConfig) -> tuple[VllmGenerator, StepEncoder]
     encoder = StepEncoder(load_tokenizer(config.name), config.format)
     with torch.device("meta"):
         flops = forward_flops(AutoModelForCausalLM.from_config(load_config(config.name)))
-    engine = Vllm(config.name, config.engine, dtype=config.dtype, limits={"max_num_seqs": config.max_rows})
+    engine = Vllm(
+        config.name,
+        config.engine,
+        dtype=config.dtype,
+        device=config.device,
+        memory=config.memory,
+        limits={"max_num_seqs": config.max_rows},
+    )
     return VllmGenerator(engine, flops), encoder
 
 
@@ -213,11 +227,12 @@ def continuation(ids: Sequence[int], finish_reason: str | None, stop_reason: int
 
 
 @contextmanager
-def _apart(devices: str | None) -> Iterator[None]:
-    """Let a process that is started now see the given GPUs only, and print to stderr what it prints."""
+def _apart(device: str | None, gpus: int) -> Iterator[None]:
+    """Let a process that is started now see its own GPUs only, and print to stderr what it prints."""
     known = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if devices is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = devices
+    if device is not None and device.startswith("cuda"):
+        first = int(device.partition(":")[2] or 0)
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(first + index) for index in range(gpus))
     sys.stdout.flush()
     stdout = os.dup(1)
     os.dup2(2, 1)
@@ -227,10 +242,9 @@ def _apart(devices: str | None) -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(stdout, 1)
         os.close(stdout)
-        if devices is not None:
-            os.environ.pop("CUDA_VISIBLE_DEVICES")
-            if known is not None:
-                os.environ["CUDA_VISIBLE_DEVICES"] = known
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+        if known is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = known
 
 
 def _first_line(error: BaseException) -> str:

@@ -36,6 +36,13 @@ class PrmConfig(BaseModel):
     adapter: Adapter | None = Field(None, description="whose layout it has; default: what its config says")
     engine: PrmEngine = Field(TransformersEngine(), description="what runs it")
     max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass of a local engine, padding included")
+    device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
+    memory: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
+    )
 
     @model_validator(mode="after")
     def _has_what_the_engine_reads(self) -> "PrmConfig":

@@ -49,5 +49,13 @@ def load_scorer(config: PrmConfig) -> tuple[VllmScorer, str]:
             cure="Set scorer.engine.name to transformers.",
         )
     limits = {"max_num_batched_tokens": config.max_tokens}
-    engine = Vllm(config.checkpoint, config.engine, dtype=text.dtype, runner="pooling", limits=limits)
+    engine = Vllm(
+        config.checkpoint,
+        config.engine,
+        dtype=text.dtype,
+        device=config.device,
+        memory=config.memory,
+        runner="pooling",
+        limits=limits,
+    )
     return VllmScorer(engine, text), text.label_source
