@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
@@ -107,6 +108,13 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
         )
 
 
+def holds_code(name: object) -> InputError:
+    """What is said of a torch file that unpickling would have to run code for."""
+    return InputError(
+        "a weight file holds more than tensors, and is not opened", where=name, expected="safetensors, or plain tensors"
+    )
+
+
 def shown(keys: list[str], limit: int = 4) -> str:
     """Names as a sentence shows them: the first few, then how many more."""
     rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
@@ -148,6 +156,8 @@ def _load(
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise _unloadable("model", name, error) from None
+    except UnpicklingError:
+        raise holds_code(name) from None
     # Keys without weights would be drawn at random, and the work would go on as if nothing had happened.
     missing = sorted(prefix + key for key in report["missing_keys"])
     if missing:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from huggingface_hub import snapshot_download
@@ -9,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import shown
+from prmkit.models.backbone import holds_code, shown
 
 
 def resolve(name: str) -> Path:
@@ -53,6 +54,8 @@ def read_tensors(folder: Path, keys: Sequence[str], *, optional: Sequence[str] =
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"cannot read the weights ({reason})", where=folder) from None
+    except UnpicklingError:
+        raise holds_code(folder) from None
     missing = [key for key in keys if key not in found]
     if missing:
         raise InputError("weights are missing", where=folder, got=f"no {shown(missing)}", cure="Is the adapter right?")
