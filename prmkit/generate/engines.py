@@ -52,7 +52,7 @@ class ServerEngine(EngineConfig):
     model: str | None = Field(None, description="the model's name at the server; default: the only one it serves")
     api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key, if one is needed")
     timeout: float = Field(600.0, gt=0, description="seconds until a request without an answer is tried again")
-    retries: int = Field(5, ge=0, description="further tries of a request that met a busy, broken or silent server")
+    retries: int = Field(8, ge=0, description="further tries of a request that met a busy, broken or silent server")
     in_flight: int = Field(256, ge=1, description="requests that wait for the server at once")
 
 

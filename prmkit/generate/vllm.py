@@ -27,6 +27,7 @@ from prmkit.models.flops import ForwardFlops, forward_flops
 
 if TYPE_CHECKING:
     from vllm.outputs import PoolingRequestOutput, RequestOutput
+    from vllm.v1.engine.async_llm import AsyncLLM
 
 _GPU_SHARE = 0.45
 """Default share of a GPU: two engines fit on one."""
@@ -95,7 +96,7 @@ class Vllm:
             raise RunError(f"{model}: vLLM did not start ({_first_line(error)}); its own log stands above") from None
         self.context: int = self._engine.vllm_config.model_config.max_model_len
         self._numbers = itertools.count()
-        self.close = weakref.finalize(self, self._engine.shutdown)
+        self.close = weakref.finalize(self, _end, self._engine)
 
     async def sample(
         self, prompt_ids: Sequence[int], *, sampling: Sampling, seed: int, stop: str | None
@@ -224,6 +225,12 @@ def continuation(ids: Sequence[int], finish_reason: str | None, stop_reason: int
             return Continuation(ids=tuple(ids), finish="stop")
         return Continuation(ids=tuple(ids[:-1]), finish="eos")
     raise RunError(f"vLLM ended a request for another reason, {finish_reason!r}")
+
+
+def _end(engine: "AsyncLLM") -> None:
+    engine.shutdown()
+    # It would shut down once more when it is deleted, at the end of the interpreter, and trip over what is gone.
+    engine.shutdown = lambda timeout=None: None
 
 
 @contextmanager
