@@ -41,12 +41,21 @@ class Replicas:
         if not ray.is_initialized():
             # Joins the cluster of RAY_ADDRESS or of this machine, or else starts one here.
             ray.init(log_to_driver=False, logging_level="error")
-        gpus = _gpus_of(engine, ray.cluster_resources().get("GPU", 0.0))
-        actor = ray.remote(_Replica).options(num_gpus=gpus, max_concurrency=_IN_FLIGHT)
+        gpus = _gpus_of(engine, ray.available_resources().get("GPU", 0.0))
+        # No CPU is claimed: an engine that stays would keep it, and the next one would wait for ever.
+        actor = ray.remote(_Replica).options(
+            num_cpus=0, num_gpus=gpus, max_concurrency=_IN_FLIGHT, scheduling_strategy="SPREAD"
+        )
         self.live = [actor.remote(build) for _ in range(engine.replicas)]
         self._home: dict[Hashable, Any] = {}
         self._load: Counter[Any] = Counter()
-        ray.get([one.ready.remote() for one in self.live])
+        try:
+            ray.get([one.start.remote() for one in self.live])
+        except ray.exceptions.RayError as error:
+            if isinstance(getattr(error, "cause", None), PrmkitError):
+                raise error.cause from None
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RunError(f"no engine started on the Ray cluster ({reason})") from None
 
     async def call(self, problem: Hashable, method: str, *arguments: Any, **options: Any) -> Any:
         """What the method of an engine returns; asked of another copy where one is lost.
@@ -94,10 +103,11 @@ class _Replica:
     """One engine, in an actor."""
 
     def __init__(self, build: Callable[[], Any]) -> None:
-        self._engine = build()
+        self._build = build
 
-    async def ready(self) -> None:
-        """Returns when the engine runs."""
+    async def start(self) -> None:
+        """Make the engine. Not done on creation, because Ray tells errors of a method as they are."""
+        self._engine = self._build()
 
     async def call(self, method: str, *arguments: Any, **options: Any) -> Any:
         """What the method of the engine returns."""
@@ -156,7 +166,7 @@ def _gpus_of(engine: LocalEngine, there: float) -> float:
     gpus = engine.gpus if engine.gpus is not None else needed if there else 0
     if gpus * engine.replicas > there:
         raise InputError(
-            "the Ray cluster has too few GPUs",
+            "the Ray cluster has too few free GPUs",
             got=there,
             expected=f"{engine.replicas} replicas x {gpus:g}",
             cure="Set engine.replicas or engine.gpus lower.",
