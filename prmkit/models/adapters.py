@@ -132,7 +132,7 @@ def _kind(folder: Path) -> Adapter:
         if str(names[0]).endswith(ending):
             return adapter
     raise InputError(
-        "the folder does not say whose PRM it is",
+        "not the checkpoint of a PRM, or its config does not say whose",
         where=folder,
         got=names[0],
         expected=f"{META_FILE}, or an architecture that ends in {', '.join(endings)}",

@@ -250,7 +250,7 @@ def test_the_config_says_whose_prm_it_is(tmp_path: Path) -> None:
 
 def test_a_language_model_must_be_named(tmp_path: Path) -> None:
     math_shepherd(tmp_path)
-    with pytest.raises(InputError, match=r"does not say whose PRM it is, got 'MistralForCausalLM'.*math-shepherd"):
+    with pytest.raises(InputError, match=r"does not say whose, got 'MistralForCausalLM'.*math-shepherd"):
         read_prm(str(tmp_path))
 
 
