@@ -1,5 +1,6 @@
-"""The launcher for programs that want a file, such as ``torchrun cli.py train RECIPE``."""
+"""Launcher for torchrun, which wants a file; the app is prmkit.commands."""
 
 from prmkit.commands import main
 
-main()
+if __name__ == "__main__":  # vLLM starts its process by importing this file again
+    main()
