@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from prmkit.generate.draw import draw_tokens
 from prmkit.generate.request import Row
-from prmkit.models.kv_reader import place
+from prmkit.models.kv_reader import out_of_memory, place
 from prmkit.models.kv_rows import KVRows, advance
 from prmkit.models.kv_tree import KVNode, KVTree
 
@@ -43,7 +43,7 @@ class Decoder:
 
     def join(self, row: Row, node: KVNode) -> None:
         """Let a row take part from the next step on; ``node`` ends the path that lies before its last token."""
-        kv = self._room(len(self.rows) + 1, row.past + 1)
+        kv = self.reserve(len(self.rows) + 1, row.past + 1)
         place(kv, len(self.rows), node.lineage(), row.past)
         self.rows.append(row)
 
@@ -54,7 +54,7 @@ class Decoder:
             RunError: the model gave NaN.
         """
         pasts = [row.past for row in self.rows]
-        kv = self._room(len(self.rows), max(pasts) + 1)
+        kv = self.reserve(len(self.rows), max(pasts) + 1)
         ids_B1 = torch.tensor([[row.ids[-1]] for row in self.rows], device=self.backbone.device)
         return self.draw(self.head(advance(self.backbone, kv, ids_B1, pasts)[:, 0]), self.rows)
 
@@ -79,21 +79,30 @@ class Decoder:
         assert self._kv is not None
         row = self.rows[index]
         if tree is not None:
-            for node in tree.path(row.all_ids()[: row.computed]).lineage():
-                if node.kv_L2HTD is None:
-                    tree.fill(node, self._kv.take(index, node.start, node.end))
+            self._keep(row, index, tree)
         last = self.rows.pop()
         if last is not row:
             self.rows[index] = last
             self._kv.move(len(self.rows), index, last.past + 1)
+
+    def _keep(self, row: Row, index: int, tree: KVTree) -> None:
+        assert self._kv is not None
+        try:
+            for node in tree.path(row.all_ids()[: row.computed]).lineage():
+                if node.kv_L2HTD is None:
+                    tree.fill(node, self._kv.take(index, node.start, node.end))
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            tree.forget_missing()  # then it is computed again, should it be asked for
 
     def clear(self) -> list[Row]:
         """Take all rows out, free their memory and return them."""
         rows, self.rows, self._kv = self.rows, [], None
         return rows
 
-    def _room(self, rows: int, length: int) -> KVRows:
-        """The buffer, grown where it is too small. Room grows by a share of itself, so that little is copied often."""
+    def reserve(self, rows: int, length: int) -> KVRows:
+        """The buffer, grown where it is too small: by a share of itself, so that it is not copied often."""
         old = self._kv
         have_rows, have_length = old.room if old is not None else (0, 0)
         if old is not None and rows <= have_rows and length <= have_length:

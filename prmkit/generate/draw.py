@@ -60,14 +60,18 @@ def _draw(logits_BV: Tensor, draws: Sequence[Draw], margin: float) -> tuple[list
     device = logits_BV.device
     heat_B1 = torch.tensor([draw.temperature for draw in draws], dtype=torch.float64, device=device)[:, None]
     heated_BV = logits_BV + heat_B1 * _gumbel(draws, logits_BV.shape[1], device)
-    sure_BV = None
-    if any(draw.top_p < 1 for draw in draws):
-        loose_BV, sure_BV = _nucleus(logits_BV / heat_B1.clamp(min=1e-6), draws, margin)
-        heated_BV = heated_BV.masked_fill(~loose_BV, -torch.inf)
+    nucleus = any(draw.top_p < 1 for draw in draws)
+    if nucleus:
+        # Temperature 0 takes the likeliest token, which is in every nucleus.
+        tops = [draw.top_p if draw.temperature > 0 else 1.0 for draw in draws]
+        top_p_B1 = torch.tensor(tops, dtype=torch.float64, device=device)[:, None]
+        log_BV = (logits_BV / heat_B1.clamp(min=1e-6)).log_softmax(dim=1)
+        blur_B1 = margin / heat_B1.clamp(min=1e-6)
+        heated_BV = heated_BV.masked_fill(~_may_be_kept(log_BV, top_p_B1, blur_B1), -torch.inf)
     best_B2, token_B2 = heated_BV.topk(2, dim=1)
     close_B = best_B2[:, 0] - best_B2[:, 1] < margin
-    if sure_BV is not None:
-        close_B = close_B | ~sure_BV.gather(1, token_B2[:, :1])[:, 0]
+    if nucleus and margin > 0:
+        close_B = close_B | ~_must_be_kept(token_B2[:, :1], log_BV, top_p_B1, blur_B1)
     # One transfer for the whole batch.
     told = torch.stack([token_B2[:, 0].double(), close_B.double(), best_B2[:, 0]], dim=1).tolist()
     if any(best != best for _, _, best in told):
@@ -75,20 +79,19 @@ def _draw(logits_BV: Tensor, draws: Sequence[Draw], margin: float) -> tuple[list
     return [int(token) for token, _, _ in told], [bool(is_close) for _, is_close, _ in told]
 
 
-def _nucleus(heated_BV: Tensor, draws: Sequence[Draw], margin: float) -> tuple[Tensor, Tensor]:
-    """The smallest sets of tokens that reach ``top_p``: a little too large, and a little too small.
-
-    With ``margin`` 0 both are the set itself.
-    """
-    top_p_B1 = torch.tensor([draw.top_p for draw in draws], dtype=torch.float64, device=heated_BV.device)[:, None]
-    log_BV = heated_BV.log_softmax(dim=1)
+def _may_be_kept(log_BV: Tensor, top_p_B1: Tensor, blur_B1: Tensor) -> Tensor:
+    """The smallest set of tokens that reaches ``top_p``, and what ``blur`` in the log-probabilities could bring in."""
     sorted_BV = log_BV.sort(dim=1, descending=True, stable=True).values
     before_BV = sorted_BV.exp().cumsum(dim=1) - sorted_BV.exp()
-    sets = []
-    for way in (margin, -margin):
-        count_B1 = ((before_BV < top_p_B1 + way) | (top_p_B1 == 1)).sum(dim=1, keepdim=True).clamp(min=1)
-        sets.append(log_BV >= sorted_BV.gather(1, count_B1 - 1) - way)
-    return sets[0], sets[1]
+    count_B1 = ((before_BV < top_p_B1 + blur_B1) | (top_p_B1 == 1)).sum(dim=1, keepdim=True)
+    return log_BV >= sorted_BV.gather(1, count_B1 - 1) - blur_B1
+
+
+def _must_be_kept(token_B1: Tensor, log_BV: Tensor, top_p_B1: Tensor, blur_B1: Tensor) -> Tensor:
+    """Whether a token is in that set even if all that come near it in probability stand before it."""
+    log_B1 = log_BV.gather(1, token_B1)
+    before_B1 = log_BV.exp().masked_fill(log_BV < log_B1 - blur_B1, 0.0).sum(dim=1, keepdim=True) - log_B1.exp()
+    return ((before_B1 < top_p_B1 - blur_B1) | (top_p_B1 == 1))[:, 0]
 
 
 def _gumbel(draws: Sequence[Draw], vocabulary: int, device: torch.device) -> Tensor:

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
@@ -24,6 +24,8 @@ from prmkit.models.kv_tree import KVTree
 from prmkit.models.placement import key_value_room, placed
 
 _LOG = logging.getLogger(__name__)
+
+Asking = TypeVar("Asking", Request, Row)
 
 _PREFILL_TOKENS = 8192
 """Tokens of one forward pass over prompts."""
@@ -61,7 +63,8 @@ class TransformersGenerator:
         self._reader = KVReader(backbone, self.tree, max_tokens=_PREFILL_TOKENS)
         self._stops = StopStrings(tokenizer)
         self._memory, self._token_bytes = memory, token_bytes(backbone)
-        self._max_rows, self._longest, self._said = max_rows, 1, False
+        self._max_rows, self._longest = max_rows, 1
+        self._starved, self._said = False, False
         self._requests: deque[Request] = deque()
         self._waiting: deque[Row] = deque()
         self._thread = EngineThread(self._step)
@@ -101,7 +104,7 @@ class TransformersGenerator:
         if self._decoder.rows or self._waiting or self._requests:
             return True
         self._decoder.clear()
-        self._longest = 1
+        self.tree.limit, self._longest = self._memory, 1
         return False
 
     def _drop_cancelled(self) -> None:
@@ -130,22 +133,21 @@ class TransformersGenerator:
             if not request.over:
                 requests.append(request)
                 free -= len(request.rows)
-        readings: list[Reading] = []
+        read: list[tuple[Request, Reading]] = []
         try:
-            readings = self._read(requests, [request.asked.prompt_ids for request in requests], last=True)
-            requests = [request for request in requests if not request.over]
-            rows = [row for request in requests for row in request.rows]
-            owner_B = [index for index, request in enumerate(requests) for _ in request.rows]
-            tokens = self._first_tokens(readings, owner_B, rows)
+            read = self._read([(request, request.asked.prompt_ids) for request in requests], last=True)
+            rows = [row for request, _ in read for row in request.rows]
+            tokens = self._first_tokens(read, rows)
         except BaseException:
             self._requests.extendleft(reversed(requests))
-            for reading in readings:
+            for _, reading in read:
                 self.tree.release(reading.node)
             raise
         for row, token in zip(rows, tokens, strict=True):
             row.take(token, self.eos_ids, self._stops)
-        for request, reading in zip(requests, readings, strict=True):
+        for request, reading in read:
             self._longest = max(self._longest, request.longest)
+            request.spans += reading.spans
             request.cached -= reading.tokens
             for row in request.rows:
                 if row.finish is None:
@@ -155,47 +157,50 @@ class TransformersGenerator:
             self.tree.release(reading.node)
             request.answer_if_done(self.flops)
 
-    def _first_tokens(self, readings: list[Reading], owner_B: list[int], rows: list[Row]) -> list[int]:
-        """A token for each row, drawn after the prompt that is its own."""
+    def _first_tokens(self, read: list[tuple[Request, Reading]], rows: list[Row]) -> list[int]:
+        """A token for each row of the requests, drawn after its prompt."""
         if not rows:
             return []
-        logits_PV = self._decoder.head(torch.cat([reading.hidden_SE for reading in readings]))
+        logits_PV = self._decoder.head(torch.cat([reading.hidden_SE for _, reading in read]))
+        owner_B = [index for index, (request, _) in enumerate(read) for _ in request.rows]
         return self._decoder.draw(logits_PV[owner_B], rows)
 
     def _join(self, free: int) -> None:
         """Let rows that wait take part. The past of those that had to leave for want of memory is read again."""
         first = [self._waiting[index] for index in range(min(free, len(self._waiting)))]
-        lost = [row for row in first if row.node is None and not row.request.over]
-        readings = self._read([row.request for row in lost], [row.all_ids()[: row.past] for row in lost], last=False)
-        for row, reading in zip((row for row in lost if not row.request.over), readings, strict=True):
+        lost = [(row, row.all_ids()[: row.past]) for row in first if row.node is None and not row.request.over]
+        for row, reading in self._read(lost, last=False):
             row.node = reading.node
+            row.request.spans += reading.spans
+        self._decoder.reserve(len(self._decoder.rows) + len(first), max(row.past for row in first) + 1)
         for row in first:
             if row.node is not None and not row.request.over:
                 self._decoder.join(row, row.node)
             self._release(row)
             self._waiting.popleft()
 
-    def _read(self, requests: list[Request], prefixes: list[tuple[int, ...]], *, last: bool) -> list[Reading]:
-        """Key-values of prefixes and the hidden state of each one's last token, for requests that are not over then.
+    def _read(self, asking: list[tuple[Asking, tuple[int, ...]]], *, last: bool) -> list[tuple[Asking, Reading]]:
+        """Key-values of prefixes and, if asked for, the hidden state of each one's last token.
 
-        A request whose prefix alone is too much for the memory fails, and no other does.
+        A request whose prefix alone is too much for the memory fails, and stands not in what is returned.
         """
-        readings: list[Reading] = []
-        wants = [[len(ids) - 1] if last else [] for ids in prefixes]
-        for request, reading in zip(requests, self._reader.read_each(prefixes, wants), strict=True):
+        read = []
+        wants = [[len(ids) - 1] if last else [] for _, ids in asking]
+        for (one, _), reading in zip(asking, self._reader.read_each([ids for _, ids in asking], wants), strict=True):
             if isinstance(reading, RunError):
-                request.ticket.fail(reading)
+                (one.request if isinstance(one, Row) else one).ticket.fail(reading)
             else:
-                request.spans += reading.spans
-                readings.append(reading)
-        return readings
+                read.append((one, reading))
+        return read
 
     def _decode(self) -> None:
         """Draw one token of every row, and take out the rows that it ends."""
         if not self._decoder.rows:
             return
         rows = list(self._decoder.rows)
-        for row, token in zip(rows, self._decoder.step(), strict=True):
+        tokens = self._decoder.step()
+        self._starved = False
+        for row, token in zip(rows, tokens, strict=True):
             row.take(token, self.eos_ids, self._stops)
         for index in reversed(range(len(rows))):
             if rows[index].finish is not None:
@@ -209,14 +214,12 @@ class TransformersGenerator:
         """Out of memory: go on with half the rows. The others wait, and lose nothing but their key-values."""
         rows = self._decoder.clear()
         self._waiting.extendleft(reversed(rows))
-        if len(rows) <= 1 and not self.tree.evict(0):
-            request = rows[0].request if rows else (self._waiting[0].request if self._waiting else self._requests[0])
-            request.ticket.fail(
-                RunError(
-                    f"the memory does not suffice for one continuation ({error}). Give the engine more of it, or a "
-                    "smaller model."
-                )
-            )
+        self.tree.evict(0)
+        if len(rows) <= 1 and self._starved:
+            first = self._waiting[0].request if self._waiting else self._requests[0]
+            reason = f"the memory does not suffice for one continuation ({error})"
+            first.ticket.fail(RunError(f"{reason}. Give the engine more of it, or a smaller model."))
+        self._starved = len(rows) <= 1
         self._max_rows = max(1, len(rows) // 2)
         if not self._said:
             self._said = True

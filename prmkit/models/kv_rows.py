@@ -116,9 +116,10 @@ def prepared(model: PreTrainedModel) -> PreTrainedModel:
     model.eval()
     config = model.config
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    context = getattr(config, "max_position_embeddings", None)
-    if kinds != {"full_attention"} and (window is None or context is None or window < context):
+    kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
+    # A window as wide as the context hides nothing.
+    wide = window is not None and window >= config.max_position_embeddings
+    if not kinds <= ({"full_attention", "sliding_attention"} if wide else {"full_attention"}):
         raise _unsuited(model, f"layers of kind {', '.join(sorted(kinds))}")
     ids_BN = torch.tensor([[1, 2, 3, 1], [3, 1, 2, 2]], device=model.device) % config.vocab_size
     with torch.inference_mode():

@@ -59,12 +59,11 @@ class TransformersScorer:
     """
 
     def __init__(self, loaded: LoadedPRM, *, max_tokens: int = 16384, memory: int = 1 << 30) -> None:
-        self.encoder = loaded.encoder
-        self.context = int(loaded.prm.model.config.max_position_embeddings)
-        self.flops = forward_flops(loaded.prm.model, loaded.prm.score)
+        self.prm, self.encoder = loaded.prm.eval(), loaded.encoder
+        self.context = int(self.prm.model.config.max_position_embeddings)
+        self.flops = forward_flops(self.prm.model, loaded.prm.score)
         self.tree = KVTree(memory)
-        self._head = loaded.prm.eval().score
-        self._reader = KVReader(prepared(loaded.prm.model), self.tree, max_tokens=max_tokens)
+        self._reader = KVReader(prepared(self.prm.model), self.tree, max_tokens=max_tokens)
         self._waiting: deque[Ticket[list[_Path], _Found]] = deque()
         self._thread = EngineThread(self._step)
 
@@ -140,7 +139,7 @@ class TransformersScorer:
                 self.tree.release(reading.node)
 
     def _found(self, readings: list[Reading]) -> _Found:
-        logits_S = self._head(torch.cat([reading.hidden_SE for reading in readings]))[:, 0]
+        logits_S = self.prm.score(torch.cat([reading.hidden_SE for reading in readings]))[:, 0]
         if bool(logits_S.isnan().any()):
             raise RunError("the PRM scored a step NaN; check its dtype and weights")
         scores_S = torch.sigmoid(logits_S.float())
