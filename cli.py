@@ -1,4 +1,4 @@
-"""Launcher for torchrun, which wants a file; the app is prmkit.commands."""
+"""The launcher for programs that want a file, such as ``torchrun cli.py train RECIPE``."""
 
 from prmkit.commands import main
 
