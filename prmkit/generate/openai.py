@@ -88,6 +88,8 @@ class OpenAIGenerator:
     async def _ids(self, body: dict[str, Any], stop: str | None) -> _Written:
         """What vLLM answers: it names the stop string that ended a continuation, and nothing at the end of sequence."""
         body |= {"return_token_ids": True, "skip_special_tokens": False}
+        # Otherwise the server would add what the model's generation_config says of sampling.
+        body |= {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
         if stop is not None:
             body |= {"stop": [stop], "include_stop_str_in_output": True}
         reply = await self._server.post("/v1/completions", body)

@@ -4,7 +4,6 @@ An engine runs in a process of its own, with continuous batching and a prefix ca
 ``prmkit.score.vllm`` reads rewards from it.
 """
 
-import asyncio
 import itertools
 import os
 import sys
@@ -83,13 +82,15 @@ class Vllm:
             "max_model_len": engine.max_model_len,
             "enforce_eager": engine.enforce_eager,
             **(limits or {}),
+            **engine.options,
+            "trust_remote_code": False,  # code that comes with a model is never run
         }
         if runner == "pooling":
             # A step pooler would index the whole prompt, of which only the rows behind the cached blocks come back.
             arguments["pooler_config"] = PoolerConfig(tok_pooling_type="ALL", use_activation=False)
         try:
             with _apart(device, engine.tensor_parallel_size * engine.pipeline_parallel_size):
-                self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments | engine.options))
+                self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except (TypeError, ValueError, OSError) as error:
             raise InputError(f"vLLM refuses the model or an option ({_first_line(error)})", where=model) from None
         except RuntimeError as error:
@@ -140,9 +141,7 @@ class Vllm:
         try:
             async for output in outputs:
                 last = output
-        except (asyncio.CancelledError, ValueError):
-            raise
-        except Exception as error:
+        except Exception as error:  # vLLM's own kinds, of which an engine that died is one
             raise RunError(f"vLLM failed ({_first_line(error)}); its own log stands above") from None
         if last is None:
             raise RunError("vLLM ended a request without an answer")

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import RunError
 from prmkit.generate import Generation, Generator, Sampling, load_generator
 from prmkit.generate.together import together
 from prmkit.models.backbone import load_config
 from prmkit.score import PrmConfig, Scores
 from prmkit.score.engines import JudgeEngine
-from prmkit.score.paths import path_seed
+from prmkit.score.paths import check_length, path_seed
 from prmkit.tree import StepTree
 
 _QUESTION = """\
@@ -77,13 +77,7 @@ class JudgeScorer:
 
     async def _judge(self, tree: StepTree, node: int) -> tuple[float, list[Generation]]:
         prompt_ids, asked = self._prompt_ids(tree, node), []
-        if len(prompt_ids) >= self._context:
-            raise InputError(
-                "the solution is longer than the PRM's context",
-                where=f"{tree.problem.id}, step {node}",
-                got=f"{len(prompt_ids)} tokens",
-                expected=f"fewer than {self._context}",
-            )
+        check_length(tree, node, len(prompt_ids), self._context - 1)
         for attempt in range(_TRIES):
             seed = path_seed(self._seed + attempt, tree, node)
             asked.append(await self._generator.generate(prompt_ids, self._verdicts, sampling=self._sampling, seed=seed))

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
+from prmkit.errors import InputError
 from prmkit.tree import StepTree
 
 
@@ -16,3 +17,18 @@ def path_seed(seed: int, tree: StepTree, node: int) -> int:
     """A number below 2**63 that is fixed by a seed, the problem and the steps up to ``node``."""
     text = "\x1f".join([str(seed), tree.problem.id, *tree.steps(node)])
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
+
+
+def check_length(tree: StepTree, node: int, length: int, context: int) -> None:
+    """Refuse a path that a PRM cannot read whole.
+
+    Raises:
+        InputError: it has more tokens than the context.
+    """
+    if length > context:
+        raise InputError(
+            "the solution is longer than the PRM's context",
+            where=f"{tree.problem.id}, step {node}",
+            got=f"{length} tokens",
+            expected=f"at most {context}",
+        )

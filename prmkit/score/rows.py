@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from transformers import PretrainedConfig
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import RunError
 from prmkit.generate.together import together
 from prmkit.models.encode import StepEncoder
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.score import Scores
-from prmkit.score.paths import tips
+from prmkit.score.paths import check_length, tips
 from prmkit.tree import StepTree
 
 
@@ -81,13 +81,7 @@ class RowScorer:
     ) -> tuple[dict[int, float], list[tuple[int, int]]]:
         """The scores of steps on one path, and (length, cached tokens) of each request that it took."""
         ids, ends = self._encoder.path_ids(tree.problem, tree.steps(tip))
-        if len(ids) > self._context:
-            raise InputError(
-                "the solution is longer than the PRM's context",
-                where=f"{tree.problem.id}, step {tip}",
-                got=f"{len(ids)} tokens",
-                expected=f"at most {self._context}",
-            )
+        check_length(tree, tip, len(ids), self._context)
         end_of = dict(zip(tree.path(tip), ends, strict=True))
         missing, found, read = list(asked), {}, []
         while missing:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import RunError
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.models.adapters import load_any_prm
 from prmkit.models.checkpoint import LoadedPRM
@@ -19,6 +19,7 @@ from prmkit.models.kv_rows import prepared
 from prmkit.models.kv_tree import KVTree
 from prmkit.models.placement import key_value_room, placed
 from prmkit.score import PrmConfig, Scores
+from prmkit.score.paths import check_length, tips
 from prmkit.tree import StepTree
 
 _FULL = 4
@@ -77,11 +78,9 @@ class TransformersScorer:
         Raises:
             RunError: the PRM gave NaN, or the memory does not suffice for one path alone.
         """
-        inner = {ancestor for node in nodes for ancestor in tree.path(node)[:-1]}
-        tips = [node for node in dict.fromkeys(nodes) if node not in inner]
-        if not tips:  # nothing was asked
+        if not nodes:
             return Scores(values=(), cached_tokens=0, tokens=0, flops=0.0)
-        paths = {tip: self._encode(tree, tip) for tip in tips}
+        paths = {tip: self._encode(tree, tip) for tip in tips(tree, nodes)}
         found = await self._thread.submit(list(paths.values()))
         score_of: dict[int, float] = {}
         for tip, values in zip(paths, found.values, strict=True):
@@ -95,13 +94,7 @@ class TransformersScorer:
 
     def _encode(self, tree: StepTree, node: int) -> _Path:
         ids, ends = self.encoder.path_ids(tree.problem, tree.steps(node))
-        if len(ids) > self.context:
-            raise InputError(
-                "the solution is longer than the PRM's context",
-                where=f"{tree.problem.id}, step {node}",
-                got=f"{len(ids)} tokens",
-                expected=f"at most {self.context}",
-            )
+        check_length(tree, node, len(ids), self.context)
         return _Path(tuple(ids), tuple(ends))
 
     def _step(self, new: list[Ticket[list[_Path], _Found]]) -> bool:
