@@ -25,6 +25,9 @@ from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 
 Reply = TypeVar("Reply")
 
+VLLM = [pytest.mark.vllm, pytest.mark.timeout(900)]
+"""The marks of such a test; the first one of a fixture waits for its engine, on a busy machine for minutes."""
+
 EAGER = {"name": "vllm", "enforce_eager": True}
 """What a recipe says of an engine that shall start fast."""
 
@@ -111,7 +114,7 @@ class served:
     def __enter__(self) -> str:
         log = os.environ | {"VLLM_LOGGING_LEVEL": "ERROR"}
         self._process = subprocess.Popen(self._command, env=log, stdout=subprocess.DEVNULL)
-        for _ in range(240):
+        for _ in range(600):
             try:
                 urllib.request.urlopen(f"{self.url}/health", timeout=5)
                 return self.url

@@ -35,6 +35,7 @@ def scores_of(run: Path) -> list[float]:
 
 
 @pytest.mark.vllm
+@pytest.mark.timeout(900)
 def test_vllm_searches_and_prints_nothing_but_json(
     vllm_cpu: None, policy_folder: Path, prm_folder: Path, tmp_path: Path
 ) -> None:
@@ -44,7 +45,7 @@ def test_vllm_searches_and_prints_nothing_but_json(
         {"checkpoint": str(prm_folder), "engine": EAGER},
     )
     command = [sys.executable, ROOT / "cli.py", "search", file, "--out", tmp_path / "run", "--json"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     ledger = json.loads(done.stdout)["ledger"]
     assert ledger["generations"] == 16
@@ -54,6 +55,7 @@ def test_vllm_searches_and_prints_nothing_but_json(
 
 
 @pytest.mark.vllm
+@pytest.mark.timeout(900)
 def test_servers_search(
     prmkit: Callable[..., Answer], policy_url: str, prm_url: str, policy_folder: Path, prm_folder: Path, tmp_path: Path
 ) -> None:

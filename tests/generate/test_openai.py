@@ -14,7 +14,7 @@ from prmkit.generate.server import Server
 from prmkit.models.backbone import load_tokenizer
 from tests.contracts.generator import GeneratorContract
 from tests.fake_server import Chars, FakeServer
-from tests.served import run
+from tests.served import VLLM, run
 
 PROMPT = tuple(map(ord, "two and two"))
 
@@ -55,8 +55,9 @@ class TestAServerThatAnswersTokenIds(TestAServerThatAnswersText):
             yield generator(fake)
 
 
-@pytest.mark.vllm
 class TestVllmServe(GeneratorContract):
+    pytestmark = VLLM
+
     prompt = (40, 50, 60)
 
     @pytest.fixture(scope="class")

@@ -11,9 +11,9 @@ from prmkit.generate.engines import VllmEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.flops import forward_flops
 from tests.contracts.generator import GeneratorContract
-from tests.served import EAGER, run
+from tests.served import EAGER, VLLM, run
 
-pytestmark = pytest.mark.vllm
+pytestmark = VLLM
 
 LONG = [4 + index % 50 for index in range(300)]
 

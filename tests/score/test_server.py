@@ -17,7 +17,7 @@ from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import StepTree
 from tests.contracts.scorer import ScorerContract, forked
 from tests.fake_server import FakeServer
-from tests.served import run
+from tests.served import VLLM, run
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,9 @@ def score(engine: Scorer) -> Scores:
     return asyncio.run(engine.score(forked(), [3, 0]))
 
 
-@pytest.mark.vllm
 class TestVllmServe(ScorerContract):
+    pytestmark = VLLM
+
     tolerance = 1e-4
 
     @pytest.fixture(scope="class")

@@ -10,9 +10,9 @@ from prmkit.score.transformers import TransformersScorer
 from prmkit.score.vllm import VllmScorer
 from prmkit.tree import ROOT, Problem, StepTree
 from tests.contracts.scorer import ScorerContract
-from tests.served import EAGER, run
+from tests.served import EAGER, VLLM, run
 
-pytestmark = pytest.mark.vllm
+pytestmark = VLLM
 
 
 def long_tree() -> StepTree:
