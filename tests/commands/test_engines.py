@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from prmkit.trees_io import read_trees
 from prmkit.yaml_io import dump_yaml
 from tests.commands.conftest import ROOT, Answer
 from tests.served import EAGER
@@ -29,9 +30,9 @@ def recipe(folder: Path, generator: dict[str, Any], scorer: dict[str, Any]) -> P
 
 
 def scores_of(run: Path) -> list[float]:
-    trees = [json.loads(line) for line in (run / "trees.jsonl").read_text().splitlines()]
+    trees = list(read_trees(run / "trees.jsonl"))
     assert len(trees) == 4
-    return [node["score"] for tree in trees for node in tree["nodes"] if node.get("score") is not None]
+    return [node.score for tree in trees for node in tree if node.score is not None]
 
 
 @pytest.mark.vllm
