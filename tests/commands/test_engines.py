@@ -1,5 +1,6 @@
 """A search from a recipe, by the engines that the recipe names."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
+from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.prm import PRM
+from prmkit.score.transformers import TransformersScorer
 from prmkit.trees_io import read_trees
 from prmkit.yaml_io import dump_yaml
 from tests.commands.conftest import ROOT, Answer
 from tests.served import EAGER
+from tests.tiny import tiny_backbone, tiny_tokenizer
 
 
 def recipe(folder: Path, generator: dict[str, Any], scorer: dict[str, Any]) -> Path:
@@ -85,6 +91,23 @@ def test_an_ensemble_with_a_baseline_searches(
     scores = scores_of(tmp_path / "run")
     assert scores
     assert max(scores) <= 1 / 2  # no solution is shorter than a character
+
+
+def test_policy_and_prm_need_not_share_a_tokenizer_and_an_engine_may_be_ones_own(
+    prmkit: Callable[..., Answer], policy_folder: Path, tmp_path: Path
+) -> None:
+    name = tiny_backbone(tmp_path / "words", tokenizer=tiny_tokenizer(), context=2048)
+    meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
+    save_prm(PRM.from_backbone(name, ModelConfig(name=name, max_length=64)), tiny_tokenizer(), tmp_path / "prm", meta)
+    own = {"name": "prmkit.generate.transformers:load_generator"}
+    file = recipe(tmp_path, {"name": str(policy_folder), "engine": own}, {"checkpoint": str(tmp_path / "prm")})
+    answer = prmkit("search", file, "--out", tmp_path / "run", "--json")
+    assert answer.code == 0, answer.err
+    scorer = TransformersScorer(load_prm(tmp_path / "prm"))
+    for tree in read_trees(tmp_path / "run" / "trees.jsonl"):
+        scored = [node for node in range(len(tree)) if tree.nodes[node].score is not None]
+        again = asyncio.run(scorer.score(tree, scored)).values
+        assert again == pytest.approx([tree.nodes[node].score for node in scored], abs=1e-5)
 
 
 @pytest.mark.parametrize(
