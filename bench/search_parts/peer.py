@@ -20,6 +20,9 @@ from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.tree import Problem, StepTree
 
+_PRMS: dict[int, PRM] = {}
+"""The PRM behind a scorer, by its encoder: the peer does without the engine's cache."""
+
 WEIGHTS = Path(prmkit.__file__).parent / "demo" / "weights"
 
 
@@ -45,6 +48,7 @@ def world(*, journal: Path | None = None, millions: int | None = None) -> Engine
         prm.score = torch.nn.Sequential(torch.nn.Linear(512, 512), torch.nn.ReLU(), torch.nn.Linear(512, 1))
     meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=256)
     encoder = StepEncoder(tokenizer, StepFormat())
+    _PRMS[id(encoder)] = prm.eval()
     return Engines(
         generator=TransformersGenerator(policy, tokenizer, max_rows=256),
         encoder=encoder,
@@ -61,7 +65,6 @@ def one_by_one(problems: Sequence[Problem], engines: Engines, *, n: int, width: 
     One problem at a time; at each level n beams draw a step each, and the PRM reads all their texts from the start;
     generation and scoring alternate.
     """
-    assert engines.scorer is not None
     for number, problem in enumerate(problems):
         asyncio.run(_beam(problem, engines, n, width, levels, seed=number))
 
@@ -88,11 +91,25 @@ async def _beam(problem: Problem, engines: Engines, n: int, width: int, levels: 
             written = engines.encoder.steps_of(one.ids)
             grown.append(([*steps, *written], one.finish == "stop" and bool(written)))
         trees = [StepTree.from_steps(problem, steps) for steps, _ in grown if steps]
-        scores = await asyncio.gather(*(engines.scorer.score(tree, [len(tree) - 1]) for tree in trees))  # type: ignore[union-attr]
-        ranked = sorted(zip(scores, trees, strict=True), key=lambda pair: -pair[0].values[0])
+        scores = _scored_anew(trees, engines)
+        ranked = sorted(zip(scores, trees, strict=True), key=lambda pair: -pair[0])
         going = {tuple(steps) for steps, goes_on in grown if goes_on}
         paths = [tree.steps(len(tree) - 1) for _, tree in ranked]
         kept = [steps for steps in paths if tuple(steps) in going][: n // width]
         if not kept:
             return
         active = [kept[index % len(kept)] for index in range(n)]
+
+
+@torch.inference_mode()
+def _scored_anew(trees: Sequence[StepTree], engines: Engines) -> list[float]:
+    """The last step's score of each text, all of it in one padded forward pass, as search-and-learn reads them."""
+    if not trees:
+        return []
+    encoded = [engines.encoder.path_ids(tree.problem, tree.steps(len(tree) - 1)) for tree in trees]
+    longest = max(len(ids) for ids, _ in encoded)
+    ids_BT = torch.tensor([ids + [0] * (longest - len(ids)) for ids, _ in encoded])
+    mask_BT = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in encoded])
+    ends_BS = torch.tensor([[ends[-1]] for _, ends in encoded])
+    scores: list[float] = torch.sigmoid(_PRMS[id(engines.encoder)](ids_BT, mask_BT, ends_BS))[:, 0].tolist()
+    return scores
