@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
+from huggingface_hub import snapshot_download
+from safetensors import SafetensorError, safe_open
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -42,19 +44,71 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_backbone(name: str, dtype: torch.dtype | None, *, prefix: str = "") -> tuple[PreTrainedModel, set[str]]:
+def load_backbone(
+    name: str, dtype: torch.dtype | None, *, prefix: str = "", **options: Any
+) -> tuple[PreTrainedModel, set[str]]:
     """A model without its LM head, in evaluation mode on the CPU, and the stored keys that it has no place for.
 
     Args:
         name: local folder or hub id. Code that comes with a model is never run.
         dtype: of the parameters; None keeps the stored one.
         prefix: what stands before the backbone's own keys in the stored names.
+        options: further arguments of transformers' ``from_pretrained``.
 
     Raises:
         InputError: the folder is missing, holds no model, or holds weights of another architecture.
     """
     mapping = {"key_mapping": {"^" + prefix.replace(".", r"\."): ""}} if prefix else {}
-    return _load(AutoModel, name, dtype, prefix=prefix, **mapping)
+    return _load(AutoModel, name, dtype, prefix=prefix, **mapping, **options)
+
+
+def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
+    """A model without its LM head and without memory for its weights, in evaluation mode.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    _refuse_missing_folder(name)
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        with torch.device("meta"):
+            return cast(PreTrainedModel, AutoModel.from_config(config, dtype=dtype)).eval()
+    except (OSError, ValueError, KeyError) as error:
+        raise _unloadable("model", name, error) from None
+
+
+def stored_folder(name: str) -> Path:
+    """The folder on this machine with the weights of a local folder or hub id, fetched if need be.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    _refuse_missing_folder(name)
+    if Path(name).is_dir():
+        return Path(name)
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
+    except (OSError, ValueError) as error:
+        raise _unloadable("model", name, error) from None
+
+
+def stored_keys(folder: Path) -> dict[str, str]:
+    """The stored name of each backbone weight in a folder of safetensors, by its name in the backbone; other keys by
+    their own name.
+
+    Raises:
+        InputError: there are no safetensors, or they cannot be read.
+    """
+    keys: dict[str, str] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="pt") as stored:
+                keys.update({str(key).removeprefix("model."): str(key) for key in stored.keys()})  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"cannot read the weights ({error})", where=file) from None
+    if not keys:
+        raise InputError("the weights are no safetensors", where=folder, cure="Convert them, or use another strategy.")
+    return keys
 
 
 def load_causal_lm(name: str, dtype: torch.dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -97,7 +97,8 @@ def test_the_history_is_a_table(learned: TrainResult) -> None:
     with (learned.checkpoint.parent / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == [record["loss"] for record in learned.history]
-    assert sorted(entry.name for entry in learned.checkpoint.parent.iterdir()) == ["checkpoint", "history.csv"]
+    left = sorted(entry.name for entry in learned.checkpoint.parent.iterdir())
+    assert left == ["checkpoint", "curve.png", "history.csv"]
 
 
 def test_a_seed_gives_one_training(name: str, tmp_path: Path) -> None:
