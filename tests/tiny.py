@@ -45,6 +45,7 @@ def tiny_backbone(
     tokenizer: PreTrainedTokenizerBase | None = None,
     vocab_size: int | None = None,
     context: int = 256,
+    kv_heads: int = 1,
 ) -> str:
     """The name of a folder with a random Qwen2 causal LM (hidden 32, 2 layers) and its tokenizer."""
     tokenizer = tokenizer or tiny_tokenizer()
@@ -53,7 +54,7 @@ def tiny_backbone(
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=2,
-        num_key_value_heads=1,
+        num_key_value_heads=kv_heads,
         intermediate_size=64,
         max_position_embeddings=context,
         vocab_size=vocab_size or len(tokenizer),

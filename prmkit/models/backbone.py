@@ -1,6 +1,7 @@
 """Loading of pretrained backbones and tokenizers, with every refusal as one InputError."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -72,7 +73,9 @@ def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         with torch.device("meta"):
-            return cast(PreTrainedModel, AutoModel.from_config(config, dtype=dtype)).eval()
+            model: PreTrainedModel = AutoModel.from_config(config, dtype=dtype)
+        model.eval()
+        return model
     except (OSError, ValueError, KeyError) as error:
         raise _unloadable("model", name, error) from None
 
@@ -99,16 +102,40 @@ def stored_keys(folder: Path) -> dict[str, str]:
     Raises:
         InputError: there are no safetensors, or they cannot be read.
     """
-    keys: dict[str, str] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, framework="pt") as stored:
-                keys.update({str(key).removeprefix("model."): str(key) for key in stored.keys()})  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"cannot read the weights ({error})", where=file) from None
+    keys = {key.removeprefix("model."): key for stored in _files(folder) for key in stored.keys()}  # noqa: SIM118
     if not keys:
         raise InputError("the weights are no safetensors", where=folder, cure="Convert them, or use another strategy.")
     return keys
+
+
+def stored_tensors(folder: Path, wanted: Container[str]) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of a folder of safetensors whose stored names are wanted, one by one.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    for stored in _files(folder):
+        for key in stored.keys():  # noqa: SIM118
+            if key in wanted:
+                yield key, stored.get_tensor(key)
+
+
+def stored_parameters(folder: Path) -> int:
+    """How many numbers the safetensors of a folder hold.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    return sum(math.prod(stored.get_slice(key).get_shape()) for stored in _files(folder) for key in stored.keys())  # noqa: SIM118
+
+
+def _files(folder: Path) -> Iterator[Any]:
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="pt") as stored:
+                yield stored
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"cannot read the weights ({error})", where=file) from None
 
 
 def load_causal_lm(name: str, dtype: torch.dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -18,8 +18,8 @@ class StepBatch:
 
     ``packing`` is None where every token attends to all before it. ``total_weight`` divides the sum of losses: it is
     the weight of all labels of the optimiser step that the batch is a part of. ``tokens``, and the ``pairs`` of a token
-    and one that it attends to, are counted without padding; ``steps_B`` counts the steps of each row. No dataclass: Lightning reaches into
-    those, and rounds labels to the precision of the weights.
+    and one that it attends to, are counted without padding; ``steps_B`` counts the steps of each row. No dataclass:
+    Lightning reaches into those, and rounds labels to the precision of the weights.
     """
 
     def __init__(

@@ -10,17 +10,23 @@ from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from prmkit import __version__
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, load_backbone, load_tokenizer, shown
+from prmkit.models.backbone import (
+    check_vocabulary,
+    load_backbone,
+    load_tokenizer,
+    shown,
+    stored_parameters,
+    stored_tensors,
+)
 from prmkit.models.config import StepFormat
 from prmkit.models.encode import StepEncoder
 from prmkit.models.prm import PRM
-from prmkit.models.store import refuse_existing, whole_weights, write_folder
+from prmkit.models.store import whole_weights, write_folder
 
 HEAD_KEYS = ("score.0.weight", "score.0.bias", "score.2.weight", "score.2.bias")
 META_FILE = "prmkit.json"
@@ -72,6 +78,45 @@ def save_prm(
         kind="RewardModel",
         labels=1,
         texts={META_FILE: meta.model_dump_json(by_alias=True, indent=2) + "\n"},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFacts:
+    """What a checkpoint is, without loading it.
+
+    ``parameters`` counts backbone and head, ``bytes`` the files of the weights.
+    """
+
+    architecture: str
+    model_type: str
+    parameters: int
+    dtype: str
+    bytes: int
+    context: int
+    vocabulary: int
+    meta: CheckpointMeta
+
+
+def inspect_checkpoint(folder: Path) -> CheckpointFacts:
+    """The facts of a checkpoint.
+
+    Raises:
+        InputError: the folder is missing, or is no checkpoint of a PRM.
+    """
+    if not folder.is_dir():
+        raise InputError("no such folder", where=folder, cure="Check the path.")
+    _read_head(folder)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    return CheckpointFacts(
+        architecture=", ".join(config.architectures or ()),
+        model_type=config.model_type,
+        parameters=stored_parameters(folder),
+        dtype=str(config.dtype).removeprefix("torch."),
+        bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
+        context=int(getattr(config, "max_position_embeddings", 0)),
+        vocabulary=config.vocab_size,
+        meta=_read_meta(folder),
     )
 
 
@@ -141,13 +186,7 @@ def _two_labels(prm: PRM) -> Iterator[tuple[str, Tensor]]:
 
 
 def _read_head(folder: Path) -> dict[str, Tensor]:
-    head: dict[str, Tensor] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, framework="pt") as stored:
-                head.update({key: stored.get_tensor(key) for key in stored.keys() if key in HEAD_KEYS})  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"cannot read the weights ({error})", where=file) from None
+    head = dict(stored_tensors(folder, HEAD_KEYS))
     missing = [key for key in HEAD_KEYS if key not in head]
     if missing:
         raise InputError(

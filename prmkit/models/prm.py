@@ -100,7 +100,8 @@ class PRM(nn.Module):
         hidden_BTH = cast(Tensor, output.last_hidden_state)
         # Gathered before the head: step ends are some 2 % of the tokens.
         hidden_BSH = hidden_BTH.gather(1, ends_BS[:, :, None].expand(-1, -1, hidden_BTH.shape[-1]))
-        return cast(Tensor, self.score(self.dropout(hidden_BSH))).squeeze(-1)
+        # No view of the head's output: FSDP2 warns of those.
+        return cast(Tensor, self.score(self.dropout(hidden_BSH))).squeeze(-1).clone()
 
     def _packed(self, packing: Packing) -> dict[str, Any]:
         # FlexAttention skips what no token attends to, but has no backward pass on a CPU.

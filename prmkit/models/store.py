@@ -1,4 +1,4 @@
-"""Weights to files: a Hugging Face folder, written tensor by tensor, so that a sharded model is never whole in memory."""
+"""Weights to files: a Hugging Face folder, written tensor by tensor, so that no sharded model is whole in memory."""
 
 import copy
 import os

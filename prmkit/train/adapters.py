@@ -1,5 +1,6 @@
 """Low-rank adapters (LoRA, QLoRA) on a PRM's backbone, by peft."""
 
+from importlib.util import find_spec
 from typing import Any, cast
 
 import torch
@@ -50,12 +51,11 @@ def _quantization(model: ModelConfig, lora: LoraConfig) -> dict[str, Any]:
         return {}
     if not torch.cuda.is_available():
         raise InputError("weights in 4 bits need a CUDA device", where="train.lora.quantize", got=lora.quantize)
-    try:
-        import bitsandbytes
-    except ImportError:
-        raise InputError(
-            "bitsandbytes is not installed", where="train.lora.quantize", cure="pip install bitsandbytes"
-        ) from None
-    del bitsandbytes
+    if find_spec("bitsandbytes") is None:
+        raise InputError("bitsandbytes is not installed", where="train.lora.quantize", cure="pip install bitsandbytes")
     dtype = getattr(torch, model.dtype)
-    return {"quantization_config": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)}
+    return {
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+        )
+    }

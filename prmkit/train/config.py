@@ -53,7 +53,9 @@ class TrainConfig(BaseModel):
 
     lr: float = Field(1e-5, gt=0, description="peak learning rate of AdamW")
     head_lr: float | None = Field(None, gt=0, description="that of the head; default: lr")
-    head_warmup: float = Field(0.0, ge=0, lt=1, description="share of the steps, the first ones, that train only the head")
+    head_warmup: float = Field(
+        0.0, ge=0, lt=1, description="share of the steps, the first ones, that train only the head"
+    )
     weight_decay: float = Field(0.01, ge=0, description="decoupled decay of matrices; norms and biases have none")
     warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with a rising rate")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="rate after the warm-up")

@@ -72,9 +72,7 @@ class StepDataModule(pl.LightningDataModule):
         weigh = weights_by_source(self.config.source_weights)
         for given in trees:
             tree = hardened(given, self.config.hard_above)
-            encoded = tree_rows(
-                tree, encoder, max_length, weighting=self.config.weighting, budget=budget, weigh=weigh
-            )
+            encoded = tree_rows(tree, encoder, max_length, weighting=self.config.weighting, budget=budget, weigh=weigh)
             self.counts.cut += encoded.cut
             self.counts.dropped += encoded.dropped
             self.counts.labels_lost += encoded.labels_lost

@@ -65,9 +65,9 @@ def train_prm(
 ) -> TrainResult:
     """Train a PRM on labelled trees and write the weights with the best held-out metric to ``out/checkpoint``.
 
-    Beside it, ``out/history.csv`` holds the metrics of every validation, and ``out/curve.png`` their picture. A training
-    that was cut off goes on from the state in ``out``, and gives what it would have given. With several devices every
-    rank must call this with the same arguments.
+    Beside it, ``out/history.csv`` holds the metrics of every validation, and ``out/curve.png`` their picture. A
+    training that was cut off goes on from the state in ``out``, and gives what it would have given. With several
+    devices every rank must call this with the same arguments.
 
     Args:
         trees: labelled trees, read once.
@@ -133,9 +133,7 @@ def _keep_best(
     return KeepBest(folder, monitor=config.monitor, patience=config.patience, write=write)
 
 
-def _trainer(
-    config: TrainConfig, strategy: Any, loggers: list[Logger], callbacks: list[pl.Callback]
-) -> pl.Trainer:
+def _trainer(config: TrainConfig, strategy: Any, loggers: list[Logger], callbacks: list[pl.Callback]) -> pl.Trainer:
     try:
         return pl.Trainer(
             accelerator="auto",

@@ -19,6 +19,25 @@ _BINS = 15
 _NONE = torch.iinfo(torch.long).max
 
 
+class RunningMean(Metric):
+    """The weighted mean of the losses that were added since the last reset, over all ranks."""
+
+    full_state_update = False
+    sums: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("sums", torch.zeros(2, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, losses_BS: Tensor, weights_BS: Tensor) -> None:
+        """Add a batch."""
+        self.sums += torch.stack([(losses_BS * weights_BS).sum(), weights_BS.sum()])
+
+    def compute(self) -> Tensor:
+        """The mean, in float32; NaN where nothing was added."""
+        return (self.sums[0] / self.sums[1]).float()
+
+
 class StepMetrics(Metric):
     """``loss``, ``brier`` and ``ece`` weighted as the labels are; ``auroc`` and ``f1`` with a label right from 0.5 on.
 
@@ -30,6 +49,9 @@ class StepMetrics(Metric):
     """
 
     full_state_update = False
+    sums: Tensor
+    bins: Tensor
+    paths: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,8 +10,7 @@ from typing import Any, Literal
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
-from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torch import Tensor
 
 from prmkit.errors import RunError
 from prmkit.models.batch import StepBatch
@@ -20,8 +19,8 @@ from prmkit.models.prm import PRM
 from prmkit.train.config import TrainConfig
 from prmkit.train.flops import training_flops
 from prmkit.train.losses import step_losses
-from prmkit.train.metrics import StepMetrics
-from prmkit.train.shard import compile_layers, global_norm, mesh_of, shard
+from prmkit.train.metrics import RunningMean, StepMetrics
+from prmkit.train.shard import clip_gradients, compile_layers, mesh_of, shard
 from prmkit.train.strategies import clips_by_itself, data_parallel
 
 
@@ -56,8 +55,7 @@ class PRMModule(pl.LightningModule):
         self._cost = ForwardFlops(per_token=math.nan, per_pair=math.nan)
         self._head_steps = 0
         # In plain attributes of no nn.Module, since bf16-true would round the sums too.
-        # torchmetrics 1.9 forgets the weights where nan_strategy is "disable"; NaN never gets here (see _losses).
-        self._means = {name: MeanMetric().set_dtype(torch.float64) for name in ("train_loss", "step_loss")}
+        self._means = {name: RunningMean() for name in ("train_loss", "step_loss")}
         self._held_out = (StepMetrics(),)
         self.strict_loading = config.lora is None
         if config.gradient_checkpointing:
@@ -109,7 +107,9 @@ class PRMModule(pl.LightningModule):
             values = {"train_loss": self._means["step_loss"].compute(), "lr": optimizer.param_groups[0]["lr"]}
             logged = values | {"tokens": float(self.tokens), "flops": self.flops}
             for logger in self.trainer.loggers:
-                logger.log_metrics({f"train/{name}": float(v) for name, v in logged.items()}, self.trainer.global_step + 1)
+                logger.log_metrics(
+                    {f"train/{name}": float(v) for name, v in logged.items()}, self.trainer.global_step + 1
+                )
             self._means["step_loss"].reset()
 
     def validation_step(self, batch: StepBatch, batch_idx: int) -> None:
@@ -121,7 +121,7 @@ class PRMModule(pl.LightningModule):
         """Publish the held-out metrics of all ranks, and add up what was trained on."""
         self._add_up()
         (held_out,) = self._held_out
-        values = held_out.compute() | {"train_loss": self._means["train_loss"].compute().float()}
+        values = held_out.compute() | {"train_loss": self._means["train_loss"].compute()}
         self.log_dict(values, logger=False)
         for logger in self.trainer.loggers:
             logger.log_metrics({f"held_out/{name}": float(v) for name, v in values.items()}, self.trainer.global_step)
@@ -133,8 +133,7 @@ class PRMModule(pl.LightningModule):
         self._add_up()
         checkpoint["counted"] = [self.tokens, self.flops]
         for name, metric in self._means.items():
-            sums = torch.stack([metric.mean_value, metric.weight]).double()
-            checkpoint[name] = self._summed(sums).tolist()
+            checkpoint[name] = self._summed(metric.sums.clone()).tolist()
         if self.config.lora is not None:
             kept = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
             checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k in kept}
@@ -143,17 +142,16 @@ class PRMModule(pl.LightningModule):
         """Take it up again: counts on every rank, running means on the first, so that their sum is what it was."""
         self.tokens, self.flops = checkpoint["counted"]
         for name, metric in self._means.items():
-            total, weight = checkpoint[name]
-            if weight and self.trainer.is_global_zero:
-                metric.update(total / weight, weight)
-                metric.mean_value.fill_(total)  # to the last bit
+            if self.trainer.is_global_zero:
+                total, weight = torch.tensor(checkpoint[name], dtype=metric.sums.dtype)
+                metric.update(total, torch.ones(()))
+                metric.sums.copy_(torch.stack([total, weight]))
 
     def configure_gradient_clipping(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         """Clip the global gradient norm."""
         # Lightning's own clipping refuses fused optimisers in mixed precision: a caution about float16's loss scale.
         if self._trainer is None or not clips_by_itself(self.trainer.strategy):
-            parameters = [parameter for parameter in self.prm.parameters() if parameter.grad is not None]
-            nn.utils.clip_grads_with_norm_(parameters, self.config.clip_norm, global_norm(parameters))
+            clip_gradients(self.prm.parameters(), self.config.clip_norm)
 
     def configure_optimizers(self) -> Any:
         """AdamW with decay on matrices only, and the rate of ``rate_at``; the head has a rate of its own."""

@@ -4,9 +4,13 @@ The model comes as a skeleton without memory; each process then reads just its o
 process ever holds a whole model.
 """
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from torch import Tensor, nn
-from torch.distributed.checkpoint import HuggingFaceStorageReader, load
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -53,18 +57,19 @@ def compile_layers(prm: PRM) -> None:
         layer.compile()
 
 
-def global_norm(parameters: list[nn.Parameter]) -> Tensor:
-    """The norm of all gradients together, wherever their parts are.
+def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> None:
+    """Scale all gradients together so that their global norm is at most ``limit``, wherever their parts are.
 
-    Gradients of different meshes (split and unsplit matrices) cannot be stacked, so each mesh gives a norm of its own.
+    Gradients of different meshes (split and unsplit matrices) cannot meet in one operation, so each mesh is a group.
     """
-    groups: dict[DeviceMesh | None, list[Tensor]] = {}
+    groups: dict[DeviceMesh | None, list[nn.Parameter]] = {}
     for parameter in parameters:
         if parameter.grad is not None:
-            groups.setdefault(mesh_of(parameter), []).append(parameter.grad)
-    norms = [nn.utils.get_total_norm(gradients) for gradients in groups.values()]
+            groups.setdefault(mesh_of(parameter), []).append(parameter)
+    norms = [nn.utils.get_total_norm([cast(Tensor, each.grad) for each in group]) for group in groups.values()]
     whole = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]
-    return torch.stack(whole).norm() if whole else torch.zeros(())
+    for group in groups.values():
+        nn.utils.clip_grads_with_norm_(group, limit, torch.stack(whole).norm())
 
 
 def mesh_of(parameter: nn.Parameter) -> DeviceMesh | None:
@@ -101,7 +106,7 @@ def _load(prm: PRM, head: dict[str, Tensor], device: torch.device) -> None:
     for module in prm.model.modules():
         derived = module._non_persistent_buffers_set
         if derived:  # the angles of the rotary embedding, which no file holds
-            fresh = type(module)(module.config)  # type: ignore[call-arg, arg-type]
+            fresh = type(module)(module.config)
             for name in derived:
                 module.get_buffer(name).copy_(fresh.get_buffer(name))
     assert prm.source is not None

@@ -66,9 +66,7 @@ def _sharded(config: TrainConfig) -> ModelParallelStrategy:
             got=shared,
             expected=f"a divisor of {devices}",
         )
-    return ModelParallelStrategy(
-        data_parallel_size=devices * config.num_nodes // shared, tensor_parallel_size=shared
-    )
+    return ModelParallelStrategy(data_parallel_size=devices * config.num_nodes // shared, tensor_parallel_size=shared)
 
 
 def _deepspeed() -> Strategy:

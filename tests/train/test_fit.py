@@ -1,10 +1,6 @@
 import csv
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -201,40 +197,3 @@ def test_trees_that_cannot_be_learned_from_are_refused(
 def test_more_devices_than_there_are_is_an_input_error(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train\.devices: this machine has fewer devices, got 999; expected at most"):
         train(name, tmp_path, told_by_a_token(), devices=999)
-
-
-_RANK = """
-import json, os, sys
-from pathlib import Path
-from tests.train.test_fit import told_by_a_token, train
-
-name, out, fields = sys.argv[1:]
-result = train(name, Path(out), told_by_a_token(41), **json.loads(fields))
-Path(out, f"rank-{os.environ['RANK']}.json").write_text(json.dumps([result.metrics, result.history]))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
-def test_two_ranks_train_as_one(name: str, tmp_path: Path, strategy: str) -> None:
-    # 31 rows in batches of 11 are 3 batches: rank 1 gets a filler for its second, and all are one optimiser step.
-    fields: dict[str, object] = {"validations_per_epoch": 1, "lr": 1e-3, "clip_norm": 0.05}
-    alone = train(name, tmp_path / "alone", told_by_a_token(41), batch_size=31, **fields)
-    fields |= {"batch_size": 11, "accumulate": 2, "devices": 2, "strategy": strategy}
-    (tmp_path / "rank.py").write_text(_RANK)
-    out = tmp_path / "two"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run(
-        [*launch, str(tmp_path / "rank.py"), name, str(out), json.dumps(fields)],
-        check=True,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": ".", "OMP_NUM_THREADS": "1"},
-    )
-    for rank in range(2):
-        metrics, history = json.loads((out / f"rank-{rank}.json").read_text())
-        for key in set(metrics) - {"seconds"}:
-            assert metrics[key] == pytest.approx(alone.metrics[key], abs=1e-4), key
-        assert history[0]["train_loss"] == pytest.approx(alone.history[0]["train_loss"], abs=1e-5)
-    two = load_prm(out / "checkpoint").prm.state_dict()
-    for (key, one), other in zip(weights(alone).items(), two.values(), strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=0, msg=lambda text, key=key: f"{key}: {text}")

@@ -41,7 +41,12 @@ def module(logits_BS: list[list[float]], *, accumulate: int = 1, world: int = 1)
         distributed_sampler_kwargs={"num_replicas": world, "rank": 0}, reduce=lambda values, reduce_op: values
     )
     made._trainer = SimpleNamespace(  # type: ignore[assignment]
-        accumulate_grad_batches=accumulate, world_size=world, current_epoch=0, global_step=0, strategy=strategy, loggers=[]
+        accumulate_grad_batches=accumulate,
+        world_size=world,
+        current_epoch=0,
+        global_step=0,
+        strategy=strategy,
+        loggers=[],
     )
     made.log_dict = lambda values, logger: logged.update({k: float(v) for k, v in values.items()})  # type: ignore[assignment, method-assign]
     made._cost = ForwardFlops(per_token=10.0, per_pair=1.0, per_read=100.0)

@@ -49,7 +49,8 @@ def curve(out: Path) -> dict[int, str]:
     found = {}
     for file in sorted(out.glob("logs/csv/*/metrics.csv"), key=lambda path: int(path.parent.name.split("-")[1])):
         with file.open() as stream:
-            found |= {int(row["step"]): row["train/train_loss"] for row in csv.DictReader(stream) if row["train/train_loss"]}
+            trained = [row for row in csv.DictReader(stream) if row["train/train_loss"]]
+            found |= {int(row["step"]): row["train/train_loss"] for row in trained}
     return found
 
 
