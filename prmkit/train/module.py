@@ -46,7 +46,8 @@ class PRMModule(pl.LightningModule):
 
     def __init__(self, prm: PRM, config: TrainConfig, *, seed: int = 0) -> None:
         super().__init__()
-        self.prm = prm
+        # Pretrained models come in evaluation mode, in which transformers recomputes no activations.
+        self.prm = prm.train()
         self.config = config
         self.seed = seed
         self.tokens, self.flops = 0, 0.0
