@@ -1,11 +1,12 @@
 """How devices share the work: what a recipe asks for, as Lightning's strategies."""
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.strategies import ModelParallelStrategy, Strategy
+from lightning.pytorch.strategies import DeepSpeedStrategy, ModelParallelStrategy, Strategy
 
 from prmkit.errors import InputError
 from prmkit.train.config import TrainConfig
@@ -70,18 +71,13 @@ def _sharded(config: TrainConfig) -> ModelParallelStrategy:
 
 
 def _deepspeed() -> Strategy:
-    from lightning.pytorch.strategies import DeepSpeedStrategy
-
-    try:
-        return DeepSpeedStrategy(stage=3)
-    except ImportError:
+    if find_spec("deepspeed") is None:
         raise InputError(
             "DeepSpeed is not installed", where="train.strategy", cure="pip install 'prmkit[deepspeed]', or use fsdp2."
-        ) from None
+        )
+    return DeepSpeedStrategy(stage=3)
 
 
 def clips_by_itself(strategy: Any) -> bool:
     """Whether a strategy clips gradients by itself: DeepSpeed's are out of anybody else's reach."""
-    from lightning.pytorch.strategies import DeepSpeedStrategy
-
     return isinstance(strategy, DeepSpeedStrategy)

@@ -197,3 +197,56 @@ def test_trees_that_cannot_be_learned_from_are_refused(
 def test_more_devices_than_there_are_is_an_input_error(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train\.devices: this machine has fewer devices, got 999; expected at most"):
         train(name, tmp_path, told_by_a_token(), devices=999)
+
+
+def test_the_batch_of_a_loss_that_is_no_number_is_kept(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        PRM, "forward", lambda self, ids, mask, ends, packing: self.score[2].bias * torch.nan + 0.0 * ends
+    )
+    with pytest.raises(RunError, match=r"The batch is in .*bad_batch\.pt"):
+        train(name, tmp_path, told_by_a_token())
+    kept = torch.load(tmp_path / "bad_batch.pt", weights_only=True)
+    assert len(kept["problems"]) == len(kept["ids_BT"]) == 8
+
+
+def test_the_head_warms_up_alone(name: str, tmp_path: Path) -> None:
+    fields: dict[str, object] = {"validations_per_epoch": 1, "head_lr": 1e-2, "lr": 1e-3}
+    result = train(name, tmp_path / "half", told_by_a_token(), epochs=2, head_warmup=0.99, **fields)
+    before = PRM.from_backbone(name, ModelConfig(name=name, max_length=64)).model.state_dict()
+    after = load_prm(result.checkpoint).prm
+    # 8 steps, all of the head alone: the backbone is what it was, and the loss fell.
+    assert all(torch.equal(before[key], value) for key, value in after.model.state_dict().items())
+    assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
+
+
+@pytest.mark.parametrize("loss", ["mse", "pqm"])
+def test_other_losses_learn_too(name: str, tmp_path: Path, loss: str) -> None:
+    result = train(name, tmp_path, told_by_a_token(), epochs=6, loss=loss, monitor="auroc", packing="tree")
+    assert result.metrics["auroc"] > 0.75
+
+
+def test_each_layer_is_compiled_in_place(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(type(self).__name__))
+    result = train(name, tmp_path, told_by_a_token(), compile=True)
+    assert compiled == ["Qwen2DecoderLayer"] * 2
+    assert load_prm(result.checkpoint).meta.max_length == 64
+
+
+def test_a_metric_that_the_held_out_labels_cannot_tell_is_refused(name: str, tmp_path: Path) -> None:
+    trees = [path_tree(f"{n} ?", [("1", float(n == 0))]) for n in range(8)]
+    with pytest.raises(InputError, match="the held-out labels are of one kind, so auroc says nothing"):
+        train(name, tmp_path, trees, monitor="auroc", validation_share=0.1)
+
+
+def test_a_logger_that_is_not_installed_is_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*args: object, **kwargs: object) -> None:
+        raise ModuleNotFoundError("no wandb")
+
+    monkeypatch.setattr("prmkit.train.loggers.WandbLogger", missing)
+    with pytest.raises(InputError, match="the logger wandb is not installed. pip install wandb"):
+        train(name, tmp_path, told_by_a_token(), loggers=("wandb",))
