@@ -138,8 +138,10 @@ def _files(folder: Path) -> Iterator[Any]:
             raise InputError(f"cannot read the weights ({error})", where=file) from None
 
 
-def load_causal_lm(name: str, dtype: torch.dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model with its LM head, in evaluation mode on this machine's GPU, or CPU, and its tokenizer.
+def load_causal_lm(
+    name: str, dtype: torch.dtype | None = None, *, device: str | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model with its LM head, in evaluation mode on ``device`` (default: the GPU, or CPU), and its tokenizer.
 
     Raises:
         InputError: the folder or hub id holds no causal LM with a tokenizer, or weights are missing.
@@ -147,7 +149,7 @@ def load_causal_lm(name: str, dtype: torch.dtype | None = None) -> tuple[PreTrai
     tokenizer = load_tokenizer(name)
     model, _ = _load(AutoModelForCausalLM, name, dtype)
     check_vocabulary(model, tokenizer, where=name)
-    cast(torch.nn.Module, model).to(accelerator())
+    cast(torch.nn.Module, model).to(device or accelerator())
     return model, tokenizer
 
 
