@@ -5,8 +5,8 @@
 Two corpora: `branching` are PRM800K's trees (the raw rows at hand, or trees of their shape made here), of which TRL
 reads every root-to-leaf path; `linear` are Math-Shepherd's rows of mixed length, made here. Both trainers see the same
 token ids (TRL's layout), the same backbone and the same rows, in about as many batches, of 8 rows. Ours packs them, and
-weighs labels by `rows`, which is TRL's objective: `*_loss_difference` compares the losses over all rows before the first step.
-Each trainer has one thread, and its CPU seconds are measured: what else a shared machine does is not its speed.
+weighs labels by `rows`, which is TRL's objective: `*_loss_difference` compares the losses over all rows before the first
+step. Each trainer has one thread, and its CPU seconds are measured: what else a shared machine does is not its speed.
 
 The peer runs in an environment of its own, named by --peer-python or PRMKIT_TRL_PYTHON:
 
@@ -39,6 +39,7 @@ from prmkit.models.batch import collate
 from prmkit.models.checkpoint import CheckpointMeta, load_prm
 from prmkit.models.config import StepFormat
 from prmkit.models.imports import import_prm
+from prmkit.models.rows import tree_rows
 from prmkit.sources import Corpus
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule, held_out_problems, problem_key
@@ -79,7 +80,8 @@ def main() -> None:
 def compared(name: str, work: Path, trees: Sequence[StepTree], epochs: int, peer: str | None) -> dict[str, Any]:
     rows = rows_of(trees)
     labels = sum(len(row["labels"]) for row in rows)
-    longest = max(len(row.ids) for row in data_of(work, trees, config_of(packing="none")).train_rows)
+    encoder = load_prm(work / "ours").encoder
+    longest = max(len(row.ids) for tree in trees for row in tree_rows(tree, encoder, LENGTH, budget=LENGTH).rows)
     ours = {packing: trained(work, trees, packing, epochs, longest) for packing in ("tree", "none")}
     theirs = trained_by_trl(work, rows, epochs, BATCH, peer)
     runs = {"prmkit, packed": ours["tree"], "prmkit, padded": ours["none"]} | ({"trl": theirs} if theirs else {})
@@ -143,7 +145,7 @@ def trained(work: Path, trees: Sequence[StepTree], packing: str, epochs: int, lo
     config = config_of(
         epochs=epochs,
         packing=packing,
-        # A mask on a CPU costs the square of the length, so sequences are as short as the longest row allows.
+        # A mask on a CPU costs the square of the length, so sequences are as short as the largest tree allows.
         pack_tokens=longest,
         batch_size=BATCH if packing == "none" else batch_size,
     )

@@ -1,4 +1,4 @@
-"""The verbs that run a recipe: annotate and similarity differ in the recipe alone; search and train have more options."""
+"""The verbs that run a recipe: annotate and similarity differ in the recipe; search and train have more options."""
 
 import shlex
 import sys

@@ -22,7 +22,9 @@ _HEADROOM = 0.95
 """Share of the rest that can be used: the allocator leaves gaps."""
 
 
-def estimate(model: ModelConfig, train: TrainConfig, machine: Machine, *, mfu: float, tokens: int | None) -> dict[str, Any]:
+def estimate(
+    model: ModelConfig, train: TrainConfig, machine: Machine, *, mfu: float, tokens: int | None
+) -> dict[str, Any]:
     """The plan of a training, as JSON.
 
     Keys: ``machine``; ``parameters``; ``gib`` (memory of a device by part, in GiB, and of the device); ``fits``;

@@ -1,7 +1,7 @@
 """The memory that a training takes on each device, by part: counted from the shapes of the model, nothing is run.
 
-Activations are counted by a forward pass of one decoder layer and of two on the meta device, where tensors have shapes and
-no memory: whatever autograd would keep for the backward pass is added up.
+Activations are counted by a forward pass of one decoder layer and of two on the meta device, where tensors have shapes
+and no memory: whatever autograd would keep for the backward pass is added up.
 """
 
 import copy
@@ -23,9 +23,9 @@ _COUNTED = "prmkit_counted"
 class Footprint:
     """Bytes on one device at the worst moment of a step.
 
-    ``gathered`` are weights that exist for a while beside the device's own: copies in low precision, or what FSDP2 gathers.
-    ``working`` are the intermediate values of one layer's backward pass. Gradients are ``held`` through it where batches
-    are accumulated; otherwise Lightning has freed those of the step before, and the larger of the two counts.
+    ``gathered`` are weights that exist for a while beside the device's own: copies in low precision, or what FSDP2
+    gathers. ``working`` are the intermediate values of one layer's backward pass. Gradients are ``held`` through it where
+    batches are accumulated; otherwise Lightning has freed those of the step before, and the larger of the two counts.
     """
 
     weights: float
@@ -87,7 +87,7 @@ def footprint(config: PretrainedConfig, train: TrainConfig, tokens: int, devices
 
 
 def _activations(config: PretrainedConfig, train: TrainConfig, tokens: int, width: int) -> tuple[float, float]:
-    """Bytes kept by all layers until their backward pass, and those that the backward pass of one layer takes besides."""
+    """Bytes kept by all layers until their backward pass, and those that one layer's backward pass takes besides."""
     one, two = (_kept(config, layers, train.batch_size, tokens, width) for layers in (1, 2))
     layer, ends = two - one, 2 * one - two
     rows = train.batch_size * tokens * width
@@ -106,7 +106,9 @@ def _kept(config: PretrainedConfig, layers: int, batch: int, tokens: int, width:
         small.layer_types = small.layer_types[:layers]
     AttentionInterface.register(_COUNTED, cast(Any, _counted_attention))
     with torch.device("meta"):
-        model = cast(PreTrainedModel, AutoModel.from_config(small, dtype=torch.bfloat16 if width == 2 else torch.float32))
+        model = cast(
+            PreTrainedModel, AutoModel.from_config(small, dtype=torch.bfloat16 if width == 2 else torch.float32)
+        )
         model.set_attn_implementation(_COUNTED)
         ids_BT = torch.zeros(batch, tokens, dtype=torch.long)
     weights = {_place(parameter) for parameter in cast(nn.Module, model).parameters()}

@@ -55,7 +55,7 @@ def machine_of(text: str) -> Machine:
 
 
 QWEN25 = {
-    # hidden size, layers, heads, key-value heads, intermediate size, vocabulary: arXiv 2412.15115 and the released configs.
+    # Hidden size, layers, heads, key-value heads, intermediate size, vocabulary: arXiv 2412.15115, released configs.
     "0.5b": (896, 24, 14, 2, 4864, 151936),
     "1.5b": (1536, 28, 12, 2, 8960, 151936),
     "3b": (2048, 36, 16, 2, 11008, 151936),

@@ -241,12 +241,10 @@ def test_a_metric_that_the_held_out_labels_cannot_tell_is_refused(name: str, tmp
         train(name, tmp_path, trees, monitor="auroc", validation_share=0.1)
 
 
-def test_a_logger_that_is_not_installed_is_named(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_logger_that_is_not_installed_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*args: object, **kwargs: object) -> None:
         raise ModuleNotFoundError("no wandb")
 
     monkeypatch.setattr("prmkit.train.loggers.WandbLogger", missing)
-    with pytest.raises(InputError, match="the logger wandb is not installed. pip install wandb"):
+    with pytest.raises(InputError, match=r"the logger wandb is not installed\. pip install wandb"):
         train(name, tmp_path, told_by_a_token(), loggers=("wandb",))

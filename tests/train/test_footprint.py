@@ -1,15 +1,13 @@
 from pathlib import Path
 
 import pytest
-import torch
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
 from prmkit.models.config import ModelConfig
-from prmkit.models.prm import PRM
-from prmkit.train.config import LoraConfig, TrainConfig
-from prmkit.train.footprint import Footprint, footprint
+from prmkit.train.config import TrainConfig
 from prmkit.train.fit import train_prm
+from prmkit.train.footprint import Footprint, footprint
 from tests.tiny import path_tree, tiny_tokenizer
 
 TOKENS = 256
