@@ -116,7 +116,7 @@ def inspect_checkpoint(folder: Path) -> CheckpointFacts:
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         context=int(getattr(config, "max_position_embeddings", 0)),
         vocabulary=config.vocab_size,
-        meta=_read_meta(folder),
+        meta=read_meta(folder),
     )
 
 
