@@ -5,8 +5,9 @@
 Two corpora: `branching` are PRM800K's trees (the raw rows at hand, or trees of their shape made here), of which TRL
 reads every root-to-leaf path; `linear` are Math-Shepherd's rows of mixed length, made here. Both trainers see the same
 token ids (TRL's layout), the same backbone and the same rows, in about as many batches, of 8 rows. Ours packs them, and
-weighs labels by `rows`, which is TRL's objective: `*_loss_difference` compares the losses over all rows before the first
-step. Each trainer has one thread, and its CPU seconds are measured: what else a shared machine does is not its speed.
+weighs labels by `rows`, which is TRL's objective: `*_loss_difference` compares the losses over all rows before the
+first step. Each trainer has one thread, and its CPU seconds are measured: what else a shared machine does is not its
+speed.
 
 The peer runs in an environment of its own, named by --peer-python or PRMKIT_TRL_PYTHON:
 

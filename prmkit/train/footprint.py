@@ -24,8 +24,9 @@ class Footprint:
     """Bytes on one device at the worst moment of a step.
 
     ``gathered`` are weights that exist for a while beside the device's own: copies in low precision, or what FSDP2
-    gathers. ``working`` are the intermediate values of one layer's backward pass. Gradients are ``held`` through it where
-    batches are accumulated; otherwise Lightning has freed those of the step before, and the larger of the two counts.
+    gathers. ``working`` are the intermediate values of one layer's backward pass. Gradients are ``held`` through it
+    where batches are accumulated; otherwise Lightning has freed those of the step before, and the larger of the two
+    counts.
     """
 
     weights: float
