@@ -14,24 +14,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
+from prmkit.annotate import bind as bind_estimator
+from prmkit.annotate.problems import Gathered
+from prmkit.annotate.run import Annotation, Annotator, Load
 from prmkit.benchmarks import load
 from prmkit.generate import GeneratorConfig
 from prmkit.recipe.schema import (
     AnnotateRecipe,
+    DataConfig,
     ProblemsConfig,
     ResponsesConfig,
     SearchRecipe,
     SimilarityRecipe,
     TrainRecipe,
 )
-from prmkit.rows_io import HUB
+from prmkit.rows_io import HUB, local_rows
 from prmkit.run import RunFolder
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.similarity.response import Response, responses_of
 from prmkit.sources import Corpus
 from prmkit.tree import Problem, StepTree
-from prmkit.trees_io import append_lines, read_trees
+from prmkit.trees_io import append_lines, read_trees, write_trees
 
 if TYPE_CHECKING:
     from prmkit.models.encode import StepEncoder
@@ -68,7 +72,7 @@ def inputs_of(recipe: BaseModel) -> list[Path]:
     if isinstance(recipe, TrainRecipe):
         paths: list[str | None] = [recipe.data.path]
     elif isinstance(recipe, AnnotateRecipe):
-        paths = [config.path for config in recipe.problems]
+        paths = [config.path for config in (*recipe.problems, *recipe.data, *recipe.answers)]
     elif isinstance(recipe, SearchRecipe):
         paths = [recipe.problems.path]
     elif isinstance(recipe, SimilarityRecipe):
@@ -80,8 +84,7 @@ def inputs_of(recipe: BaseModel) -> list[Path]:
 
 def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
     """Bad rows of the corpus go to quarantine.jsonl. A run that has its checkpoint is done."""
-    data = recipe.data
-    corpus = Corpus(data.source, data.path, options=data.options, limit=data.limit, max_bad=data.max_bad)
+    corpus = corpus_of(recipe.data)
     trees = list(corpus)
     sources = sorted({node.label.source for tree in trees for node in tree if node.label is not None})
 
@@ -101,7 +104,7 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
             label_source="+".join(sources),
             progress=watch is not None,
         )
-        metrics = result.metrics | {"corpus": corpus.counts.as_dict()}
+        metrics = result.metrics | {"corpus": corpus.record()}
         folder.metrics(metrics)
         return metrics
 
@@ -109,26 +112,87 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
 
 
 def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
-    problems = [problem for config in recipe.problems for problem in _problems(config)]
-    engines = _engines(recipe.generator, recipe.seed)
+    annotation = annotation_of(recipe)
+    gathered = gathered_of(recipe)
 
     def work(folder: RunFolder) -> dict[str, Any]:
         from prmkit.annotate.run import annotate
 
-        trees = [StepTree(problem) for problem in problems]
-        with _watched(watch, "annotate", len(trees)) as done:
-            metrics = annotate(
-                trees,
-                replace(engines, journal=_journal(folder)),
-                recipe.estimator,
-                recipe.monte_carlo,
-                folder.trees,
-                done=lambda session: done(),
-            )
+        problems = folder.path / "passes" / "problems.jsonl"
+        if problems.exists():
+            read = folder.read_metrics()["read"]
+        else:
+            write_trees(problems, gathered)
+            if bad := [row for corpus in gathered.corpora for row in corpus.bad]:
+                append_lines(folder.quarantine, bad)
+            read = gathered.record()
+            folder.metrics({"read": read})
+        metrics = annotate(problems, annotation, folder.path, watch=lambda what, total: _watched(watch, what, total))
         folder.metrics(metrics)
-        return metrics
+        return {"read": read, **metrics}
 
     return work
+
+
+def gathered_of(recipe: AnnotateRecipe) -> Gathered:
+    """The trees that a recipe annotates; the first row of each corpus has been read, and so have all benchmarks."""
+    corpora, answers = ([corpus_of(data) for data in part] for part in (recipe.data, recipe.answers))
+    for data in (*recipe.data, *recipe.answers):
+        if not data.path.startswith(HUB):
+            next(iter(local_rows(Path(data.path))), None)
+    return Gathered([problem for config in recipe.problems for problem in _problems(config)], corpora, answers)
+
+
+def annotation_of(recipe: AnnotateRecipe) -> Annotation:
+    """What a recipe asks of its annotators. Models are loaded when their pass begins, one at a time.
+
+    Raises:
+        InputError: an unknown estimator or option, or a local model that is not there.
+    """
+    from prmkit.models.backbone import load_tokenizer
+
+    policies = (recipe.generator, *(each.generator for each in recipe.annotators if each.generator is not None))
+    for name in dict.fromkeys(policy.name for policy in policies):
+        load_tokenizer(name)
+    models = _OneModel()
+    return Annotation(
+        policy=models.loader(recipe.generator),
+        solutions=recipe.solutions,
+        annotators=[
+            Annotator(
+                name=each.name,
+                estimate=bind_estimator(each.estimator, each.options),
+                load=models.loader(each.generator or recipe.generator),
+            )
+            for each in recipe.annotators
+        ],
+        consensus=recipe.consensus,
+        sample=recipe.sample,
+        seed=recipe.seed,
+    )
+
+
+class _OneModel:
+    """Keeps the model that was used last: passes that share one load it once, and two never fill the memory."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Engines] = {}
+
+    def loader(self, policy: GeneratorConfig) -> Load:
+        key = policy.model_dump_json()
+
+        def load(journal: Journal, seed: int) -> Engines:
+            if key not in self._loaded:
+                self._loaded.clear()
+                self._loaded[key] = _engines(policy, seed)
+            return replace(self._loaded[key], journal=journal, seed=seed)
+
+        return load
+
+
+def corpus_of(data: DataConfig) -> Corpus:
+    """The corpus that a recipe names."""
+    return Corpus(**data.model_dump(exclude={"source"}), name=data.source)
 
 
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:

@@ -20,7 +20,7 @@ from prmkit.score import Scorer
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.session.journal import Journal, request_key, request_seed
 from prmkit.session.ledger import Ledger
-from prmkit.tree import Domain, Finish, StepTree
+from prmkit.tree import ROOT, Domain, Finish, Problem, StepTree
 
 if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
     from prmkit.models.encode import StepEncoder
@@ -143,6 +143,21 @@ class Session:
     def random(self, purpose: str) -> random.Random:
         """Random numbers fixed by (run seed, problem, purpose)."""
         return random.Random(request_seed(self._engines.seed, f"{self.tree.problem.id}:{purpose}"))
+
+    def aside(self, tree: StepTree) -> "Session":
+        """A session on another tree, with the same engines; what it costs is counted here."""
+        other = Session(tree, self._engines)
+        other.ledger = self.ledger
+        return other
+
+    async def ask(self, text: str, n: int = 1) -> list[str]:
+        """``n`` answers of the generator to a text of the caller's own, in place of the problem's."""
+        other = self.aside(StepTree(Problem(id=self._key(f"ask {n}", [text]), prompt=text)))
+        return ["\n".join(other.tree.steps(leaf)) for leaf in await other.complete(ROOT, n)]
+
+    def tokens(self, node: int) -> int:
+        """Tokens of the problem and the steps up to ``node``, as the generator reads them."""
+        return len(self._engines.encoder.path_ids(self.tree.problem, self.tree.steps(node))[0])
 
     async def _write(self, node: int, n: int) -> list[_Written]:
         steps = self.tree.steps(node)

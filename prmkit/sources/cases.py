@@ -16,8 +16,8 @@ def cases_of(
     """A test for each pair.
 
     Of a function, an input is its list of arguments, and an output that is a list of one value stands for that value
-    if all are (APPS wraps them so). Of a whole program, input and output are what it reads and prints, as JSON texts; a
-    list of lines is joined.
+    if all are (APPS wraps them so). Of a whole program, input and output are what it reads and prints; a list of lines is
+    joined.
 
     Raises:
         InputError: inputs and outputs differ in number, or one cannot be read.
@@ -28,11 +28,12 @@ def cases_of(
         pairs = [(_text(given, where), _text(wanted, where)) for given, wanted in zip(inputs, outputs, strict=True)]
     else:
         wrapped = all(isinstance(output, list) and len(output) == 1 for output in outputs)
+        values = [output[0] if wrapped else output for output in outputs]
         pairs = [
-            (_arguments(given, where), output[0] if wrapped else output)
-            for given, output in zip(inputs, outputs, strict=True)
+            (_json(_arguments(given, where), where), _json(value, where))
+            for given, value in zip(inputs, values, strict=True)
         ]
-    return [Case(input=_json(given, where), output=_json(wanted, where), public=public) for given, wanted in pairs]
+    return [Case(input=given, output=wanted, public=public) for given, wanted in pairs]
 
 
 def json_column(text: Any, where: str, column: str) -> Any:

@@ -59,13 +59,14 @@ def _of_tree(root: Any, where: str) -> Iterator[tuple[int | None, str, float]]:
 
 def _of_list(prefixes: list[Any], question: str, where: str) -> Iterator[tuple[int | None, str, float]]:
     """The same of a flat list: the parent of a prefix is the longest other one that it begins with."""
-    shares: dict[str, float] = {}
+    estimates: dict[str, list[float]] = {}
     for item in prefixes:
         prefix, share = _checked(item, where, "solution_prefix")
         if not prefix.startswith(question):
             raise InputError("a prefix does not begin with the question", where=where, got=prefix)
-        # The corpus samples some prefixes twice; the first estimate stands.
-        shares.setdefault(prefix[len(question) :], share)
+        estimates.setdefault(prefix[len(question) :], []).append(share)
+    # The corpus estimates some prefixes twice, by equally many rollouts.
+    shares = {prefix: sum(found) / len(found) for prefix, found in estimates.items()}
     parents: dict[str, str] = {}
     open_prefixes: list[str] = []
     for prefix in sorted(shares):

@@ -31,7 +31,7 @@ def test_a_function_is_called_with_its_arguments_and_apps_wraps_its_values(name:
 def test_a_program_reads_and_prints_text(name: str) -> None:
     found = problem(name, {"input_output": TESTS, "starter_code": ""})
     assert found.entry_point is None
-    assert [(json.loads(case.input), json.loads(case.output)) for case in found.tests] == [
+    assert [(case.input, case.output) for case in found.tests] == [
         ("1 2\n", "3\n"),
         ("3 4\n", "7\n"),
     ]
@@ -51,7 +51,7 @@ def test_integers_of_any_length_are_read() -> None:
 
 def test_a_contest_shows_its_public_tests_only() -> None:
     found = problem("code-contests")
-    assert [(json.loads(case.input), case.public) for case in found.tests] == [("1 2\n", True), ("3 4\n", False)]
+    assert [(case.input, case.public) for case in found.tests] == [("1 2\n", True), ("3 4\n", False)]
     assert found.level == "800"
 
 
