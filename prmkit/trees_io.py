@@ -75,6 +75,15 @@ def write_trees(path: Path, trees: Iterable[StepTree]) -> int:
     Raises:
         InputError: the file exists.
     """
+    return write_records(path, map(to_record, trees))
+
+
+def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
+    """Write records to a new file of JSON lines, all or nothing, and return how many.
+
+    Raises:
+        InputError: the file exists.
+    """
     if path.exists():
         raise InputError("the file exists", where=path, cure="Choose another name or remove it.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,8 +92,8 @@ def write_trees(path: Path, trees: Iterable[StepTree]) -> int:
     count = 0
     try:
         with partial.open("wb") as file:
-            for tree in trees:
-                file.write(orjson.dumps(to_record(tree), option=orjson.OPT_APPEND_NEWLINE))
+            for record in records:
+                file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
                 count += 1
         partial.replace(path)
     finally:

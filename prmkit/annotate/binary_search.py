@@ -24,6 +24,7 @@ class Evidence:
     """What is known of the steps of a tree: a success below a step proves all steps before it.
 
     ``shares`` holds the measured steps. Bounds on a path shrink as shares come in, whichever solution asked for them.
+    Nothing below a wrong step is ever tried, so that no later success can contradict it.
     """
 
     def __init__(self, tree: StepTree, threshold: float) -> None:
@@ -69,10 +70,8 @@ async def binary_search(session: Session, config: BinarySearchConfig) -> None:
     for leaf, right in zip(ended, await session.correct(ended), strict=True):
         evidence.add(leaf, Share(successes=int(right), rollouts=1))
     paths = [tree.path(leaf) for leaf in leaves]
-    # A success may clear a step that stopped the search of an earlier solution, which then goes on.
-    while unsettled := [path for path in paths if evidence.bounds(path)[0] < evidence.bounds(path)[1]]:
-        for path in unsettled:
-            await _settle(session, evidence, path, config.rollouts)
+    for path in paths:
+        await _settle(session, evidence, path, config.rollouts)
     for path in paths:
         _label(tree, evidence, path)
 
@@ -88,8 +87,6 @@ async def _settle(session: Session, evidence: Evidence, path: Sequence[int], rol
 def _label(tree: StepTree, evidence: Evidence, path: Sequence[int]) -> None:
     first, _ = evidence.bounds(path)
     for place, node in enumerate(path[: first + 1]):
-        share, right = evidence.shares.get(node), place < first
-        measured = share.label(hard=True, threshold=evidence.threshold) if share is not None else None
-        # A step that failed its own rollouts may still be proved by a success below it.
-        agrees = measured is not None and (measured.value == 1.0) == right
-        tree.set_label(node, measured if agrees else implied(float(right)))
+        share = evidence.shares.get(node)
+        label = share.label(hard=True, threshold=evidence.threshold) if share is not None else implied(float(place < first))
+        tree.set_label(node, label)

@@ -60,7 +60,8 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Wat
     for no reply twice.
 
     Metrics: numbers of ``problems``, ``trees``, ``steps`` and ``labelled`` steps, ``mean_label``, ``unlabelled`` trees
-    (left out), the report of the ``consensus``, the ledger of each of the ``passes``, their sum ``ledger``, ``seconds``.
+    (left out), the report of the ``consensus``, ``rollouts`` and ``tokens`` of each of the ``passes``, their summed ``ledger``,
+    and ``seconds``.
 
     Raises:
         InputError: no tree, or several annotators without a consensus.
@@ -88,7 +89,10 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Wat
         **counts.as_dict(),
         **({"consensus": consensus.report()} if consensus is not None else {}),
         "seconds": time.monotonic() - start,
-        "passes": {name: ledger.as_dict() for name, ledger in passes.ledgers.items()},
+        "passes": {
+            name: {"rollouts": ledger.generations, "tokens": ledger.prefill_tokens + ledger.decode_tokens}
+            for name, ledger in passes.ledgers.items()
+        },
         "ledger": passes.cost().as_dict(),
     }
 

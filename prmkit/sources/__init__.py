@@ -124,8 +124,8 @@ class Corpus:
             if self._limit is not None and self.counts.kept >= self._limit:
                 break
             if len(self.bad) > _HOPELESS:
-                self._refuse_bad()
-        self._refuse_bad()
+                self.refuse_bad(self._max_bad)
+        self.refuse_bad(self._max_bad)
         if not self.counts.read:
             raise InputError("the file holds no row", where=self.path, expected="one row a line, or a JSON array")
 
@@ -148,12 +148,13 @@ class Corpus:
         counts.labelled += sum(node.label is not None for node in tree)
         return tree
 
-    def _refuse_bad(self) -> None:
+    def refuse_bad(self, max_bad: float) -> None:
+        """Raise InputError, with the first bad row, if more than this share of what was read is bad."""
         bad, read = self.counts.quarantined, self.counts.read
-        if bad > self._max_bad * read:
+        if bad > max_bad * read:
             where, error = self.bad[0]["where"], self.bad[0]["error"]
             placed = error if error.startswith(where) else f"{where}: {error}"
-            raise InputError(f"{placed} ({bad} of {read} rows are bad, {self._max_bad:.0%} may be)")
+            raise InputError(f"{placed} ({bad} of {read} rows are bad, {max_bad:.0%} may be)")
 
 
 def problem_id(corpus: str, prompt: str) -> str:

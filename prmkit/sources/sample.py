@@ -84,6 +84,9 @@ def mix(parts: Sequence[tuple[Trees, float]], config: SampleConfig, seed: int) -
         chosen = rng.choices(range(len(left)), weights=left)[0]
         left[chosen] -= 1
         yield next(streams[chosen])
+    for stream in streams:  # to the end of its corpus, whose counts are then whole
+        for _ in stream:
+            raise AssertionError("a sample gave more trees than it said")
 
 
 def _sizes(trees: Iterable[StepTree], unit: Unit) -> dict[int, int]:
