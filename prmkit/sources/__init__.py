@@ -145,7 +145,7 @@ class Corpus:
             return None
         counts.kept += 1
         counts.nodes += len(tree)
-        counts.labelled += sum(node.label is not None for node in tree)
+        counts.labelled += sum([node.label is not None for node in tree.nodes])
         return tree
 
     def refuse_bad(self, max_bad: float) -> None:

@@ -61,35 +61,38 @@ def tree_of(row: Row, where: str, *, neutral: Neutral = "positive", screening: b
             break
         if parent is None:
             raise InputError(f"step {number} follows one of which nothing was chosen", where=where)
-        parent = _add_alternatives(tree, parent, step, meaning, f"{where} step {number}")
+        try:
+            parent = _add_alternatives(tree, parent, step, meaning)
+        except InputError as error:
+            raise InputError(str(error), where=f"{where} step {number}") from None
     return tree if tree.nodes else None
 
 
-def _add_alternatives(tree: StepTree, parent: int, step: Row, meaning: _Meaning, where: str) -> int | None:
+def _add_alternatives(tree: StepTree, parent: int, step: dict[str, Any], meaning: _Meaning) -> int | None:
     """Add the alternatives of one step and return the node that goes on, None if the labeller chose none."""
     nodes: dict[int, int] = {}
-    alternatives = [] if step.get("completions") is None else required(step, where, "completions", list)
-    for index, alternative in enumerate(alternatives):
-        text: str = required(alternative, where, "text", str)
+    alternatives = step.get("completions")
+    if alternatives is not None and not isinstance(alternatives, list):
+        raise InputError("illegal completions", got=alternatives, expected="list")
+    for index, alternative in enumerate(alternatives or ()):
+        text = _text(alternative)
+        rating = alternative.get("rating")
+        if (rating is not None and type(rating) is not int) or rating not in meaning:
+            raise InputError("illegal rating", got=rating, expected="-1, 0, 1 or null")
         # A few models wrote nothing; there is no step to learn from.
-        if text.strip():
-            nodes[index] = tree.add(
-                parent,
-                text,
-                label=_label(alternative, meaning, where),
-                finish="eos" if _ANSWER in text else None,
-            )
+        if text and not text.isspace():
+            nodes[index] = tree.add(parent, text, label=meaning[rating], finish="eos" if _ANSWER in text else None)
     chosen, written = step.get("chosen_completion"), step.get("human_completion")
-    by_hand = None if written is None else tree.add(parent, required(written, where, "text", str), label=_RIGHT)
+    by_hand = None if written is None else tree.add(parent, _text(written), label=_RIGHT)
     if chosen is None:
         return by_hand
     if chosen not in list(nodes):
-        raise InputError("no such chosen completion", where=where, got=chosen, expected=f"one of {sorted(nodes)}")
+        raise InputError("no such chosen completion", got=chosen, expected=f"one of {sorted(nodes)}")
     return nodes[chosen]
 
 
-def _label(alternative: Row, meaning: _Meaning, where: str) -> Label | None:
-    rating = alternative.get("rating")
-    if (rating is not None and type(rating) is not int) or rating not in meaning:
-        raise InputError("illegal rating", where=where, got=rating, expected="-1, 0, 1 or null")
-    return meaning[rating]
+def _text(alternative: Any) -> str:
+    text = alternative.get("text") if isinstance(alternative, dict) else None
+    if not isinstance(text, str):
+        raise InputError("illegal completion", got=alternative, expected="an object with a text")
+    return text
