@@ -110,7 +110,9 @@ def main() -> None:
     peak = {reader: max(each[2] for each in seen) for reader, seen in found.items()}
     peer = "json and the flattening of TRL's prm800k.py"
     for reader in READERS:
-        print(f"{reader}: {speed[reader]:.0f} MB a CPU second ({clock[reader]:.0f} by the clock), peak {peak[reader]:.0f} MB")
+        print(
+            f"{reader}: {speed[reader]:.0f} MB a CPU second ({clock[reader]:.0f} by the clock), peak {peak[reader]:.0f} MB"
+        )
     print(
         json.dumps(
             {

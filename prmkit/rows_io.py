@@ -21,7 +21,7 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
 """The kinds of files that are read."""
 
 HUB = "hub:"
-"""What a path on the Hugging Face hub begins with: ``hub:org/name``, ``hub:org/name:split``."""
+"""What a path on the Hugging Face hub begins with: ``hub:org/name``, ``hub:org/name:split``, ``hub:org/name@config:split``."""
 
 
 _BATCH = 256
@@ -95,11 +95,12 @@ def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[Ra
 
 
 def rows_at(path: str, *, split: str = "train") -> Iterator[RawRow]:
-    """The rows at a local path or at ``hub:org/name[:split]``. Raises InputError as the two readers do."""
+    """The rows at a local path or at ``hub:org/name[@config][:split]``. Raises InputError as the two readers do."""
     if not path.startswith(HUB):
         return local_rows(Path(path))
-    name, _, named = path.removeprefix(HUB).partition(":")
-    return hub_rows(name, split=named or split)
+    place, _, named = path.removeprefix(HUB).partition(":")
+    name, _, config = place.partition("@")
+    return hub_rows(name, config=config or None, split=named or split)
 
 
 def first_rows(

@@ -88,5 +88,7 @@ def _label(tree: StepTree, evidence: Evidence, path: Sequence[int]) -> None:
     first, _ = evidence.bounds(path)
     for place, node in enumerate(path[: first + 1]):
         share = evidence.shares.get(node)
-        label = share.label(hard=True, threshold=evidence.threshold) if share is not None else implied(float(place < first))
+        label = (
+            share.label(hard=True, threshold=evidence.threshold) if share is not None else implied(float(place < first))
+        )
         tree.set_label(node, label)

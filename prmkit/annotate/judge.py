@@ -24,7 +24,8 @@ class JudgeConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     template: str | None = Field(
-        None, description="file of the prompt, with {problem} and {steps} in it; default: judge_math.txt, judge_code.txt"
+        None,
+        description="file of the prompt, with {problem} and {steps} in it; default: judge_math.txt, judge_code.txt",
     )
     attempts: int = Field(3, ge=1, description="how often it is asked again where a reply has no clear verdict")
     votes: int = Field(1, ge=1, description="critiques of each solution; the most frequent verdict counts")

@@ -136,9 +136,7 @@ class _Search:
         pool = [(node, rollout) for node, state in self.states.items() for rollout in state.wrong]
         if not pool:
             return None
-        node, rollout = max(
-            pool, key=lambda each: priority(self.states[each[0]], each[1], selections, self.config)
-        )
+        node, rollout = max(pool, key=lambda each: priority(self.states[each[0]], each[1], selections, self.config))
         self.states[node].selected += 1
         self.states[node].wrong.remove(rollout)
         return node, rollout

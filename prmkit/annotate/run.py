@@ -1,6 +1,6 @@
 """Annotation of a corpus, from problems to a file of labelled trees, in passes that each end in a file.
 
-    problems -> solutions -> one pass an annotator -> consensus -> sample -> trees.jsonl
+problems -> solutions -> one pass an annotator -> consensus -> sample -> trees.jsonl
 """
 
 import time

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Read, measure, convert, sample, mix, clean and download corpora.", rich_markup_mode=None)
 
-PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="A file, a folder of files, or hub:org/name[:split].")]
-SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help="Which corpus it is: see prmkit data list.")]
+PathArgument = Annotated[
+    str, typer.Argument(metavar="PATH", help="A file, a folder of files, or hub:org/name[:split].")
+]
+SourceOption = Annotated[
+    str, typer.Option("--source", metavar="NAME", help="Which corpus it is: see prmkit data list.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of the source, such as neutral=negative. Repeatable."),
@@ -32,9 +36,7 @@ FirstErrorOption = Annotated[
 MinStepsOption = Annotated[int, typer.Option("--min-steps", min=0, help="Leave out solutions with fewer steps.")]
 OutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file of trees to write.")]
 SizeOption = Annotated[int, typer.Option("--size", min=1, help="How much is kept.")]
-UnitOption = Annotated[
-    Literal["trees", "solutions", "labels"], typer.Option("--unit", help="What the size counts.")
-]
+UnitOption = Annotated[Literal["trees", "solutions", "labels"], typer.Option("--unit", help="What the size counts.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
 
 
@@ -63,7 +65,9 @@ def stats(
     tokenizer: Annotated[
         str | None, typer.Option("--tokenizer", metavar="NAME", help="Counts tokens; without, words are counted.")
     ] = None,
-    size: Annotated[int, typer.Option("--size", min=1, help="Of the sample that the row `sampled` tells of.")] = 400_000,
+    size: Annotated[
+        int, typer.Option("--size", min=1, help="Of the sample that the row `sampled` tells of.")
+    ] = 400_000,
     unit: UnitOption = "labels",
     max_bad: MaxBadOption = 0.01,
     stop_at_first_error: FirstErrorOption = False,
@@ -287,9 +291,7 @@ def _beside(out: Path, what: str) -> Path:
     return out.with_name(f"{out.name}.{what}")
 
 
-def _finish(
-    out: Path, corpora: list["Corpus"], counts: dict[str, Any], max_bad: float, *, as_json: bool
-) -> None:
+def _finish(out: Path, corpora: list["Corpus"], counts: dict[str, Any], max_bad: float, *, as_json: bool) -> None:
     """Write the quarantine, print the account, and refuse too many bad rows."""
     from prmkit.trees_io import append_lines
 

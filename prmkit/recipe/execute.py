@@ -134,6 +134,22 @@ def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
     return work
 
 
+def expected_cost(recipe: BaseModel) -> dict[str, float]:
+    """What a run will take, by name, from a pilot: of an annotation, unless its ``pilot`` is 0; of others nothing is known.
+
+    Raises:
+        InputError: an input is missing or illegal.
+    """
+    if not isinstance(recipe, AnnotateRecipe) or not recipe.pilot:
+        return {}
+    from prmkit.annotate.plan import plan
+    from prmkit.models.backbone import accelerator
+
+    found = plan(gathered_of(recipe), annotation_of(recipe), recipe.pilot)
+    unit = "gpu_hours" if accelerator() == "cuda" else "cpu_hours"
+    return {"problems": found.problems, "rollouts": found.rollouts, "tokens": found.tokens, unit: found.hours}
+
+
 def gathered_of(recipe: AnnotateRecipe) -> Gathered:
     """The trees that a recipe annotates; the first row of each corpus has been read, and so have all benchmarks."""
     corpora, answers = ([corpus_of(data) for data in part] for part in (recipe.data, recipe.answers))

@@ -69,6 +69,7 @@ class AnnotateRecipe(BaseModel):
     annotators: list[AnnotatorConfig] = Field([AnnotatorConfig()], min_length=1, description="who labels the steps")
     consensus: ConsensusConfig | None = Field(None, description="keep the solutions on which the annotators agree")
     sample: SampleConfig | None = Field(None, description="keep a part of the labelled trees, drawn by problem")
+    pilot: int = Field(8, ge=0, description="problems that --dry-run tries, to tell what the run will cost; 0: none")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "AnnotateRecipe":

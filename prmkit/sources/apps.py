@@ -10,13 +10,13 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.rows_io import Row, field
 from prmkit.sources import problem_id, required
-from prmkit.sources.cases import cases_of, json_column, pairs_of
+from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
 from prmkit.tree import Case, Problem, StepTree
 
 _FUNCTION = re.compile(r"^\s*def\s+(\w+)\s*\(", re.MULTILINE)
 
 
-def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
+def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
     Rows of the converted form with ``sample_io`` and ``test_list`` are read too; there, only the samples are public.
@@ -25,6 +25,7 @@ def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
         row: of the corpus.
         where: its place.
         max_tests: the first so many tests are kept.
+        ask: end the problem with a request for steps and a program.
 
     Raises:
         InputError: a column is missing or illegal.
@@ -44,7 +45,7 @@ def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
         return None
     problem = Problem(
         id=problem_id("apps", prompt),
-        prompt=prompt,
+        prompt=asked(prompt, ask=ask),
         domain="code",
         level=str(row.get("difficulty") or "") or None,
         entry_point=name,

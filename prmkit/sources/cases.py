@@ -10,6 +10,12 @@ from prmkit.errors import InputError
 from prmkit.tree import Case
 
 
+_REQUEST = (
+    "Solve it step by step, in one paragraph a step. End with the whole Python program in one fenced block, without blank "
+    "lines in it."
+)
+
+
 def cases_of(
     inputs: Sequence[Any], outputs: Sequence[Any], entry_point: str | None, where: str, *, public: bool = True
 ) -> list[Case]:
@@ -34,6 +40,11 @@ def cases_of(
             for given, value in zip(inputs, values, strict=True)
         ]
     return [Case(input=given, output=wanted, public=public) for given, wanted in pairs]
+
+
+def asked(prompt: str, *, ask: bool) -> str:
+    """The problem, and with ``ask`` what a model shall write: steps, and the program as the last of them."""
+    return f"{prompt}\n\n{_REQUEST}" if ask else prompt
 
 
 def json_column(text: Any, where: str, column: str) -> Any:

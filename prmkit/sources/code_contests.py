@@ -7,11 +7,11 @@ from typing import Any
 
 from prmkit.rows_io import Row, field
 from prmkit.sources import problem_id, required
-from prmkit.sources.cases import cases_of
+from prmkit.sources.cases import asked, cases_of
 from prmkit.tree import Case, Problem, StepTree
 
 
-def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
+def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
     Its tests are the public ones, then the private and the generated ones, which a search may not see.
@@ -20,6 +20,7 @@ def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
         row: of the corpus.
         where: its place.
         max_tests: the first so many tests are kept.
+        ask: end the problem with a request for steps and a program.
 
     Raises:
         InputError: a column is missing or illegal.
@@ -36,7 +37,7 @@ def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
     rating = row.get("cf_rating")
     problem = Problem(
         id=problem_id("code-contests", prompt),
-        prompt=prompt,
+        prompt=asked(prompt, ask=ask),
         domain="code",
         level=str(rating) if isinstance(rating, int) and rating > 0 else None,
         tests=tuple(tests[:max_tests]),

@@ -159,5 +159,7 @@ def _from_hub(name: str, out: Path) -> str:
     # The client raises errors of three libraries; all mean the same here.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"cannot download {name} from the hub ({reason})", cure="Check the name and the net.") from None
+        raise InputError(
+            f"cannot download {name} from the hub ({reason})", cure="Check the name and the net."
+        ) from None
     return str(folder)

@@ -64,7 +64,9 @@ def mix(parts: Sequence[tuple[Trees, float]], config: SampleConfig, seed: int) -
         InputError: there is no part, a weight is not positive, or a corpus holds less than its share.
     """
     if not parts or any(weight <= 0 for _, weight in parts):
-        raise InputError("illegal weights", got=[weight for _, weight in parts], expected="one positive number a corpus")
+        raise InputError(
+            "illegal weights", got=[weight for _, weight in parts], expected="one positive number a corpus"
+        )
     total = sum(weight for _, weight in parts)
     streams, left = [], []
     for number, (trees, weight) in enumerate(parts):

@@ -5,11 +5,11 @@ Source: Li et al. 2023, arXiv 2312.14852; BAAI/TACO on the Hugging Face hub.
 
 from prmkit.rows_io import Row, field
 from prmkit.sources import problem_id
-from prmkit.sources.cases import cases_of, json_column, pairs_of
+from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
 from prmkit.tree import Problem, StepTree
 
 
-def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
+def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
     So are those of GeeksforGeeks that name no function but ask for a class: their tests fit no program that reads its
@@ -19,6 +19,7 @@ def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
         row: of the corpus.
         where: its place.
         max_tests: the first so many tests are kept.
+        ask: end the problem with a request for steps and a program.
 
     Raises:
         InputError: a column is missing or illegal.
@@ -30,7 +31,7 @@ def tree_of(row: Row, where: str, *, max_tests: int = 32) -> StepTree | None:
     prompt = field(row, where, "question") + (f"\n\n{starter}" if starter else "")
     problem = Problem(
         id=problem_id("taco", prompt),
-        prompt=prompt,
+        prompt=asked(prompt, ask=ask),
         domain="code",
         level=str(row.get("difficulty") or "") or None,
         entry_point=name,

@@ -60,6 +60,13 @@ def test_the_first_tests_are_kept(name: str) -> None:
     assert len(problem(name, max_tests=1).tests) == 1
 
 
+@pytest.mark.parametrize("name", ["apps", "taco", "code-contests"])
+def test_a_model_is_asked_for_steps_and_a_program_where_the_recipe_says_so(name: str) -> None:
+    plain, asked = problem(name), problem(name, ask=True)
+    assert asked.prompt.startswith(plain.prompt + "\n\nSolve it step by step")
+    assert asked.id == plain.id
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [

@@ -110,6 +110,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )
+
+
 @pytest.mark.parametrize("name", sorted(GOOD_ROWS))
 @given(data=st.data())
 def test_a_hostile_row_gives_a_tree_nothing_or_one_clear_error(name: str, data: st.DataObject) -> None:
