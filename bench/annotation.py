@@ -3,9 +3,9 @@
     python bench/annotation.py [--quick]
 
 Prints a table of estimators against the known truth of every step. Precision: of the solutions in which an error is
-named, the share in which it is the true first one; recall: of the wrong solutions, the share whose first error is named;
-accuracy: of all solutions, the share with the right verdict. Members of the consensus are a clumsy writer's rollouts, a
-careful writer's, and a judge that errs in a sixth of the solutions. Rates are of the demo's policy in this process.
+named, the share in which it is the true first one; recall: of the wrong solutions, the share whose first error is
+named; accuracy: of all solutions, the share with the right verdict. Members of the consensus are a clumsy writer's
+rollouts, a careful writer's, and a judge that errs in a sixth of the solutions. Rates are of the demo's policy here.
 """
 
 import argparse

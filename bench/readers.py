@@ -2,9 +2,9 @@
 
     python bench/readers.py [--quick] [--data FILE]
 
-The file repeats real rows (../shared/data/prm800k_raw, or --data), else rows of their shape made here. Each reading runs
-in a process of its own, whose peak memory and CPU seconds are measured: a reader uses one core, and what else a shared
-machine does is not its speed (the wall clock is printed too). Peer: Python's json and the flattening of TRL's
+The file repeats real rows (../shared/data/prm800k_raw, or --data), else rows of their shape made here. Each reading
+runs in a process of its own, whose peak memory and CPU seconds are measured: a reader uses one core, and what else a
+shared machine does is not its speed (the wall clock is printed too). Peer: Python's json and the flattening of TRL's
 prm800k.py, which keeps every row it makes; here they are thrown away.
 """
 
@@ -53,7 +53,7 @@ def flattened(row: dict[str, Any]) -> list[int]:
             break
         for number, each in enumerate(step["completions"] or []):
             if number != step["chosen_completion"]:
-                completions, judged = previous[:] + [each["text"]], labels[:] + [each["rating"] == 1]
+                completions, judged = [*previous, each["text"]], [*labels, each["rating"] == 1]
                 rows.append({"prompt": row["question"]["problem"], "completions": completions, "labels": judged})
         if step["chosen_completion"] is not None:
             chosen = step["completions"][step["chosen_completion"]]
@@ -110,9 +110,8 @@ def main() -> None:
     peak = {reader: max(each[2] for each in seen) for reader, seen in found.items()}
     peer = "json and the flattening of TRL's prm800k.py"
     for reader in READERS:
-        print(
-            f"{reader}: {speed[reader]:.0f} MB a CPU second ({clock[reader]:.0f} by the clock), peak {peak[reader]:.0f} MB"
-        )
+        speeds = f"{speed[reader]:.0f} MB a CPU second, {clock[reader]:.0f} by the clock"
+        print(f"{reader}: {speeds}, peak {peak[reader]:.0f} MB")
     print(
         json.dumps(
             {

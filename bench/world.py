@@ -74,7 +74,7 @@ class WriterGenerator:
 
 
 class JudgeGenerator(WriterGenerator):
-    """A judge that names the true first wrong step, but for a share of errors: it overlooks it, or names a neighbour."""
+    """A judge that names the true first wrong step, but for a share of errors: it names none, or a neighbour."""
 
     def __init__(self, encoder: WordEncoder, errors: float) -> None:
         super().__init__(encoder, Slips())

@@ -21,7 +21,7 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
 """The kinds of files that are read."""
 
 HUB = "hub:"
-"""What a path on the Hugging Face hub begins with: ``hub:org/name``, ``hub:org/name:split``, ``hub:org/name@config:split``."""
+"""What a path on the Hugging Face hub begins with: ``hub:org/name[@config][:split]``."""
 
 
 _BATCH = 256

@@ -61,13 +61,13 @@ def priority(state: State, rollout: Rollout, selections: int, config: OmegaConfi
     Source: Luo et al. 2024, arXiv 2406.06592, equations 2 and 3.
     """
     value = config.alpha ** (1 - state.share.value) * config.beta ** (rollout.tokens / config.length)
-    return value + config.exploration * math.sqrt(selections) / (1 + state.selected)
+    return float(value + config.exploration * math.sqrt(selections) / (1 + state.selected))
 
 
 async def omega(session: Session, config: OmegaConfig) -> None:
     """Grow the tree by searching wrong rollouts for their first errors, and label the states that were measured.
 
-    The problem's own rollouts are the solutions that the tree already has, else ``k`` new ones. A problem whose rollouts
+    The problem's rollouts are the solutions that the tree already has, else ``k`` new ones. A problem whose rollouts
     are all right or all wrong is left as it is, since nothing can be learned from it. Each selected rollout leaves the
     pool for good, and one cut by a length limit never enters it. Hard labels are also given to the steps between
     measured states, which these imply.

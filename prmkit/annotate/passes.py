@@ -82,7 +82,8 @@ def run_pass(
 def _costs(path: Path) -> Iterator[Ledger]:
     """What each tree of a pass cost. JSON has null for the costs that an engine cannot know."""
     for _, record in read_lines(path) if path.exists() else ():
-        yield Ledger(**{name: math.nan if cost is None else cost for name, cost in record["costs"].items()})
+        costs: dict[str, Any] = {name: math.nan if cost is None else cost for name, cost in record["costs"].items()}
+        yield Ledger(**costs)
 
 
 class _Writer:

@@ -50,7 +50,8 @@ def plan(trees: Iterable[StepTree], annotation: Annotation, pilot: int) -> Plan:
 
 def _drawn(trees: Iterable[StepTree], n: int, seed: int) -> tuple[list[StepTree], int]:
     """``n`` of the trees, each with the same chance, and how many there are (reservoir sampling)."""
-    rng, drawn, total = random.Random(seed), [], 0
+    rng, total = random.Random(seed), 0
+    drawn: list[StepTree] = []
     for tree in trees:
         total += 1
         if len(drawn) < n:

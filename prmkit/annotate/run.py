@@ -60,8 +60,8 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Wat
     for no reply twice.
 
     Metrics: numbers of ``problems``, ``trees``, ``steps`` and ``labelled`` steps, ``mean_label``, ``unlabelled`` trees
-    (left out), the report of the ``consensus``, ``rollouts`` and ``tokens`` of each of the ``passes``, their summed ``ledger``,
-    and ``seconds``.
+    (left out), the report of the ``consensus``, ``rollouts`` and ``tokens`` of each of the ``passes``, their summed
+    ``ledger``, and ``seconds``.
 
     Raises:
         InputError: no tree, or several annotators without a consensus.
@@ -82,7 +82,11 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Wat
         stale.unlink(missing_ok=True)
     if annotation.sample is not None:
         write_trees(passes.path("kept"), kept)
-        kept = sample(lambda: read_trees(passes.path("kept")), annotation.sample, annotation.seed)
+        # Where nothing was kept there is nothing to draw from, which read_trees would call a fault.
+        drawn_from = passes.path("kept")
+        kept = sample(
+            lambda: read_trees(drawn_from) if drawn_from.stat().st_size else (), annotation.sample, annotation.seed
+        )
     write_trees(folder / "trees.jsonl", map(counts.add, kept))
     return {
         "problems": total,

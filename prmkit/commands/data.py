@@ -12,7 +12,6 @@ from prmkit.yaml_io import parse_value
 
 if TYPE_CHECKING:
     from prmkit.sources import Corpus
-    from prmkit.sources.sample import SampleConfig
     from prmkit.tree import StepTree
 
 app = typer.Typer(help="Read, measure, convert, sample, mix, clean and download corpora.", rich_markup_mode=None)
@@ -172,7 +171,7 @@ def mix(
     weighted = [_part(part) for part in parts]
     corpora = [corpus for corpus, _ in weighted]
     config = SampleConfig(size=size, unit=unit)
-    trees = blend([(lambda corpus=corpus: corpus, weight) for corpus, weight in weighted], config, seed)
+    trees = blend([(corpus.__iter__, weight) for corpus, weight in weighted], config, seed)
     _finish(out, corpora, {"wrote": _write(out, trees, overwrite=overwrite)}, max_bad, as_json=as_json)
 
 

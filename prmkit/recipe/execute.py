@@ -72,7 +72,8 @@ def inputs_of(recipe: BaseModel) -> list[Path]:
     if isinstance(recipe, TrainRecipe):
         paths: list[str | None] = [recipe.data.path]
     elif isinstance(recipe, AnnotateRecipe):
-        paths = [config.path for config in (*recipe.problems, *recipe.data, *recipe.answers)]
+        corpora = (*recipe.data, *recipe.answers)
+        paths = [*(config.path for config in recipe.problems), *(config.path for config in corpora)]
     elif isinstance(recipe, SearchRecipe):
         paths = [recipe.problems.path]
     elif isinstance(recipe, SimilarityRecipe):
@@ -135,7 +136,7 @@ def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
 
 
 def expected_cost(recipe: BaseModel) -> dict[str, float]:
-    """What a run will take, by name, from a pilot: of an annotation, unless its ``pilot`` is 0; of others nothing is known.
+    """What a run will take, by name, from a pilot: of an annotation whose ``pilot`` is not 0; of others nothing.
 
     Raises:
         InputError: an input is missing or illegal.
@@ -208,7 +209,7 @@ class _OneModel:
 
 def corpus_of(data: DataConfig) -> Corpus:
     """The corpus that a recipe names."""
-    return Corpus(**data.model_dump(exclude={"source"}), name=data.source)
+    return Corpus(data.source, **data.model_dump(exclude={"source"}))
 
 
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:

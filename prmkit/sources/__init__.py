@@ -196,4 +196,4 @@ def _checked_options(name: str, source: Source, options: Mapping[str, Any]) -> d
             f"wrong options for source {name} ({error})", got=dict(options), expected=", ".join(known) or "none"
         ) from None
     bound.apply_defaults()
-    return {key: value for key, value in list(bound.arguments.items())[2:]} | dict(options)
+    return dict(list(bound.arguments.items())[2:])

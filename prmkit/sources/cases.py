@@ -9,10 +9,9 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.tree import Case
 
-
 _REQUEST = (
-    "Solve it step by step, in one paragraph a step. End with the whole Python program in one fenced block, without blank "
-    "lines in it."
+    "Solve it step by step, in one paragraph a step. End with the whole Python program in one fenced block, without "
+    "blank lines in it."
 )
 
 
@@ -22,8 +21,8 @@ def cases_of(
     """A test for each pair.
 
     Of a function, an input is its list of arguments, and an output that is a list of one value stands for that value
-    if all are (APPS wraps them so). Of a whole program, input and output are what it reads and prints; a list of lines is
-    joined.
+    if all are (APPS wraps them so). Of a whole program, input and output are what it reads and prints; a list of lines
+    is joined.
 
     Raises:
         InputError: inputs and outputs differ in number, or one cannot be read.

@@ -126,7 +126,7 @@ class _Fetch:
     def _bytes(self, start: int) -> bytes:
         """One part; a connection that breaks is opened again."""
         end = min(start + self.part, self.size) if self.ranged else self.size
-        for attempt in range(_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 with self._open({"Range": f"bytes={start}-{end - 1}"} if self.ranged else {}) as reply:
                     data: bytes = reply.read()
@@ -135,7 +135,7 @@ class _Fetch:
                 reason = f"{len(data)} of {end - start} bytes came"
             except (OSError, http.client.HTTPException, RunError) as error:
                 reason = str(error)
-        raise RunError(f"{self.url}: the connection failed {attempt + 1} times ({reason}). Try again, and it goes on.")
+        raise RunError(f"{self.url}: the connection failed {_ATTEMPTS} times ({reason}). Try again, and it goes on.")
 
     def _open(self, headers: dict[str, str]) -> http.client.HTTPResponse:
         request = urllib.request.Request(self.url, headers=headers | {"User-Agent": "prmkit"})

@@ -11,7 +11,7 @@ from prmkit.tree import Problem, StepTree
 
 
 def tree_of(row: Row, where: str, *, gold: bool = False) -> StepTree:
-    """The problem without steps, to be solved and annotated; with ``gold`` also its rationale, a line a step, all right.
+    """The problem without steps, to be solved and annotated; with ``gold`` also its rationale, a right step a line.
 
     Raises:
         InputError: a column is missing, or the rationale declares no answer.

@@ -1,6 +1,6 @@
 """MATH: competition problems with worked solutions.
 
-Source: Hendrycks et al. 2021, arXiv 2103.03874; EleutherAI/hendrycks_math on the Hugging Face hub, one config a subject.
+Source: Hendrycks et al. 2021, arXiv 2103.03874; EleutherAI/hendrycks_math on the Hugging Face hub, a config a subject.
 """
 
 from prmkit.errors import InputError

@@ -1,6 +1,6 @@
 """PRMBench: right solutions into which errors of nine kinds were written, each wrong step marked.
 
-Source: Song et al. 2025, arXiv 2501.03124; hitsmy/PRMBench_Preview on the Hugging Face hub. Its step numbers begin at 1.
+Source: Song et al. 2025, arXiv 2501.03124; hitsmy/PRMBench_Preview on the Hugging Face hub. It counts steps from 1.
 """
 
 from typing import Any

@@ -53,7 +53,7 @@ def sample(trees: Trees, config: SampleConfig, seed: int) -> Iterator[StepTree]:
 
 
 def held_out(tree: StepTree, share: float, seed: int) -> bool:
-    """Whether the problem of a tree belongs to the validation side: about ``share`` of all, fixed by wording and seed."""
+    """Whether a tree's problem is on the validation side: about ``share`` of all, fixed by wording and seed."""
     return _rank(_key(tree), f"{seed}:validation") < share * 2**64
 
 

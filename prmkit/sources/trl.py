@@ -1,7 +1,7 @@
 """The stepwise-supervision form of TRL's data sets: ``prompt``, ``completions``, ``labels``.
 
-Source: trl-lib/math_shepherd, trl-lib/prm800k and HuggingFaceH4/prm800k-trl-dedup on the Hugging Face hub. The form does
-not say who made the labels.
+Source: trl-lib/math_shepherd, trl-lib/prm800k and HuggingFaceH4/prm800k-trl-dedup on the Hugging Face hub. The form
+does not say who made the labels.
 """
 
 from collections.abc import Iterator

@@ -53,7 +53,7 @@ def test_hard_labels_are_also_given_to_the_steps_that_a_state_implies() -> None:
 
 
 def test_a_selected_rollout_never_comes_back() -> None:
-    """Four rollouts at the start, two of them wrong and equal, and two wrong ones "5" after b: four searches, no more."""
+    """Four rollouts at the start, two of them wrong and equal, and two wrong ones "5" after b: no more searches."""
     tree, generator = grown(searches=100)
     assert len(generator.requests) == 3
     assert len([node for node in tree if node.text == "5"]) == 2
