@@ -50,7 +50,7 @@ def test_a_run_labels_every_step_and_a_resumed_one_asks_nothing(
         ("annotators=[{name: problems}]", "problems names another file of the run folder"),
         ("problems=[]", "it names neither problems nor data"),
         ("data=[{source: trl, path: gone.jsonl}]", "gone.jsonl: no such file"),
-        ("generator.name=gone", "gone"),
+        ("generator.name=/gone", "/gone"),
     ],
 )
 def test_what_is_wrong_is_said_before_the_run_begins(
@@ -78,8 +78,8 @@ def test_the_aslaf_recipe_annotates_real_rows_anew(
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)
     assert [part["kept"] for part in found["read"]["corpora"]] == [2, 2]
-    # The first two questions of the sample are GSM8K's; PRM800K knows its own answers.
-    assert found["read"]["answered"] + found["read"]["unanswered"] == 2
+    # Math-Shepherd has no answers, and its questions are GSM8K's; PRM800K knows its own.
+    assert (found["read"]["answered"], found["read"]["unanswered"]) == (2, 0)
     report = found["consensus"]
     # Pencils have 10 leaves and the senate 4; Math-Shepherd's rows are paths. A random model never gives a verdict.
     assert report["solutions"] == 10 + 4 + 2
