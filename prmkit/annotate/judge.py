@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prmkit.annotate.aside import ask
 from prmkit.errors import InputError
 from prmkit.session import Session
 from prmkit.tree import Label
@@ -99,11 +100,11 @@ async def _verdict(session: Session, leaf: int, template: str, config: JudgeConf
     steps = session.tree.steps(leaf)
     question = prompt_of(template, session.tree.problem.prompt, steps)
     verdicts: list[int] = []
-    for _ in range(config.attempts):
+    for attempt in range(config.attempts):
         missing = config.votes - len(verdicts)
         if not missing:
             break
-        replies = await session.ask(question, missing)
+        replies = await ask(session, question, missing, attempt=attempt)
         verdicts += [verdict for reply in replies if (verdict := verdict_of(reply, len(steps))) is not None]
     if not verdicts:
         return None

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prmkit.annotate.aside import roll_out, tokens
 from prmkit.annotate.rollouts import Share, gradable, implied
 from prmkit.session import Session
 from prmkit.tree import ROOT, StepTree
@@ -84,12 +85,11 @@ class _Search:
         self.states: dict[int, State] = {}
 
     async def run(self) -> None:
-        tree = self.tree
-        leaves = tree.leaves()
-        known = [Rollout(tuple(tree.steps(leaf)), self._tokens(leaf), tree.finished(leaf), False) for leaf in leaves]
-        verdicts = await self.session.correct(leaves)
+        tree, leaves = self.tree, self.tree.leaves()
+        start = tokens(self.session, ROOT)
         rollouts = [
-            Rollout(each.steps, each.tokens, each.finished, right) for each, right in zip(known, verdicts, strict=True)
+            Rollout(tuple(tree.steps(leaf)), tokens(self.session, leaf) - start, tree.finished(leaf), right)
+            for leaf, right in zip(leaves, await self.session.correct(leaves), strict=True)
         ]
         self._enter(ROOT, rollouts or await self._rollouts(ROOT))
         for _ in range(self.config.searches):
@@ -102,22 +102,17 @@ class _Search:
     async def _rollouts(self, node: int) -> list[Rollout]:
         """``k`` rollouts from a state, on a tree beside the problem's own."""
         steps = self.tree.steps(node)
-        beside = StepTree.from_steps(self.tree.problem, steps)
-        session = self.session.aside(beside)
-        start = len(steps) - 1
-        leaves = await session.complete(start if steps else ROOT, self.config.rollouts)
+        beside, leaves = await roll_out(self.session, steps, self.config.rollouts)
+        start = tokens(beside, len(steps) - 1 if steps else ROOT)
         return [
             Rollout(
-                steps=tuple(beside.steps(leaf)[len(steps) :]),
-                tokens=session.tokens(leaf) - session.tokens(start if steps else ROOT),
-                finished=beside.finished(leaf),
+                steps=tuple(beside.tree.steps(leaf)[len(steps) :]),
+                tokens=tokens(beside, leaf) - start,
+                finished=beside.tree.finished(leaf),
                 right=right,
             )
-            for leaf, right in zip(leaves, await session.correct(leaves), strict=True)
+            for leaf, right in zip(leaves, await beside.correct(leaves), strict=True)
         ]
-
-    def _tokens(self, leaf: int) -> int:
-        return self.session.tokens(leaf) - self.session.tokens(ROOT)
 
     def _enter(self, node: int, rollouts: Sequence[Rollout]) -> None:
         """Make a state of a node; its wrong rollouts wait in the pool if some others were right."""
