@@ -105,7 +105,7 @@ def quality(trees: Sequence[StepTree], folder: Path) -> dict[str, dict[str, obje
         labelled[name], cost[name] = annotated(name, trees, folder)
         found[name] = judged(trees, labelled[name], SOFT if name == "monte-carlo soft" else 0.0)
         ledger = cost[name]
-        print(found[name].row(name, ledger.generations, ledger.prefill_tokens + ledger.decode_tokens))
+        print(found[name].row(name, ledger.continuations, ledger.prefill_tokens + ledger.decode_tokens))
     consensus = Consensus(list(MEMBERS), ConsensusConfig())
     agreed = Verdicts()
     for tree, *versions in zip(trees, *(labelled[name] for name in MEMBERS), strict=True):
@@ -113,14 +113,14 @@ def quality(trees: Sequence[StepTree], folder: Path) -> dict[str, dict[str, obje
         for leaf in kept.leaves() if kept is not None else ():
             steps = kept.steps(leaf)
             agreed.add(first_error(kept, leaf, 0.0), true_first_error(tree.problem, steps))
-    total = sum(cost[name].generations for name in MEMBERS)
+    total = sum(cost[name].continuations for name in MEMBERS)
     tokens = sum(cost[name].prefill_tokens + cost[name].decode_tokens for name in MEMBERS)
     print(agreed.row("consensus of 3", total, tokens))
     report = consensus.report()
     print(f"kept {report['kept']} of {report['solutions']}; dropped: {report['dropped']}")
     for row in report["agreement"]:
         print(f"{row['first']} - {row['second']}: agree {row['agree']:.3f}, kappa {row['kappa']:.3f}")
-    ratio = cost["binary search"].generations / cost["monte-carlo hard"].generations
+    ratio = cost["binary search"].continuations / cost["monte-carlo hard"].continuations
     same = judged_alike(trees, labelled["binary search"], labelled["monte-carlo hard"])
     print(f"binary search: {ratio:.3f} of Monte Carlo's rollouts, the same first error in {same:.1%} of the solutions")
     n = report["solutions"]

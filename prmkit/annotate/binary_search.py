@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.annotate.rollouts import Share, gradable, implied, share_of
+from prmkit.annotate.rollouts import Share, cut_off, gradable, implied, share_of
 from prmkit.session import Session
 from prmkit.tree import ROOT, StepTree
 
@@ -57,7 +57,8 @@ async def binary_search(session: Session, config: BinarySearchConfig) -> None:
 
     What is found for one solution holds for all that share its steps: a step is tried at most once, and none on the way
     to a right answer is tried at all. Solutions are searched one after another, so that what is asked never depends on
-    the order in which replies come. Without noise the first errors are those of hard Monte Carlo labels.
+    the order in which replies come. A step that a limit cut in two stays unlabelled. Without noise the first errors are
+    those of hard Monte Carlo labels.
 
     Source: the paper, section 2.1; Luo et al. 2024, arXiv 2406.06592, section 3.2.
     """
@@ -69,7 +70,7 @@ async def binary_search(session: Session, config: BinarySearchConfig) -> None:
     ended = [leaf for leaf in leaves if tree.finished(leaf)]
     for leaf, right in zip(ended, await session.correct(ended), strict=True):
         evidence.add(leaf, Share(successes=int(right), rollouts=1))
-    paths = [tree.path(leaf) for leaf in leaves]
+    paths = [[node for node in tree.path(leaf) if not cut_off(tree, node)] for leaf in leaves]
     for path in paths:
         await _settle(session, evidence, path, config.rollouts)
     for path in paths:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.annotate.rollouts import gradable, share_of
+from prmkit.annotate.rollouts import cut_off, gradable, share_of
 from prmkit.session import Session
 
 
@@ -22,13 +22,16 @@ class MonteCarloConfig(BaseModel):
 async def monte_carlo(session: Session, config: MonteCarloConfig) -> None:
     """Label every step of the tree with the share of ``k`` rollouts from it that reach the right answer.
 
+    A step that a limit cut in two stays unlabelled.
+
     Source: Math-Shepherd, arXiv 2312.08935, section 3.2 (hard and soft estimation); the paper, section 2.1.
     """
-    if not gradable(session.tree.problem):
+    tree = session.tree
+    if not gradable(tree.problem):
         return
 
     async def label(node: int) -> None:
         share = await share_of(session, node, config.rollouts)
-        session.tree.set_label(node, share.label(hard=config.kind == "hard", threshold=config.threshold))
+        tree.set_label(node, share.label(hard=config.kind == "hard", threshold=config.threshold))
 
-    await asyncio.gather(*(label(node) for node in range(len(session.tree.nodes))))
+    await asyncio.gather(*(label(node) for node in range(len(tree)) if not cut_off(tree, node)))

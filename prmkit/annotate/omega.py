@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from prmkit.annotate.aside import roll_out, tokens
 from prmkit.annotate.rollouts import Share, gradable, implied
 from prmkit.session import Session
-from prmkit.tree import ROOT, StepTree
+from prmkit.tree import ROOT
 
 
 class OmegaConfig(BaseModel):

@@ -42,7 +42,7 @@ def plan(trees: Iterable[StepTree], annotation: Annotation, pilot: int) -> Plan:
     ledger, scale = found["ledger"], total / len(drawn)
     return Plan(
         problems=total,
-        rollouts=round(scale * ledger["generations"]),
+        rollouts=round(scale * ledger["continuations"]),
         tokens=round(scale * (ledger["prefill_tokens"] + ledger["decode_tokens"])),
         hours=scale * found["seconds"] / 3600,
     )

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from prmkit.session import Session
-from prmkit.tree import Label, Problem
+from prmkit.tree import Label, Problem, StepTree
 
 SOURCE = "monte-carlo"
 
@@ -43,6 +43,11 @@ def implied(value: float) -> Label:
 def gradable(problem: Problem) -> bool:
     """Whether a solution can be judged: rollouts without an answer to reach say nothing."""
     return problem.answer is not None or bool(problem.tests)
+
+
+def cut_off(tree: StepTree, node: int) -> bool:
+    """Whether a step is half of one, cut by a limit: nothing can follow it, and it is neither right nor wrong."""
+    return tree.nodes[node].finish in ("length", "cancelled")
 
 
 async def share_of(session: Session, node: int, rollouts: int) -> Share:

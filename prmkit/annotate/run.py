@@ -94,7 +94,7 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Wat
         **({"consensus": consensus.report()} if consensus is not None else {}),
         "seconds": time.monotonic() - start,
         "passes": {
-            name: {"rollouts": ledger.generations, "tokens": ledger.prefill_tokens + ledger.decode_tokens}
+            name: {"rollouts": ledger.continuations, "tokens": ledger.prefill_tokens + ledger.decode_tokens}
             for name, ledger in passes.ledgers.items()
         },
         "ledger": passes.cost().as_dict(),

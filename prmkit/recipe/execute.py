@@ -6,50 +6,37 @@ earlier run left in it, is still untouched. What it returns then works in the fo
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from prmkit.annotate import bind as bind_estimator
-from prmkit.annotate.problems import Gathered
-from prmkit.annotate.run import Annotation, Annotator, Load
 from prmkit.benchmarks import load
 from prmkit.generate import GeneratorConfig
+from prmkit.recipe.annotating import annotate_work, corpus_of
+from prmkit.recipe.annotating import expected_cost as pilot_cost
 from prmkit.recipe.schema import (
     AnnotateRecipe,
-    DataConfig,
     ProblemsConfig,
     ResponsesConfig,
     SearchRecipe,
     SimilarityRecipe,
     TrainRecipe,
 )
-from prmkit.rows_io import HUB, local_rows
+from prmkit.recipe.watch import Watch
+from prmkit.rows_io import HUB
 from prmkit.run import RunFolder
 from prmkit.session import Engines
-from prmkit.session.journal import Journal
 from prmkit.similarity.response import Response, responses_of
-from prmkit.sources import Corpus
 from prmkit.tree import Problem, StepTree
-from prmkit.trees_io import append_lines, read_trees, write_trees
+from prmkit.trees_io import append_lines, read_trees
 
 if TYPE_CHECKING:
     from prmkit.models.encode import StepEncoder
 
 Work = Callable[[RunFolder], dict[str, Any]]
 """Runs a prepared recipe in a folder, writes metrics.json there, and returns the metrics."""
-
-
-class Watch(Protocol):
-    """Shows progress: told what is done and how many there are, it gives a function to call as each is done."""
-
-    def __call__(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
-        """Open a bar."""
-        ...
 
 
 def prepare(recipe: BaseModel, watch: Watch | None = None) -> Work:
@@ -113,125 +100,33 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
 
 
 def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
-    annotation = annotation_of(recipe)
-    gathered = gathered_of(recipe)
-
-    def work(folder: RunFolder) -> dict[str, Any]:
-        from prmkit.annotate.run import annotate
-
-        problems = folder.path / "passes" / "problems.jsonl"
-        if problems.exists():
-            read = folder.read_metrics()["read"]
-        else:
-            write_trees(problems, gathered)
-            if bad := [row for corpus in gathered.corpora for row in corpus.bad]:
-                append_lines(folder.quarantine, bad)
-            read = gathered.record()
-            folder.metrics({"read": read})
-        metrics = annotate(problems, annotation, folder.path, watch=lambda what, total: _watched(watch, what, total))
-        folder.metrics(metrics)
-        return {"read": read, **metrics}
-
-    return work
+    problems = [problem for config in recipe.problems for problem in _problems(config)]
+    return annotate_work(recipe, problems, _engines, watch)
 
 
 def expected_cost(recipe: BaseModel) -> dict[str, float]:
-    """What a run will take, by name, from a pilot: of an annotation whose ``pilot`` is not 0; of others nothing.
+    """What a run will take, by name: of an annotation, from a pilot; of other stages nothing is known.
 
     Raises:
         InputError: an input is missing or illegal.
     """
-    if not isinstance(recipe, AnnotateRecipe) or not recipe.pilot:
+    if not isinstance(recipe, AnnotateRecipe):
         return {}
-    from prmkit.annotate.plan import plan
-    from prmkit.models.backbone import accelerator
-
-    found = plan(gathered_of(recipe), annotation_of(recipe), recipe.pilot)
-    unit = "gpu_hours" if accelerator() == "cuda" else "cpu_hours"
-    return {"problems": found.problems, "rollouts": found.rollouts, "tokens": found.tokens, unit: found.hours}
-
-
-def gathered_of(recipe: AnnotateRecipe) -> Gathered:
-    """The trees that a recipe annotates; the first row of each corpus has been read, and so have all benchmarks."""
-    corpora, answers = ([corpus_of(data) for data in part] for part in (recipe.data, recipe.answers))
-    for data in (*recipe.data, *recipe.answers):
-        if not data.path.startswith(HUB):
-            next(iter(local_rows(Path(data.path))), None)
-    return Gathered([problem for config in recipe.problems for problem in _problems(config)], corpora, answers)
-
-
-def annotation_of(recipe: AnnotateRecipe) -> Annotation:
-    """What a recipe asks of its annotators. Models are loaded when their pass begins, one at a time.
-
-    Raises:
-        InputError: an unknown estimator or option, or a local model that is not there.
-    """
-    from prmkit.models.backbone import load_tokenizer
-
-    policies = (recipe.generator, *(each.generator for each in recipe.annotators if each.generator is not None))
-    for name in dict.fromkeys(policy.name for policy in policies):
-        load_tokenizer(name)
-    models = _OneModel()
-    return Annotation(
-        policy=models.loader(recipe.generator),
-        solutions=recipe.solutions,
-        annotators=[
-            Annotator(
-                name=each.name,
-                estimate=bind_estimator(each.estimator, each.options),
-                load=models.loader(each.generator or recipe.generator),
-            )
-            for each in recipe.annotators
-        ],
-        consensus=recipe.consensus,
-        sample=recipe.sample,
-        seed=recipe.seed,
-    )
-
-
-class _OneModel:
-    """Keeps the model that was used last: passes that share one load it once, and two never fill the memory."""
-
-    def __init__(self) -> None:
-        self._loaded: dict[str, Engines] = {}
-
-    def loader(self, policy: GeneratorConfig) -> Load:
-        key = policy.model_dump_json()
-
-        def load(journal: Journal, seed: int) -> Engines:
-            if key not in self._loaded:
-                self._loaded.clear()
-                self._loaded[key] = _engines(policy, seed)
-            return replace(self._loaded[key], journal=journal, seed=seed)
-
-        return load
-
-
-def corpus_of(data: DataConfig) -> Corpus:
-    """The corpus that a recipe names."""
-    return Corpus(data.source, **data.model_dump(exclude={"source"}))
+    problems = [problem for config in recipe.problems for problem in _problems(config)]
+    return pilot_cost(recipe, problems, _engines)
 
 
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
+    from prmkit.recipe.searching import search_work
+    from prmkit.search.options import bind_strategy
+    from prmkit.search.run import check
+
+    for strategy in (recipe.strategy, *recipe.compare.values()):
+        if strategy is not None:
+            bind_strategy(strategy)
     problems = _problems(recipe.problems)
-    engines = _engines(recipe.generator, recipe.seed, **_scoring(recipe))
-
-    def work(folder: RunFolder) -> dict[str, Any]:
-        from prmkit.search.run import search
-
-        with _watched(watch, "search", len(problems)) as done:
-            found = search(
-                problems,
-                replace(engines, journal=_journal(folder)),
-                recipe.strategy,
-                folder.trees,
-                done=lambda session: done(),
-            )
-        metrics = {"benchmark": recipe.problems.benchmark, **found}
-        folder.metrics(metrics)
-        return metrics
-
-    return work
+    check(problems)
+    return search_work(recipe, problems, _engines(recipe.generator, recipe.seed, **_scoring(recipe)), watch)
 
 
 def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
@@ -283,12 +178,6 @@ def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
     return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **scoring)
 
 
-def _journal(folder: RunFolder) -> Journal:
-    """The journal of a run; of a resumed one, the trees are made again, which the journal answers at once."""
-    folder.trees.unlink(missing_ok=True)
-    return Journal(folder.journal)
-
-
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
     if recipe.scorer is None:
         return {}
@@ -297,12 +186,3 @@ def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
 
     scorer, label_source = load_scorer(recipe.scorer)
     return {"scorer": scorer, "aggregation": recipe.scorer.aggregation or default_aggregation(label_source)}
-
-
-@contextmanager
-def _watched(watch: Watch | None, what: str, total: int) -> Iterator[Callable[[], None]]:
-    if watch is None:
-        yield lambda: None
-    else:
-        with watch(what, total) as done:
-            yield done

@@ -60,6 +60,12 @@ def test_an_unfinished_solution_is_judged_by_rollouts_alone() -> None:
     assert len(generator.requests) == 1
 
 
+def test_a_step_that_a_limit_cut_in_two_is_not_tried() -> None:
+    tree = path("a", "b", "half of a st", finish="length")
+    searched(tree)
+    assert values(tree) == [1.0, 1.0, None]
+
+
 @pytest.mark.parametrize(("threshold", "expected"), [(0.0, [1.0, 1.0]), (0.5, [0.0, None])])
 def test_a_step_is_right_if_its_share_is_above_the_threshold(threshold: float, expected: list[float | None]) -> None:
     tree = path("a", "b", finish=None)

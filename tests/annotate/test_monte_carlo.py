@@ -43,3 +43,10 @@ def test_a_problem_without_an_answer_stays_unlabelled() -> None:
     asyncio.run(monte_carlo(make_session(generator, tree=tree), MonteCarloConfig()))
     assert tree.nodes[0].label is None
     assert generator.requests == []
+
+
+def test_a_step_that_a_limit_cut_in_two_stays_unlabelled() -> None:
+    tree = StepTree.from_steps(Problem(id="p", prompt="?", answer="4"), ["good"])
+    tree.add(0, "half of a st", finish="length")
+    asyncio.run(monte_carlo(make_session(ScriptedGenerator(rollouts), tree=tree), MonteCarloConfig()))  # type: ignore[arg-type]
+    assert [node.label is None for node in tree] == [False, True]

@@ -35,7 +35,7 @@ def test_trees_are_written_in_their_order_whichever_is_done_first(tmp_path: Path
     trees = list(read_trees(out))
     assert [tree.problem.id for tree in trees] == [str(number) for number in range(7)]
     assert all(len(tree) == 2 for tree in trees)
-    assert (len(done), ledger.generations) == (7, 14)
+    assert (len(done), ledger.continuations) == (7, 14)
 
 
 def test_a_finished_pass_asks_nothing_and_tells_its_cost(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_killed_pass_goes_on_without_paying_twice(tmp_path: Path) -> None:
     asked = [prompt for generator in (first, second) for prompt, _ in generator.requests]
     assert sorted(asked) == [f"{number}?\n" for number in range(6)]
     assert list(read_trees(out)) == list(read_trees(whole))
-    assert ledger.generations == 12
+    assert ledger.continuations == 12
 
 
 def test_trees_are_read_only_as_there_is_room(tmp_path: Path) -> None:

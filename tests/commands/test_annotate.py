@@ -13,7 +13,7 @@ from tests.commands.conftest import ROOT, Answer
 RECIPE = f"""\
 stage: annotate
 problems: [{{benchmark: synthetic-math, limit: 3, seed: 11, options: {{split: train}}}}]
-generator: {{name: {WEIGHTS / "policy"}, sampling: {{max_tokens: 80}}}}
+generator: {{name: {WEIGHTS / "policy"}, sampling: {{max_tokens: 160}}}}
 solutions: 2
 """
 
