@@ -38,10 +38,16 @@ class WordEncoder:
     def decode(self, ids: Sequence[int]) -> str:
         return "\n".join(line.strip() for line in " ".join(self.words[id] for id in ids).split("\n"))
 
+    def problem_ids(self, problem: Problem) -> list[int]:
+        return self.encode(problem.prompt + "\n")
+
+    def step_ids(self, text: str) -> list[int]:
+        return self.encode(text + "\n")
+
     def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
-        ids, ends = self.encode(problem.prompt + "\n"), []
+        ids, ends = self.problem_ids(problem), []
         for step in steps:
-            ids += self.encode(step + "\n")
+            ids += self.step_ids(step)
             ends.append(len(ids) - 1)
         return ids, ends
 

@@ -43,6 +43,7 @@ def size(path: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_ten_kills_change_no_byte_and_no_reply_is_paid_for_twice(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE)
