@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
@@ -40,6 +43,20 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
         # What AutoTokenizer makes up where it finds no tokenizer file.
         raise InputError("the model has no tokenizer", where=name, expected="a folder with tokenizer.json")
     return tokenizer
+
+
+def load_config(name: str) -> PretrainedConfig:
+    """The config of a model, without its weights. Code that comes with a model is never run.
+
+    Raises:
+        InputError: the folder is missing or holds no model.
+    """
+    _refuse_missing_folder(name)
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unloadable("config", name, error) from None
+    return config
 
 
 def load_backbone(name: str, dtype: torch.dtype | None, *, prefix: str = "") -> tuple[PreTrainedModel, set[str]]:
@@ -93,6 +110,13 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
         )
 
 
+def holds_code(name: object) -> InputError:
+    """What is said of a torch file that unpickling would have to run code for."""
+    return InputError(
+        "a weight file holds more than tensors, and is not opened", where=name, expected="safetensors, or plain tensors"
+    )
+
+
 def shown(keys: list[str], limit: int = 4) -> str:
     """Names as a sentence shows them: the first few, then how many more."""
     rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
@@ -134,6 +158,8 @@ def _load(
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise _unloadable("model", name, error) from None
+    except UnpicklingError:
+        raise holds_code(name) from None
     # Keys without weights would be drawn at random, and the work would go on as if nothing had happened.
     missing = sorted(prefix + key for key in report["missing_keys"])
     if missing:

@@ -97,7 +97,7 @@ def load_prm(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtyp
     if not folder.is_dir():
         raise InputError("no such folder", where=folder, cure="Check the path.")
     head = _read_head(folder)
-    meta = _read_meta(folder)
+    meta = read_meta(folder)
     model, _ = load_backbone(str(folder), dtype, prefix="model.")
     prm = PRM(model)
     width = int(model.config.hidden_size)
@@ -217,7 +217,12 @@ def _read_head(folder: Path) -> dict[str, Tensor]:
     return head
 
 
-def _read_meta(folder: Path) -> CheckpointMeta:
+def read_meta(folder: Path) -> CheckpointMeta:
+    """The record that stands beside the weights of a checkpoint.
+
+    Raises:
+        InputError: there is none, or it is of another schema.
+    """
     file = folder / META_FILE
     if not file.is_file():
         raise InputError(

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Weighting = Literal["once", "rows"]
 """What a label weighs: 1, or the number of labelled root-to-leaf paths through its step."""
 
+Adapter = Literal["prmkit", "qwen-math-prm", "skywork-o1", "math-shepherd", "rlhflow", "trl"]
+"""Whose PRM a folder holds: how its weights are laid out, and how it reads a solution."""
+
 TEMPLATES = {
     "plain": "{problem}\n",
     # Qwen2.5-Math's own chat turns and system prompt, as its released PRMs were trained.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from prmkit.benchmarks import load
-from prmkit.generate import GeneratorConfig
+from prmkit.generate import GeneratorConfig, load_generator
 from prmkit.recipe.annotating import annotate_work, corpus_of
 from prmkit.recipe.annotating import expected_cost as pilot_cost
 from prmkit.recipe.schema import (
@@ -27,6 +27,8 @@ from prmkit.recipe.schema import (
 from prmkit.recipe.watch import Watch
 from prmkit.rows_io import HUB
 from prmkit.run import RunFolder
+from prmkit.score import load_scorer
+from prmkit.score.aggregate import default_aggregation
 from prmkit.session import Engines
 from prmkit.similarity.response import Response, responses_of
 from prmkit.tree import Problem, StepTree
@@ -172,8 +174,6 @@ def _responses(config: ResponsesConfig, trees: list[StepTree], encoder: "StepEnc
 
 
 def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
-    from prmkit.generate.transformers import load_generator
-
     generator, encoder = load_generator(policy)
     return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **scoring)
 
@@ -181,8 +181,5 @@ def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
     if recipe.scorer is None:
         return {}
-    from prmkit.score.aggregate import default_aggregation
-    from prmkit.score.transformers import load_scorer
-
     scorer, label_source = load_scorer(recipe.scorer)
     return {"scorer": scorer, "aggregation": recipe.scorer.aggregation or default_aggregation(label_source)}
