@@ -46,6 +46,7 @@ def tiny_backbone(
     vocab_size: int | None = None,
     context: int = 256,
     heads: int = 2,
+    kv_heads: int = 1,
 ) -> str:
     """The name of a folder with a random Qwen2 causal LM (hidden 32, 2 layers) and its tokenizer.
 
@@ -57,7 +58,7 @@ def tiny_backbone(
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=heads,
-        num_key_value_heads=1,
+        num_key_value_heads=kv_heads,
         intermediate_size=64,
         max_position_embeddings=context,
         vocab_size=vocab_size or len(tokenizer),
