@@ -73,6 +73,7 @@ def test_the_aslaf_recipe_annotates_real_rows_anew(
         *("--set", f"data=[{{source: prm800k, path: {data_dir}/prm800k_raw, limit: 2}}, {shepherd}]"),
         *("--set", f"answers=[{{source: gsm8k, path: {data_dir}/gsm8k/train.jsonl.gz}}]"),
         *("--set", f"generator.name={backbone}", "--set", "generator.dtype=float32"),
+        *("--set", "generator.engine={name: transformers}", "--set", "generator.memory=null"),
         *("--set", "generator.sampling.max_tokens=4", "--set", f"annotators=[{members}]"),
     )
     assert answer.code == 0, answer.err
