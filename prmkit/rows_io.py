@@ -3,8 +3,11 @@
 Streaming: nothing but a ``.json`` array is held in memory as a whole.
 """
 
+import contextlib
 import gzip
 import itertools
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,8 @@ import orjson
 from prmkit.errors import InputError
 
 Row = Mapping[str, Any]
+
+_LONG_NUMBER = re.compile(rb"\d{19}")
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json")
 """The kinds of files that are read."""
@@ -123,6 +128,8 @@ def field(row: Row, where: str, *names: str) -> str:
 
 def _array(path: Path) -> Iterator[RawRow]:
     records = _parsed(path.read_bytes(), str(path))
+    if isinstance(records, dict) and records and all(isinstance(record, dict) for record in records.values()):
+        records = list(records.values())  # rows by their names
     if not isinstance(records, list):
         raise InputError("not a list of rows", where=path, got=records, expected="a JSON array")
     for index, record in enumerate(records):
@@ -141,6 +148,9 @@ def _json_lines(path: Path) -> Iterator[RawRow]:
 
 def _parsed(data: bytes, where: str) -> Any:
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        # orjson makes floats of integers beyond 64 bits, and refuses Infinity; Python's reader is exact, and slower.
+        return json.loads(data) if _LONG_NUMBER.search(data) else orjson.loads(data)
+    except (ValueError, RecursionError) as error:
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(data)
         raise InputError(f"not JSON ({error})", where=where, got=data[:60]) from None

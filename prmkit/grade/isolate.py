@@ -1,12 +1,14 @@
 """Untrusted programs run in fresh processes behind walls; only the values they return come back.
 
 The verdict is never made where the program runs: the caller compares returned values with expected ones in this
-process, so a program that prints a verdict, exits early or forges its reply can only ever return values.
+process, so a program that prints a verdict, exits early or forges its reply can only ever return values. (The one
+exception, unittest classes that patch the program's own modules, is explained at ``run_unittest``.)
 """
 
 import atexit
 import json
 import os
+import secrets
 import select
 import socket
 import subprocess
@@ -14,14 +16,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from prmkit.errors import InputError, RunError
 
-_REPLY_CAP = 16 << 20
+_REPLY_CAP = 256 << 20
 """Bytes of reply that are read from one program; what is over is cut."""
+_OUTPUT_CAP = 8 << 20
+"""The same of a script's output."""
 _GRACE = 10.0
 """Seconds that a supervisor may be late (a loaded machine) before the zygote counts as broken and is replaced."""
 
@@ -32,109 +38,309 @@ for name, path in (("prmkit", sys.argv[2]), ("prmkit.grade", sys.argv[3])):
     module.__path__ = [path]
     sys.modules[name] = module
 from prmkit.grade.zygote import main
-main(int(sys.argv[1]))
+main(int(sys.argv[1]), packages=sys.argv[4] == "packages")
 """
 """Imports the zygote without running the package's own __init__: the bare interpreter has no site packages."""
 
 
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+}
+"""All that programs see of an environment. Threads of a library would not survive the fork."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one call of a program came to: exactly one of the two is set.
+    """What one call of a program came to: exactly one of the first two is set.
 
-    ``value_json`` is JSON text, at most 1 MiB, written by the untrusted side. ``error`` is the type name of the
-    exception, or Timeout, Exit (the program ended its process), Killed (by a signal: memory, CPU), BadReply,
-    OutputTooLarge.
+    ``value_json`` is the text of a value (values.py), at most 16 MiB, written by the untrusted side. ``error`` is the
+    type name of the exception, or Timeout, Exit (the program ended its process), Killed (by a signal: memory, CPU),
+    BadReply, OutputTooLarge. ``seconds`` passed before it came, from the one before.
     """
 
     value_json: str | None = None
     error: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one program may use, and what it sees.
+
+    ``seconds`` is the wall clock of the whole program; calls not yet answered then are Timeout. ``memory_mb`` is the
+    address space of each of its processes. ``packages``: the installed packages, read-only, else the standard library
+    alone. ``unsafe_local``: run even where this machine offers neither namespaces nor Landlock.
+    """
+
+    seconds: float = 4.0
+    memory_mb: int = 1024
+    packages: bool = False
+    unsafe_local: bool = False
 
 
 def run_calls(
-    program: str,
-    entry_point: str,
-    inputs: Sequence[str],
-    *,
-    seconds: float = 4.0,
-    memory_mb: int = 1024,
-    unsafe_local: bool = False,
+    program: str, entry_point: str, inputs: Sequence[str], limits: Limits = Limits(), **changed: Any
 ) -> list[Outcome]:
-    """The outcome of ``entry_point(*arguments)`` for each input, all called in one fresh process, in order.
+    """All outcomes of iter_calls; ``changed`` are fields of ``limits`` by name."""
+    return list(iter_calls(program, entry_point, inputs, replace(limits, **changed)))
 
-    When this returns, every process of the program is dead and its temporary folder is gone. Safe to call from many
-    threads at once.
+
+def iter_calls(
+    program: str, entry_point: str, inputs: Sequence[str], limits: Limits = Limits(), *, each: Sequence[float] = ()
+) -> Generator[Outcome, None, None]:
+    """The outcome of ``entry_point(*arguments)`` for each input as it comes, all called in one fresh process, in order.
+
+    When it is exhausted or closed, every process of the program is dead and its temporary folder is gone: a caller that
+    has seen enough closes it. Safe to use from many threads at once.
 
     Args:
         program: Python source; its top level runs once, before the first call.
-        entry_point: the function to call.
-        inputs: JSON text of the argument list of each call.
-        seconds: wall-clock limit of the whole program; calls not yet answered then are Timeout.
-        memory_mb: address space of each process of the program.
-        unsafe_local: run even where this machine offers neither namespaces nor Landlock.
+        entry_point: the function to call, or ``Class().method``.
+        inputs: text (values.py) of the argument list of each call.
+        limits: of the whole program.
+        each: the wall-clock limit of each call, from the reply before it; by default that of the program alone.
 
     Raises:
-        InputError: the machine offers neither, and ``unsafe_local`` is not set.
+        InputError: the machine offers no isolation, and ``unsafe_local`` is not set.
         RunError: the zygote does not start or does not answer.
     """
-    _require_walls(unsafe_local)
-    request = {
-        "program": program,
-        "entry_point": entry_point,
-        "inputs": list(inputs),
-        "seconds": seconds,
-        "memory_mb": memory_mb,
-    }
-    data, status = _zygote.run(json.dumps(request).encode(), seconds + _GRACE)
-    return _outcomes(data, status, len(inputs))
+    request = {"mode": "calls", "program": program, "entry_point": entry_point, "inputs": list(inputs)}
+    with closing(_Run(request, limits)) as run:
+        for index in range(len(inputs)):
+            start = time.monotonic()
+            line = run.line(each[index] if each else None)
+            outcome = _outcome(line, run, time.monotonic() - start)
+            if line is None or outcome.error == "BadReply":
+                yield from [outcome] * (len(inputs) - index)
+                return
+            yield outcome
 
 
-def layers() -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a script wrote to its standard output, and why it did not end well: None, or an error as in Outcome."""
+
+    text: str
+    error: str | None
+    seconds: float
+
+
+def run_script(program: str, stdin: str, limits: Limits = Limits()) -> Output:
+    """Run a program as ``__main__`` with a standard input. A call of ``sys.exit`` is a good end, whatever its code."""
+    start = time.monotonic()
+    with closing(_Run({"mode": "script", "program": program, "stdin": stdin}, limits)) as run:
+        data = run.rest(_OUTPUT_CAP)
+        status = run.status()
+    errors = {"Exit0": None, "Exit1": "Error", "Exit2": "MemoryError"}
+    error = "OutputTooLarge" if len(data) >= _OUTPUT_CAP else errors.get(status, status.rstrip("0123456789"))
+    return Output(text=data.decode(errors="replace"), error=error, seconds=time.monotonic() - start)
+
+
+def run_judge(tests: str, program: str, entry_point: str, limits: Limits = Limits()) -> Outcome:
+    """Run tests that call ``entry_point``, which lives with the program in another process and only ever answers.
+
+    The tests' process is walled in as well (they come from a data file), sees the installed packages, and holds no code
+    of the program. The value is null if every assertion held, the error otherwise that of the first that did not.
+    """
+    start = time.monotonic()
+    judge = _Run(
+        {"mode": "judge", "program": tests, "entry_point": entry_point}, replace(limits, packages=True), feed=True
+    )
+    with closing(judge):
+        answerer = _Run({"mode": "answer", "program": program, "entry_point": entry_point}, limits, feed=True)
+        with closing(answerer):
+            while True:
+                line = judge.line(None)
+                kind, text = _parsed(line)
+                if kind != "call" or text is None:
+                    return _outcome(line, judge, time.monotonic() - start)
+                answerer.send(json.dumps(text).encode())
+                answer = answerer.line(None)
+                if answer is None or _parsed(answer)[0] not in ("value", "error"):
+                    return Outcome(error=_ending(answerer.status()), seconds=time.monotonic() - start)
+                judge.send(answer)
+
+
+def run_unittest(program: str, limits: Limits = Limits()) -> dict[str, str] | Outcome:
+    """Run a module that ends in ``class TestCases(unittest.TestCase)``: the reason why each test failed, "" for none.
+
+    The tests patch the program's modules and look at its files, so they must share its process, and their result is
+    that process's word: it carries a seal that the program is not given, and counts only if the classes of unittest
+    are as they were. A program that searches its own process for the seal could forge it; no other rule has this gap.
+
+    Returns an Outcome with an error instead where the process ended, timed out, or was tampered with.
+    """
+    seal, start = secrets.token_hex(16), time.monotonic()
+    with closing(_Run({"mode": "unittest", "program": program, "seal": seal}, limits)) as run:
+        reasons: dict[str, str] = {}
+        while True:
+            line = run.line(None)
+            try:
+                kind, *rest = json.loads(line) if line is not None else ("error", _ending(run.status()))
+            except (ValueError, TypeError, RecursionError):
+                kind, rest = "error", ["BadReply"]
+            if kind == "test" and len(rest) == 2:
+                reasons[str(rest[0])] = str(rest[1])
+            elif kind == "done":
+                if rest == [seal]:
+                    return reasons
+                return Outcome(error="BadReply", seconds=time.monotonic() - start)
+            else:
+                return Outcome(error=str(rest[0])[:80] if rest else "BadReply", seconds=time.monotonic() - start)
+
+
+def layers(*, packages: bool = False) -> tuple[str, ...]:
     """The walls that are in force on this machine.
 
     rlimits, session, no_new_privs; the namespaces net, ipc, pid; root (a private file system that shows only the
-    system and the interpreter, read-only); uid (a user of its own for every program); landlock<version>.
+    system and the interpreter, read-only); uid (a user of its own for every program); landlock<version>; seccomp.
     """
-    return _zygote.layers()
+    return _ZYGOTES[packages].layers()
 
 
 def close() -> None:
-    """End the zygote; the next run starts another."""
-    _zygote.close()
+    """End the zygotes; the next run starts others."""
+    for zygote in _ZYGOTES.values():
+        zygote.close()
 
 
-def _require_walls(unsafe_local: bool) -> None:
-    found = layers()
-    if not unsafe_local and "net" not in found and not any(layer.startswith("landlock") for layer in found):
+def _require_walls(limits: Limits) -> None:
+    found = layers(packages=limits.packages)
+    if not limits.unsafe_local and "net" not in found and not any(layer.startswith("landlock") for layer in found):
         raise InputError(
             "no isolation for untrusted programs on this machine",
             got=", ".join(found),
             expected="Linux namespaces or Landlock",
-            cure="Allow unprivileged user namespaces, use a container that has them, or consent with unsafe_local.",
+            cure="Allow unprivileged user namespaces, use a container that has them, or consent with --unsafe-local.",
         )
 
 
-def _outcomes(data: bytes, status: str, count: int) -> list[Outcome]:
-    """Parse the untrusted reply: whole lines, in order, at most ``count``; ``status`` stands for the missing ones."""
-    outcomes: list[Outcome] = []
-    for line in data.split(b"\n")[:-1][:count]:
+def _parsed(line: bytes | None) -> tuple[str | None, str | None]:
+    """Kind and text of an untrusted reply; None for what is none."""
+    try:
+        kind, text = json.loads(line or b"")
+    except (ValueError, TypeError, RecursionError):
+        return None, None
+    return (kind, text) if isinstance(kind, str) and isinstance(text, str) else (None, None)
+
+
+def _outcome(line: bytes | None, run: "_Run", seconds: float) -> Outcome:
+    if line is None:
+        return Outcome(error=_ending(run.status()), seconds=seconds)
+    kind, text = _parsed(line)
+    if kind == "value":
+        return Outcome(value_json=text, seconds=seconds)
+    return Outcome(error=text[:80] if kind == "error" and text is not None else "BadReply", seconds=seconds)
+
+
+def _ending(status: str) -> str:
+    return status.rstrip("0123456789")
+
+
+class _Run:
+    """One program from its start to its end, which is here before ``close`` returns."""
+
+    def __init__(self, request: dict[str, Any], limits: Limits, *, feed: bool = False) -> None:
+        _require_walls(limits)
+        self._zygote = _ZYGOTES[limits.packages]
+        request |= {"seconds": limits.seconds, "memory_mb": limits.memory_mb}
+        self._result, result = os.pipe()
+        self._status, status = socket.socketpair()
+        pipe: tuple[int | None, int | None] = os.pipe() if feed else (None, None)
+        given, self._feed = pipe
         try:
-            kind, text = json.loads(line)
-        except (ValueError, TypeError, RecursionError):
-            kind, text = None, None
-        if kind == "value" and isinstance(text, str):
-            outcomes.append(Outcome(value_json=text))
-        elif kind == "error" and isinstance(text, str):
-            outcomes.append(Outcome(error=text[:80]))
-        else:
-            status = "BadReply"
-            break
-    return outcomes + [Outcome(error=status)] * (count - len(outcomes))
+            with tempfile.TemporaryFile() as file:
+                file.write(json.dumps(request).encode())
+                file.flush()
+                self._zygote.send([file.fileno(), result, status.fileno(), *([given] if given is not None else [])])
+        finally:
+            for descriptor in (result, given):
+                if descriptor is not None:
+                    os.close(descriptor)
+            status.close()
+        self._deadline = time.monotonic() + limits.seconds
+        self._buffer, self._read, self._complete, self._ended = bytearray(), 0, False, ""
+
+    def line(self, seconds: float | None) -> bytes | None:
+        """The next line of the reply; None when the program has ended or was late, which ends it."""
+        deadline = self._deadline if seconds is None else min(self._deadline, time.monotonic() + seconds)
+        scanned = 0
+        while (end := self._buffer.find(b"\n", scanned)) < 0:
+            scanned = len(self._buffer)
+            if not self._more(deadline, _REPLY_CAP):
+                return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def rest(self, cap: int) -> bytes:
+        """All that is left of the reply, up to ``cap`` bytes."""
+        while self._more(self._deadline, cap):
+            continue
+        return bytes(self._buffer)
+
+    def send(self, line: bytes) -> None:
+        """Write a line to the program; one that does not read is late."""
+        assert self._feed is not None  # only asked of runs with a feed
+        data = memoryview(line + b"\n")
+        poll = select.poll()
+        poll.register(self._feed, select.POLLOUT)
+        os.set_blocking(self._feed, False)
+        try:
+            while data and poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000):
+                data = data[os.write(self._feed, data) :]
+        except BrokenPipeError:
+            return
+
+    def status(self) -> str:
+        """How the program ended: Exit with its code, Killed or Timeout. It ends now, if it has not."""
+        if not self._ended:
+            # A reply that is complete comes from a program that is about to end; any other is not waited for.
+            data = _read(self._status.fileno(), self._deadline, 64) if self._complete else b""
+            if not data:
+                self._status.shutdown(socket.SHUT_WR)
+                data = _read(self._status.fileno(), time.monotonic() + _GRACE, 64)
+            if not data:
+                self._zygote.close()
+                raise RunError("the supervisor of an untrusted program did not answer; the zygote was ended")
+            self._ended = data.decode()
+        return self._ended
+
+    def close(self) -> None:
+        """End the program, if it still runs."""
+        try:
+            self.status()
+        finally:
+            os.close(self._result)
+            self._status.close()
+            if self._feed is not None:
+                os.close(self._feed)
+
+    def _more(self, deadline: float, cap: int) -> bool:
+        """Read a block; False at the end, the deadline or the cap."""
+        poll = select.poll()
+        poll.register(self._result, select.POLLIN)
+        left = max(0.0, deadline - time.monotonic())
+        if self._read >= cap or not poll.poll(left * 1000):
+            return False
+        block = os.read(self._result, 1 << 16)
+        self._buffer += block
+        self._read += len(block)
+        self._complete = not block
+        return not self._complete
 
 
 class _Zygote:
-    """The one bare interpreter of this process, started on first use and again after a failure or a fork."""
+    """An interpreter that programs are forked from, started on first use and again after a failure or a fork."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, packages: bool) -> None:
+        self._packages = packages
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
@@ -146,35 +352,12 @@ class _Zygote:
             self._ensure()
             return self._layers
 
-    def run(self, request: bytes, seconds: float) -> tuple[bytes, str]:
-        """The raw reply of one program, and how it ended."""
-        result_read, result_write = os.pipe()
-        status_read, status_write = os.pipe()
-        try:
-            with tempfile.TemporaryFile() as file:
-                file.write(request)
-                file.flush()
-                try:
-                    self._send([file.fileno(), result_write, status_write])
-                finally:
-                    os.close(result_write)
-                    os.close(status_write)
-            deadline = time.monotonic() + seconds
-            data = _read(result_read, deadline, _REPLY_CAP)
-            status = _read(status_read, deadline, 64)
-        finally:
-            os.close(result_read)
-            os.close(status_read)
-        if not status:
-            self.close()
-            raise RunError("the supervisor of an untrusted program did not answer; the zygote was ended")
-        return data, status.decode()
-
     def close(self) -> None:
         with self._lock:
             self._stop()
 
-    def _send(self, descriptors: list[int]) -> None:
+    def send(self, descriptors: list[int]) -> None:
+        """Start a program."""
         with self._lock:
             channel = self._ensure()
             try:
@@ -190,11 +373,16 @@ class _Zygote:
         ours, theirs = socket.socketpair()
         package = Path(__file__).parents[1]
         arguments = [str(theirs.fileno()), str(package), str(package / "grade")]
+        arguments.append("packages" if self._packages else "")
         # -P -s -S and a fresh environment are what -I means, but -I would also ignore PYTHONHASHSEED, and a program
         # that walks a set must behave the same in every process.
+        if self._packages:
+            interpreter = [sys.executable, "-P", "-s"]
+        else:
+            interpreter = [getattr(sys, "_base_executable", sys.executable), "-P", "-s", "-S"]
         self._process = subprocess.Popen(
-            [getattr(sys, "_base_executable", sys.executable), "-P", "-s", "-S", "-c", _BOOT, *arguments],
-            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+            [*interpreter, "-c", _BOOT, *arguments],
+            env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -236,5 +424,5 @@ def _read(descriptor: int, deadline: float, cap: int, until: bytes = b"") -> byt
     return bytes(blocks)
 
 
-_zygote = _Zygote()
+_ZYGOTES = {packages: _Zygote(packages=packages) for packages in (False, True)}
 atexit.register(close)
