@@ -65,3 +65,12 @@ def grader_for(domain: Domain, *, unsafe_local: bool = False, relation: Relation
     module, _, name = _GRADERS[domain].partition(":")
     options = {"relation": relation} if domain == "math" else {}
     return cast(Judge, getattr(importlib.import_module(module), name)(unsafe_local=unsafe_local, **options))
+
+
+def isolation_of(problems: Sequence[Problem]) -> dict[str, list[str]]:
+    """``isolation``: the walls around programs, for the record of a run on these problems; nothing if none was run."""
+    if all(problem.domain != "code" for problem in problems):
+        return {}
+    from prmkit.grade import isolate
+
+    return {"isolation": list(isolate.layers())}

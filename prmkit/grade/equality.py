@@ -182,6 +182,7 @@ def _either(module: str) -> Callable[[str, str], Verdict]:
 
 def _math_verify() -> Callable[[str, str], Verdict]:
     import math_verify
+    import sympy
 
     # math-verify catches its own errors, but not what sympy may raise below it; neither side may end the worker.
     @lru_cache(maxsize=4096)
@@ -201,7 +202,11 @@ def _math_verify() -> Callable[[str, str], Verdict]:
         wanted, given = parse(gold), parse(answer)
         if not wanted:
             return "unparsed"
-        return "equal" if given and (verify(wanted, given) or verify(given, wanted)) else "different"
+        if not given:
+            return "different"
+        # The order matters to math-verify only where relations, sets and the like are compared.
+        both_ways = not all(isinstance(parsed[0], sympy.Expr) for parsed in (wanted, given))
+        return "equal" if verify(wanted, given) or (both_ways and verify(given, wanted)) else "different"
 
     return compare
 

@@ -21,6 +21,9 @@ from prmkit.tree import Case, Problem, Rule
 _SECONDS, _SECONDS_A_CALL, _SECONDS_AT_MOST = 4.0, 0.1, 60.0
 _CACHED = 100_000
 
+_ROOM = threading.BoundedSemaphore(os.cpu_count() or 1)
+"""Programs that run at once, whoever asks for them: more would run into their time limits."""
+
 _RULES: dict[Rule, Callable[..., Verdict]] = {
     "asserts": asserts.judge,
     "bigcodebench": bigcodebench.judge,
@@ -172,9 +175,14 @@ class CodeGrader:
         with self._lock:
             known = {program: cache.get((*key, program)) for program in given}
         new = [program for program, found in known.items() if found is None]
+
+        def one(program: str) -> Any:
+            with _ROOM:
+                return work(program)
+
         if new:
             with ThreadPoolExecutor(min(len(new), os.cpu_count() or 1)) as threads:
-                known.update(zip(new, threads.map(work, new), strict=True))
+                known.update(zip(new, threads.map(one, new), strict=True))
             for program in new:
                 self._keep(cache, (*key, program), known[program])
         return [None if answer is None else known[answer] for answer in answers]

@@ -4,6 +4,7 @@ A run has two halves. ``prepare`` reads every input, so that bad ones are refuse
 earlier run left in it, is still untouched. What it returns then works in the folder.
 """
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 
 from prmkit.benchmarks import load
 from prmkit.generate import GeneratorConfig
+from prmkit.grade import grader_for, isolation_of
 from prmkit.recipe.schema import (
     AnnotateRecipe,
     ProblemsConfig,
@@ -110,7 +112,7 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
 
 def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
     problems = [problem for config in recipe.problems for problem in _problems(config)]
-    engines = _engines(recipe.generator, recipe.seed)
+    engines = _engines(recipe.generator, recipe.seed, **_grading(recipe))
 
     def work(folder: RunFolder) -> dict[str, Any]:
         from prmkit.annotate.run import annotate
@@ -133,7 +135,7 @@ def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
 
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
     problems = _problems(recipe.problems)
-    engines = _engines(recipe.generator, recipe.seed, **_scoring(recipe))
+    engines = _engines(recipe.generator, recipe.seed, **_scoring(recipe), **_grading(recipe))
 
     def work(folder: RunFolder) -> dict[str, Any]:
         from prmkit.search.run import search
@@ -146,7 +148,7 @@ def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
                 folder.trees,
                 done=lambda session: done(),
             )
-        metrics = {"benchmark": recipe.problems.benchmark, **found}
+        metrics = {"benchmark": recipe.problems.benchmark, **found, **isolation_of(problems)}
         folder.metrics(metrics)
         return metrics
 
@@ -206,6 +208,10 @@ def _journal(folder: RunFolder) -> Journal:
     """The journal of a run; of a resumed one, the trees are made again, which the journal answers at once."""
     folder.trees.unlink(missing_ok=True)
     return Journal(folder.journal)
+
+
+def _grading(recipe: SearchRecipe | AnnotateRecipe) -> dict[str, Any]:
+    return {"grader_for": functools.partial(grader_for, unsafe_local=True)} if recipe.unsafe_local else {}
 
 
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:

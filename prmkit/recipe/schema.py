@@ -59,6 +59,7 @@ class AnnotateRecipe(BaseModel):
     seed: int = Field(0, ge=0, lt=2**32, description="of every random choice of the run")
     problems: list[ProblemsConfig] = Field(min_length=1, description="what to solve and annotate")
     generator: GeneratorConfig = Field(description="the policy")
+    unsafe_local: bool = Field(False, description="run programs even where this machine offers no isolation for them")
     estimator: Literal["monte-carlo"] = Field("monte-carlo", description="how labels are estimated")
     monte_carlo: MonteCarloConfig = Field(MonteCarloConfig(), description="Monte Carlo estimation")
 
@@ -74,6 +75,7 @@ class SearchRecipe(BaseModel):
     generator: GeneratorConfig = Field(description="the policy")
     scorer: ScorerConfig | None = Field(None, description="the PRM, for strategies that use one")
     strategy: StrategyConfig = Field(description="how to search")
+    unsafe_local: bool = Field(False, description="run programs even where this machine offers no isolation for them")
 
 
 class ReferenceConfig(BaseModel):

@@ -33,6 +33,7 @@ SOURCES = Seam(
     {
         "math-shepherd": "prmkit.sources.math_shepherd:tree_of",
         "prm800k": "prmkit.sources.prm800k:tree_of",
+        "prmbench": "prmkit.sources.prmbench:tree_of",
         "processbench": "prmkit.sources.processbench:tree_of",
         "trees": "prmkit.sources.trees:tree_of",
         "trl": "prmkit.sources.trl:tree_of",

@@ -14,9 +14,11 @@ import pytest
 from prmkit.grade import isolate
 from prmkit.grade.programs import CodeGrader
 from prmkit.tree import Case, Problem
-from tests.grade.museum.exhibits import EXHIBITS
 from tests.grade.test_isolate import needs, programs_alive
 
+EXHIBITS = dict(
+    exhibit.split("\n", 1) for exhibit in Path(__file__).with_name("museum.txt").read_text().split("\n=== ")[1:]
+)
 POSED = Problem(
     id="museum",
     prompt="def f(x):",
@@ -32,7 +34,7 @@ CHECKED = Problem(
     rule="asserts",
     check="assert f(1) == 'forty-two'\nassert f(2) == 'forty-three'",
 )
-SECONDS = 2.0
+SECONDS = 1.5
 
 
 @pytest.fixture(scope="module")
