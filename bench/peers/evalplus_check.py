@@ -15,10 +15,10 @@ from concurrent.futures import ProcessPoolExecutor
 sys.modules["datasets"] = types.ModuleType("datasets")
 sys.modules["datasets"].load_dataset = None
 
-from evalplus.data.mbpp import mbpp_deserialize_inputs
-from evalplus.eval import PASS, untrusted_check
-from evalplus.eval._special_oracle import MBPP_OUTPUT_NOT_NONE_TASKS
-from evalplus.gen.util import trusted_exec
+from evalplus.data.mbpp import mbpp_deserialize_inputs  # noqa: E402
+from evalplus.eval import PASS, untrusted_check  # noqa: E402
+from evalplus.eval._special_oracle import MBPP_OUTPUT_NOT_NONE_TASKS  # noqa: E402
+from evalplus.gen.util import trusted_exec  # noqa: E402
 
 
 def prepared(job):

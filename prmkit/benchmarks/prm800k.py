@@ -14,7 +14,7 @@ _TEST = "https://media.githubusercontent.com/media/openai/prm800k/main/prm800k/m
 
 
 def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
-    """The problems in file order, each once.
+    """The problems in file order, each once; those without a known answer (null) are left out.
 
     Args:
         path: rows of ``math_splits`` (problem, answer, unique_id), or labelled rows, of which each holds a question;
@@ -29,19 +29,22 @@ def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
     for raw in local_rows(path or fetch(_TEST)):
         row = raw.parse()
         problem = _labelled(row, raw.where) if "question" in row else _split(row, raw.where)
-        problems.setdefault(problem.prompt, problem)
+        if problem is not None:
+            problems.setdefault(problem.prompt, problem)
         if limit is not None and len(problems) == limit:
             break
     return list(problems.values())
 
 
-def _labelled(row: Row, where: str) -> Problem:
+def _labelled(row: Row, where: str) -> Problem | None:
     from prmkit.sources import problem_id
 
     question = row["question"]
     if not isinstance(question, dict):
         raise InputError("illegal question", where=where, got=question, expected="an object")
     prompt = field(question, where, "problem")
+    if question.get("ground_truth_answer", "") is None:
+        return None  # a problem that labellers found bad, or gave up
     return Problem(
         id=problem_id("prm800k", prompt), prompt=prompt, answer=field(question, where, "ground_truth_answer")
     )

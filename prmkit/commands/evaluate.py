@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 _SHOWN_ONLY_IN_JSON = ("correct", "curves", "rules")
 
 
+def _shown(result: dict[str, Any]) -> dict[str, Any]:
+    """What a table has room for."""
+    shown = {name: value for name, value in result.items() if name not in _SHOWN_ONLY_IN_JSON}
+    if "calibration" in shown:
+        calibration = shown.pop("calibration")
+        shown |= {"calibration": {name: calibration[name] for name in ("brier", "ece")}}
+        shown |= {"reliability": calibration["reliability"], "by_position": calibration["by_position"]}
+    return shown
+
+
 def evaluate(
     path: Annotated[
         str,
@@ -77,21 +87,23 @@ def evaluate(
         evaluate_prm(prm, source, path, choose_on or threshold, out, overwrite=overwrite, as_json=as_json)
         return
     judging = Judging(relation=grader, vote=vote, unsafe_local=unsafe_local)
+    other = read_evaluation(compare) if compare is not None else None
     if Path(path).is_file():
         file, result, posed = evaluate_file(Path(path), judging, benchmark, problems, out, overwrite=overwrite)
     else:
         file, result, posed = evaluate_run(Path(path), judging, overwrite=overwrite)
-    if compare is not None:
-        result["comparison"] = compared(result, compare)
+    if other is not None:
+        from prmkit.evaluate.compare import compare as compared
+
+        result["comparison"] = compared(result, other)
     if against is not None:
         result["contamination"] = contaminated(posed, source, against)
     with writing(file.parent):
         file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
-    shown = {name: value for name, value in result.items() if name not in _SHOWN_ONLY_IN_JSON}
     if as_json:
         print_json({"wrote": str(file), **result})
     else:
-        print_record({"wrote": str(file), **shown}, as_json=False)
+        print_record({"wrote": str(file), **_shown(result)}, as_json=False)
 
 
 def evaluate_run(folder: Path, judging: "Judging", *, overwrite: bool) -> tuple[Path, dict[str, Any], "list[Problem]"]:
@@ -151,18 +163,16 @@ def evaluate_file(
     return run.evaluation, result, posed
 
 
-def compared(result: dict[str, Any], other: Path) -> list[dict[str, Any]]:
-    """The rows of a comparison with another evaluation."""
-    from prmkit.evaluate.compare import compare
-
-    file = RunFolder(other).evaluation if other.is_dir() else other
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """The evaluation in a run folder, or in a file. Raises InputError if there is none."""
+    file = RunFolder(path).evaluation if path.is_dir() else path
     try:
-        theirs = orjson.loads(file.read_bytes())
-        theirs["rules"].items()
+        found: dict[str, Any] = orjson.loads(file.read_bytes())
+        found["rules"].items()
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         cure = "Run prmkit evaluate on it first."
         raise InputError("no evaluation to compare with", where=file, expected="evaluation.json", cure=cure) from None
-    return compare(result, theirs)
+    return found
 
 
 def contaminated(problems: "list[Problem]", source: str, corpus: str) -> dict[str, Any]:
@@ -203,11 +213,11 @@ def evaluate_prm(
     from prmkit.trees_io import write_trees
 
     start = time.monotonic()
+    if threshold == path:
+        raise InputError("the threshold must be chosen on other data", where=path, cure="Name another --choose-on.")
     corpus = Corpus(source, path)
     trees: list[StepTree] = list(corpus)
     apart: list[StepTree] = list(Corpus(source, threshold)) if isinstance(threshold, str) else []
-    if threshold == path:
-        raise InputError("the threshold must be chosen on other data", where=path, cure="Name another --choose-on.")
     scorer = TransformersScorer(load_prm(checkpoint, device=accelerator()))
     files = [path, *([threshold] if isinstance(threshold, str) else [])]
     run = RunFolder.create(
@@ -225,4 +235,4 @@ def evaluate_prm(
     metrics: dict[str, Any] = evaluate_labelled(trees, chosen)
     metrics |= {"corpus": corpus.counts.as_dict(), "scoring": costs, "seconds": time.monotonic() - start}
     run.metrics(metrics)
-    print_record({"run": str(run.path), **metrics}, as_json=as_json)
+    print_record({"run": str(run.path), **(metrics if as_json else _shown(metrics))}, as_json=as_json)

@@ -72,8 +72,10 @@ def judge(problem: Problem, program: str, *, unsafe_local: bool = False) -> Verd
     """The verdict on a whole program: it passes if it passes on the base inputs and on the plus inputs.
 
     Raises:
-        InputError: the reference fails on an input.
+        InputError: the problem has no inputs or no reference, or that fails on an input.
     """
+    if not problem.tests:
+        raise InputError("the problem has no inputs", where=problem.id, expected="base_input and plus_input")
     base, results = _run(problem, program, True, unsafe_local)
     if base != "pass":
         return Verdict(status=base, base=base, tests=results)

@@ -52,8 +52,10 @@ def judge(problem: Problem, program: str, *, unsafe_local: bool = False) -> Verd
     """The verdict on a program; it ends at the first test that fails.
 
     Raises:
-        InputError: a test has no output, or that of a function is not JSON.
+        InputError: the problem has no tests, one has no output, or that of a function is not JSON.
     """
+    if not problem.tests:
+        raise InputError("the problem has no tests", where=problem.id)
     outcomes = outcomes_of(problem, program, problem.tests, unsafe_local=unsafe_local)
     results: list[TestResult] = []
     with closing(outcomes):

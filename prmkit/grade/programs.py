@@ -78,7 +78,7 @@ class CodeGrader:
         cases = tuple(case for case in problem.tests if case.public)
         if not cases:
             return text_classes(answers)
-        runs = self._each(answers, self._runs, ("run", problem.id), lambda program: self._run(problem, program, cases))
+        runs = self._each(answers, lambda program: self._run(problem, program, cases))
         representatives: list[tuple[Outcome, ...]] = []
         classes: list[int | None] = []
         for run in runs:
@@ -107,16 +107,20 @@ class CodeGrader:
         rule = _RULES.get(problem.rule)
         if rule is None:
             _check_calls(problem)
-        return self._each(
-            answers,
-            self._verdicts,
-            ("verdict", problem.id),
-            lambda program: (
-                rule(problem, program, unsafe_local=self._unsafe_local)
-                if rule is not None
-                else self._judge_calls(problem, program)
-            ),
-        )
+
+        def judged(program: str) -> Verdict:
+            with self._lock:
+                known = self._verdicts.get((problem, program))
+            if known is None:
+                known = (
+                    self._judge_calls(problem, program)
+                    if rule is None
+                    else rule(problem, program, unsafe_local=self._unsafe_local)
+                )
+                self._keep(self._verdicts, (problem, program), known)
+            return known
+
+        return self._each(answers, judged)
 
     def unsupported(self, problem: Problem) -> str:
         """Why this machine cannot judge programs of the problem; nothing if it can."""
@@ -163,29 +167,17 @@ class CodeGrader:
             self._keep(self._runs, key, known)
         return known
 
-    def _each(
-        self,
-        answers: Sequence[str | None],
-        cache: dict[Hashable, Any],
-        key: tuple[str, str],
-        work: Callable[[str], Any],
-    ) -> list[Any]:
+    def _each(self, answers: Sequence[str | None], work: Callable[[str], Any]) -> list[Any]:
         """The work on each program, None for none; every different program once, several side by side."""
         given = list(dict.fromkeys(answer for answer in answers if answer is not None))
-        with self._lock:
-            known = {program: cache.get((*key, program)) for program in given}
-        new = [program for program, found in known.items() if found is None]
 
         def one(program: str) -> Any:
             with _ROOM:
                 return work(program)
 
-        if new:
-            with ThreadPoolExecutor(min(len(new), os.cpu_count() or 1)) as threads:
-                known.update(zip(new, threads.map(one, new), strict=True))
-            for program in new:
-                self._keep(cache, (*key, program), known[program])
-        return [None if answer is None else known[answer] for answer in answers]
+        with ThreadPoolExecutor(min(len(given), os.cpu_count() or 1) or 1) as threads:
+            found = dict(zip(given, threads.map(one, given), strict=True))
+        return [None if answer is None else found[answer] for answer in answers]
 
     def _keep(self, cache: dict[Hashable, Any], key: Hashable, found: Any) -> None:
         with self._lock:

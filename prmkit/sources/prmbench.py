@@ -16,16 +16,17 @@ _RIGHT, _WRONG = Label(value=1.0, source="human"), Label(value=0.0, source="huma
 def tree_of(row: Row, where: str) -> StepTree:
     """The path of the changed solution; the steps in ``error_steps`` are wrong, all others right.
 
+    A number beyond the last step, as a real row has one, names none and is passed over, as in the official evaluation.
     The tree's meta holds ``class``, PRMBench's classification.
 
     Raises:
-        InputError: a column is missing or illegal, or an error names no step.
+        InputError: a column is missing or illegal, or an error is no step number.
     """
     steps: list[Any] = required(row, where, "modified_process", list)
     errors: list[Any] = required(row, where, "error_steps", list)
     if not steps or not all(isinstance(step, str) for step in steps):
         raise InputError("illegal modified_process", where=where, got=steps, expected="texts")
-    if not all(isinstance(number, int) and 1 <= number <= len(steps) for number in errors):
+    if not all(isinstance(number, int) and number >= 1 for number in errors):
         raise InputError("an error names no step", where=where, got=errors, expected=f"numbers from 1 to {len(steps)}")
     labels = [_WRONG if number in errors else _RIGHT for number in range(1, len(steps) + 1)]
     problem = Problem(id=field(row, where, "idx"), prompt=field(row, where, "modified_question", "question"))

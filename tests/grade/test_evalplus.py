@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,9 @@ def test_a_tolerance_once_taken_stays_for_the_inputs_after_it() -> None:
         ("check_str", [1], False, "anything", False),
     ],
 )
-def test_the_special_oracles_of_mbpp(name: str, given: list[object], out: object, expected: object, verdict: bool) -> None:
+def test_the_special_oracles_of_mbpp(
+    name: str, given: list[object], out: object, expected: object, verdict: bool
+) -> None:
     assert right(posed(name, task="Mbpp/1"), out, expected, given) is verdict
 
 
@@ -116,6 +119,8 @@ def test_a_late_call_fails_and_a_reference_that_fails_is_an_error(monkeypatch: p
     with pytest.raises(InputError, match=r"HumanEval/0: the reference fails on input 1 \(ZeroDivisionError\)"):
         evalplus.judge(whole("def f(x): return 1 / x", 1, 0), "def f(x): return x")
     with pytest.raises(InputError, match="no reference solution"):
+        evalplus.judge(replace(whole("", 1), reference=None), "def f(x): return x")
+    with pytest.raises(InputError, match="the problem has no inputs"):  # never a pass for want of tests
         evalplus.judge(posed(), "def f(x): return x")
 
 
@@ -150,7 +155,9 @@ def disagree(dataset: str, data_dir: Path, *, every: int) -> None:
     stem = f"qwen2.5-coder-1.5b-base_{dataset}_generated_eval_results.json"
     published = json.loads((data_dir / "evalplus_verdicts" / stem).read_text())["eval"]
     # Slow references are left to the whole set.
-    names = sorted(published) if every == 1 else sorted(set(published) - {"HumanEval/130", "Mbpp/599", "Mbpp/255"})[::every]
+    names = (
+        sorted(published) if every == 1 else sorted(set(published) - {"HumanEval/130", "Mbpp/599", "Mbpp/255"})[::every]
+    )
 
     def statuses(name: str) -> tuple[str, ...]:
         program = published[name][0]["solution"]
@@ -167,6 +174,8 @@ def disagree(dataset: str, data_dir: Path, *, every: int) -> None:
             agreed[part] += one == other
         if found != wanted and name not in EXPLAINED:
             unexplained.append((name, found, wanted))
-    print(f"{dataset}: {dict(agreed)} of {len(names)}", *(f"{name}: {why}" for name, why in EXPLAINED.items()), sep="\n")
+    print(
+        f"{dataset}: {dict(agreed)} of {len(names)}", *(f"{name}: {why}" for name, why in EXPLAINED.items()), sep="\n"
+    )
     assert not unexplained
     assert min(agreed.values()) >= (0.995 if dataset == "mbpp" else 0.99) * len(names) - (every > 1)

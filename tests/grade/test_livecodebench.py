@@ -38,7 +38,10 @@ def test_a_script_is_run_on_every_input_in_a_process_of_its_own() -> None:
     problem = script(("2\n1 2\n", "3"), ("1\n5\n", "5"))
     total = "n = int(input())\nglobal_sum = sum(map(int, input().split()))\nprint(global_sum)"
     assert judge(problem, total).passed
-    assert judge(problem, "import sys\nlines = sys.stdin.buffer.readline, sys.stdin\ninput()\nprint(eval(input().replace(' ', '+')))\nsys.exit(1)").passed
+    assert judge(
+        problem,
+        "import sys\nlines = sys.stdin.buffer.readline, sys.stdin\ninput()\nprint(eval(input().replace(' ', '+')))\nsys.exit(1)",
+    ).passed
     verdict = judge(problem, "print(3)")
     assert (verdict.status, [test.reason for test in verdict.tests]) == ("fail", ["", "wrote '3\\n', not '5'"])
     assert judge(problem, "raise ValueError").tests[0].reason == "Error"

@@ -59,7 +59,11 @@ def test_special_values_by_hand() -> None:
     assert encode(float("inf")) == "Infinity"
     assert decode(encode(10**6000)) == 10**6000  # beyond what int() reads in decimal
     assert encode({3, 1, 2}) == encode({2, 3, 1})
-    assert decode(encode([Decimal("1.50"), Fraction(1, 3), range(1, 9, 2)])) == [Decimal("1.5"), Fraction(1, 3), range(1, 9, 2)]
+    assert decode(encode([Decimal("1.50"), Fraction(1, 3), range(1, 9, 2)])) == [
+        Decimal("1.5"),
+        Fraction(1, 3),
+        range(1, 9, 2),
+    ]
 
 
 def test_subclasses_are_what_they_derive_from() -> None:
