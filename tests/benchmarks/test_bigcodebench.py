@@ -9,7 +9,8 @@ from prmkit.errors import InputError
 ROW = {
     "task_id": "BigCodeBench/0", "entry_point": "task_func", "libs": "['os', 'pandas']", "instruct_prompt": "Do it.",
     "complete_prompt": 'import os\ndef task_func(x):\n    """Do it.\n    >>> task_func(3)\n    4\n    """\n',
-    "code_prompt": "import os\ndef task_func(x):\n", "canonical_solution": "    return x + 1\n", "test": "import unittest\n",
+    "code_prompt": "import os\ndef task_func(x):\n", "canonical_solution": "    return x + 1\n",
+    "test": "import unittest\n",
 }  # fmt: skip
 
 

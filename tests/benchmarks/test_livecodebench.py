@@ -13,9 +13,16 @@ from prmkit.grade import grader_for
 
 TESTS = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
 ROW = {
-    "question_id": "1_A", "question_content": "Double it.", "platform": "codeforces", "contest_date": "2024-08-21T00:00:00",
-    "difficulty": "easy", "starter_code": "", "public_test_cases": json.dumps(TESTS), "private_test_cases": "[]", "metadata": "{}",
-}  # fmt: skip
+    "question_id": "1_A",
+    "question_content": "Double it.",
+    "platform": "codeforces",
+    "contest_date": "2024-08-21T00:00:00",
+    "difficulty": "easy",
+    "starter_code": "",
+    "public_test_cases": json.dumps(TESTS),
+    "private_test_cases": "[]",
+    "metadata": "{}",
+}
 
 
 def packed(content: object) -> str:
@@ -111,5 +118,8 @@ def test_releases_are_files() -> None:
 def test_a_real_row(data_dir: Path) -> None:
     (problem,) = load("livecodebench", path=data_dir / "livecodebench" / "kaggle_sample_row_1873_A.jsonl")
     assert {case.public for case in problem.tests} == {True, False}
-    right = "for _ in range(int(input())):\n    s = input()\n    print('YES' if sum(a != b for a, b in zip(s, 'abc')) <= 2 else 'NO')"
+    right = (
+        "for _ in range(int(input())):\n    s = input()\n"
+        "    print('YES' if sum(a != b for a, b in zip(s, 'abc')) <= 2 else 'NO')"
+    )
     assert grader_for("code").correct(problem, [right, "print('YES')"]) == [True, False]

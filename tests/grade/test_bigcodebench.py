@@ -23,7 +23,8 @@ POSED = Problem(
     reference="import os\ndef task_func(x):\n    open('made', 'w').write(x)\n    return os.path.exists('made')\n",
     check=(
         "import unittest\nfrom unittest.mock import patch\nclass TestCases(unittest.TestCase):\n"
-        "    def test_made(self):\n        self.assertTrue(task_func('a'))\n        self.assertEqual(open('made').read(), 'a')\n"
+        "    def test_made(self):\n        self.assertTrue(task_func('a'))\n"
+        "        self.assertEqual(open('made').read(), 'a')\n"
         "    @patch('os.path.exists', return_value=False)\n"
         "    def test_patched(self, exists): self.assertFalse(task_func('a'))\n"
     ),

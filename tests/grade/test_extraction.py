@@ -15,7 +15,7 @@ POSED = Problem(id="p", prompt="?", domain="code", entry_point="f", stub=STUB)
         ("    b = 0\n\n    return b\n\nassert f([]) == 0\nprint(1)", STUB + "    b = 0\n\n    return b\n\n"),
         ("return sum(a)", STUB + "    return sum(a)\n"),
         ("Sure:\n```python\ndef f(a):\n    return 1\n```", "def f(a):\n    return 1\n"),
-        ("Step 1: add.\n\nimport math\ndef f(a):\n    return 1\n\nThis works since 1 is 1.", "import math\ndef f(a):\n    return 1"),
+        ("Step 1.\n\nimport re\ndef f(a):\n    return 1\n\nThis is why, too.", "import re\ndef f(a):\n    return 1"),
     ],
 )  # fmt: skip
 def test_a_completion_is_put_after_its_stub_and_a_whole_program_stands_alone(solution: str, program: str) -> None:

@@ -40,7 +40,7 @@ def test_a_script_is_run_on_every_input_in_a_process_of_its_own() -> None:
     assert judge(problem, total).passed
     assert judge(
         problem,
-        "import sys\nlines = sys.stdin.buffer.readline, sys.stdin\ninput()\nprint(eval(input().replace(' ', '+')))\nsys.exit(1)",
+        "import sys\nread = sys.stdin.buffer.readline\nread()\nprint(sum(map(int, read().split())))\nsys.exit(1)",
     ).passed
     verdict = judge(problem, "print(3)")
     assert (verdict.status, [test.reason for test in verdict.tests]) == ("fail", ["", "wrote '3\\n', not '5'"])

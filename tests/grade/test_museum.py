@@ -104,7 +104,8 @@ UNITTEST = "import unittest\nclass TestCases(unittest.TestCase):\n    def test_a
         "import unittest\nunittest.TestCase.assertEqual = lambda *a: None\ndef f(x): pass",
         "import unittest\nunittest.TestCase.run = lambda self, result=None: result\ndef f(x): pass",
         "import unittest\nunittest.TestLoader.loadTestsFromTestCase = lambda *a: unittest.TestSuite()\ndef f(x): pass",
-        "import unittest\nunittest.case._Outcome.testPartExecutor = lambda *a, **k: __import__('contextlib').nullcontext()",
+        "import unittest, contextlib\n"
+        "unittest.case._Outcome.testPartExecutor = lambda *a, **k: contextlib.nullcontext()",
         'import os\nfor i in range(3, 64):\n  try: os.write(i, b\'["test", "test_a", ""]\\n["done", ""]\\n\')\n'
         "  except OSError: pass\nos._exit(0)",
         "class Yes:\n    def __eq__(self, other): return False\ndef f(x): return Yes()",

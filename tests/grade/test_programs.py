@@ -140,12 +140,12 @@ def test_a_verdict_tells_which_test_failed_and_why(grader: CodeGrader) -> None:
         DOUBLE,
         ["def f(x): return 2 * x", "def f(x): return 2 * abs(x)", "def f(x):\n    while x > 1: pass\n    return 2"],
     )
-    assert right is not None and [test.reason for test in right.tests] == ["", "", ""]
-    assert wrong is not None and (wrong.status, [test.reason for test in wrong.tests]) == (
-        "fail",
-        ["", "", "returned 6"],
-    )
-    assert slow is not None and (slow.status, [test.reason for test in slow.tests]) == ("timeout", ["", "Timeout"])
+    assert right is not None
+    assert [test.reason for test in right.tests] == ["", "", ""]
+    assert wrong is not None
+    assert (wrong.status, [test.reason for test in wrong.tests]) == ("fail", ["", "", "returned 6"])
+    assert slow is not None
+    assert (slow.status, [test.reason for test in slow.tests]) == ("timeout", ["", "Timeout"])
     assert slow.tests[1].seconds > 1
 
 

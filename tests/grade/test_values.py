@@ -94,5 +94,5 @@ def test_what_has_no_text_is_opaque_and_equals_nothing() -> None:
      '{"$dict": [[[1], 2]]}', '{"$range": ["a"]}', '{"$decimal": "x"}'],
 )  # fmt: skip
 def test_what_is_no_value_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r".+"):
         decode(text)
