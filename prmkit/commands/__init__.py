@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from prmkit import __version__
-from prmkit.commands import demo, evaluate, recipes, report, runs
+from prmkit.commands import demo, evaluate, recipes, report, runs, search, trees
 from prmkit.errors import PrmkitError
 
 app = typer.Typer(
@@ -20,9 +20,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 runs.add_verbs(app)
+app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
+app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")
 
 

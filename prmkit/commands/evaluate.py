@@ -73,6 +73,12 @@ def evaluate(
     unsafe_local: Annotated[
         bool, typer.Option("--unsafe-local", help="Run programs even where nothing isolates them.")
     ] = False,
+    select: Annotated[
+        bool, typer.Option("--select", help="Choose a search's answers again, by every rule and aggregation.")
+    ] = False,
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="Accuracy of a search, or of several side by side, at every budget.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="The run folder; by default runs/evaluate-NAME (no search run)."),
@@ -83,6 +89,11 @@ def evaluate(
     """Compute pass@k, maj@k and prm@k of samples; with --prm, how well a PRM finds wrong steps."""
     from prmkit.evaluate.judging import Judging
 
+    if select or anytime:
+        from prmkit.commands.reselect import print_anytime, print_selection
+
+        (print_selection if select else print_anytime)(Path(path), overwrite=overwrite, as_json=as_json)
+        return
     if prm is not None:
         evaluate_prm(prm, source, path, choose_on or threshold, out, overwrite=overwrite, as_json=as_json)
         return

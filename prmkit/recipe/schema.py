@@ -1,14 +1,15 @@
 """What the recipe of each verb may hold: the configs of the stages, put together. No stage knows of it."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from prmkit.annotate.monte_carlo import MonteCarloConfig
 from prmkit.generate import GeneratorConfig
 from prmkit.models.config import ModelConfig, StepFormat
 from prmkit.score import ScorerConfig
-from prmkit.search.run import StrategyConfig
+from prmkit.search.options import StrategyConfig
+from prmkit.session.budget import BudgetConfig
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.response import Selection
 from prmkit.train.config import TrainConfig
@@ -74,8 +75,16 @@ class SearchRecipe(BaseModel):
     problems: ProblemsConfig = Field(description="what to solve")
     generator: GeneratorConfig = Field(description="the policy")
     scorer: ScorerConfig | None = Field(None, description="the PRM, for strategies that use one")
-    strategy: StrategyConfig = Field(description="how to search")
+    strategy: StrategyConfig | None = Field(None, description="how to search")
+    compare: dict[str, StrategyConfig] = Field({}, description="in its place, strategies to run side by side, by name")
+    budget: BudgetConfig = Field(BudgetConfig(), description="what may be spent on a problem")
     unsafe_local: bool = Field(False, description="run programs even where this machine offers no isolation for them")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.strategy is None) == (not self.compare):
+            raise ValueError("give either strategy or compare")
+        return self
 
 
 class ReferenceConfig(BaseModel):
