@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.grade import isolate
+from prmkit.grade import isolate, processes
 from prmkit.grade.isolate import Limits, Outcome, layers, run_calls
 
 
@@ -220,7 +220,7 @@ def test_many_threads_get_their_own_answers() -> None:
 
 def test_a_killed_zygote_is_replaced() -> None:
     assert run("def f(x): return 1").value_json == "1"
-    process = isolate._ZYGOTES[False]._process
+    process = processes._ZYGOTES[False]._process
     assert process is not None
     process.kill()
     process.wait()
@@ -228,7 +228,7 @@ def test_a_killed_zygote_is_replaced() -> None:
 
 
 def test_a_machine_without_walls_is_refused_unless_the_user_consents(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolate, "layers", lambda packages: ("rlimits", "session"))
+    monkeypatch.setattr(processes, "layers", lambda packages: ("rlimits", "session"))
     with pytest.raises(InputError, match=r"no isolation.*--unsafe-local"):
         run_calls("def f(x): return x", "f", ["[1]"])
     assert run_calls("def f(x): return x", "f", ["[1]"], unsafe_local=True) == [Outcome(value_json="1")]
