@@ -53,12 +53,15 @@ def _calls(request: dict[str, Any], result: int, feed: int | None) -> int:
 def _answer(request: dict[str, Any], result: int, feed: int | None) -> int:
     function = _function(request, result)
     for line in _lines(feed):
-        _reply(result, function(json.loads(line)))
+        _reply(result, function(*json.loads(json.loads(line))))
     return 0
 
 
-def _function(request: dict[str, Any], result: int) -> Callable[[str], list[str]]:
-    """The function from the text of an argument list to a reply. Errors of the whole program are those of each call."""
+def _function(request: dict[str, Any], result: int) -> Callable[..., list[str]]:
+    """The function from the text of an argument list, and of named arguments, to a reply.
+
+    Errors of the whole program are those of each call.
+    """
     sys.set_int_max_str_digits(0)
     namespace: dict[str, Any] = {"__name__": "__program__"}
     failure: str | None = None
@@ -70,11 +73,11 @@ def _function(request: dict[str, Any], result: int) -> Callable[[str], list[str]
     except BaseException as error:
         failure = type(error).__name__[:80]
 
-    def call(given: str) -> list[str]:
+    def call(given: str, named: str = "{}") -> list[str]:
         if failure is not None:
             return ["error", failure]
         try:
-            text = values.encode(function(*values.decode(given)))
+            text = values.encode(function(*values.decode(given), **values.decode(named)))
         except BaseException as error:
             return ["error", type(error).__name__[:80]]
         return ["value", text] if len(text) <= _VALUE_CAP else ["error", "OutputTooLarge"]
@@ -91,8 +94,8 @@ def _entry(namespace: dict[str, Any], entry_point: str) -> Any:
 def _judge(request: dict[str, Any], result: int, feed: int | None) -> int:
     answers = _lines(feed)
 
-    def subject(*arguments: Any) -> Any:
-        _reply(result, ["call", values.encode(list(arguments))])
+    def subject(*arguments: Any, **named: Any) -> Any:
+        _reply(result, ["call", json.dumps([values.encode(list(arguments)), values.encode(named)])])
         kind, text = json.loads(next(answers))
         if kind == "error":
             raise RuntimeError(text)

@@ -262,7 +262,7 @@ def test_a_script_reads_its_input_and_its_output_comes_back() -> None:
 
 
 def test_tests_in_one_process_ask_a_program_in_another() -> None:
-    tests = "assert f(2) == 4\nassert [f(x) for x in range(3)] == [0, 2, 4]\nassert f((1,)) == (1, 1)"
+    tests = "assert f(x=2) == 4\nassert [f(x) for x in range(3)] == [0, 2, 4]\nassert f((1,)) == (1, 1)"
     assert isolate.run_judge(tests, "def f(x): return 2 * x", "f") == Outcome(value_json="null")
     assert isolate.run_judge(tests, "def f(x): return 4", "f") == Outcome(error="AssertionError")
     assert isolate.run_judge(tests, "def f(x): return 1 / 0", "f") == Outcome(error="RuntimeError")
