@@ -55,6 +55,7 @@ def test_tests_state_the_right_values_by_hand() -> None:
 
 
 @settings(max_examples=15)
+@settings(deadline=None)  # programs are run in processes
 @given(st.integers(0, 10**6), st.floats(0, 1))
 def test_what_the_truth_calls_right_passes_the_tests(seed: int, misread: float) -> None:
     problem = problems(1, seed=seed)[0]

@@ -97,6 +97,7 @@ JSON = st.recursive(
 COLUMNS = {
     "math-shepherd": ["input", "label"],
     "prm800k": ["question", "label", "is_quality_control_question"],
+    "prmbench": ["idx", "modified_question", "modified_process", "error_steps", "classification"],
     "processbench": ["id", "problem", "steps", "label"],
     "trees": ["schema", "problem", "nodes", "meta"],
     "trl": ["prompt", "completions", "labels"],
