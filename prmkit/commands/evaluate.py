@@ -9,10 +9,12 @@ import typer
 
 from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record, progress
 from prmkit.errors import InputError
+from prmkit.models.config import Adapter
 from prmkit.run import RunFolder, writing
 
 if TYPE_CHECKING:
     from prmkit.evaluate.judging import Judging
+    from prmkit.score import PrmConfig
     from prmkit.tree import Problem, StepTree
 
 _SHOWN_ONLY_IN_JSON = ("correct", "curves", "rules")
@@ -38,6 +40,9 @@ def evaluate(
     ],
     prm: Annotated[
         Path | None, typer.Option("--prm", metavar="CHECKPOINT", help="The PRM whose step scores are evaluated.")
+    ] = None,
+    adapter: Annotated[
+        Adapter | None, typer.Option("--adapter", help="Whose PRM it is, where its config does not say, with --prm.")
     ] = None,
     source: Annotated[
         str, typer.Option("--source", help="The kind of corpus, with --prm or --against.")
@@ -88,6 +93,7 @@ def evaluate(
 ) -> None:
     """Compute pass@k, maj@k and prm@k of samples; with --prm, how well a PRM finds wrong steps."""
     from prmkit.evaluate.judging import Judging
+    from prmkit.score import PrmConfig
 
     if select or anytime:
         from prmkit.commands.reselect import print_anytime, print_selection
@@ -95,7 +101,8 @@ def evaluate(
         (print_selection if select else print_anytime)(Path(path), overwrite=overwrite, as_json=as_json)
         return
     if prm is not None:
-        evaluate_prm(prm, source, path, choose_on or threshold, out, overwrite=overwrite, as_json=as_json)
+        config = PrmConfig(checkpoint=str(prm), adapter=adapter)
+        evaluate_prm(config, source, path, choose_on or threshold, out, overwrite=overwrite, as_json=as_json)
         return
     judging = Judging(relation=grader, vote=vote, unsafe_local=unsafe_local)
     other = read_evaluation(compare) if compare is not None else None
@@ -202,7 +209,7 @@ def contaminated(problems: "list[Problem]", source: str, corpus: str) -> dict[st
 
 
 def evaluate_prm(
-    checkpoint: Path,
+    prm: "PrmConfig",
     source: str,
     path: str,
     threshold: float | str,
@@ -216,10 +223,8 @@ def evaluate_prm(
     ``threshold`` is a number, or the corpus that it is chosen on.
     """
     from prmkit.evaluate.labelled import choose_threshold, evaluate_labelled, score_trees
-    from prmkit.models.backbone import accelerator
-    from prmkit.models.checkpoint import load_prm
     from prmkit.rows_io import HUB
-    from prmkit.score.transformers import TransformersScorer
+    from prmkit.score import load_scorer
     from prmkit.sources import Corpus
     from prmkit.trees_io import write_trees
 
@@ -229,12 +234,19 @@ def evaluate_prm(
     corpus = Corpus(source, path)
     trees: list[StepTree] = list(corpus)
     apart: list[StepTree] = list(Corpus(source, threshold)) if isinstance(threshold, str) else []
-    scorer = TransformersScorer(load_prm(checkpoint, device=accelerator()))
-    files = [path, *([threshold] if isinstance(threshold, str) else [])]
+    scorer, _ = load_scorer(prm)
+    files = [str(prm.checkpoint), path, *([threshold] if isinstance(threshold, str) else [])]
     run = RunFolder.create(
         out or Path("runs", f"evaluate-{Path(path.removeprefix(HUB)).name.partition('.')[0]}"),
-        {"stage": "evaluate", "prm": str(checkpoint), "source": source, "path": path, "threshold": threshold},
-        inputs=[checkpoint, *(Path(file) for file in files if not file.startswith(HUB))],
+        {
+            "stage": "evaluate",
+            "prm": prm.checkpoint,
+            "adapter": prm.adapter,
+            "source": source,
+            "path": path,
+            "threshold": threshold,
+        },
+        inputs=[Path(given) for given in files if Path(given).exists()],  # not those of the hub
         seed=0,
         overwrite=overwrite,
     )

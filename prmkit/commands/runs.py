@@ -1,4 +1,4 @@
-"""The verbs that run a recipe: annotate, train, similarity differ in the recipe alone; search has more options."""
+"""The verbs that run a recipe: annotate and similarity differ in the recipe; search and train have more options."""
 
 import shlex
 import sys
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 VERBS = {
     "annotate": "Label the steps of solutions with a policy, and write trees.jsonl.",
-    "train": "Train a PRM on labelled trees, and write its checkpoint.",
     "similarity": "Compare how a model processes sets of responses, by activation patterns.",
 }
 """What each verb does, by the stage of its recipe."""

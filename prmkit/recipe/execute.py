@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from prmkit.benchmarks import load
-from prmkit.generate import GeneratorConfig
+from prmkit.generate import GeneratorConfig, load_generator
 from prmkit.grade import grader_for
 from prmkit.recipe.schema import (
     AnnotateRecipe,
@@ -28,6 +28,8 @@ from prmkit.recipe.schema import (
 from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
 from prmkit.run import RunFolder
+from prmkit.score import load_scorer
+from prmkit.score.aggregate import default_aggregation
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.similarity.response import Response, responses_of
@@ -183,8 +185,6 @@ def _responses(config: ResponsesConfig, trees: list[StepTree], encoder: "StepEnc
 
 
 def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
-    from prmkit.generate.transformers import load_generator
-
     generator, encoder = load_generator(policy)
     return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **scoring)
 
@@ -202,8 +202,5 @@ def _grading(recipe: SearchRecipe | AnnotateRecipe) -> dict[str, Any]:
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
     if recipe.scorer is None:
         return {}
-    from prmkit.score.aggregate import default_aggregation
-    from prmkit.score.transformers import load_scorer
-
     scorer, label_source = load_scorer(recipe.scorer)
     return {"scorer": scorer, "aggregation": recipe.scorer.aggregation or default_aggregation(label_source)}

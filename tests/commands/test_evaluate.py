@@ -144,3 +144,18 @@ def test_the_threshold_is_chosen_on_a_split_that_is_named(
     assert printed["calibration"]["brier"]["n"] == 2
     same = prmkit("evaluate", data, "--prm", checkpoint, "--choose-on", data, "--out", tmp_path / "again")
     assert (same.code, "must be chosen on other data" in same.err) == (2, True)
+
+
+def test_another_ones_prm_is_evaluated_by_its_adapter(
+    prmkit: Callable[..., Answer], tmp_path: Path, backbone: str
+) -> None:
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps(ROWS))
+    arguments = ["evaluate", data, "--prm", backbone, "--out", tmp_path / "run", "--json"]
+    unnamed = prmkit(*arguments)
+    assert unnamed.code == 2
+    assert "does not say whose" in unnamed.err
+    answer = prmkit(*arguments, "--adapter", "math-shepherd")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["scoring"]["steps"] == 3
+    assert prmkit(*arguments, "--adapter", "mathshepherd").code == 2
