@@ -4,6 +4,7 @@ A run has two halves. ``prepare`` reads every input, so that bad ones are refuse
 earlier run left in it, is still untouched. What it returns then works in the folder.
 """
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from prmkit.benchmarks import load
 from prmkit.generate import GeneratorConfig, load_generator
+from prmkit.grade import grader_for
 from prmkit.recipe.annotating import annotate_work, corpus_of
 from prmkit.recipe.annotating import expected_cost as pilot_cost
 from prmkit.recipe.schema import (
@@ -103,7 +105,7 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
 
 def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
     problems = [problem for config in recipe.problems for problem in _problems(config)]
-    return annotate_work(recipe, problems, _engines, watch)
+    return annotate_work(recipe, problems, functools.partial(_engines, **_grading(recipe)), watch)
 
 
 def expected_cost(recipe: BaseModel) -> dict[str, float]:
@@ -115,7 +117,7 @@ def expected_cost(recipe: BaseModel) -> dict[str, float]:
     if not isinstance(recipe, AnnotateRecipe):
         return {}
     problems = [problem for config in recipe.problems for problem in _problems(config)]
-    return pilot_cost(recipe, problems, _engines)
+    return pilot_cost(recipe, problems, functools.partial(_engines, **_grading(recipe)))
 
 
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
@@ -128,7 +130,9 @@ def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
             bind_strategy(strategy)
     problems = _problems(recipe.problems)
     check(problems)
-    return search_work(recipe, problems, _engines(recipe.generator, recipe.seed, **_scoring(recipe)), watch)
+    return search_work(
+        recipe, problems, _engines(recipe.generator, recipe.seed, **_scoring(recipe), **_grading(recipe)), watch
+    )
 
 
 def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
@@ -176,6 +180,10 @@ def _responses(config: ResponsesConfig, trees: list[StepTree], encoder: "StepEnc
 def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
     generator, encoder = load_generator(policy)
     return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **scoring)
+
+
+def _grading(recipe: SearchRecipe | AnnotateRecipe) -> dict[str, Any]:
+    return {"grader_for": functools.partial(grader_for, unsafe_local=True)} if recipe.unsafe_local else {}
 
 
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:

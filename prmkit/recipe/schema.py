@@ -70,6 +70,7 @@ class AnnotateRecipe(BaseModel):
     annotators: list[AnnotatorConfig] = Field([AnnotatorConfig()], min_length=1, description="who labels the steps")
     consensus: ConsensusConfig | None = Field(None, description="keep the solutions on which the annotators agree")
     sample: SampleConfig | None = Field(None, description="keep a part of the labelled trees, drawn by problem")
+    unsafe_local: bool = Field(False, description="run programs even where this machine offers no isolation for them")
     pilot: int = Field(8, ge=0, description="problems that --dry-run tries, to tell what the run will cost; 0: none")
 
     @model_validator(mode="after")
@@ -97,6 +98,7 @@ class SearchRecipe(BaseModel):
     strategy: StrategyConfig | None = Field(None, description="how to search")
     compare: dict[str, StrategyConfig] = Field({}, description="in its place, strategies to run side by side, by name")
     budget: BudgetConfig = Field(BudgetConfig(), description="what may be spent on a problem")
+    unsafe_local: bool = Field(False, description="run programs even where this machine offers no isolation for them")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

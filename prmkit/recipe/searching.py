@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from prmkit.evaluate.side_by_side import side_by_side
+from prmkit.grade import isolation_of
 from prmkit.recipe.schema import SearchRecipe
 from prmkit.recipe.watch import Done, Watch, watched
 from prmkit.run import RunFolder
@@ -60,7 +61,7 @@ def _one(
             )
         finally:
             journal.close()
-    metrics = {"benchmark": recipe.problems.benchmark, **found}
+    metrics = {"benchmark": recipe.problems.benchmark, **found, **isolation_of(problems)}
     folder.metrics(metrics)
     return metrics
 
