@@ -1,6 +1,6 @@
-"""PRMBench: right solutions into which errors of nine kinds were written, each wrong step marked.
+"""PRMBench: solutions that were changed so that some steps are wrong, one kind of error a class.
 
-Source: Song et al. 2025, arXiv 2501.03124; hitsmy/PRMBench_Preview on the Hugging Face hub. It counts steps from 1.
+Source: Song et al. 2025, arXiv 2501.03124; hitsmy/PRMBench_Preview. Step numbers there count from 1.
 """
 
 from typing import Any
@@ -14,24 +14,22 @@ _RIGHT, _WRONG = Label(value=1.0, source="human"), Label(value=0.0, source="huma
 
 
 def tree_of(row: Row, where: str) -> StepTree:
-    """The path of the modified solution; every step has a label, also after the first wrong one.
+    """The path of the changed solution; the steps in ``error_steps`` are wrong, all others right.
 
-    The tree's meta holds ``classification``: the kind of error. A redundant step is marked as wrong ones are, although
-    what it says may be true.
+    A number beyond the last step, as a real row has one, names none and is passed over, as in the official evaluation.
+    The tree's meta holds ``class``, PRMBench's classification.
 
     Raises:
-        InputError: a column is missing or illegal, or an error step is none of the solution's.
+        InputError: a column is missing or illegal, or an error is no step number.
     """
     steps: list[Any] = required(row, where, "modified_process", list)
     errors: list[Any] = required(row, where, "error_steps", list)
     if not steps or not all(isinstance(step, str) for step in steps):
-        raise InputError("illegal steps", where=where, got=steps, expected="texts")
-    for number in errors:
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(steps):
-            raise InputError("an error step names no step", where=where, got=number, expected=f"1 to {len(steps)}")
-    wrong = set(errors)
-    labels = [_WRONG if number in wrong else _RIGHT for number in range(1, len(steps) + 1)]
-    problem = Problem(id=field(row, where, "idx"), prompt=field(row, where, "modified_question"))
+        raise InputError("illegal modified_process", where=where, got=steps, expected="texts")
+    if not all(isinstance(number, int) and number >= 1 for number in errors):
+        raise InputError("an error names no step", where=where, got=errors, expected=f"numbers from 1 to {len(steps)}")
+    labels = [_WRONG if number in errors else _RIGHT for number in range(1, len(steps) + 1)]
+    problem = Problem(id=field(row, where, "idx"), prompt=field(row, where, "modified_question", "question"))
     tree = StepTree.from_steps(problem, steps, labels)
-    tree.meta["classification"] = str(row.get("classification", ""))
+    tree.meta["class"] = field(row, where, "classification")
     return tree
