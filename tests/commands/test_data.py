@@ -128,7 +128,7 @@ def test_a_wrong_option_or_source_is_one_line(prmkit: Callable[..., Answer], cor
         ("math-shepherd", "math_shepherd", 7, 0.01),
         ("math-aps", "math_aps", 6, 0.01),
         ("processbench", "processbench", 1400, 0.01),
-        ("prmbench", "prmbench", 90, 0.02),
+        ("prmbench", "prmbench", 90, 0.01),
         ("apps", "apps", 150, 0.01),
         ("gsm8k", "gsm8k/test.jsonl", 1319, 0.01),
         ("math", "math", 5000, 0.01),
