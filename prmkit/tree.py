@@ -117,9 +117,10 @@ class StepTree:
             raise InputError("no such parent step", got=parent, expected=f"an index in [-1, {len(self.nodes)})")
         if parent != ROOT and self.nodes[parent].finish in ("eos", "length", "cancelled"):
             raise InputError("a step follows a solution that ended", got=self.nodes[parent].finish)
-        if not text.strip():
+        if not text or text.isspace():
             raise InputError("empty step", got=text, expected="text")
-        _check_score(score)
+        if score is not None:
+            _check_score(score)
         self.nodes.append(Node(parent=parent, text=text, label=label, score=score, finish=finish))
         return len(self.nodes) - 1
 
@@ -170,6 +171,6 @@ class StepTree:
         return len(self.nodes)
 
 
-def _check_score(score: float | None) -> None:
-    if score is not None and not (math.isfinite(score) and 0.0 <= score <= 1.0):
+def _check_score(score: float) -> None:
+    if not (math.isfinite(score) and 0.0 <= score <= 1.0):
         raise InputError("score out of range", got=score, expected="a probability in [0, 1]")

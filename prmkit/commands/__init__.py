@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from prmkit import __version__
-from prmkit.commands import checkpoint, demo, evaluate, recipes, report, runs, search, train, trees
+from prmkit.commands import checkpoint, data, demo, evaluate, recipes, report, runs, search, train, trees
 from prmkit.errors import PrmkitError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
+app.add_typer(data.app, name="data")
 app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(checkpoint.app, name="checkpoint")

@@ -7,7 +7,6 @@ earlier run left in it, is still untouched. What it returns then works in the fo
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from pydantic import BaseModel
 
 from prmkit.benchmarks import load
 from prmkit.generate import GeneratorConfig, load_generator
+from prmkit.recipe.annotating import annotate_work, corpus_of
+from prmkit.recipe.annotating import expected_cost as pilot_cost
 from prmkit.recipe.schema import (
     AnnotateRecipe,
     ProblemsConfig,
@@ -23,15 +24,13 @@ from prmkit.recipe.schema import (
     SimilarityRecipe,
     TrainRecipe,
 )
-from prmkit.recipe.watch import Watch, watched
+from prmkit.recipe.watch import Watch
 from prmkit.rows_io import HUB
 from prmkit.run import RunFolder
 from prmkit.score import load_scorer
 from prmkit.score.aggregate import default_aggregation
 from prmkit.session import Engines
-from prmkit.session.journal import Journal
 from prmkit.similarity.response import Response, responses_of
-from prmkit.sources import Corpus
 from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import append_lines, read_trees
 
@@ -62,7 +61,8 @@ def inputs_of(recipe: BaseModel) -> list[Path]:
     if isinstance(recipe, TrainRecipe):
         paths: list[str | None] = [recipe.data.path]
     elif isinstance(recipe, AnnotateRecipe):
-        paths = [config.path for config in recipe.problems]
+        corpora = (*recipe.data, *recipe.answers)
+        paths = [*(config.path for config in recipe.problems), *(config.path for config in corpora)]
     elif isinstance(recipe, SearchRecipe):
         paths = [recipe.problems.path]
     elif isinstance(recipe, SimilarityRecipe):
@@ -74,8 +74,7 @@ def inputs_of(recipe: BaseModel) -> list[Path]:
 
 def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
     """Bad rows of the corpus go to quarantine.jsonl. A run that has its checkpoint is done."""
-    data = recipe.data
-    corpus = Corpus(data.source, data.path, options=data.options, limit=data.limit, max_bad=data.max_bad)
+    corpus = corpus_of(recipe.data)
     trees = list(corpus)
     sources = sorted({node.label.source for tree in trees for node in tree if node.label is not None})
 
@@ -95,7 +94,7 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
             label_source="+".join(sources),
             progress=watch is not None,
         )
-        metrics = result.metrics | {"corpus": corpus.counts.as_dict()}
+        metrics = result.metrics | {"corpus": corpus.record()}
         folder.metrics(metrics)
         return metrics
 
@@ -104,25 +103,19 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
 
 def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
     problems = [problem for config in recipe.problems for problem in _problems(config)]
-    engines = _engines(recipe.generator, recipe.seed)
+    return annotate_work(recipe, problems, _engines, watch)
 
-    def work(folder: RunFolder) -> dict[str, Any]:
-        from prmkit.annotate.run import annotate
 
-        trees = [StepTree(problem) for problem in problems]
-        with watched(watch, "annotate", len(trees)) as done:
-            metrics = annotate(
-                trees,
-                replace(engines, journal=_journal(folder)),
-                recipe.estimator,
-                recipe.monte_carlo,
-                folder.trees,
-                done=lambda session: done(),
-            )
-        folder.metrics(metrics)
-        return metrics
+def expected_cost(recipe: BaseModel) -> dict[str, float]:
+    """What a run will take, by name: of an annotation, from a pilot; of other stages nothing is known.
 
-    return work
+    Raises:
+        InputError: an input is missing or illegal.
+    """
+    if not isinstance(recipe, AnnotateRecipe):
+        return {}
+    problems = [problem for config in recipe.problems for problem in _problems(config)]
+    return pilot_cost(recipe, problems, _engines)
 
 
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
@@ -183,12 +176,6 @@ def _responses(config: ResponsesConfig, trees: list[StepTree], encoder: "StepEnc
 def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
     generator, encoder = load_generator(policy)
     return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **scoring)
-
-
-def _journal(folder: RunFolder) -> Journal:
-    """The journal of a run; of a resumed one, the trees are made again, which the journal answers at once."""
-    folder.trees.unlink(missing_ok=True)
-    return Journal(folder.journal)
 
 
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
