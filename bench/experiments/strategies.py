@@ -4,8 +4,8 @@
     python bench/experiments/strategies.py --demo runs/demo --out runs/strategies
 
 Goes on where it was stopped. Writes generations.csv, seconds.csv, differences.csv, figure-4.html and figure-5.html. At
-equal seconds a strategy that has no answer before its end (beam, greedy, DVTS, particle filtering) gets the largest n
-of the first part that took it no longer; the clock then binds it like the others, and the measured time is plotted.
+equal seconds a strategy that has no answer before its end (beam, greedy, DVTS, particles) gets the largest n of the
+first part that took it no longer; the clock then binds it like the others, and the measured time is plotted.
 """
 
 import argparse
