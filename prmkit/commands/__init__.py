@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from prmkit import __version__
-from prmkit.commands import demo, evaluate, recipes, report, runs
+from prmkit.commands import demo, evaluate, recipes, report, runs, similarity
 from prmkit.errors import PrmkitError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ runs.add_verbs(app)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
+app.add_typer(similarity.app, name="similarity")
 app.add_typer(recipes.app, name="recipes")
 
 

@@ -57,8 +57,10 @@ def load_backbone(name: str, dtype: torch.dtype | None, *, prefix: str = "") -> 
     return _load(AutoModel, name, dtype, prefix=prefix, **mapping)
 
 
-def load_causal_lm(name: str, dtype: torch.dtype | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model with its LM head, in evaluation mode on this machine's GPU, or CPU, and its tokenizer.
+def load_causal_lm(
+    name: str, dtype: torch.dtype | None = None, *, device: str | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model with its LM head, in evaluation mode, by default on this machine's GPU, or CPU, and its tokenizer.
 
     Raises:
         InputError: the folder or hub id holds no causal LM with a tokenizer, or weights are missing.
@@ -66,7 +68,7 @@ def load_causal_lm(name: str, dtype: torch.dtype | None = None) -> tuple[PreTrai
     tokenizer = load_tokenizer(name)
     model, _ = _load(AutoModelForCausalLM, name, dtype)
     check_vocabulary(model, tokenizer, where=name)
-    cast(torch.nn.Module, model).to(accelerator())
+    cast(torch.nn.Module, model).to(device or accelerator())
     return model, tokenizer
 
 
