@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from prmkit import __version__
-from prmkit.commands import demo, evaluate, recipes, report, runs, similarity
+from prmkit.commands import attribute, demo, evaluate, recipes, report, runs, similarity
 from prmkit.errors import PrmkitError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 runs.add_verbs(app)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("attribute")(attribute.attribute)
 app.command("demo")(demo.demo)
 app.add_typer(similarity.app, name="similarity")
 app.add_typer(recipes.app, name="recipes")

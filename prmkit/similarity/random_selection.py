@@ -99,15 +99,9 @@ def random_selection_test(
     if {row for pool in sides[0] for row in pool[1]} & {row for pool in sides[1] for row in pool[1]}:
         raise InputError("a candidate is in the other set", got=(first, second), expected="disjoint sets")
     random = np.random.default_rng(seed)
-    scores_D = np.concatenate(
-        [
-            _scores(kernel_NN, *(_counts(side, len(kernel_NN), size, random) for side in sides))
-            for size in _chunks(draws)
-        ]
-    )
-    mean_sides = [np.mean([_one(pool, len(kernel_NN)) for _, pool in side], axis=0) for side in sides]
-    chosen_sides = [np.mean([_one([row], len(kernel_NN)) for row, _ in side], axis=0) for side in sides]
-    observed = float(chosen_sides[0] @ kernel_NN @ chosen_sides[1])
+    scores_D = np.concatenate([_random_scores(kernel_NN, sides, size, random) for size in _chunks(draws)])
+    observed = float(kernel_NN[np.ix_(*([row for row, _ in side] for side in sides))].mean())
+    expected = _share(sides[0]) @ kernel_NN[np.ix_(*map(_candidates, sides))] @ _share(sides[1])
     low, high = np.quantile(scores_D, [0.025, 0.975])
     tested = [side for name, side in zip((first, second), sides, strict=True) if name in pools]
     return SelectionTest(
@@ -115,7 +109,7 @@ def random_selection_test(
         second=second,
         strata=tuple(strata),
         observed=PERCENT * observed,
-        expected=PERCENT * float(mean_sides[0] @ kernel_NN @ mean_sides[1]),
+        expected=PERCENT * float(expected),
         low=PERCENT * float(low),
         high=PERCENT * float(high),
         p_value=(1 + int((scores_D >= observed - _ROUNDING).sum())) / (1 + draws),
@@ -183,24 +177,45 @@ def _strata(gram: PatternGram, pool: str, strata: Sequence[Stratum]) -> dict[int
     return {row: tuple(key) for row, key in zip(rows, keys, strict=True)}
 
 
-def _counts(side: _Side, responses: int, draws: int, random: np.random.Generator) -> Array:
-    """[D, N]: the share of each response in each random selection."""
-    counts_DN = np.zeros((draws, responses))
+def _random_scores(
+    kernel_NN: Array, sides: Sequence[_Side], draws: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """[D] scores of random selections on both sides."""
+    kernel_AB = kernel_NN[np.ix_(*map(_candidates, sides))]
+    first_DA, second_DB = (_drawn(side, draws, random) for side in sides)
+    # A side that never changes is one row, which saves the product of two large matrices.
+    if len(second_DB) == 1:
+        scores_D = first_DA @ (kernel_AB @ second_DB[0])
+    else:
+        scores_D = ((first_DA @ kernel_AB) * second_DB).sum(axis=1)
+    return np.broadcast_to(scores_D, (draws,))
+
+
+def _drawn(side: _Side, draws: int, random: np.random.Generator) -> Array:
+    """[D, A]: the share of each candidate in each random selection; one row where there is nothing to draw."""
+    if all(len(pool) == 1 for _, pool in side):
+        return _share(side)[None]
+    position = {row: number for number, row in enumerate(_candidates(side))}
+    shares_DA = np.zeros((draws, len(position)))
     for _, pool in side:
-        drawn_D = np.array(pool)[random.integers(len(pool), size=draws)]
-        counts_DN[np.arange(draws), drawn_D] += 1
-    return counts_DN / len(side)
+        places = np.array([position[row] for row in pool])
+        shares_DA[np.arange(draws), places[random.integers(len(pool), size=draws)]] += 1 / len(side)
+    return shares_DA
 
 
-def _scores(kernel_NN: Array, first_DN: Array, second_DN: Array) -> NDArray[np.float64]:
-    scores_D: Array = ((first_DN @ kernel_NN) * second_DN).sum(axis=1)
-    return scores_D
+def _candidates(side: _Side) -> list[int]:
+    """Every row that a selection may hold, once."""
+    return list(dict.fromkeys(row for _, pool in side for row in pool))
 
 
-def _one(pool: Sequence[int], responses: int) -> Array:
-    share_N = np.zeros(responses)
-    share_N[list(pool)] = 1 / len(pool)
-    return share_N
+def _share(side: _Side) -> Array:
+    """[A]: the share of each candidate in all selections together."""
+    position = {row: number for number, row in enumerate(_candidates(side))}
+    share_A = np.zeros(len(position))
+    for _, pool in side:
+        for row in pool:
+            share_A[position[row]] += 1 / len(pool) / len(side)
+    return share_A
 
 
 def _chunks(draws: int) -> list[int]:

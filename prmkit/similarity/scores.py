@@ -79,14 +79,22 @@ def set_score(gram: PatternGram, first: str, second: str, measure: Measure = WHO
     Raises:
         InputError: no such set or layer, or the sets hold no pair of different responses.
     """
-    found = kernel_score(gram, first, second, cosines(gram, measure))
-    centred = _cell(gram, first, second, cosines(gram, replace(measure, centred=True)))
-    chance = _cell(gram, first, second, chance_cosines(gram, measure))
-    return replace(
-        found,
-        chance=PERCENT * chance.total / chance.pairs,
-        centred=PERCENT * centred.total / centred.pairs,
-    )
+    return set_scores(gram, [(first, second)], measure)[0]
+
+
+def set_scores(gram: PatternGram, pairs: Sequence[tuple[str, str]], measure: Measure = WHOLE) -> list[SetScore]:
+    """The scores of several pairs of sets. Raises InputError as ``set_score``."""
+    cosine_NN = cosines(gram, measure)
+    centred_NN = cosines(gram, replace(measure, centred=True))
+    chance_NN = chance_cosines(gram, measure)
+    return [
+        replace(
+            kernel_score(gram, *pair, cosine_NN),
+            chance=kernel_mean(gram, *pair, chance_NN),
+            centred=kernel_mean(gram, *pair, centred_NN),
+        )
+        for pair in pairs
+    ]
 
 
 def kernel_score(responses: Sets, first: str, second: str, kernel_NN: Array) -> SetScore:
@@ -96,6 +104,13 @@ def kernel_score(responses: Sets, first: str, second: str, kernel_NN: Array) -> 
         InputError: no such set, or the sets hold no pair of different responses.
     """
     return cell_score(responses, _cell(responses, first, second, kernel_NN))
+
+
+def kernel_mean(responses: Sets, first: str, second: str, kernel_NN: Array) -> float:
+    """The mean similarity of two sets, percent. Raises InputError as ``kernel_score``."""
+    rows, columns = np.array(responses.rows(first)), np.array(responses.rows(second))
+    different_AB = rows[:, None] != columns[None, :]
+    return PERCENT * float(kernel_NN[np.ix_(rows, columns)][different_AB].mean())
 
 
 def cell_score(responses: Sets, cell: "Cell") -> SetScore:

@@ -9,7 +9,7 @@ from typing import Any
 from prmkit.similarity.gram import PatternGram
 from prmkit.similarity.measure import WHOLE, Array, Measure, cosines, measure_of
 from prmkit.similarity.random_selection import Stratum, pools_of, random_selection_test
-from prmkit.similarity.scores import PERCENT, SetScore, kernel_score, set_score, set_score_difference
+from prmkit.similarity.scores import PERCENT, SetScore, kernel_mean, kernel_score, set_score_difference, set_scores
 from prmkit.similarity.texts import text_facts
 
 _TWO_SIDED_95 = 1.959964
@@ -29,7 +29,7 @@ def similarity_table(
     Raises:
         InputError: no such set or layer, or a pair that was asked for has no two different responses.
     """
-    return [set_score(gram, first, second, measure) for first, second in pairs or _pairs(gram)]
+    return set_scores(gram, pairs or _pairs(gram), measure)
 
 
 def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Measure | None = None) -> dict[str, Any]:
@@ -42,6 +42,7 @@ def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Me
     """
     measure = measure or measure_of(gram)
     pools = pools_of(gram)
+    kernels = {"patterns": cosines(gram, measure), **gram.baselines}
     result: dict[str, Any] = {
         "table": [row.as_dict() for row in similarity_table(gram, measure=measure)],
         "profile": _profile(gram, measure),
@@ -49,7 +50,7 @@ def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Me
         "random_selection": _holm(
             [
                 random_selection_test(
-                    gram, *pair, pools, strata=strata, draws=draws, seed=seed, measure=measure
+                    gram, *pair, pools, strata=strata, draws=draws, seed=seed, kernel_NN=kernels["patterns"]
                 ).as_dict()
                 for strata in _possible_strata(gram, pools)
                 for pair in _contrasts(gram, pools)
@@ -62,7 +63,7 @@ def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Me
         ],
         "mmd": [
             {"kernel": name, "first": first, "second": second, "squared": squared_mmd(gram, first, second, kernel_NN)}
-            for name, kernel_NN in {"patterns": cosines(gram, measure), **gram.baselines}.items()
+            for name, kernel_NN in kernels.items()
             for first, second in _pairs(gram)
             if not {*gram.rows(first)} & {*gram.rows(second)} and min(map(len, map(gram.rows, (first, second)))) > 1
         ],
@@ -76,8 +77,8 @@ def squared_mmd(gram: PatternGram, first: str, second: str, kernel_NN: Array) ->
 
     Source: Gretton et al. 2012, Lemma 6.
     """
-    within = [kernel_score(gram, name, name, kernel_NN).mean for name in (first, second)]
-    return (sum(within) - 2 * kernel_score(gram, first, second, kernel_NN).mean) / PERCENT
+    within = [kernel_mean(gram, name, name, kernel_NN) for name in (first, second)]
+    return (sum(within) - 2 * kernel_mean(gram, first, second, kernel_NN)) / PERCENT
 
 
 def _pairs(gram: PatternGram) -> list[tuple[str, str]]:
@@ -93,8 +94,9 @@ def _profile(gram: PatternGram, measure: Measure) -> list[dict[str, Any]]:
         return []
     rows = []
     for layer in layers:
-        found = similarity_table(gram, measure=replace(measure, layers=[layer]))
-        rows.append({"layer": layer} | {f"{row.first} - {row.second}": row.mean for row in found})
+        cosine_NN = cosines(gram, replace(measure, layers=[layer]))
+        means = {f"{first} - {second}": kernel_mean(gram, first, second, cosine_NN) for first, second in _pairs(gram)}
+        rows.append({"layer": layer, **means})
     return rows
 
 
