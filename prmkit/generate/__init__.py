@@ -30,6 +30,13 @@ class GeneratorConfig(BaseModel):
     sampling: Sampling = Field(Sampling(), description="how continuations are drawn")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
     max_rows: int = Field(256, ge=1, description="continuations that are decoded together")
+    device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
+    memory: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

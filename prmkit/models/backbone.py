@@ -60,7 +60,7 @@ def load_backbone(name: str, dtype: torch.dtype | None, *, prefix: str = "") -> 
 def load_causal_lm(
     name: str, dtype: torch.dtype | None = None, *, device: str | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model with its LM head, in evaluation mode, by default on this machine's GPU, or CPU, and its tokenizer.
+    """A model with its LM head, in evaluation mode on ``device`` (default: the GPU, or CPU), and its tokenizer.
 
     Raises:
         InputError: the folder or hub id holds no causal LM with a tokenizer, or weights are missing.

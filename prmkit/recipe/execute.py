@@ -249,16 +249,11 @@ def _journal(folder: RunFolder) -> Journal:
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
     if recipe.scorer is None:
         return {}
-    from prmkit.models.backbone import accelerator
-    from prmkit.models.checkpoint import load_prm
     from prmkit.score.aggregate import default_aggregation
-    from prmkit.score.transformers import TransformersScorer
+    from prmkit.score.transformers import load_scorer
 
-    loaded = load_prm(Path(recipe.scorer.checkpoint), device=accelerator())
-    return {
-        "scorer": TransformersScorer(loaded, max_tokens=recipe.scorer.max_tokens),
-        "aggregation": recipe.scorer.aggregation or default_aggregation(loaded.meta.label_source),
-    }
+    scorer, label_source = load_scorer(recipe.scorer)
+    return {"scorer": scorer, "aggregation": recipe.scorer.aggregation or default_aggregation(label_source)}
 
 
 @contextmanager

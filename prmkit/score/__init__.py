@@ -18,6 +18,13 @@ class ScorerConfig(BaseModel):
     checkpoint: str = Field(description="folder of a trained PRM")
     aggregation: Aggregation | None = Field(None, description="default: by the labels that the PRM was trained on")
     max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass, padding included")
+    device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
+    memory: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,28 @@
-"""The in-process scorer: a PRM over the paths of a tree, batched across problems."""
+"""The in-process scorer: a PRM over the paths of a tree, each token once, batched across problems.
 
-import asyncio
-import math
+Shapes: S step ends.
+"""
+
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from prmkit.errors import InputError, RunError
-from prmkit.generate.batcher import Batcher
-from prmkit.models.checkpoint import LoadedPRM
+from prmkit.generate.engine_thread import EngineThread, Ticket
+from prmkit.models.checkpoint import LoadedPRM, load_prm
 from prmkit.models.flops import forward_flops
-from prmkit.score import Scores
+from prmkit.models.kv_reader import KVReader, Reading
+from prmkit.models.kv_rows import prepared
+from prmkit.models.kv_tree import KVTree
+from prmkit.models.placement import key_value_room, placed
+from prmkit.score import ScorerConfig, Scores
 from prmkit.tree import StepTree
+
+_FULL = 4
+"""Forward passes whose requests are worked on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,42 +33,64 @@ class _Path:
     ends: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The score of every step of each path, and what was read from the cache and computed for them."""
+
+    values: list[list[float]]
+    cached: int
+    tokens: int
+    flops: float
+
+
 class TransformersScorer:
     """Scores with a PRM in this process.
 
-    A path that is a prefix of another requested path is read off the longer one, so no text is computed twice for it.
+    Paths that were scored stay in a tree of key-values, so that a search computes only its new steps, and a prefix that
+    several paths share only once.
 
     Args:
         loaded: a PRM with its tokenisation.
-        max_tokens: tokens of one forward pass, padding included.
+        max_tokens: tokens of one forward pass, padding included. Memory that does not suffice halves it.
+        memory: bytes of key-values that are kept.
+
+    Raises:
+        InputError: the architecture is one whose key-values this engine cannot keep.
     """
 
-    def __init__(self, loaded: LoadedPRM, *, max_tokens: int = 16384) -> None:
-        self.prm = loaded.prm.eval()
-        self.encoder = loaded.encoder
-        self.flops = forward_flops(self.prm.model, self.prm.score)
+    def __init__(self, loaded: LoadedPRM, *, max_tokens: int = 16384, memory: int = 1 << 30) -> None:
+        self.prm, self.encoder = loaded.prm.eval(), loaded.encoder
         self.context = int(self.prm.model.config.max_position_embeddings)
-        self._max_tokens = max_tokens
-        self._batcher = Batcher(self._run, size=lambda path: len(path.ids), capacity=max_tokens)
+        self.flops = forward_flops(self.prm.model, loaded.prm.score)
+        self.tree = KVTree(memory)
+        self._reader = KVReader(prepared(self.prm.model), self.tree, max_tokens=max_tokens)
+        self._waiting: deque[Ticket[list[_Path], _Found]] = deque()
+        self._thread = EngineThread(self._step)
 
     def fits(self, tree: StepTree, node: int) -> bool:
         """See Scorer.fits."""
         return len(self.encoder.path_ids(tree.problem, tree.steps(node))[0]) <= self.context
 
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
-        """See Scorer.score."""
+        """See Scorer.score.
+
+        Raises:
+            RunError: the PRM gave NaN, or the memory does not suffice for one path alone.
+        """
         inner = {ancestor for node in nodes for ancestor in tree.path(node)[:-1]}
         tips = [node for node in dict.fromkeys(nodes) if node not in inner]
+        if not tips:  # nothing was asked
+            return Scores(values=(), cached_tokens=0, tokens=0, flops=0.0)
         paths = {tip: self._encode(tree, tip) for tip in tips}
-        replies = await asyncio.gather(*(self._batcher.submit(path) for path in paths.values()))
-        found: dict[int, float] = {}
-        for tip, values in zip(paths, replies, strict=True):
-            found.update(zip(tree.path(tip), values, strict=True))
+        found = await self._thread.submit(list(paths.values()))
+        score_of: dict[int, float] = {}
+        for tip, values in zip(paths, found.values, strict=True):
+            score_of.update(zip(tree.path(tip), values, strict=True))
         return Scores(
-            values=tuple(found[node] for node in nodes),
-            cached_tokens=0,
-            tokens=sum(len(path.ids) for path in paths.values()),
-            flops=sum(self.flops.of(len(path.ids), read=len(path.ends)) for path in paths.values()),
+            values=tuple(score_of[node] for node in nodes),
+            cached_tokens=found.cached,
+            tokens=found.tokens,
+            flops=found.flops,
         )
 
     def _encode(self, tree: StepTree, node: int) -> _Path:
@@ -72,34 +104,64 @@ class TransformersScorer:
             )
         return _Path(tuple(ids), tuple(ends))
 
-    @torch.inference_mode()
-    def _run(self, paths: list[_Path]) -> list[list[float]]:
-        scores: list[list[float]] = [[] for _ in paths]
-        for batch in self._padded_batches(paths):
-            longest = max(len(paths[index].ids) for index in batch)
-            steps = max(len(paths[index].ends) for index in batch)
-            device = next(self.prm.parameters()).device
-            ids_BT = torch.zeros(len(batch), longest, dtype=torch.long)
-            mask_BT = torch.zeros_like(ids_BT)
-            ends_BS = torch.zeros(len(batch), steps, dtype=torch.long)
-            for row, index in enumerate(batch):
-                path = paths[index]
-                ids_BT[row, : len(path.ids)] = torch.tensor(path.ids)
-                mask_BT[row, : len(path.ids)] = 1
-                ends_BS[row, : len(path.ends)] = torch.tensor(path.ends)
-            logits_BS = self.prm(ids_BT.to(device), mask_BT.to(device), ends_BS.to(device))
-            for row, index in enumerate(batch):
-                scores[index] = torch.sigmoid(logits_BS[row, : len(paths[index].ends)].float()).tolist()
-                if any(math.isnan(value) for value in scores[index]):
-                    raise RunError("the PRM scored a step NaN; check its dtype and weights")
-        return scores
+    def _step(self, new: list[Ticket[list[_Path], _Found]]) -> bool:
+        """Answer the requests that a few forward passes hold."""
+        self._waiting += new
+        batch: list[Ticket[list[_Path], _Found]] = []
+        tokens = 0
+        while self._waiting and tokens < _FULL * self._reader.max_tokens:
+            ticket = self._waiting.popleft()
+            if not ticket.dropped:
+                batch.append(ticket)
+                tokens += sum(len(path.ids) for path in ticket.request)
+        try:
+            self._answer(batch)
+        except BaseException:
+            self._waiting.clear()
+            raise
+        return bool(self._waiting)
 
-    def _padded_batches(self, paths: list[_Path]) -> list[list[int]]:
-        """Indices of paths of similar length, so that little of a batch is padding."""
-        batches: list[list[int]] = []
-        for index in sorted(range(len(paths)), key=lambda index: -len(paths[index].ids)):
-            if batches and (len(batches[-1]) + 1) * len(paths[batches[-1][0]].ids) <= self._max_tokens:
-                batches[-1].append(index)
-            else:
-                batches.append([index])
-        return batches
+    @torch.inference_mode()
+    def _answer(self, batch: list[Ticket[list[_Path], _Found]]) -> None:
+        paths = [path for ticket in batch for path in ticket.request]
+        results = iter(self._reader.read_each([path.ids for path in paths], [path.ends for path in paths]))
+        for ticket in batch:
+            read = [next(results) for _ in ticket.request]
+            readings = [reading for reading in read if isinstance(reading, Reading)]
+            try:
+                for error in read:
+                    if isinstance(error, RunError):
+                        raise error
+                ticket.answer(self._found(readings))
+            except RunError as error:
+                ticket.fail(error)
+            for reading in readings:
+                self.tree.release(reading.node)
+
+    def _found(self, readings: list[Reading]) -> _Found:
+        logits_S = self.prm.score(torch.cat([reading.hidden_SE for reading in readings]))[:, 0]
+        if bool(logits_S.isnan().any()):
+            raise RunError("the PRM scored a step NaN; check its dtype and weights")
+        scores_S = torch.sigmoid(logits_S.float())
+        values = [one.tolist() for one in scores_S.split([len(reading.hidden_SE) for reading in readings])]
+        unique = {node for reading in readings for node in reading.node.lineage()}
+        tokens = sum(reading.tokens for reading in readings)
+        reads = sum(len(one) for one in values)
+        return _Found(
+            values=values,
+            cached=sum(len(node.ids) for node in unique) - tokens,
+            tokens=tokens,
+            flops=sum(reading.flops(self.flops) for reading in readings) + self.flops.of(0, read=reads),
+        )
+
+
+def load_scorer(config: ScorerConfig) -> tuple[TransformersScorer, str]:
+    """The PRM of a recipe on its device, and the source of the labels that it was trained on.
+
+    Raises:
+        InputError: the folder is no PRM, its architecture is not one that this engine can run, there is no such device,
+            or its share of the memory is less than the weights take.
+    """
+    loaded = load_prm(Path(config.checkpoint), device=placed(config.device))
+    memory = key_value_room(loaded.prm.model, config.memory)
+    return TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory), loaded.meta.label_source

@@ -1,15 +1,19 @@
 import asyncio
+import logging
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from prmkit.errors import InputError
-from prmkit.generate import Generation, GeneratorConfig, Sampling
+from prmkit.errors import InputError, RunError
+from prmkit.generate import Generation, GeneratorConfig, Sampling, decoding
 from prmkit.generate.transformers import TransformersGenerator, load_generator
 from prmkit.models.backbone import load_tokenizer
-from tests.tiny import tiny_backbone
+from tests.contracts.generator import GeneratorContract
+from tests.tiny import tiny_backbone, tiny_bpe_tokenizer, tiny_tokenizer
 
 PROMPTS = [[4, 5, 6], [7, 8], [9, 4, 5, 6, 7, 8]]
 
@@ -103,3 +107,262 @@ def test_a_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
         load_generator(GeneratorConfig(name=str(tmp_path / "nothing")))
     assert "nothing" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def ask(
+    engine: TransformersGenerator,
+    prompts: Sequence[Sequence[int]],
+    n: int = 3,
+    *,
+    stop: str | None = None,
+    tokens: int = 24,
+) -> list[Generation]:
+    """All prompts at once, each with its index as its seed."""
+
+    async def main() -> list[Generation]:
+        settings = Sampling(max_tokens=tokens)
+        requests = [
+            engine.generate(ids, n, sampling=settings, seed=seed, stop=stop) for seed, ids in enumerate(prompts)
+        ]
+        return await asyncio.gather(*requests)
+
+    return asyncio.run(main())
+
+
+def texts(generations: Sequence[Generation]) -> list[object]:
+    return [generation.continuations for generation in generations]
+
+
+class Steps:
+    """``advance`` that writes down how many rows each decoding step has, and may run out of memory."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fits: float = math.inf) -> None:
+        self.rows: list[int] = []
+        self._real, self._fits = decoding.advance, fits
+        monkeypatch.setattr(decoding, "advance", self)
+
+    def __call__(self, model: PreTrainedModel, kv: object, ids_BN: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+        if len(lengths) > self._fits:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        self.rows.append(len(lengths))
+        return self._real(model, kv, ids_BN, lengths)  # type: ignore[arg-type]
+
+
+CROWD = [PROMPTS[index % 3] + [4 + index % 11] for index in range(24)]
+
+
+@pytest.fixture(scope="module")
+def crowd_texts(folder: Path, model: PreTrainedModel) -> list[object]:
+    return texts(ask(TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=1), CROWD))
+
+
+@pytest.mark.parametrize(("max_rows", "memory"), [(2, 1 << 30), (7, 60_000), (256, 1 << 30), (256, 0)])
+def test_same_seed_different_concurrency_identical_text(
+    folder: Path, model: PreTrainedModel, crowd_texts: list[object], max_rows: int, memory: int
+) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=max_rows, memory=memory)
+    assert texts(ask(engine, CROWD)) == crowd_texts
+    assert texts(ask(engine, CROWD)) == crowd_texts  # from the cache
+
+
+def test_where_rounding_could_decide_a_second_look_does(folder: Path, model: PreTrainedModel) -> None:
+    """An LM head whose rounding depends on the batch, as those of GPUs do, between tokens of equal logits."""
+
+    class Head(torch.nn.Module):
+        def forward(self, hidden_BE: torch.Tensor) -> torch.Tensor:
+            logits_BV = model.get_output_embeddings()(hidden_BE).round(decimals=1)
+            noise_BV = torch.rand(logits_BV.shape, generator=torch.Generator().manual_seed(len(logits_BV)))
+            return logits_BV + 2e-5 * noise_BV
+
+    def greedy(max_rows: int) -> list[object]:
+        engine = TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=max_rows)
+        engine._decoder.head = Head()
+
+        async def main() -> list[Generation]:
+            settings = Sampling(max_tokens=24, temperature=0.0)
+            return await asyncio.gather(*(engine.generate(ids, 1, sampling=settings, seed=0) for ids in CROWD))
+
+        return texts(asyncio.run(main()))
+
+    assert greedy(1) == greedy(5) == greedy(64)
+
+
+def test_a_freed_place_is_taken_at_the_next_step(
+    folder: Path, model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=6)
+    steps = Steps(monkeypatch)
+    generations = ask(engine, CROWD)
+    computed = sum(len(one.ids) + (one.finish == "eos") - 1 for each in generations for one in each.continuations)
+    assert sum(steps.rows) == computed  # no row is computed after its end
+    last = next(index for index, rows in enumerate(steps.rows) if rows < 6)
+    assert steps.rows[:last] == [6] * last
+    assert steps.rows[last:] == sorted(steps.rows[last:], reverse=True)  # nobody waits, so places stay free
+    assert last > 0.7 * len(steps.rows)
+
+
+def test_a_prompt_is_computed_once_and_so_is_what_was_written_after_it(folder: Path, model: PreTrainedModel) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    prompt = PROMPTS[2]
+    (first,) = ask(engine, [prompt], 8)
+    assert (first.cached_tokens, first.prefill_tokens) == (0, len(prompt))
+    (again,) = ask(engine, [prompt], 1)
+    assert (again.cached_tokens, again.prefill_tokens) == (len(prompt), 0)
+    written = [*prompt, *first.continuations[0].ids]
+    # Of the last token that was drawn nothing had been computed, unless an end was drawn after it.
+    (on,) = ask(engine, [written], 2)
+    assert on.prefill_tokens == 1
+    assert on.cached_tokens == len(written) - 1
+    together = ask(TransformersGenerator(model, load_tokenizer(str(folder))), [prompt, [*prompt, 5], prompt[:3]])
+    assert sum(each.prefill_tokens for each in together) == len(prompt) + 1
+    assert sum(each.cached_tokens for each in together) == len(prompt) + 3
+
+
+def test_flops_are_those_of_the_tokens_computed(folder: Path, model: PreTrainedModel) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    for cached in (0, len(PROMPTS[0])):
+        (one,) = ask(engine, [PROMPTS[0]], 2)
+        drawn = [len(each.ids) + (each.finish == "eos") for each in one.continuations]
+        prompt = engine.flops.of(len(PROMPTS[0]) - cached, read=1)
+        assert one.flops == pytest.approx(
+            prompt + sum(engine.flops.of(tokens - 1, before=len(PROMPTS[0]), read=tokens - 1) for tokens in drawn)
+        )
+
+
+@pytest.mark.parametrize("what", ["stop", "eos"])
+def test_at_the_last_token_allowed_an_end_and_a_stop_come_before_the_limit(
+    folder: Path, model: PreTrainedModel, what: str
+) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    (free,) = ask(engine, [PROMPTS[0]], 1)
+    ids = free.continuations[0].ids
+    at = next(at for at in range(2, len(ids)) if ids[at] not in ids[:at])
+    if what == "eos":
+        engine.eos_ids = frozenset({ids[at]})
+        (cut,) = ask(engine, [PROMPTS[0]], 1, tokens=at + 1)
+        assert (cut.continuations[0].ids, cut.continuations[0].finish) == (ids[:at], "eos")
+        assert cut.decode_tokens == at + 1
+    else:
+        stop = str(engine._stops._tokenizer.decode([ids[at]]))
+        (cut,) = ask(engine, [PROMPTS[0]], 1, stop=stop, tokens=at + 1)
+        assert (cut.continuations[0].ids, cut.continuations[0].finish) == (ids[: at + 1], "stop")
+
+
+def test_the_context_ends_a_continuation(folder: Path, model: PreTrainedModel) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    engine.eos_ids = frozenset()
+    prompt = [4] * (engine.context - 2)
+    (one,) = ask(engine, [prompt], 2)
+    assert [(len(each.ids), each.finish) for each in one.continuations] == [(2, "length")] * 2
+
+
+def test_a_cancelled_request_leaves_within_one_step(
+    folder: Path, model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=8)
+    engine.eos_ids = frozenset()
+    steps = Steps(monkeypatch)
+
+    async def main() -> tuple[int, Generation]:
+        dropped = asyncio.ensure_future(engine.generate([4, 5], 12, sampling=Sampling(max_tokens=200), seed=1))
+        kept = asyncio.ensure_future(engine.generate([4, 6], 2, sampling=Sampling(max_tokens=20), seed=2))
+        while len(steps.rows) < 5:
+            await asyncio.sleep(0.001)
+        dropped.cancel()
+        seen = len(steps.rows)
+        with pytest.raises(asyncio.CancelledError):
+            await dropped
+        return seen, await kept
+
+    seen, kept = asyncio.run(main())
+    assert [one.finish for one in kept.continuations] == ["length"] * 2
+    assert steps.rows[0] == 8
+    # The step under way may end, and so may one that began while this thread looked.
+    assert set(steps.rows[seen + 2 :]) <= {2}
+    assert engine.tree.bytes <= engine._memory
+    assert all(node.users == 0 for node in engine.tree)
+
+
+@pytest.mark.parametrize("fits", [1, 3, 10])
+def test_out_of_memory_goes_on_with_fewer_rows_says_so_once_and_loses_nothing(
+    folder: Path,
+    model: PreTrainedModel,
+    crowd_texts: list[object],
+    fits: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    steps = Steps(monkeypatch, fits)
+    with caplog.at_level(logging.WARNING):
+        generations = ask(engine, CROWD)
+    assert texts(generations) == crowd_texts
+    assert max(steps.rows) <= fits
+    assert [record.message.split(":")[0] for record in caplog.records] == ["out of memory"]
+
+
+def test_a_continuation_that_does_not_fit_alone_fails_and_the_engine_goes_on(
+    folder: Path, model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    with monkeypatch.context() as patch:
+        Steps(patch, fits=0)
+        with pytest.raises(RunError, match="the memory does not suffice for one continuation"):
+            ask(engine, [PROMPTS[0]])
+    assert len(ask(engine, [PROMPTS[0]])[0].continuations) == 3
+
+
+def test_a_policy_that_gives_nan_is_an_error_and_the_engine_goes_on(folder: Path, model: PreTrainedModel) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    head, engine._decoder.head = engine._decoder.head, torch.nn.Linear(32, model.config.vocab_size)
+    torch.nn.init.constant_(engine._decoder.head.weight, math.nan)  # type: ignore[arg-type]
+    with pytest.raises(RunError, match="NaN"):
+        ask(engine, CROWD)
+    engine._decoder.head = head
+    assert len(ask(engine, CROWD)) == len(CROWD)
+
+
+def test_an_lm_head_that_is_not_all_is_refused(folder: Path, model: PreTrainedModel) -> None:
+    class Scaled(type(model)):  # type: ignore[misc]
+        def forward(self, *args: object, **kwargs: object) -> object:
+            output = super().forward(*args, **kwargs)
+            output.logits = output.logits * 2
+            return output
+
+    scaled = Scaled.from_pretrained(folder, dtype=torch.float32).eval()
+    with pytest.raises(InputError, match="an LM head without scaling or capping"):
+        TransformersGenerator(scaled, load_tokenizer(str(folder)))
+
+
+def test_a_device_that_is_not_there_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"no such device, got 'cuda:7'; expected one of cpu"):
+        load_generator(GeneratorConfig(name=str(folder), device="cuda:7"))
+
+
+def test_a_share_of_the_memory_that_holds_no_weights_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="the weights take more than the engine's share of the memory"):
+        load_generator(GeneratorConfig(name=str(folder), memory=1e-9))
+
+
+def test_a_stop_string_inside_a_token_ends_there(tmp_path: Path) -> None:
+    """Of the contract, for a tokenizer whose tokens hold a full stop and a line end in one."""
+    tokenizer = tiny_bpe_tokenizer()
+    tiny_backbone(tmp_path / "policy", tokenizer=tokenizer)
+    engine, _ = load_generator(GeneratorConfig(name=str(tmp_path / "policy")))
+    stop = "a"
+    for generation in ask(engine, [[5, 6], [7]], 8, stop=stop, tokens=60):
+        for one in generation.continuations:
+            assert (one.finish == "stop") == (stop in tokenizer.decode(one.ids))
+            assert stop not in tokenizer.decode(one.ids[:-1])
+
+
+class TestContract(GeneratorContract):
+    prompt = PROMPTS[2]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, folder: Path, model: PreTrainedModel) -> TransformersGenerator:
+        return TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=64)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(tiny_tokenizer().decode(ids))

@@ -1,15 +1,24 @@
 import asyncio
+import copy
+import logging
+import math
+from dataclasses import replace
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, RunError
+from prmkit.models import kv_reader
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM, load_prm, save_prm
 from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.kv_rows import KVRows
 from prmkit.models.prm import PRM
+from prmkit.score import Scorer, Scores
 from prmkit.score.transformers import TransformersScorer
-from prmkit.tree import Problem, StepTree
+from prmkit.tree import ROOT, Problem, StepTree
+from tests.contracts.scorer import ScorerContract
 from tests.tiny import tiny_backbone
 
 
@@ -40,15 +49,38 @@ def test_scores_equal_a_plain_forward_of_each_path(loaded: LoadedPRM) -> None:
         assert scores.values[node] == pytest.approx(torch.sigmoid(logits[0, -1]).item(), abs=1e-6)
 
 
-def test_a_prefix_is_read_off_the_longer_path(loaded: LoadedPRM) -> None:
-    tree = forked()
-    lengths = [len(loaded.encoder.path_ids(tree.problem, tree.steps(node))[0]) for node in (1, 2)]
-    assert asyncio.run(TransformersScorer(loaded).score(tree, [0, 1, 2])).tokens == sum(lengths)
+def test_each_token_of_a_beam_search_passes_the_prm_once(loaded: LoadedPRM) -> None:
+    """Ten steps, four beams, of which two are continued: tokens computed are those of the tree."""
+    scorer = TransformersScorer(loaded)
+    tree = StepTree(Problem(id="p", prompt="a b c"))
+    beams, computed, cached = [ROOT, ROOT], 0, 0
+    for step in range(10):
+        new = [tree.add(beam, f"a {step} {child}") for beam in beams for child in range(2)]
+        scores = asyncio.run(scorer.score(tree, new))
+        computed, cached = computed + scores.tokens, cached + scores.cached_tokens
+        beams = new[1:3]
+    prefixes = {
+        tuple(ids[:length])
+        for node in range(len(tree))
+        for ids in [loaded.encoder.path_ids(tree.problem, tree.steps(node))[0]]
+        for length in range(1, len(ids) + 1)
+    }
+    assert computed == len(prefixes)
+    assert cached > 3 * computed
+
+
+def test_a_step_that_was_scored_costs_nothing_again(loaded: LoadedPRM) -> None:
+    scorer, tree = TransformersScorer(loaded), forked()
+    first = asyncio.run(scorer.score(tree, [1]))
+    again = asyncio.run(scorer.score(tree, [0, 1]))
+    assert first.cached_tokens == again.tokens == 0
+    assert again.cached_tokens == first.tokens
+    assert again.values[1] == first.values[0]
 
 
 def test_batch_and_order_change_nothing(loaded: LoadedPRM) -> None:
     trees = [forked(), StepTree.from_steps(Problem(id="q", prompt="c"), ["a a a a", "b", "c c"])]
-    scorer, cramped = TransformersScorer(loaded), TransformersScorer(loaded, max_tokens=1)
+    scorer, cramped = TransformersScorer(loaded), TransformersScorer(loaded, max_tokens=1, memory=0)
 
     async def together() -> list[tuple[float, ...]]:
         return [one.values for one in await asyncio.gather(*(scorer.score(tree, [2, 1]) for tree in trees))]
@@ -64,3 +96,51 @@ def test_a_solution_longer_than_the_context_is_an_error_not_a_cut(loaded: Loaded
     tree = StepTree.from_steps(Problem(id="p", prompt="a"), ["b " * 256])
     with pytest.raises(InputError, match=r"longer than the PRM's context, got '259 tokens'; expected at most 256"):
         asyncio.run(TransformersScorer(loaded).score(tree, [0]))
+
+
+def test_nan_is_an_error_and_no_score(loaded: LoadedPRM) -> None:
+    broken = copy.deepcopy(loaded.prm)
+    scorer = TransformersScorer(replace(loaded, prm=broken))
+    torch.nn.init.constant_(broken.score[2].weight, math.nan)  # type: ignore[arg-type]
+    with pytest.raises(RunError, match="the PRM scored a step NaN"):
+        asyncio.run(scorer.score(forked(), [1]))
+
+
+def test_out_of_memory_scores_in_smaller_batches_and_loses_nothing(
+    loaded: LoadedPRM, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trees = [StepTree.from_steps(Problem(id=str(i), prompt="a " * i), ["a b", "c"]) for i in range(8)]
+    expected = [asyncio.run(TransformersScorer(loaded).score(tree, [1])).values for tree in trees]
+    real = kv_reader.advance
+
+    def advance(model: PreTrainedModel, kv: KVRows, ids_BN: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+        if len(lengths) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(model, kv, ids_BN, lengths)
+
+    monkeypatch.setattr(kv_reader, "advance", advance)
+    scorer = TransformersScorer(loaded)
+
+    async def main() -> list[Scores]:
+        return await asyncio.gather(*(scorer.score(tree, [1]) for tree in trees))
+
+    with caplog.at_level(logging.WARNING):
+        found = asyncio.run(main())
+    assert len(caplog.records) == 1
+    for scores, values in zip(found, expected, strict=True):
+        assert scores.values == pytest.approx(values, abs=1e-5)
+
+
+class TestContract(ScorerContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, loaded: LoadedPRM) -> TransformersScorer:
+        return TransformersScorer(loaded)
+
+    def reference(self, engine: Scorer, tree: StepTree, node: int) -> float:
+        assert isinstance(engine, TransformersScorer)
+        ids, ends = engine.encoder.path_ids(tree.problem, tree.steps(node))
+        prm = engine.prm
+        with torch.no_grad():
+            logits = prm(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long), torch.tensor([ends]))
+        return float(torch.sigmoid(logits[0, -1]))

@@ -1,0 +1,91 @@
+"""The thread of an engine that lives in this process: it serves the requests of many tasks."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+
+
+class Ticket(Generic[Request, Reply]):
+    """A request on its way, and the task that waits for its reply."""
+
+    def __init__(self, request: Request, future: "asyncio.Future[Reply]") -> None:
+        self.request = request
+        self._future = future
+        self.answered = False
+
+    @property
+    def dropped(self) -> bool:
+        """Whether nobody waits for the reply any more."""
+        return self._future.cancelled() or self._future.get_loop().is_closed()
+
+    def answer(self, reply: Reply) -> None:
+        """Send the reply to the task that asked."""
+        self._send(lambda: self._future.set_result(reply))
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an error in the task that asked."""
+        self._send(lambda: self._future.set_exception(error))
+
+    def _send(self, settle: Callable[[], None]) -> None:
+        self.answered = True
+        if not self.dropped:
+            self._future.get_loop().call_soon_threadsafe(lambda: None if self._future.done() else settle())
+
+
+class EngineThread(Generic[Request, Reply]):
+    """One thread that serves the requests of all tasks, whichever event loop they run in.
+
+    Args:
+        step: does one piece of work and returns whether more is left. It is given the requests that came since, in
+            their order, and answers them in this step or a later one. An error that it raises ends every request that
+            it was given and has not answered; it must then be ready for others.
+    """
+
+    def __init__(self, step: Callable[[list[Ticket[Request, Reply]]], bool]) -> None:
+        self._step = step
+        self._new: deque[Ticket[Request, Reply]] = deque()
+        self._lock = threading.Lock()
+        self._works = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+
+    async def submit(self, request: Request) -> Reply:
+        """The engine's reply; raises what the engine raised."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Reply] = loop.create_future()
+        self._new.append(Ticket(request, future))
+        # Tasks that became ready together ask one after another: let all of them ask before the work begins.
+        loop.call_soon(self._wake)
+        return await future
+
+    def _wake(self) -> None:
+        with self._lock:
+            if self._works or not self._new:
+                return
+            self._works = True
+        self._thread.submit(self._work)
+
+    def _work(self) -> None:
+        given: list[Ticket[Request, Reply]] = []
+        while True:
+            with self._lock:
+                new = [self._new.popleft() for _ in range(len(self._new))]
+                if not new and not given:
+                    self._works = False
+                    return
+            if new:
+                given = [ticket for ticket in given if not ticket.answered] + new
+            try:
+                if not self._step(new):
+                    assert all(ticket.answered or ticket.dropped for ticket in given)
+                    given = []
+            except BaseException as error:  # it belongs to those who asked
+                for ticket in given:
+                    if not ticket.answered:
+                        ticket.fail(error)
+                given = []

@@ -1,0 +1,226 @@
+"""Hidden states of sequences, each token of a shared prefix computed once.
+
+Shapes: L layers, H key-value heads, T tokens, D head size, N new tokens of a row, E hidden size, S positions read.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from prmkit.errors import RunError
+from prmkit.models.flops import ForwardFlops
+from prmkit.models.kv_rows import KVRows, advance
+from prmkit.models.kv_tree import KVNode, KVTree
+
+_LOG = logging.getLogger(__name__)
+
+_COLUMNS = 1024
+"""New tokens of a row in one forward pass: bounds the attention mask of a long text."""
+
+_PAST_WEIGHT = 1 / 8
+"""What a cached token weighs in a batch, against a new one: it takes memory, but little time."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read of one sequence. ``node`` is held in the tree until it is released.
+
+    ``spans`` lists (tokens before, tokens computed) of what this sequence was the first to ask for.
+    """
+
+    node: KVNode
+    hidden_SE: Tensor
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were computed for it."""
+        return sum(tokens for _, tokens in self.spans)
+
+    def flops(self, flops: ForwardFlops) -> float:
+        """What computing them cost, without any head."""
+        return sum(flops.of(tokens, before=before) for before, tokens in self.spans)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Successive nodes to compute as one row, below ``past``, of which the first ``begin`` tokens are read.
+
+    Without nodes it is one token that stands in the cache, whose hidden state nobody had read.
+    """
+
+    past: list[KVNode]
+    begin: int
+    nodes: list[KVNode]
+    ids: tuple[int, ...]
+
+
+class KVReader:
+    """Reads sequences through a tree of past key-values.
+
+    New tokens of sequences that share a prefix are computed once, the longest sequence first and then what branches off
+    it, each round in padded batches of rows of similar length.
+
+    Args:
+        model: what ``prepared`` returned.
+        tree: where key-values are kept.
+        max_tokens: tokens of one forward pass, padding included. Memory that does not suffice halves it.
+    """
+
+    def __init__(self, model: PreTrainedModel, tree: KVTree, *, max_tokens: int) -> None:
+        self.model, self.tree = model, tree
+        self.max_tokens = max_tokens
+        self._said = False
+
+    @torch.inference_mode()
+    def read(self, sequences: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]) -> list[Reading]:
+        """The hidden states of each sequence at its ``positions``. The caller releases ``reading.node`` in the tree.
+
+        Raises:
+            RunError: the memory does not suffice for one sequence alone.
+        """
+        # All go into the tree before any lineage is taken: a later one may part a node of an earlier one.
+        tips = [self.tree.path(ids) for ids in sequences]
+        for tip in tips:
+            self.tree.hold(tip)
+        try:
+            return self._read(tips, positions)
+        except BaseException:
+            self.tree.forget_missing()
+            for tip in tips:
+                self.tree.release(tip)
+            raise
+
+    def read_each(
+        self, sequences: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]
+    ) -> list[Reading | RunError]:
+        """As ``read``, but a sequence that is too much for the memory gets its error, and the others are read."""
+        try:
+            return list(self.read(sequences, positions))
+        except RunError as error:
+            if len(sequences) == 1:
+                return [error]
+            return [self.read_each([ids], [wants])[0] for ids, wants in zip(sequences, positions, strict=True)]
+
+    def _read(self, tips: list[KVNode], positions: Sequence[Sequence[int]]) -> list[Reading]:
+        readings: list[Reading] = []
+        wanted: dict[KVNode, set[int]] = defaultdict(set)
+        paid: set[KVNode] = set()
+        for tip, wants in zip(tips, positions, strict=True):
+            lineage = tip.lineage()
+            new = [node for node in lineage if node.kv_L2HTD is None and node not in paid]
+            paid.update(new)
+            readings.append(Reading(tip, torch.empty(0), [(node.start, len(node.ids)) for node in new]))
+            for node in lineage:
+                wanted[node].update(position for position in wants if node.start <= position < node.end)
+        while runs := self._next_runs(tips):
+            self._compute(runs, wanted)
+        self._read_again(readings, positions)
+        for reading, wants in zip(readings, positions, strict=True):
+            states = [_node_at(reading.node, position).hidden[position] for position in wants]
+            reading.hidden_SE = torch.stack(states) if states else torch.empty(0)
+        return readings
+
+    def _next_runs(self, tips: list[KVNode]) -> list[_Run]:
+        """Rows that need nothing of one another: for each first missing node, the longest path that begins with it."""
+        runs: dict[KVNode, _Run] = {}
+        for tip in sorted(tips, key=lambda tip: -tip.end):
+            lineage = tip.lineage()
+            missing = [node for node in lineage if node.kv_L2HTD is None]
+            if missing and missing[0] not in runs:
+                past = lineage[: len(lineage) - len(missing)]
+                ids = tuple(token for node in missing for token in node.ids)
+                runs[missing[0]] = _Run(past, missing[0].start, missing, ids)
+        return list(runs.values())
+
+    def _read_again(self, readings: list[Reading], positions: Sequence[Sequence[int]]) -> None:
+        """Compute cached tokens once more where their hidden state is wanted and was not kept."""
+        runs: dict[tuple[KVNode, int], _Run] = {}
+        for reading, wants in zip(readings, positions, strict=True):
+            for position in wants:
+                node = _node_at(reading.node, position)
+                if position not in node.hidden and (node, position) not in runs:
+                    runs[node, position] = _Run(node.lineage(), position, [], (node.ids[position - node.start],))
+                    reading.spans.append((position, 1))
+        self._compute(list(runs.values()), {node: {position} for node, position in runs})
+
+    def _compute(self, runs: list[_Run], wanted: Mapping[KVNode, set[int]]) -> None:
+        """Fill the nodes of all runs, and keep the hidden states that are wanted."""
+        waiting = sorted(runs, key=lambda run: (len(run.ids), run.begin))
+        while waiting:
+            batch = self._next_batch(waiting)
+            try:
+                self._forward(batch, wanted)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                self._shrink(len(batch), error)
+                waiting += reversed(batch)
+
+    def _next_batch(self, waiting: list[_Run]) -> list[_Run]:
+        """Take runs from the end of a sorted list: those of similar length, so that little of a batch is padding."""
+        batch = [waiting.pop()]
+        past, new = batch[0].begin, len(batch[0].ids)
+        while waiting:
+            past = max(past, waiting[-1].begin)
+            if (len(batch) + 1) * (new + _PAST_WEIGHT * past) > self.max_tokens:
+                break
+            batch.append(waiting.pop())
+        return batch
+
+    def _shrink(self, rows: int, error: Exception) -> None:
+        """Make the next forward pass smaller, or say that it cannot be."""
+        if rows == 1 and not self.tree.evict(0):
+            raise RunError(
+                f"the memory does not suffice for one sequence ({error}). Give the engine more, or a smaller model."
+            ) from None
+        self.max_tokens = max(1, self.max_tokens // 2)
+        if not self._said:
+            self._said = True
+            _LOG.warning("out of memory: forward passes of at most %d tokens from now on, or fewer", self.max_tokens)
+
+    def _forward(self, batch: list[_Run], wanted: Mapping[KVNode, set[int]]) -> None:
+        new = max(len(run.ids) for run in batch)
+        rows = KVRows(self.model, len(batch), max(run.begin for run in batch) + new)
+        ids_BN = torch.zeros(len(batch), new, dtype=torch.long)
+        for row, run in enumerate(batch):
+            ids_BN[row, : len(run.ids)] = torch.tensor(run.ids)
+            place(rows, row, run.past, run.begin)
+        ids_BN = ids_BN.to(self.model.device)
+        pieces = [
+            advance(self.model, rows, ids_BN[:, at : at + _COLUMNS], [run.begin + at for run in batch])
+            for at in range(0, new, _COLUMNS)
+        ]
+        hidden_BNE = torch.cat(pieces, dim=1)
+        for row, run in enumerate(batch):
+            for node in run.nodes:
+                self.tree.fill(node, rows.take(row, node.start, node.end))
+            for node in run.nodes or run.past[-1:]:
+                for position in wanted.get(node, ()):
+                    node.hidden[position] = hidden_BNE[row, position - run.begin].clone()
+
+
+def place(rows: KVRows, row: int, lineage: Sequence[KVNode], length: int) -> None:
+    """Copy the first ``length`` tokens of a path into a row."""
+    for node in lineage:
+        if node.start < length and node.kv_L2HTD is not None:
+            rows.put(row, node.start, node.kv_L2HTD[..., : length - node.start, :])
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether torch, on a GPU or on the CPU, or Python had no memory left."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def _node_at(tip: KVNode, position: int) -> KVNode:
+    """The node on the path to ``tip`` that holds a position."""
+    node: KVNode | None = tip
+    while node is not None and position < node.start:
+        node = node.parent
+    assert node is not None
+    return node

@@ -1,0 +1,181 @@
+"""Key-values of rows of different lengths, side by side in one buffer, and the forward pass over them.
+
+A row begins at position 0 and grows at its own end, so rows join, grow and leave without moving one another.
+
+Shapes: L layers, R room for rows, B rows in use, H key-value heads, G query heads for each of them, T room for tokens,
+N new tokens of a row, K longest row, D head size, E hidden size.
+"""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface, Cache, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from prmkit.errors import InputError
+
+
+class KVRows(Cache):
+    """A buffer of key-values for up to ``rows`` rows of up to ``length`` tokens. What it holds is always finite."""
+
+    def __init__(self, model: PreTrainedModel, rows: int, length: int) -> None:
+        super().__init__(layers=[])
+        layers, heads, size = _shape(model)
+        # Zeros: attention weighs what lies behind a row's end with 0, and 0 times a stray NaN is NaN.
+        self.kv_L2RHTD = torch.zeros(layers, 2, rows, heads, length, size, dtype=model.dtype, device=model.device)
+        self._places: tuple[Tensor, Tensor] | None = None
+        self._rows, self._longest = 0, 0
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """How many rows, and how many tokens a row, it has room for."""
+        return self.kv_L2RHTD.shape[2], self.kv_L2RHTD.shape[4]
+
+    def put(self, row: int, begin: int, kv_L2HTD: Tensor) -> None:
+        """Write key-values into a row, the first at position ``begin``."""
+        self.kv_L2RHTD[:, :, row, :, begin : begin + kv_L2HTD.shape[3]] = kv_L2HTD
+
+    def take(self, row: int, begin: int, end: int) -> Tensor:
+        """A copy of the key-values of positions ``begin`` to ``end`` of a row, shape (L, 2, H, T, D)."""
+        return self.kv_L2RHTD[:, :, row, :, begin:end].clone(memory_format=torch.contiguous_format)
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy the first ``length`` tokens of a row over another."""
+        self.kv_L2RHTD[:, :, target, :, :length] = self.kv_L2RHTD[:, :, source, :, :length]
+
+    def aim(self, positions_BN: Tensor, longest: int) -> None:
+        """Say where the next forward pass writes: token n of row b at ``positions_BN[b, n]``, below ``longest``."""
+        self._places = torch.arange(len(positions_BN), device=positions_BN.device)[:, None], positions_BN
+        self._rows, self._longest = len(positions_BN), longest
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Called by the model in each layer: keeps the new keys and values and returns all of the rows in use."""
+        assert self._places is not None
+        row_B1, positions_BN = self._places
+        both = []
+        for side, new_BHND in enumerate((key_states, value_states)):
+            room_RHTD = self.kv_L2RHTD[layer_idx, side]
+            room_RHTD[row_B1, :, positions_BN] = new_BHND.transpose(1, 2)
+            both.append(room_RHTD[: self._rows, :, : self._longest])
+        return both[0], both[1]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Not asked by a model that is given positions and mask."""
+        return self._longest
+
+
+def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[int]) -> Tensor:
+    """Compute N new tokens for each of the first B rows; returns the last hidden states, shape (B, N, E).
+
+    Args:
+        model: without its LM head.
+        rows: their key-values, to which the new ones are added. It has room for N tokens beyond the longest row.
+        ids_BN: the new tokens; a row with fewer is padded on the right, and its padding leaves no trace that counts.
+        lengths: tokens of each row before.
+    """
+    new, longest = ids_BN.shape[1], max(lengths) + ids_BN.shape[1]
+    positions_BN = torch.tensor(lengths, device=ids_BN.device)[:, None] + torch.arange(new, device=ids_BN.device)
+    mask_B1NK = torch.arange(longest, device=ids_BN.device) <= positions_BN[:, None, :, None]
+    rows.aim(positions_BN, longest)
+    output = model(
+        input_ids=ids_BN,
+        attention_mask=mask_B1NK,
+        position_ids=positions_BN,
+        past_key_values=rows,
+        use_cache=True,
+    )
+    return cast(Tensor, output.last_hidden_state)
+
+
+def token_bytes(model: PreTrainedModel) -> int:
+    """Memory of the key-values of one token."""
+    layers, heads, size = _shape(model)
+    return 2 * layers * heads * size * model.dtype.itemsize
+
+
+def _shape(model: PreTrainedModel) -> tuple[int, int, int]:
+    """Layers, key-value heads and head size."""
+    config = model.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return config.num_hidden_layers, heads, size
+
+
+def prepared(model: PreTrainedModel) -> PreTrainedModel:
+    """The model, in evaluation mode, ready for ``advance``.
+
+    Raises:
+        InputError: its layers do more than attend to all tokens before, or a row that grows in pieces does not give
+            what it gives in one piece, so that this engine would not be faithful to it.
+    """
+    model.eval()
+    config = model.config
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
+    # A window as wide as the context hides nothing.
+    wide = window is not None and window >= config.max_position_embeddings
+    if not kinds <= ({"full_attention", "sliding_attention"} if wide else {"full_attention"}):
+        raise _unsuited(model, f"layers of kind {', '.join(sorted(kinds))}")
+    ids_BN = torch.tensor([[1, 2, 3, 1], [3, 1, 2, 2]], device=model.device) % config.vocab_size
+    with torch.inference_mode():
+        whole_BNE = model(input_ids=ids_BN, use_cache=False).last_hidden_state
+        model.set_attn_implementation(_GROUPED)
+        try:
+            rows = KVRows(model, 2, 4)
+            pieces = [advance(model, rows, ids_BN[:, :3], [0, 0]), advance(model, rows, ids_BN[:, 3:], [3, 3])]
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise _unsuited(model, (str(error).splitlines() or [type(error).__name__])[0]) from None
+    difference = float((torch.cat(pieces, dim=1) - whole_BNE).norm() / whole_BNE.norm())
+    if not difference < (1e-3 if model.dtype == torch.float32 else 0.05):
+        raise _unsuited(model, f"a relative difference of {difference:.1g} between a text in pieces and as a whole")
+    return model
+
+
+def _unsuited(model: PreTrainedModel, got: str) -> InputError:
+    return InputError(
+        "the transformers engine cannot keep past key-values of this architecture",
+        where=type(model).__name__,
+        got=got,
+        expected="a decoder whose layers all attend to every token before",
+        cure="Use another engine.",
+    )
+
+
+_GROUPED = "prmkit_grouped_sdpa"
+
+
+def _grouped_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attention in which the query heads of one key-value head stand in one matrix.
+
+    transformers copies each key-value head G times in every layer and step instead, which for a long past is most of
+    the work of a decoding step.
+    """
+    if attention_mask is None or attention_mask.shape[1] != 1:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    rows, heads, new, size = query.shape
+    groups = heads // key.shape[1]
+    out = scaled_dot_product_attention(
+        query.reshape(rows, key.shape[1], groups * new, size),
+        key,
+        value,
+        attn_mask=attention_mask.expand(rows, 1, new, -1).repeat(1, 1, groups, 1),
+        scale=scaling,
+    )
+    return out.reshape(rows, heads, new, size).transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(_GROUPED, _grouped_attention)
+AttentionMaskInterface.register(_GROUPED, sdpa_mask)

@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prmkit.generate.stops import StopStrings
+from tests.tiny import tiny_bpe_tokenizer, tiny_tokenizer
+
+BPE = tiny_bpe_tokenizer()
+STOPS = StopStrings(BPE)
+
+
+def first_end(stops: StopStrings, ids: list[int], stop: str) -> int | None:
+    return next((end for end in range(1, len(ids) + 1) if stops.completes(ids[:end], stop)), None)
+
+
+def ids_of(text: str) -> list[int]:
+    return list(BPE(text, add_special_tokens=False)["input_ids"])
+
+
+def test_a_token_may_hold_more_than_the_stop_string() -> None:
+    ids = ids_of("We add two and two.\nThe sum")
+    texts = [BPE.decode([token]) for token in ids]
+    holder = next(index for index, text in enumerate(texts) if "\n" in text)
+    assert texts[holder] != "\n"  # the tokenizer merged it with its neighbours
+    assert first_end(STOPS, ids, "\n") == holder + 1
+
+
+def test_a_stop_string_may_span_tokens() -> None:
+    ids = ids_of("zqx zqx")
+    end = first_end(STOPS, ids, "x zq")
+    assert end is not None
+    assert "x zq" in BPE.decode(ids[:end])
+    assert "x zq" not in BPE.decode(ids[: end - 1])
+
+
+@pytest.mark.parametrize("stop", ["é", "🙂", "a🙂", "\n\n", " "])
+def test_characters_of_several_bytes_and_blanks(stop: str) -> None:
+    ids = ids_of(f"we see {stop} and {stop}")
+    expected = next(end for end in range(1, len(ids) + 1) if stop in BPE.decode(ids[:end]))
+    assert first_end(STOPS, ids, stop) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(3, len(BPE) - 1), min_size=1, max_size=40),
+    st.sampled_from(["\n", ".\n", "two", "e s", "a", "the", "\x00", "."]),
+)
+def test_the_end_is_the_first_whose_text_holds_the_string(ids: list[int], stop: str) -> None:
+    expected = next((end for end in range(1, len(ids) + 1) if stop in BPE.decode(ids[:end])), None)
+    assert first_end(STOPS, ids, stop) == expected
+
+
+def test_words() -> None:
+    tokenizer = tiny_tokenizer()
+    ids = list(tokenizer("a b \n c", add_special_tokens=False)["input_ids"])
+    assert first_end(StopStrings(tokenizer), ids, "\n") == 3
