@@ -42,7 +42,7 @@ class Size:
 
 
 FULL = Size(hidden=384, layers=12, intermediate=1024, responses=64, tokens=256)
-QUICK = Size(hidden=256, layers=8, intermediate=704, responses=32, tokens=128)
+QUICK = Size(hidden=256, layers=8, intermediate=704, responses=16, tokens=128)
 
 
 def model_of(size: Size) -> PreTrainedModel:
@@ -116,7 +116,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     size = QUICK if quick else FULL
     runs = 1
-    short = Size(**{**vars(size), "tokens": size.tokens // 4})
+    short = Size(**{**vars(size), "tokens": size.tokens // 4, "responses": size.responses // 2})
     small = {"batch_tokens": 512}
     stored = {"memory_gib": 64.0, **small}
     tight = {"memory_gib": 0.25, "offload": True, **small}

@@ -1,4 +1,8 @@
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +12,7 @@ import pytest
 from prmkit.similarity.gram import PatternGram
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import write_trees
+from tests.commands import conftest
 from tests.commands.conftest import Answer
 
 
@@ -121,3 +126,24 @@ def test_the_doctor_says_whether_to_trust_the_numbers(prmkit: Callable[..., Answ
     assert all(row["verdict"] == "good" and row["found"] < 1e-5 for row in rows)
     help_page = prmkit("similarity", "--help")
     assert all(verb in help_page.out for verb in ("run", "show", "doctor"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", ["layer", "rows"])
+def test_two_processes_find_what_one_finds(
+    prmkit: Callable[..., Answer], runs: list[str], backbone: str, tmp_path: Path, shard: str
+) -> None:
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(f"stage: similarity\nreference: {{name: {backbone}}}\npattern: {{shard: {shard}}}\ndraws: 100\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launcher, out = conftest.ROOT / "cli.py", tmp_path / "two"
+    command = [sys.executable, str(launcher), "similarity", str(recipe), *runs, "--out", str(out)]
+    shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = [subprocess.Popen(command, env=shared | {"RANK": str(rank)}) for rank in range(2)]
+    assert [process.wait(timeout=200) for process in processes] == [0, 0]
+    assert prmkit("similarity", recipe, *runs, "--out", tmp_path / "one").code == 0
+    one, two = (PatternGram.load(tmp_path / name / "gram") for name in ("one", "two"))
+    np.testing.assert_allclose(two.grams, one.grams, rtol=1e-6)
+    assert not (tmp_path / "two" / "parts").exists()

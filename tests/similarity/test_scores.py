@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
-from prmkit.similarity.measure import chance_cosines, cosines
+from prmkit.similarity.measure import cosines
 from prmkit.similarity.scores import set_score, set_score_difference
-from prmkit.similarity.table import similarity_table
 from tests.similarity.grams import gram_of
 
 # Cosines: a-b 0.6, a-c 0, b-c 0.8.
@@ -32,7 +31,6 @@ def test_a_response_is_never_paired_with_itself() -> None:
 def test_the_chance_level_by_hand() -> None:
     # |A|_1 |B|_1 / (P |A|_2 |B|_2) = 1 * 1.4 / (2 * 1 * 1).
     gram = gram_of([A, B], {"one": (0,), "two": (1,)})
-    assert chance_cosines(gram)[0, 1] == pytest.approx(0.7)
     assert set_score(gram, "one", "two").chance == pytest.approx(70.0)
 
 
@@ -107,11 +105,3 @@ def test_the_chance_level_is_what_shuffled_patterns_score() -> None:
     norms = np.linalg.norm(one) * np.linalg.norm(two)
     shuffled = [rng.permutation(one) @ two / norms for _ in range(4000)]
     assert set_score(gram, "one", "two").chance == pytest.approx(100 * np.mean(shuffled), abs=1.0)
-
-
-def test_the_table_holds_every_pair_and_each_set_with_itself() -> None:
-    gram = gram_of([A, B, C], {"one": (0, 1), "two": (2,)})
-    assert [(row.first, row.second) for row in similarity_table(gram)] == [("one", "one"), ("one", "two")]
-    assert [row.pairs for row in similarity_table(gram, [("two", "one")])] == [2]
-    with pytest.raises(InputError, match="no such set of responses, got 'three'; expected one of one, two"):
-        similarity_table(gram, [("one", "three")])
