@@ -1,4 +1,4 @@
-"""From sets of responses to their Gram: chooses the engine, keeps what it finishes, checks what it found.
+"""From sets of responses to their Gram: runs an engine, keeps what it finishes, checks what it found.
 
 Shapes: N responses, S sets, M parts.
 """
@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from prmkit.errors import InputError, RunError
-from prmkit.similarity.batches import ResponseBatch, batched, embedding, reading_order
+from prmkit.similarity.batches import ResponseBatch, batched, reading_order
+from prmkit.similarity.choice import choose_engine, refuse_unsuited
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.gram import PatternGram
-from prmkit.similarity.job import FLOAT32, Job, Source, TileGram
-from prmkit.similarity.layersync import layer_calls, layersync_grams
+from prmkit.similarity.job import Job, Source, TileGram
+from prmkit.similarity.layersync import layersync_grams
 from prmkit.similarity.mean import set_means
 from prmkit.similarity.parameters import (
-    OUTSIDE,
+    MERGED,
     Part,
     Reference,
     Tile,
@@ -31,19 +31,13 @@ from prmkit.similarity.parameters import (
     merged_adapters,
     tiles_of,
 )
-from prmkit.similarity.patterns import batched_patterns, single_patterns
+from prmkit.similarity.patterns import batched_patterns
 from prmkit.similarity.response import Response
 from prmkit.similarity.set_means import SetMeans
 from prmkit.similarity.sketch import pair_error, sketched_gram
 from prmkit.similarity.store import PartGram, PartStore, Process
 from prmkit.similarity.stored import passes, stored_grams
 from prmkit.similarity.targets import target_values
-
-MERGED = -2
-"""The layer of a sketch, which holds all layers together."""
-
-MOST_FOR_GRAMS = 5000
-"""Responses above which ``auto`` keeps sketches: Grams of every part would be larger than the patterns' worth."""
 
 Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
 """Told how many batches will be differentiated, it gives a function to call after each."""
@@ -66,9 +60,10 @@ def compare(
     with merged_adapters(model, config):
         parts = chosen_parts(model, config)
         engine, source, why = choose_engine(model, parts, reading, config)
+        refuse_unsuited(engine, config, process)
         origin = _origin(model, config, engine, why)
         batches = batched(model, reading, config.batch_tokens if source is batched_patterns else 1)
-        with (progress or _silent)(_batches_to_do(engine, parts, batches, config)) as done:
+        with (progress or _silent)(_batches_to_do(engine, model, parts, batches, config)) as done:
             job = Job(
                 model=model,
                 batches=batches,
@@ -112,68 +107,6 @@ def distinct(sets: Mapping[str, Sequence[Response]]) -> tuple[list[Response], di
     if not rows:
         raise InputError("no set of responses")
     return [response for response, _ in numbers], rows
-
-
-def choose_engine(
-    model: Reference, parts: Sequence[Part], responses: Sequence[Response], config: SimilarityConfig
-) -> tuple[str, Source, str]:
-    """The engine, where it takes patterns from, and why.
-
-    Raises:
-        InputError: the engine that was asked for needs linear maps, and a parameter is of none.
-    """
-    apart = _mixing(model, parts, responses[0])
-    source: Source = batched_patterns if apart is None else single_patterns
-    need = len(responses) * sum(part.size for part in parts) * FLOAT32
-    if config.engine in ("hooks", "layersync") and apart is not None:
-        raise InputError(
-            f"{apart} is no linear map that keeps responses apart", got=config.engine, cure="Use engine: loop."
-        )
-    if config.engine == "loop":
-        return "loop", single_patterns, "as asked"
-    if config.engine != "auto":
-        return config.engine, source, "as asked"
-    if len(responses) > MOST_FOR_GRAMS:
-        return "sketch", source, f"{len(responses)} responses are more than {MOST_FOR_GRAMS}"
-    if apart is not None:
-        return "loop", source, f"{apart} is no linear map that keeps responses apart"
-    fits = f"all patterns take {need / 2**30:.3g} GiB of {config.memory_gib:g}"
-    if need <= config.memory_gib * 2**30 or not _has_plain_layers(model, parts, responses[0]):
-        return "hooks", source, fits
-    return "layersync", source, fits
-
-
-def _mixing(model: Reference, parts: Sequence[Part], response: Response) -> str | None:
-    """The first chosen parameter whose gradient a batch does not give by response; None if there is none."""
-    mixing: list[nn.Module] = []
-
-    def look(module: nn.Module, args: tuple[torch.Tensor, ...], output: object) -> None:
-        if args[0].ndim != 3:
-            mixing.append(module)
-
-    handles = []
-    for weight in (weight for part in parts for weight in part.weights):
-        if weight.module is None:
-            return weight.name
-        handles.append(weight.module.register_forward_hook(look))
-    try:
-        with torch.no_grad():
-            backbone(model).base_model(input_ids=torch.tensor([response.ids], device=embedding(model).weight.device))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return next((weight.name for part in parts for weight in part.weights if weight.module in mixing), None)
-
-
-def _has_plain_layers(model: Reference, parts: Sequence[Part], response: Response) -> bool:
-    """Whether ``layersync`` can call the layers of the model itself."""
-    if any(part.layer == OUTSIDE for part in parts):
-        return False
-    try:
-        layer_calls(model, decoder(model)[1], batched(model, [response], 1)[0])
-    except InputError:
-        return False
-    return True
 
 
 def _fill(store: PartStore, job: Job, parts: Sequence[Part], engine: str, source: Source, process: Process) -> None:
@@ -290,11 +223,11 @@ def _check_not_zero(squares_N: NDArray[np.float64], responses: Sequence[Response
 
 
 def _batches_to_do(
-    engine: str, parts: Sequence[Part], batches: Sequence[ResponseBatch], config: SimilarityConfig
+    engine: str, model: Reference, parts: Sequence[Part], batches: Sequence[ResponseBatch], config: SimilarityConfig
 ) -> int:
     responses = sum(map(len, batches))
     if engine == "layersync":
-        turns = max(part.layer for part in parts) + 1
+        turns = len(decoder(model)[1]) - min(part.layer for part in parts)
     elif engine in ("loop", "hooks"):
         turns = len(passes(tiles_of(enumerate(parts)), responses, config.memory_gib * 2**30))
     else:

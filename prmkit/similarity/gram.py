@@ -5,7 +5,7 @@ from it without another gradient, so it is the result that is kept.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,9 +74,7 @@ class PatternGram:
         Raises:
             InputError: there is no such set.
         """
-        if name not in self.sets:
-            raise InputError("no such set of responses", got=name, expected=f"one of {', '.join(self.sets)}")
-        return self.sets[name]
+        return rows_of(self.sets, name)
 
     def part_mask(self, layers: Sequence[int] | None, kind: str | None = None) -> NDArray[np.bool_]:
         """[M] bool: which parts are of the layers named (all of them for None) and of the kind (any for None).
@@ -147,3 +145,14 @@ class PatternGram:
                 where=folder,
                 expected=f"a folder with {_ARRAYS} and {_MANIFEST}",
             ) from None
+
+
+def rows_of(sets: Mapping[str, tuple[int, ...]], name: str) -> tuple[int, ...]:
+    """The rows of a set.
+
+    Raises:
+        InputError: there is no such set.
+    """
+    if name not in sets:
+        raise InputError("no such set of responses", got=name, expected=f"one of {', '.join(sets)}")
+    return sets[name]

@@ -13,7 +13,7 @@ Source: the boundary catching of GPTQ (arXiv 2210.17323), turned to backward pas
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import accelerator
-from prmkit.similarity.batches import ResponseBatch
+from prmkit.similarity.batches import ResponseBatch, embedding
 from prmkit.similarity.job import FLOAT32, Job, TileGram, tile_gram
-from prmkit.similarity.parameters import Reference, Tile, decoder
+from prmkit.similarity.parameters import Reference, Tile, backbone, decoder
 from prmkit.similarity.patterns import Factors, captured, differentiable, tile_patterns
 from prmkit.similarity.targets import TargetValues
 
@@ -134,8 +134,9 @@ def layer_calls(model: Reference, layers: nn.ModuleList, batch: ResponseBatch) -
         return hidden_BTH
 
     with torch.no_grad(), _layers_replaced(layers, [record] * len(layers)):
-        _body(model)(
-            input_ids=batch.ids_BT.to(_device(model)), attention_mask=batch.mask_BT.to(_device(model)), use_cache=False
+        device = embedding(model).weight.device
+        backbone(model).base_model(
+            input_ids=batch.ids_BT.to(device), attention_mask=batch.mask_BT.to(device), use_cache=False
         )
     if any(call.hidden_BTH.ndim != 3 for call in calls):
         raise InputError("layersync cannot call the layers of this model", got=type(model).__name__, cure=_OTHERWISE)
@@ -168,33 +169,21 @@ def _run(layer: nn.Module, call: LayerCall, hidden_BTH: Tensor) -> Tensor:
     return cast(Tensor, output[0] if isinstance(output, tuple) else output)
 
 
-def _body(model: Reference) -> nn.Module:
-    """The model without its head."""
-    return cast(nn.Module, getattr(model, "base_model", None) or model.model)
+def _on(module: nn.Module, device: torch.device) -> AbstractContextManager[None]:
+    """Lend a module to a device."""
+    return _lent([*module.parameters(), *module.buffers()], device)
 
 
-def _device(model: Reference) -> torch.device:
-    return cast(Tensor, _body(model).get_input_embeddings().weight).device  # type: ignore[operator]
-
-
-@contextmanager
-def _on(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """Lend a module's weights to a device; the originals stay where they are, so nothing is copied back."""
-    home = [(tensor, tensor.data) for tensor in (*module.parameters(), *module.buffers())]
-    for tensor, data in home:
-        tensor.data = data.to(device)
-    try:
-        yield
-    finally:
-        for tensor, data in home:
-            tensor.data = data
-
-
-@contextmanager
-def _all_but_layers_on(model: Reference, layers: nn.ModuleList, device: torch.device) -> Iterator[None]:
+def _all_but_layers_on(model: Reference, layers: nn.ModuleList, device: torch.device) -> AbstractContextManager[None]:
     inside = {id(tensor) for tensor in (*layers.parameters(), *layers.buffers())}
     module = cast(nn.Module, model)
-    home = [(t, t.data) for t in (*module.parameters(), *module.buffers()) if id(t) not in inside]
+    return _lent([t for t in (*module.parameters(), *module.buffers()) if id(t) not in inside], device)
+
+
+@contextmanager
+def _lent(tensors: Sequence[Tensor], device: torch.device) -> Iterator[None]:
+    """Lend weights to a device; the originals stay where they are, so nothing is copied back."""
+    home = [(tensor, tensor.data) for tensor in tensors]
     for tensor, data in home:
         tensor.data = data.to(device)
     try:

@@ -16,6 +16,9 @@ from prmkit.similarity.config import SimilarityConfig
 OUTSIDE = -1
 """The layer of what stands outside the decoder layers: embedding, final norm, LM head."""
 
+MERGED = -2
+"""The layer of a sketch, which holds all layers together."""
+
 Reference = PreTrainedModel | PRM
 """A model whose patterns are compared."""
 
@@ -153,7 +156,8 @@ def merged_adapters(model: Reference, config: SimilarityConfig) -> Iterator[None
 
 def layer_name(layer: int) -> str:
     """A layer as a message names it."""
-    return "the parameters outside the decoder layers" if layer == OUTSIDE else f"layer {layer}"
+    names = {OUTSIDE: "the parameters outside the decoder layers", MERGED: "the model"}
+    return names.get(layer, f"layer {layer}")
 
 
 def _layer_range(config: SimilarityConfig, count: int) -> tuple[int, int]:

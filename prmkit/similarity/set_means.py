@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prmkit.errors import InputError
+from prmkit.similarity.gram import rows_of
 from prmkit.similarity.scores import PERCENT, Cell, SetScore, cell_score
 
 Array = NDArray[np.float64]
@@ -40,9 +41,7 @@ class SetMeans:
         Raises:
             InputError: there is no such set.
         """
-        if name not in self.sets:
-            raise InputError("no such set of responses", got=name, expected=f"one of {', '.join(self.sets)}")
-        return self.sets[name]
+        return rows_of(self.sets, name)
 
     def score(self, first: str, second: str) -> SetScore:
         """The score of two sets. Its mean is exact.

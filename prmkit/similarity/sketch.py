@@ -18,8 +18,6 @@ from prmkit.similarity.job import FLOAT32, Job, Source, TileGram, raw_gram
 from prmkit.similarity.parameters import Tile
 from prmkit.similarity.scratch import Scratch
 
-_SEED = 0
-
 
 def sketched_gram(job: Job, tiles: Sequence[Tile], source: Source) -> TileGram:
     """The Gram over all tiles together, its diagonal and sums exact. Its ``tile`` is the first one."""
@@ -58,7 +56,7 @@ def _height(job: Job, tile: Tile) -> int:
 
 def _hash(tile: Tile, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The bucket and the sign of each value of a tile: the same in every batch and every run."""
-    seed = zlib.crc32(f"{tile.weight.name}:{tile.start}".encode()) + _SEED
+    seed = zlib.crc32(f"{tile.weight.name}:{tile.start}".encode())
     random = torch.Generator().manual_seed(seed)
     bucket_P = torch.randint(width, (tile.size,), generator=random)
     sign_P = torch.randint(2, (tile.size,), generator=random).mul_(2).sub_(1).float()

@@ -133,6 +133,14 @@ def test_auto_says_what_it_chose_and_why(responses: list[Response]) -> None:
         gram_of(model, responses, parameters="all", engine="hooks")
 
 
+def test_what_an_engine_cannot_do_is_refused(responses: list[Response]) -> None:
+    model, sets = family("qwen2"), {"all": responses}
+    with pytest.raises(InputError, match=r"a sketch holds all layers together.*Use normalise: whole or engine: mean"):
+        similarity(model, sets, SimilarityConfig(engine="sketch", normalise="layer"))
+    with pytest.raises(InputError, match="the engine works in one process, got 'mean'"):
+        similarity(model, sets, SimilarityConfig(engine="mean"), process=Process(0, 2))
+
+
 def mixture() -> PreTrainedModel:
     config = AutoConfig.for_model(
         "mixtral", hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, vocab_size=40,
@@ -233,8 +241,8 @@ def test_a_set_without_responses_is_named(model: PreTrainedModel) -> None:
 def test_a_gradient_that_is_not_finite_names_its_layer(responses: list[Response], engine: str) -> None:
     model = family("qwen2")
     model.model.layers[1].self_attn.v_proj.weight.data[0, 0] = torch.inf
-    where = "the model" if engine == "mean" else "the parameters outside|layer [-012]+"
-    with pytest.raises(RunError, match=rf"[ab]: the gradient of ({where}) .*is not finite"):
+    where = "the model" if engine in ("mean", "sketch") else "layer [012]"
+    with pytest.raises(RunError, match=rf"[ab]: the gradient of {where} is not finite"):
         gram_of(model, responses, engine=engine)
 
 
