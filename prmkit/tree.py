@@ -127,6 +127,12 @@ class StepTree:
         """Replace the label of a step."""
         self.nodes[node] = replace(self.nodes[node], label=label)
 
+    def set_finish(self, node: int, finish: Finish) -> None:
+        """Say why a step ended. Raises InputError if steps follow it and the finish allows none."""
+        if finish != "stop" and any(child.parent == node for child in self.nodes[node + 1 :]):
+            raise InputError("a step follows a solution that ended", got=finish)
+        self.nodes[node] = replace(self.nodes[node], finish=finish)
+
     def set_score(self, node: int, score: float) -> None:
         """Replace the PRM score of a step. Raises InputError for NaN and for values outside [0, 1]."""
         _check_score(score)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.models.config import StepFormat
 from prmkit.score import Scores
 from prmkit.session import Engines, Session
 from prmkit.session.journal import Journal
@@ -11,6 +12,14 @@ from prmkit.tree import Finish, Problem, StepTree
 
 class CharEncoder:
     """One token a character; a step a line."""
+
+    format = StepFormat()
+
+    def problem_ids(self, problem: Problem) -> list[int]:
+        return [ord(character) for character in problem.prompt + "\n"]
+
+    def step_ids(self, text: str) -> list[int]:
+        return [ord(character) for character in text + "\n"]
 
     def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
         text, ends = problem.prompt + "\n", []

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from prmkit import __version__
-from prmkit.commands import attribute, demo, evaluate, recipes, report, runs, similarity
+from prmkit.commands import attribute, demo, evaluate, recipes, report, runs, search, similarity, trees
 from prmkit.errors import PrmkitError
 
 app = typer.Typer(
@@ -20,11 +20,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 runs.add_verbs(app)
+app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("attribute")(attribute.attribute)
 app.command("demo")(demo.demo)
 app.add_typer(similarity.app, name="similarity")
+app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")
 
 

@@ -67,31 +67,51 @@ def is_terminal() -> bool:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A function to call as each of ``total`` things is done: a bar on a terminal, elsewhere now and then a line.
+def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
+    """A function to call as each of ``total`` things is done: a live table on a terminal, elsewhere a line at times.
 
-    Standard output stays free for results: everything goes to standard error.
+    It takes how many are done, and figures to show beside (see recipe.watch.Done). Standard output stays free for
+    results: everything goes to standard error.
     """
     if is_terminal():
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda: bar.advance(task)
+        with _live_table(what, total) as advance:
+            yield advance
         return
     start = last = time.monotonic()
     count = 0
 
-    def done() -> None:
+    def done(new: int = 1, figures: Mapping[str, str] | None = None) -> None:
         nonlocal count, last
-        count += 1
+        count += new
         now = time.monotonic()
-        if count == total or now - last >= _SECONDS_BETWEEN_LINES:
+        if (new and count == total) or now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            typer.echo(f"{what}: {count} of {total}, {now - start:.0f} s", err=True)
+            shown = "".join(f", {name} {value}" for name, value in (figures or {}).items())
+            typer.echo(f"{what}: {count} of {total}, {now - start:.0f} s{shown}", err=True)
 
     yield done
+
+
+@contextmanager
+def _live_table(what: str, total: int) -> Iterator[Callable[..., None]]:
+    """A bar, and below it the figures in a row."""
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    task = bar.add_task(what, total=total)
+    with Live(bar, console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
+
+        def done(new: int = 1, figures: Mapping[str, str] | None = None) -> None:
+            bar.advance(task, new)
+            if figures:
+                table = Table(*figures, box=None, pad_edge=False)
+                table.add_row(*figures.values())
+                live.update(Group(bar, table))
+
+        yield done
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

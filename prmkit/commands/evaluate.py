@@ -24,6 +24,12 @@ def evaluate(
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=1.0, help="A step scored below it is wrong, with --prm.")
     ] = 0.5,
+    select: Annotated[
+        bool, typer.Option("--select", help="Choose a search's answers again, by every rule and aggregation.")
+    ] = False,
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="Accuracy of a search, or of several side by side, at every budget.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="The run folder, with --prm; by default runs/evaluate-NAME."),
@@ -32,7 +38,11 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Compute prm@N, maj@N and pass@N of a search run; with --prm, the first-error F1 of a PRM on labelled steps."""
-    if prm is None:
+    if select or anytime:
+        from prmkit.commands.reselect import print_anytime, print_selection
+
+        (print_selection if select else print_anytime)(Path(path), overwrite=overwrite, as_json=as_json)
+    elif prm is None:
         evaluate_run(Path(path), overwrite=overwrite, as_json=as_json)
     else:
         evaluate_prm(prm, source, path, threshold, out, overwrite=overwrite, as_json=as_json)

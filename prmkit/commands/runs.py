@@ -1,7 +1,11 @@
-"""The verbs that run a recipe: annotate, train, search. They differ in the recipe alone."""
+"""The verbs that run a recipe: annotate and train differ in the recipe alone; search and similarity have more to say."""
 
-from collections.abc import Callable, Sequence
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,10 +22,12 @@ from prmkit.commands.console import (
     progress,
 )
 
+if TYPE_CHECKING:
+    from prmkit.recipe.compose import Composed
+
 VERBS = {
     "annotate": "Label the steps of solutions with a policy, and write trees.jsonl.",
     "train": "Train a PRM on labelled trees, and write its checkpoint.",
-    "search": "Solve problems with a policy, a PRM and a search strategy, and write trees.jsonl.",
 }
 """What each verb does, by the stage of its recipe."""
 
@@ -42,24 +48,18 @@ def _verb(stage: str) -> Callable[..., None]:
         overwrite: OverwriteOption = False,
         as_json: JsonOption = False,
     ) -> None:
-        run_recipe(
-            stage,
-            recipe,
-            overrides or [],
-            out,
-            dry_run=dry_run,
-            resume=resume,
-            overwrite=overwrite,
-            as_json=as_json,
-        )
+        from prmkit.recipe.catalog import locate
+        from prmkit.recipe.compose import compose
+
+        composed = compose(locate(recipe), overrides or [])
+        run_recipe(stage, composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)
 
     return run
 
 
 def run_recipe(
     stage: str,
-    recipe: str,
-    overrides: Sequence[str],
+    composed: "Composed",
     out: Path | None,
     *,
     dry_run: bool,
@@ -67,13 +67,10 @@ def run_recipe(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Run a recipe of a stage in its folder and print its metrics; with ``dry_run``, print its values."""
+    """Run a composed recipe of this stage in its folder, and print what came out; or only print the recipe."""
     from prmkit.recipe.bind import Row, bind_stage, describe
-    from prmkit.recipe.catalog import locate
-    from prmkit.recipe.compose import compose
     from prmkit.recipe.schema import RECIPES
 
-    composed = compose(locate(recipe), overrides)
     bound = bind_stage(composed, RECIPES[stage])
     if dry_run:
         print_table(Row._fields, describe(composed, bound), as_json=as_json)
@@ -87,7 +84,18 @@ def run_recipe(
     folder = RunFolder.create(
         path, values, inputs=inputs_of(bound), seed=values["seed"], resume=resume, overwrite=overwrite
     )
-    with writing(folder.path):
+    with writing(folder.path), _resumable():
         metrics = work(folder)
     if not folder.follower:
         print_record({"run": str(folder.path), **metrics}, as_json=as_json)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """On Ctrl-C, say how to go on. What was done is on disk already."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        arguments = [argument for argument in sys.argv[1:] if argument not in ("--resume", "--overwrite")]
+        typer.echo(f"interrupted; go on with: {shlex.join(['prmkit', *arguments, '--resume'])}", err=True)
+        raise typer.Exit(130) from None

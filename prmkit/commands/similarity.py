@@ -65,10 +65,12 @@ def run(
     values = [override for argument in arguments for override in _set_overrides(argument)]
     if reference is not None:
         values.append(f"reference.name={orjson.dumps(reference).decode()}")
+    from prmkit.recipe.catalog import locate
+    from prmkit.recipe.compose import compose
+
     run_recipe(
         "similarity",
-        recipe,
-        [*values, *(overrides or [])],
+        compose(locate(recipe), [*values, *(overrides or [])]),
         out,
         dry_run=dry_run,
         resume=resume,

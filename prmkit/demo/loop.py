@@ -18,7 +18,8 @@ from prmkit.evaluate.trees import evaluate_trees
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose, leaves
-from prmkit.recipe.execute import Watch, inputs_of, prepare
+from prmkit.recipe.execute import inputs_of, prepare
+from prmkit.recipe.watch import Watch
 from prmkit.report import build_report
 from prmkit.run import RunFolder, writing
 from prmkit.trees_io import read_trees
@@ -58,7 +59,7 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch:
         with clock.stage("world"):
             make_world(root.path / "world", from_scratch=from_scratch)
         labels = _run("annotate", root, clock, watch)
-        say(f"{labels['labelled']} steps labelled with {labels['ledger']['generations']} rollouts")
+        say(f"{labels['labelled']} steps labelled with {labels['ledger']['continuations']} rollouts")
         trained = _run("train", root, clock, watch)
         say(f"PRM: held-out AUROC {trained['auroc']:.3f} after {trained['steps']:.0f} steps")
         summary = {f"synthetic-{domain}": _search(root, domain, clock, say, watch) for domain in ("math", "code")}

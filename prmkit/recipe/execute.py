@@ -5,12 +5,11 @@ earlier run left in it, is still untouched. What it returns then works in the fo
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import BaseModel
@@ -27,6 +26,7 @@ from prmkit.recipe.schema import (
     SimilarityRecipe,
     TrainRecipe,
 )
+from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
 from prmkit.run import RunFolder
 from prmkit.session import Engines
@@ -44,14 +44,6 @@ if TYPE_CHECKING:
 
 Work = Callable[[RunFolder], dict[str, Any]]
 """Runs a prepared recipe in a folder, writes metrics.json there, and returns the metrics."""
-
-
-class Watch(Protocol):
-    """Shows progress: told what is done and how many there are, it gives a function to call as each is done."""
-
-    def __call__(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
-        """Open a bar."""
-        ...
 
 
 def prepare(recipe: BaseModel, watch: Watch | None = None) -> Work:
@@ -122,7 +114,7 @@ def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
         from prmkit.annotate.run import annotate
 
         trees = [StepTree(problem) for problem in problems]
-        with _watched(watch, "annotate", len(trees)) as done:
+        with watched(watch, "annotate", len(trees)) as done:
             metrics = annotate(
                 trees,
                 replace(engines, journal=_journal(folder)),
@@ -138,25 +130,16 @@ def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
 
 
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
+    from prmkit.recipe.searching import search_work
+    from prmkit.search.options import bind_strategy
+    from prmkit.search.run import check
+
+    for strategy in (recipe.strategy, *recipe.compare.values()):
+        if strategy is not None:
+            bind_strategy(strategy)
     problems = _problems(recipe.problems)
-    engines = _engines(recipe.generator, recipe.seed, **_scoring(recipe))
-
-    def work(folder: RunFolder) -> dict[str, Any]:
-        from prmkit.search.run import search
-
-        with _watched(watch, "search", len(problems)) as done:
-            found = search(
-                problems,
-                replace(engines, journal=_journal(folder)),
-                recipe.strategy,
-                folder.trees,
-                done=lambda session: done(),
-            )
-        metrics = {"benchmark": recipe.problems.benchmark, **found}
-        folder.metrics(metrics)
-        return metrics
-
-    return work
+    check(problems)
+    return search_work(recipe, problems, _engines(recipe.generator, recipe.seed, **_scoring(recipe)), watch)
 
 
 def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
@@ -186,7 +169,7 @@ def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
             baselines=recipe.baselines,
             draws=recipe.draws,
             seed=recipe.seed,
-            progress=partial(_watched, watch, "similarity"),
+            progress=partial(watched, watch, "similarity"),
         )
         folder.metrics(metrics)
         return metrics
@@ -254,12 +237,3 @@ def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
 
     scorer, label_source = load_scorer(recipe.scorer)
     return {"scorer": scorer, "aggregation": recipe.scorer.aggregation or default_aggregation(label_source)}
-
-
-@contextmanager
-def _watched(watch: Watch | None, what: str, total: int) -> Iterator[Callable[[], None]]:
-    if watch is None:
-        yield lambda: None
-    else:
-        with watch(what, total) as done:
-            yield done

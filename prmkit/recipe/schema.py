@@ -8,7 +8,8 @@ from prmkit.annotate.monte_carlo import MonteCarloConfig
 from prmkit.generate import GeneratorConfig
 from prmkit.models.config import ModelConfig, StepFormat
 from prmkit.score import ScorerConfig
-from prmkit.search.run import StrategyConfig
+from prmkit.search.options import StrategyConfig
+from prmkit.session.budget import BudgetConfig
 from prmkit.similarity.config import BaselineName, SimilarityConfig
 from prmkit.similarity.response import Selection
 from prmkit.train.config import TrainConfig
@@ -73,7 +74,15 @@ class SearchRecipe(BaseModel):
     problems: ProblemsConfig = Field(description="what to solve")
     generator: GeneratorConfig = Field(description="the policy")
     scorer: ScorerConfig | None = Field(None, description="the PRM, for strategies that use one")
-    strategy: StrategyConfig = Field(description="how to search")
+    strategy: StrategyConfig | None = Field(None, description="how to search")
+    compare: dict[str, StrategyConfig] = Field({}, description="in its place, strategies to run side by side, by name")
+    budget: BudgetConfig = Field(BudgetConfig(), description="what may be spent on a problem")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.strategy is None) == (not self.compare):
+            raise ValueError("give either strategy or compare")
+        return self
 
 
 class ReferenceConfig(BaseModel):

@@ -1,20 +1,27 @@
 """Best-of-N sampling."""
 
+from prmkit.search.answer import answer
+from prmkit.search.options import Count
 from prmkit.session import Session
-from prmkit.tree import ROOT
 
 
-async def best_of_n(session: Session, *, n: int) -> int:
+async def best_of_n(session: Session, *, n: Count) -> int:
     """Write ``n`` solutions and choose the one with the highest reward: arg max_i R_i.
 
-    Returns the chosen solution, ROOT if none is finished. Ties are broken by seed.
+    An unfinished solution is neither scored nor chosen.
 
     Source: the paper, B.4 item 1.
     """
-    leaves = [leaf for leaf in await session.complete(ROOT, n) if session.tree.finished(leaf)]
-    if not leaves:
-        return ROOT
-    await session.score(leaves)
-    rewards = {leaf: session.solution_score(leaf) for leaf in leaves}
-    best = max(rewards.values())
-    return session.random("best-of-n").choice([leaf for leaf in leaves if rewards[leaf] == best])
+    return await answer(session, await scored_solutions(session, n), "best")
+
+
+async def scored_solutions(session: Session, n: int) -> list[int]:
+    """The finished ones of ``n`` solutions, with their scores, as far as the budget goes."""
+    session.independent = "sample"
+    finished: list[int] = []
+    with session.until_exhausted():
+        async for leaves in session.solutions(n):
+            portion = [leaf for leaf in leaves if session.tree.finished(leaf)]
+            finished += portion
+            await session.score(portion)
+    return finished

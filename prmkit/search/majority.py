@@ -1,23 +1,20 @@
 """Majority voting."""
 
-from collections import Counter
-
+from prmkit.search.answer import answer
+from prmkit.search.options import Votes
 from prmkit.session import Session
-from prmkit.tree import ROOT
 
 
-async def majority(session: Session, *, n: int) -> int:
+async def majority(session: Session, *, n: Votes) -> int:
     """Write ``n`` solutions and choose the most frequent answer: Mode({A_1, ..., A_N}).
 
-    Returns the first solution with that answer, ROOT if none is finished. Ties are broken by seed.
+    Returns the first solution with that answer. No PRM is needed.
 
-    Source: the paper, B.4 item 4.
+    Source: the paper, B.4 item 4; arXiv 2203.11171.
     """
-    leaves = await session.complete(ROOT, n)
-    classes = await session.classes(leaves)
-    votes = Counter(answer for answer in classes if answer is not None)
-    if not votes:
-        return ROOT
-    most = max(votes.values())
-    winner = session.random("majority").choice(sorted(answer for answer, count in votes.items() if count == most))
-    return leaves[classes.index(winner)]
+    session.independent = "sample"
+    leaves: list[int] = []
+    with session.until_exhausted():
+        async for portion in session.solutions(n):
+            leaves += portion
+    return await answer(session, leaves, "majority")

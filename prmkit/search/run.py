@@ -1,31 +1,29 @@
 """Search over a problem set: one strategy on all problems at once, to a file of trees."""
 
 import asyncio
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+import orjson
 
 from prmkit.errors import InputError
-from prmkit.search import STRATEGIES
+from prmkit.search.answer import answer
+from prmkit.search.options import StrategyConfig, bind_strategy
+from prmkit.search.progress import Progress
 from prmkit.session import Engines, Session
-from prmkit.session.ledger import Ledger
+from prmkit.session.budget import BudgetConfig, Exhausted, costs
+from prmkit.session.ledger import total
 from prmkit.session.run import run_sessions
 from prmkit.stats import mean
 from prmkit.tree import ROOT, Problem, StepTree
-from prmkit.trees_io import write_trees
+from prmkit.trees_io import read_lines, write_trees
 
+UNLIMITED = BudgetConfig()
 
-class StrategyConfig(BaseModel):
-    """A search strategy and its options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(description="built-in strategy, or my_package.module:coroutine")
-    options: dict[str, int | float | str] = Field({}, description="keyword arguments of the strategy, such as n")
+COSTS = "costs.jsonl"
+"""The file beside the trees that says what each problem cost, and when."""
 
 
 def search(
@@ -34,56 +32,109 @@ def search(
     config: StrategyConfig,
     out: Path,
     *,
-    done: Callable[[Session], None] = lambda session: None,
+    budget: BudgetConfig = UNLIMITED,
+    show: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
     """Search every problem, write the trees to ``out`` in the order of the problems, and return the run's metrics.
 
-    Each tree's meta holds ``strategy``, ``aggregation``, ``generations`` (how many were asked of the policy) and
-    ``chosen``, the index of the chosen solution's last step (-1: no finished solution). Metrics: ``accuracy`` of the
-    chosen solutions, ``unanswered`` problems, ``seconds`` and the summed ``ledger``.
+    Each tree's meta holds ``strategy``, ``aggregation``, ``generations`` (see Width), ``exhausted`` (whether the budget
+    ended it, so that the choice is the best so far) and ``chosen``, the index of the chosen solution's last step (-1:
+    no finished solution). Beside the trees, costs.jsonl holds what each problem cost, and when. Metrics: ``accuracy``
+    of the chosen solutions, ``unanswered`` and ``exhausted`` problems, ``seconds`` and the summed ``ledger``.
+
+    Args:
+        problems: what to solve, each with something to be judged by.
+        engines: policy, PRM, judge and journal.
+        config: the strategy.
+        out: a new file.
+        budget: what may be spent.
+        show: told twice a second, and as each problem ends, how things stand.
 
     Raises:
-        InputError: unknown strategy, an option it does not take or lacks, no problem.
+        InputError: unknown strategy, an option it does not take or lacks, no problem, or one that cannot be judged.
     """
-    if not problems:
-        raise InputError("no problem to search", expected="at least one")
-    strategy = _bound(config)
-    sessions = [Session(StepTree(problem), engines) for problem in problems]
-    right: dict[str, bool] = {}
+    check(problems)
+    strategy = bind_strategy(config)
+    sessions = [Session(StepTree(problem), engines, budget, problems=len(problems)) for problem in problems]
+    progress = Progress(sessions)
+    ended: dict[int, tuple[StepTree, dict[str, Any]]] = {}
 
     async def one(session: Session) -> None:
-        leaf = await strategy(session)
-        session.tree.meta |= {
-            "strategy": config.name,
-            "aggregation": engines.aggregation,
-            "chosen": str(leaf),
-            "generations": str(session.ledger.generations),
-        }
-        right[session.tree.problem.id] = leaf != ROOT and (await session.correct([leaf]))[0]
+        try:
+            leaf = await strategy(session)
+        except Exhausted:  # a strategy that does not catch it itself
+            session.note_exhausted()
+            leaf = await answer(session, session.finished(), "best")
+        right = leaf != ROOT and (await session.correct([leaf]))[0]
+        ended[id(session)] = _ended(session, leaf, right, config, engines)
+        progress.end(session, right)
+
+    def tick() -> None:
+        if show is not None:
+            show(progress)
 
     start = time.monotonic()
-    asyncio.run(run_sessions(sessions, one, done=done))
-    write_trees(out, (session.tree for session in sessions))
-    ledger = Ledger()
-    for session in sessions:
-        ledger.add(session.ledger)
+    asyncio.run(run_sessions(sessions, one, done=lambda session: tick(), shared=budget.shared, tick=tick))
+    trees, records = zip(*(ended[id(session)] for session in sessions), strict=True)
+    write_trees(out, trees)
+    out.with_name(COSTS).write_bytes(
+        b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    )
     return {
         "strategy": config.name,
-        "accuracy": mean([float(right[problem.id]) for problem in problems]).as_dict(),
-        "unanswered": sum(session.tree.meta["chosen"] == str(ROOT) for session in sessions),
+        "accuracy": mean([float(progress.right[id(session)]) for session in sessions]).as_dict(),
+        "unanswered": sum(tree.meta["chosen"] == str(ROOT) for tree in trees),
+        "exhausted": sum(session.exhausted for session in sessions),
         "seconds": time.monotonic() - start,
-        "ledger": ledger.as_dict(),
+        "ledger": total([session.ledger for session in sessions]).as_dict(),
     }
 
 
-def _bound(config: StrategyConfig) -> Callable[[Session], Any]:
-    strategy = STRATEGIES.load(config.name)
-    signature = inspect.signature(strategy)
-    try:
-        signature.bind(None, **config.options)
-    except TypeError as error:
-        options = [str(parameter) for parameter in list(signature.parameters.values())[1:]]
-        raise InputError(
-            f"wrong options for strategy {config.name} ({error})", got=config.options, expected=", ".join(options)
-        ) from None
-    return lambda session: strategy(session, **config.options)
+def read_costs(trees: Path) -> list[dict[str, Any]]:
+    """The costs of each problem of a run, beside its trees, in their order. Raises InputError if there are none."""
+    return [record for _, record in read_lines(trees.with_name(COSTS))]
+
+
+def check(problems: Sequence[Problem]) -> None:
+    """Refuse what could not be judged at the end, before anything is spent on it.
+
+    Raises:
+        InputError: no problem, two of one id, or one without an answer or tests.
+    """
+    if not problems:
+        raise InputError("no problem to search", expected="at least one")
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.id in seen:
+            raise InputError("two problems have one id", got=problem.id, expected="unique ids")
+        seen.add(problem.id)
+        if problem.domain == "math" and not (problem.answer or "").strip():
+            raise InputError("the problem has no answer to be graded by", where=problem.id, cure="Remove the row.")
+
+
+def _ended(
+    session: Session, leaf: int, right: bool, config: StrategyConfig, engines: Engines
+) -> tuple[StepTree, dict[str, Any]]:
+    """The tree as it is saved, and the record of its costs, in which leaves have the numbers of that tree."""
+    tree, new = session.end()
+    tree.meta |= {
+        "strategy": config.name,
+        "aggregation": engines.aggregation,
+        "chosen": str(new[leaf]),
+        "generations": str(session.ledger.generations),
+        "exhausted": str(session.exhausted).lower(),
+    }
+    checkpoints = [
+        {"leaves": [new[node] for node in checkpoint.leaves], **checkpoint.costs} for checkpoint in session.checkpoints
+    ]
+    parts = [[new[node] for node in part] for part in session.parts()]
+    spent = costs(session.ledger, session.allowance.elapsed)
+    return tree, {
+        "problem": tree.problem.id,
+        "right": right,
+        "exhausted": session.exhausted,
+        **spent,
+        "ledger": session.ledger.as_dict(),
+        "parts": parts,
+        "checkpoints": checkpoints,
+    }

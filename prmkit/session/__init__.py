@@ -4,125 +4,157 @@ A strategy is a plain coroutine over a session. All problems run at once as task
 engine's job.
 """
 
-import asyncio
 import random
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.generate import Generation, Generator, Sampling
-from prmkit.grade import Grader, grader_for
-from prmkit.score import Scorer
 from prmkit.score.aggregate import Aggregation, aggregate
-from prmkit.session.journal import Journal, request_key, request_seed
+from prmkit.session.budget import Allowance, BudgetConfig, Exhausted, costs
+from prmkit.session.engines import Engines
+from prmkit.session.growth import Growth, Part, Written
+from prmkit.session.journal import request_seed
 from prmkit.session.ledger import Ledger
-from prmkit.tree import Domain, Finish, StepTree
+from prmkit.session.pool import Pool
+from prmkit.session.requests import TOO_LONG, Requests
+from prmkit.tree import ROOT, StepTree
 
-if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
-    from prmkit.models.encode import StepEncoder
+__all__ = ["Checkpoint", "Engines", "Session"]
 
-Graded = TypeVar("Graded")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engines:
-    """What the sessions of a run share. ``encoder`` speaks the generator's text format; the PRM has its own."""
-
-    generator: Generator
-    encoder: "StepEncoder"
-    sampling: Sampling
-    scorer: Scorer | None = None
-    aggregation: Aggregation = "last"
-    seed: int = 0
-    journal: Journal = field(default_factory=Journal)
-    grader_for: Callable[[Domain], Grader] = grader_for
-    # One thread: grading must not block the event loop, and a grader keeps caches and worker processes.
-    grading: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "grading"))
-
-    async def grade(self, domain: Domain, judge: Callable[[Grader], Graded]) -> Graded:
-        """What ``judge`` finds with the grader of a domain, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.grading, judge, self.grader_for(domain))
+_UNLIMITED = BudgetConfig()
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """One sampled continuation as steps."""
+class Checkpoint:
+    """A moment at which a strategy could have answered: what was spent, and the solutions that came since the last."""
 
-    steps: tuple[str, ...]
-    finish: Finish
+    leaves: tuple[int, ...]
+    costs: dict[str, Any]
 
 
 class Session:
-    """One problem under way: its tree, its requests, its ledger.
+    """One problem under way: its tree, its requests, its ledger, its budget.
+
+    ``independent`` is set by a strategy whose first samples, or first requests, are runs of their own that could have
+    been fewer: such a run tells the accuracy at smaller budgets too.
+
+    A strategy draws in ``until_exhausted`` and answers after it. ``sampling.max_tokens`` bounds a whole solution, also
+    one that is drawn step by step.
 
     Args:
         tree: the problem and the steps that exist already.
         engines: generator, scorer, grader and journal of the run.
+        budget: what may be spent; by default without a limit.
+        problems: how many problems the run has.
     """
 
-    def __init__(self, tree: StepTree, engines: Engines) -> None:
+    def __init__(
+        self, tree: StepTree, engines: Engines, budget: BudgetConfig = _UNLIMITED, *, problems: int = 1
+    ) -> None:
         self.tree = tree
         self.ledger = Ledger()
+        self.allowance = Allowance(budget, self.ledger, problems=problems, judged=engines.scorer is not None)
+        self.checkpoints: list[Checkpoint] = []
+        self.independent: Part | None = None
         self._engines = engines
-        self._ordinals: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        self._growth = Growth(tree)
+        self._requests = Requests(engines, self._growth, self.ledger, self.allowance)
+
+    async def expand(self, node: int, n: int) -> list[int]:
+        """Draw ``n`` next steps of ``node``; see expand_each."""
+        return (await self.expand_each([(node, n)]))[0]
+
+    async def expand_each(self, asks: Sequence[tuple[int, int]]) -> list[list[int]]:
+        """Draw n next steps of each (node, n), all at once; returns the new steps of each.
+
+        Fewer come back where the budget has room for fewer or the policy wrote an empty step, and none where the
+        solution is as long as it may be. Where the policy ended the solution the step that comes back is finished; it
+        may come back several times.
+
+        Raises:
+            Exhausted: the budget has no room for any.
+            InputError: a node has ended already.
+        """
+        drawn = await self._requests.draw_each(asks, whole=False)
+        return [[] if one is None else self._growth.expand(*one) for one in drawn]
 
     async def complete(self, node: int, n: int) -> list[int]:
-        """Let the policy finish the solution that begins with ``node``, ``n`` times; returns the n last steps.
+        """Let the policy finish the solution that begins with ``node``, up to ``n`` times; see complete_each."""
+        return (await self.complete_each([(node, n)]))[0]
 
-        The new steps join the tree. Where the policy wrote nothing the last step is ``node`` itself.
+    async def complete_each(self, asks: Sequence[tuple[int, int]]) -> list[list[int]]:
+        """Let the policy finish the solution of each (node, n), up to n times, all at once; returns the last steps.
+
+        Without a limit on tokens, FLOPs or seconds all n come. With one they come in portions, at least one: ask again
+        for the rest. Where the policy wrote nothing the last step is ``node`` itself.
+
+        Raises:
+            Exhausted: the budget has no room for any.
+            InputError: a node has ended already.
         """
-        written = await self._write(node, n)
-        return [self._grow(node, one) for one in written]
+        drawn = await self._requests.draw_each(asks, whole=True)
+        return [[] if one is None else self._growth.complete(*one) for one in drawn]
+
+    async def solutions(self, n: int) -> AsyncIterator[list[int]]:
+        """Draw ``n`` solutions of the problem, in as many portions as the budget makes of them.
+
+        Raises:
+            Exhausted: the budget has no room for the next.
+        """
+        while n > 0:
+            leaves = await self.complete(ROOT, n)
+            n -= len(leaves)
+            yield leaves
 
     async def outcomes(self, node: int, n: int) -> list[bool]:
-        """Whether each of ``n`` rollouts from ``node`` ends in a right answer. The tree does not change."""
-        written = await self._write(node, n)
+        """Whether each of ``n`` rollouts from ``node`` ends in a right answer. The tree does not change.
+
+        Where ``node`` is as long as a solution may be, none does.
+        """
+        rollouts: list[Written] = []
+        while len(rollouts) < n:
+            drawn = (await self._requests.draw_each([(node, n - len(rollouts))], whole=True))[0]
+            if drawn is None:
+                return [False] * n
+            rollouts += drawn[1]
         before = self.tree.steps(node)
-        solutions = ["\n".join([*before, *one.steps]) for one in written]
-        verdicts = await self._right(solutions)
-        return [right and one.finish == "eos" for right, one in zip(verdicts, written, strict=True)]
+        verdicts = await self._right(["\n".join([*before, *one.steps]) for one in rollouts])
+        return [right and one.finish == "eos" for right, one in zip(verdicts, rollouts, strict=True)]
 
     async def score(self, nodes: Sequence[int]) -> list[float]:
-        """The PRM's step scores of ``nodes``; they and all steps before them are scored once and kept in the tree."""
-        scorer = self._engines.scorer
-        if scorer is None:
+        """The PRM's step scores of ``nodes``; they and all steps before them are scored once and kept in the tree.
+
+        A step beyond the PRM's context scores 0 and its solution is not finished, since nothing can judge it.
+
+        Raises:
+            Exhausted: the budget has no room for the reading.
+            InputError: the run has no PRM.
+        """
+        if self._engines.scorer is None:
             raise InputError(
                 "the strategy asks for step scores, but the run has no PRM", cure="Give the recipe a scorer."
             )
         unscored = {step for node in nodes for step in self.tree.path(node) if self.tree.nodes[step].score is None}
-        wanted = sorted(unscored)
-        if wanted:
-            key = self._key("score", [f"{node}:{self.tree.nodes[node].text}" for node in wanted])
-            reply = self._engines.journal.get(key)
-            if reply is None:
-                start = time.monotonic()
-                scores = await scorer.score(self.tree, wanted)
-                reply = {
-                    "scores": scores.values,
-                    "cached_tokens": scores.cached_tokens,
-                    "tokens": scores.tokens,
-                    "flops": scores.flops,
-                    "seconds": time.monotonic() - start,
-                }
-                self._engines.journal.put(key, reply)
-            else:
-                self.ledger.replayed += 1
-            self.ledger.prm_calls += 1
-            self.ledger.prm_cached_tokens += reply["cached_tokens"]
-            self.ledger.prm_tokens += reply["tokens"]
-            self.ledger.prm_flops += reply["flops"]
-            self.ledger.prm_seconds += reply["seconds"]
-            for node, score in zip(wanted, reply["scores"], strict=True):
-                self.tree.set_score(node, score)
+        if wanted := sorted(unscored):
+            for node, score in zip(wanted, await self._requests.read(wanted), strict=True):
+                self.tree.set_score(node, max(score, 0.0))
+                if score == TOO_LONG and self._growth.is_leaf(node):
+                    self.tree.set_finish(node, "length")
         return [self._step_score(node) for node in nodes]
 
-    def solution_score(self, leaf: int) -> float:
-        """The aggregated score of the solution that ends in ``leaf``. All its steps must have been scored."""
-        return aggregate([self._step_score(node) for node in self.tree.path(leaf)], self._engines.aggregation)
+    def solution_score(self, leaf: int, how: Aggregation | None = None) -> float:
+        """The aggregated score of the path to ``leaf``, by the run's aggregation unless told otherwise.
+
+        Raises:
+            InputError: a step was not scored.
+        """
+        return aggregate([self._step_score(node) for node in self.tree.path(leaf)], how or self._engines.aggregation)
+
+    def scored(self, leaf: int) -> bool:
+        """Whether every step to ``leaf`` has its score."""
+        return all(self.tree.nodes[node].score is not None for node in self.tree.path(leaf))
 
     async def classes(self, leaves: Sequence[int]) -> list[int | None]:
         """Equal numbers for solutions with the same answer; None for those unfinished or without an answer."""
@@ -140,48 +172,47 @@ class Session:
         verdicts = await self._right(["\n".join(self.tree.steps(leaf)) for leaf in leaves])
         return [right and self.tree.finished(leaf) for right, leaf in zip(verdicts, leaves, strict=True)]
 
+    def finished(self) -> list[int]:
+        """The last steps of all solutions that came to their end, oldest first."""
+        return [node for node in range(len(self.tree)) if self.tree.finished(node)]
+
     def random(self, purpose: str) -> random.Random:
         """Random numbers fixed by (run seed, problem, purpose)."""
         return random.Random(request_seed(self._engines.seed, f"{self.tree.problem.id}:{purpose}"))
 
-    async def _write(self, node: int, n: int) -> list[_Written]:
-        steps = self.tree.steps(node)
-        key = self._key(f"write {n}", steps)
-        reply = self._engines.journal.get(key)
-        if reply is None:
-            reply = await self._generate(steps, n, request_seed(self._engines.seed, key))
-            self._engines.journal.put(key, reply)
-        else:
-            self.ledger.replayed += 1
-        self.ledger.generator_calls += 1
-        self.ledger.generations += n
-        self.ledger.cached_tokens += reply["cached_tokens"]
-        self.ledger.prefill_tokens += reply["prefill_tokens"]
-        self.ledger.decode_tokens += reply["decode_tokens"]
-        self.ledger.generator_flops += reply["flops"]
-        self.ledger.generator_seconds += reply["seconds"]
-        return [_Written(tuple(one["steps"]), one["finish"]) for one in reply["written"]]
+    def checkpoint(self, leaves: Iterable[int]) -> None:
+        """Note that the strategy could answer now, with ``leaves`` beside those of earlier checkpoints."""
+        self.checkpoints.append(Checkpoint(tuple(leaves), costs(self.ledger, self.allowance.elapsed)))
 
-    async def _generate(self, steps: list[str], n: int, seed: int) -> dict[str, Any]:
-        engines = self._engines
-        prompt_ids, _ = engines.encoder.path_ids(self.tree.problem, steps)
-        start = time.monotonic()
-        generation: Generation = await engines.generator.generate(prompt_ids, n, sampling=engines.sampling, seed=seed)
-        return {
-            "written": [
-                {"steps": engines.encoder.steps_of(one.ids), "finish": one.finish} for one in generation.continuations
-            ],
-            "cached_tokens": generation.cached_tokens,
-            "prefill_tokens": generation.prefill_tokens,
-            "decode_tokens": generation.decode_tokens,
-            "flops": generation.flops,
-            "seconds": time.monotonic() - start,
-        }
+    @contextmanager
+    def until_exhausted(self) -> Iterator[None]:
+        """End the block, not the strategy, when the budget is used up; ``exhausted`` then says so."""
+        try:
+            yield
+        except Exhausted:
+            self.note_exhausted()
 
-    def _grow(self, node: int, written: _Written) -> int:
-        for position, text in enumerate(written.steps, start=1):
-            node = self.tree.add(node, text, finish=written.finish if position == len(written.steps) else "stop")
-        return node
+    def note_exhausted(self) -> None:
+        """Mark the answer as the best so far."""
+        self._requests.exhausted = True
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the budget refused something: the answer is then the best so far."""
+        return self._requests.exhausted
+
+    def share(self, pool: Pool) -> None:
+        """Take part in a budget that the run shares."""
+        self._requests.pool = pool
+
+    def end(self) -> tuple[StepTree, dict[int, int]]:
+        """The tree in an order that no timing changes, and the new index of each node. No request follows."""
+        self._requests.forget()
+        return self._growth.in_order()
+
+    def parts(self) -> list[list[int]]:
+        """The finished solutions of each independent part; none where the parts are not independent."""
+        return [] if self.independent is None else self._growth.parts(self.independent)
 
     async def _right(self, solutions: list[str]) -> list[bool]:
         problem = self.tree.problem
@@ -194,8 +225,3 @@ class Session:
         if score is None:
             raise InputError("a step was not scored", where=self.tree.problem.id, got=node, cure="Await session.score.")
         return score
-
-    def _key(self, kind: str, steps: Sequence[str]) -> str:
-        mark = (kind, tuple(steps))
-        self._ordinals[mark] += 1
-        return request_key(self.tree.problem.id, kind, steps, self._ordinals[mark])

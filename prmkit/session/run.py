@@ -4,23 +4,56 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from prmkit.session import Session
+from prmkit.session.pool import Pool
+
+Tick = Callable[[], None]
+
+_SECONDS_BETWEEN_TICKS = 0.5
 
 
 async def run_sessions(
-    sessions: Sequence[Session], strategy: Callable[[Session], Awaitable[None]], *, done: Callable[[Session], None]
+    sessions: Sequence[Session],
+    strategy: Callable[[Session], Awaitable[None]],
+    *,
+    done: Callable[[Session], None],
+    shared: bool = False,
+    tick: Tick | None = None,
 ) -> None:
     """Run a strategy on every session; ``done`` is called as each one ends.
 
     The first error ends the run and is raised; the other tasks are cancelled, and what the journal holds is kept.
+
+    Args:
+        sessions: one a problem.
+        strategy: what is done to each.
+        done: told of each session that ended.
+        shared: let problems that end leave what they did not use to the others.
+        tick: called twice a second meanwhile, to show how things stand.
     """
+    pool = Pool([session.allowance for session in sessions]) if shared else None
 
     async def one(session: Session) -> None:
-        await strategy(session)
+        if pool is not None:
+            session.share(pool)
+        try:
+            await strategy(session)
+        finally:
+            if pool is not None:
+                pool.leave(session.allowance)
         done(session)
 
+    async def ticking(tick: Tick) -> None:
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
+            tick()
+
+    ticker = asyncio.create_task(ticking(tick)) if tick else None
     try:
         async with asyncio.TaskGroup() as group:
             for session in sessions:
                 group.create_task(one(session))
     except BaseExceptionGroup as group_error:
         raise group_error.exceptions[0] from None
+    finally:
+        if ticker:
+            ticker.cancel()

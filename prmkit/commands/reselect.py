@@ -1,0 +1,96 @@
+"""``prmkit evaluate --select`` and ``--anytime``: what a search would have answered by another rule, or earlier."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from prmkit.commands.console import print_json, print_record
+from prmkit.errors import InputError
+from prmkit.run import RunFolder, writing
+
+
+def print_selection(folder: Path, *, overwrite: bool, as_json: bool) -> None:
+    """The accuracy of every rule and aggregation, from the trees of a run; written to selection.json."""
+    from prmkit.evaluate.select import select
+    from prmkit.trees_io import read_trees
+
+    tables = {name: select(list(read_trees(run.trees))) for name, run in runs_in(folder).items()}
+    rows = [{"strategy": name, **row} for name, table in tables.items() for row in table]
+    _write_and_print(folder / "selection.json", {"selection": rows}, overwrite=overwrite, as_json=as_json)
+
+
+def print_anytime(folder: Path, *, overwrite: bool, as_json: bool) -> None:
+    """The accuracy of each run at every budget; written to anytime.json, and drawn to anytime.html."""
+    from prmkit.report.anytime import anytime_page
+
+    curves = {name: curve_of(run) for name, run in runs_in(folder).items()}
+    rows = [
+        {"strategy": name, "from": curve["kind"], **point}
+        for name, curve in curves.items()
+        for point in curve["points"]
+    ]
+    _write_and_print(
+        folder / "anytime.json",
+        {"curves": curves, "points": rows},
+        overwrite=overwrite,
+        as_json=as_json,
+        shown="points",
+    )
+    with writing(folder):
+        (folder / "anytime.html").write_text(anytime_page(curves), encoding="utf-8")
+
+
+def curve_of(run: RunFolder) -> dict[str, Any]:
+    """The curve of one run, by the rule that its strategy answers by.
+
+    Raises:
+        InputError: the run has no trees or no costs.
+    """
+    from prmkit.evaluate.anytime import anytime
+    from prmkit.search.run import read_costs
+    from prmkit.trees_io import read_trees
+    from prmkit.yaml_io import read_yaml
+
+    strategy = read_yaml(run.record).values["recipe"]["strategy"]
+    trees = list(read_trees(run.trees))
+    rules = {"majority": "majority", "weighted-best-of-n": "weighted"}
+    rule: Any = strategy["options"].get("answer_by") or rules.get(strategy["name"], "best")
+    return anytime(
+        trees,
+        read_costs(run.trees),
+        rule="best" if rule == "visits" else rule,
+        how=trees[0].meta.get("aggregation", "last"),  # type: ignore[arg-type]  # written by search, which validated it
+    )
+
+
+def runs_in(folder: Path) -> dict[str, RunFolder]:
+    """The search run in a folder, or those side by side within it, by name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if RunFolder(folder).trees.is_file():
+        return {folder.resolve().name: RunFolder(folder)}
+    found = {
+        child.name: RunFolder(child)
+        for child in sorted(folder.iterdir() if folder.is_dir() else ())
+        if RunFolder(child).trees.is_file()
+    }
+    if not found:
+        raise InputError("no search run here", where=folder, expected="a trees.jsonl, or folders with one")
+    return found
+
+
+def _write_and_print(
+    file: Path, result: Mapping[str, Any], *, overwrite: bool, as_json: bool, shown: str | None = None
+) -> None:
+    if file.exists() and not overwrite:
+        raise InputError("the file exists", where=file, cure="Give --overwrite.")
+    with writing(file.parent):
+        file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
+    if as_json:
+        print_json({"wrote": str(file), **result})
+    else:
+        print_record({"wrote": str(file), **({shown: result[shown]} if shown else result)}, as_json=False)

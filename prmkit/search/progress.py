@@ -1,0 +1,54 @@
+"""How a search stands, while it runs."""
+
+import math
+import time
+from collections.abc import Sequence
+
+from prmkit.session import Session
+from prmkit.session.ledger import Ledger, total
+from prmkit.stats import mean
+
+
+class Progress:
+    """The sessions of a run, as someone who watches sees them."""
+
+    def __init__(self, sessions: Sequence[Session]) -> None:
+        self.total = len(sessions)
+        self.right: dict[int, bool] = {}
+        self._sessions = sessions
+        self._start = time.monotonic()
+
+    @property
+    def done(self) -> int:
+        """Problems that have their answer."""
+        return len(self.right)
+
+    def end(self, session: Session, right: bool) -> None:
+        """Note that a problem has its answer."""
+        self.right[id(session)] = right
+
+    def figures(self) -> dict[str, str]:
+        """Running accuracy with its error, tokens per second of both engines, cache hit rate, time to go."""
+        ledger = total([session.ledger for session in self._sessions])
+        seconds = max(time.monotonic() - self._start, 1e-9)
+        left = "?" if not self.done else f"{seconds / self.done * (self.total - self.done):.0f} s"
+        return {
+            "accuracy": self._accuracy(),
+            "policy": f"{ledger.decode_tokens / seconds:,.0f} tok/s",
+            "PRM": f"{ledger.prm_tokens / seconds:,.0f} tok/s",
+            "cache": _hit_rate(ledger),
+            "to go": left,
+        }
+
+    def _accuracy(self) -> str:
+        if not self.right:
+            return "-"
+        estimate = mean([float(right) for right in self.right.values()])
+        error = "" if math.isnan(estimate.stderr) else f" ± {100 * estimate.stderr:.1f}"
+        return f"{100 * estimate.value:.1f}{error} %"
+
+
+def _hit_rate(ledger: Ledger) -> str:
+    cached = ledger.cached_tokens + ledger.prm_cached_tokens
+    read = cached + ledger.prefill_tokens + ledger.prm_tokens
+    return f"{100 * cached / read:.0f} %" if read else "-"

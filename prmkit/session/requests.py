@@ -1,0 +1,225 @@
+"""The requests of one problem: admitted by its budget, answered by the journal or an engine, counted in its ledger."""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from prmkit.errors import InputError
+from prmkit.score import Scores
+from prmkit.session import replies
+from prmkit.session.budget import Allowance, Exhausted, Grant
+from prmkit.session.engines import Engines
+from prmkit.session.growth import Growth, Origin, Written
+from prmkit.session.journal import request_key, request_seed
+from prmkit.session.ledger import Ledger
+from prmkit.session.pool import Pool
+from prmkit.tree import ROOT
+
+TOO_LONG = -1.0
+"""Stands for the score of a step beyond the PRM's context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw(Origin):
+    """An admitted request for continuations of a node."""
+
+    whole: bool
+    grant: Grant
+    capped: bool
+    prompt_ids: list[int]
+
+
+class Requests:
+    """What a session asks of the engines.
+
+    Args:
+        engines: of the run.
+        growth: the tree whose nodes requests start from.
+        ledger: where replies are counted.
+        allowance: what may be spent.
+    """
+
+    def __init__(self, engines: Engines, growth: Growth, ledger: Ledger, allowance: Allowance) -> None:
+        self.allowance = allowance
+        self.pool: Pool | None = None
+        self.exhausted = False
+        self._engines = engines
+        self._growth = growth
+        self._ledger = ledger
+        self._problem = growth.tree.problem
+        self._prompts: dict[int, list[int]] = {}
+        self._readings: Counter[str] = Counter()
+
+    async def draw_each(
+        self, asks: Sequence[tuple[int, int]], *, whole: bool
+    ) -> list[tuple[Draw, list[Written]] | None]:
+        """The continuations of each (node, n); None where the node is as long as it may be, or nothing was granted.
+
+        Raises:
+            Exhausted: the budget has no room for any.
+            InputError: a node has ended already, or n is not positive.
+        """
+        open_asks = [self._checked(node, n) for node, n in asks]
+        if not any(open_asks):
+            return [None] * len(asks)
+        draws = self._admit(asks, open_asks, whole=whole)
+        while not any(draws):
+            if self.pool is None or not await self.pool.more(self.allowance):
+                raise Exhausted
+            draws = self._admit(asks, open_asks, whole=whole)
+        answers = await asyncio.gather(*(self._answer(draw) for draw in draws), return_exceptions=True)
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, Exhausted):
+                raise failure
+        if failures and not any(isinstance(answer, list) for answer in answers):
+            raise Exhausted
+        self.exhausted |= bool(failures)
+        return [
+            (draw, answer) if draw is not None and isinstance(answer, list) else None
+            for draw, answer in zip(draws, answers, strict=True)
+        ]
+
+    async def read(self, nodes: Sequence[int]) -> list[float]:
+        """The PRM's score of each node, TOO_LONG for one beyond its context.
+
+        Raises:
+            Exhausted: the budget has no room for the reading.
+        """
+        if self.allowance.limits_reading() and not self.allowance.may_read(self._tokens_to(nodes)):
+            raise Exhausted
+        names = [self._growth.name(node) for node in nodes]
+        self._readings["\x1f".join(names)] += 1
+        key = request_key(self._problem.id, "score", names, self._readings["\x1f".join(names)])
+        reply = await self._recorded(key, lambda: self._judge(nodes))
+        replies.charge_reading(self._ledger, reply)
+        scores: list[float] = reply["s"]
+        return scores
+
+    def forget(self) -> None:
+        """Let go of what only further requests need."""
+        self._prompts.clear()
+
+    def _checked(self, node: int, n: int) -> bool:
+        """Whether the node may become longer."""
+        if n < 1:
+            raise InputError("nothing to draw", where=self._problem.id, got=n, expected="at least one sample")
+        if node != ROOT and self._growth.tree.nodes[node].finish in ("eos", "length", "cancelled"):
+            raise InputError("a step follows a solution that ended", got=self._growth.tree.nodes[node].finish)
+        return self._room(node) > 0
+
+    def _admit(self, asks: Sequence[tuple[int, int]], open_asks: Sequence[bool], *, whole: bool) -> list[Draw | None]:
+        draws: list[Draw | None] = []
+        for (node, n), is_open in zip(asks, open_asks, strict=True):
+            draw = self._admit_one(node, n, whole=whole) if is_open else None
+            draws.append(draw)
+            # Whole solutions that are not granted now are asked for again; a step is missed.
+            self.exhausted |= is_open and not whole and (draw is None or draw.grant.n < n)
+        return draws
+
+    def _admit_one(self, node: int, n: int, *, whole: bool) -> Draw | None:
+        prompt_ids, room = self._prompt(node), self._room(node)
+        grant = self.allowance.admit(n, self._growth.depth(node), len(prompt_ids), room, whole=whole)
+        if not grant.n:
+            return None
+        capped = grant.max_tokens < room
+        kind = f"{'complete' if whole else 'expand'} {grant.n}{f' {grant.max_tokens}' if capped else ''}"
+        ordinal = self._growth.ordinal(node)
+        key = request_key(self._problem.id, kind, [self._growth.name(node)], ordinal)
+        return Draw(node, key, ordinal, whole, grant, capped, prompt_ids)
+
+    async def _answer(self, draw: Draw | None) -> list[Written] | None:
+        if draw is None:
+            return None
+        longest = 0
+        try:
+            reply = await self._recorded(draw.key, lambda: self._generate(draw))
+            replies.charge_draw(self._ledger, reply)
+            longest = replies.longest(reply)
+        finally:
+            self.allowance.settle(draw.grant, len(draw.prompt_ids), longest, whole=draw.whole)
+        return replies.written(reply)
+
+    async def _generate(self, draw: Draw) -> replies.Reply:
+        engines, start = self._engines, time.monotonic()
+        generation = await engines.generator.generate(
+            draw.prompt_ids,
+            draw.grant.n,
+            sampling=engines.sampling.model_copy(update={"max_tokens": draw.grant.max_tokens}),
+            seed=request_seed(engines.seed, draw.key),
+            stop=None if draw.whole else engines.encoder.format.step_end,
+        )
+        seconds, elapsed = time.monotonic() - start, self.allowance.elapsed
+        return replies.of_draw(generation, engines.encoder, capped=draw.capped, seconds=seconds, elapsed=elapsed)
+
+    async def _judge(self, nodes: Sequence[int]) -> replies.Reply:
+        scorer, tree, start = self._engines.scorer, self._growth.tree, time.monotonic()
+        assert scorer is not None
+        fitting = list(nodes)
+        try:
+            scores = await scorer.score(tree, fitting)
+        except InputError:
+            # Rarely a path outgrows the PRM's context; asking beforehand would tokenise every path twice.
+            fitting = [node for node in nodes if scorer.fits(tree, node)]
+            if len(fitting) == len(nodes):
+                raise
+            scores = await scorer.score(tree, fitting) if fitting else _NOTHING
+        reply = replies.of_reading(scores, seconds=time.monotonic() - start, elapsed=self.allowance.elapsed)
+        found = dict(zip(fitting, reply["s"], strict=True))
+        return reply | {"s": [found.get(node, TOO_LONG) for node in nodes]}
+
+    async def _recorded(self, key: str, ask: Callable[[], Awaitable[replies.Reply]]) -> replies.Reply:
+        """The reply in the journal, or the engine's, which is then recorded.
+
+        Raises:
+            Exhausted: the clock ended it.
+        """
+        reply = self._engines.journal.get(key)
+        if reply is not None:
+            self._ledger.replayed += 1
+            self.allowance.resume(replies.elapsed(reply))
+            return reply
+        left = self.allowance.seconds_left
+        if left <= 0:
+            raise Exhausted
+        try:
+            async with asyncio.timeout(left if left < math.inf else None) as clock:
+                reply = await ask()
+        except TimeoutError:
+            if clock.expired():
+                raise Exhausted from None
+            raise
+        self._engines.journal.put(key, reply)
+        return reply
+
+    def _prompt(self, node: int) -> list[int]:
+        """The token ids of the path to a node; kept for the nodes that requests start from."""
+        if node not in self._prompts:
+            encoder, tree = self._engines.encoder, self._growth.tree
+            self._prompts[node] = (
+                encoder.problem_ids(self._problem)
+                if node == ROOT
+                else self._prompt(tree.nodes[node].parent) + encoder.step_ids(tree.nodes[node].text)
+            )
+        return self._prompts[node]
+
+    def _room(self, node: int) -> int:
+        """Tokens that a solution through ``node`` may still have."""
+        return self._engines.sampling.max_tokens - (len(self._prompt(node)) - len(self._prompt(ROOT)))
+
+    def _tokens_to(self, nodes: Sequence[int]) -> int:
+        """Tokens of the paths to the last of these nodes, by the policy's tokenizer: the PRM reads no more."""
+        steps, encoder = self._growth.tree.nodes, self._engines.encoder
+        inner = {steps[node].parent for node in nodes}
+        prompt = len(self._prompt(ROOT))
+        return sum(
+            prompt + sum(len(encoder.step_ids(steps[step].text)) for step in self._growth.tree.path(node))
+            for node in nodes
+            if node not in inner
+        )
+
+
+_NOTHING = Scores(values=(), cached_tokens=0, tokens=0, flops=0.0)

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from prmkit.errors import InputError
+from prmkit.generate import Sampling
+from prmkit.search.options import StrategyConfig
+from prmkit.search.progress import Progress
+from prmkit.search.run import read_costs, search
+from prmkit.session import Engines
+from prmkit.session.budget import BudgetConfig
+from prmkit.session.journal import Journal
+from prmkit.tree import Problem
+from prmkit.trees_io import read_trees
+from tests.fakes import CharEncoder, LastStepGrader, TableScorer
+from tests.search.world import World
+
+PROBLEMS = [Problem(id=name, prompt="?", answer=answer) for name, answer in (("p", "b"), ("q", "a"))]
+BEST_OF_2 = StrategyConfig(name="best-of-n", options={"n": 2})
+
+
+def engines(world: World, journal: Journal | None = None) -> Engines:
+    return Engines(
+        generator=world,
+        encoder=CharEncoder(),  # type: ignore[arg-type]
+        sampling=Sampling(),
+        scorer=TableScorer({"a": 0.5, "b": 0.9}),
+        grader_for=lambda domain: LastStepGrader(),
+        journal=journal or Journal(),
+    )
+
+
+def test_trees_costs_and_metrics_by_hand(tmp_path: Path) -> None:
+    shown: list[int] = []
+
+    def show(progress: Progress) -> None:
+        shown.append(progress.done)
+        assert progress.figures().keys() == {"accuracy", "policy", "PRM", "cache", "to go"}
+
+    metrics = search(PROBLEMS, engines(World({"": "a! b!"})), BEST_OF_2, tmp_path / "trees.jsonl", show=show)
+    trees = list(read_trees(tmp_path / "trees.jsonl"))
+    assert [tree.problem.id for tree in trees] == ["p", "q"]
+    assert all(tree.meta["chosen"] == "1" and tree.meta["exhausted"] == "false" for tree in trees)
+    assert metrics["accuracy"]["value"] == 0.5
+    assert (metrics["unanswered"], metrics["exhausted"]) == (0, 0)
+    assert shown[-1] == 2
+    costs = read_costs(tmp_path / "trees.jsonl")
+    assert [record["right"] for record in costs] == [True, False]
+    # Prompt "?" and its line end; two answers with their ends; the PRM reads two steps.
+    assert [(record["generated_tokens"], record["total_tokens"]) for record in costs] == [(4, 8), (4, 8)]
+    assert metrics["ledger"]["decode_tokens"] == 8
+
+
+def test_strategies_that_ask_alike_share_their_generations(tmp_path: Path) -> None:
+    world, journal = World({"": "a! b!"}), Journal(tmp_path / "journal.jsonl")
+    for name in ("majority", "best-of-n", "weighted-best-of-n"):
+        config = StrategyConfig(name=name, options={"n": 4})
+        metrics = search(PROBLEMS, engines(world, journal), config, tmp_path / f"{name}.jsonl")
+        assert metrics["ledger"]["decode_tokens"] == 16  # each is charged for all
+    assert world.asked == [("", 4, "whole")] * 2
+
+
+def test_what_cannot_be_judged_is_refused_before_anything_is_spent(tmp_path: Path) -> None:
+    world = World({"": "a!"})
+    bad = [
+        ([], "no problem to search"),
+        ([*PROBLEMS, Problem(id="r", prompt="?")], "r: the problem has no answer to be graded by. Remove the row."),
+        ([*PROBLEMS, PROBLEMS[0]], "two problems have one id, got 'p'"),
+    ]
+    for problems, message in bad:
+        with pytest.raises(InputError, match=message):
+            search(problems, engines(world), BEST_OF_2, tmp_path / "trees.jsonl")
+    assert world.asked == []
+    assert not (tmp_path / "trees.jsonl").exists()
+
+
+def test_a_spent_budget_is_counted_and_marked(tmp_path: Path) -> None:
+    metrics = search(
+        PROBLEMS, engines(World({"": "a! b!"})), BEST_OF_2, tmp_path / "trees.jsonl", budget=BudgetConfig(generations=1)
+    )
+    assert metrics["exhausted"] == 2
+    assert [tree.meta["exhausted"] for tree in read_trees(tmp_path / "trees.jsonl")] == ["true", "true"]
