@@ -1,4 +1,4 @@
-"""The verbs that run a recipe: annotate and train differ in the recipe alone; search and similarity have more to say."""
+"""The verbs that run a recipe: annotate and train differ in the recipe alone; search and similarity say more."""
 
 import shlex
 import sys
