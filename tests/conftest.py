@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.served"]
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

@@ -45,15 +45,20 @@ def tiny_backbone(
     tokenizer: PreTrainedTokenizerBase | None = None,
     vocab_size: int | None = None,
     context: int = 256,
+    heads: int = 2,
+    kv_heads: int = 1,
 ) -> str:
-    """The name of a folder with a random Qwen2 causal LM (hidden 32, 2 layers) and its tokenizer."""
+    """The name of a folder with a random Qwen2 causal LM (hidden 32, 2 layers) and its tokenizer.
+
+    vLLM's CPU kernels know no attention head narrower than 32: for it, ``heads`` is 1.
+    """
     tokenizer = tokenizer or tiny_tokenizer()
     config = AutoConfig.for_model(
         "qwen2",
         hidden_size=32,
         num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
         intermediate_size=64,
         max_position_embeddings=context,
         vocab_size=vocab_size or len(tokenizer),

@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from prmkit import __version__
-from prmkit.commands import attribute, demo, evaluate, recipes, report, runs, search, similarity, trees
+from prmkit.commands import (
+    attribute,
+    checkpoint,
+    demo,
+    evaluate,
+    recipes,
+    report,
+    runs,
+    search,
+    similarity,
+    train,
+    trees,
+)
 from prmkit.errors import PrmkitError
 
 app = typer.Typer(
@@ -20,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 runs.add_verbs(app)
+app.command("train")(train.train)
 app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
@@ -28,6 +41,7 @@ app.command("demo")(demo.demo)
 app.add_typer(similarity.app, name="similarity")
 app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(checkpoint.app, name="checkpoint")
 
 
 def _print_version(asked: bool) -> None:

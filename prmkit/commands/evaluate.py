@@ -9,9 +9,11 @@ import typer
 
 from prmkit.commands.console import JsonOption, OverwriteOption, print_record, progress
 from prmkit.errors import InputError
+from prmkit.models.config import Adapter
 from prmkit.run import RunFolder, writing
 
 if TYPE_CHECKING:
+    from prmkit.score import PrmConfig
     from prmkit.tree import StepTree
 
 
@@ -19,6 +21,9 @@ def evaluate(
     path: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A search run, or with --prm a labelled corpus.")],
     prm: Annotated[
         Path | None, typer.Option("--prm", metavar="CHECKPOINT", help="The PRM whose step scores are evaluated.")
+    ] = None,
+    adapter: Annotated[
+        Adapter | None, typer.Option("--adapter", help="Whose PRM it is, where its config does not say, with --prm.")
     ] = None,
     source: Annotated[str, typer.Option("--source", help="The kind of corpus, with --prm.")] = "processbench",
     threshold: Annotated[
@@ -38,6 +43,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Compute prm@N, maj@N and pass@N of a search run; with --prm, the first-error F1 of a PRM on labelled steps."""
+    from prmkit.score import PrmConfig
+
     if select or anytime:
         from prmkit.commands.reselect import print_anytime, print_selection
 
@@ -45,7 +52,15 @@ def evaluate(
     elif prm is None:
         evaluate_run(Path(path), overwrite=overwrite, as_json=as_json)
     else:
-        evaluate_prm(prm, source, path, threshold, out, overwrite=overwrite, as_json=as_json)
+        evaluate_prm(
+            PrmConfig(checkpoint=str(prm), adapter=adapter),
+            source,
+            path,
+            threshold,
+            out,
+            overwrite=overwrite,
+            as_json=as_json,
+        )
 
 
 def evaluate_run(folder: Path, *, overwrite: bool, as_json: bool) -> None:
@@ -67,7 +82,7 @@ def evaluate_run(folder: Path, *, overwrite: bool, as_json: bool) -> None:
 
 
 def evaluate_prm(
-    checkpoint: Path,
+    prm: "PrmConfig",
     source: str,
     path: str,
     threshold: float,
@@ -78,21 +93,26 @@ def evaluate_prm(
 ) -> None:
     """Score a labelled corpus with a PRM, and write the scored trees and the figures to a run folder."""
     from prmkit.evaluate.labelled import evaluate_labelled, score_trees
-    from prmkit.models.backbone import accelerator
-    from prmkit.models.checkpoint import load_prm
     from prmkit.rows_io import HUB
-    from prmkit.score.transformers import TransformersScorer
+    from prmkit.score import load_scorer
     from prmkit.sources import Corpus
     from prmkit.trees_io import write_trees
 
     start = time.monotonic()
     corpus = Corpus(source, path)
     trees: list[StepTree] = list(corpus)
-    scorer = TransformersScorer(load_prm(checkpoint, device=accelerator()))
+    scorer, _ = load_scorer(prm)
     run = RunFolder.create(
         out or Path("runs", f"evaluate-{Path(path.removeprefix(HUB)).name.partition('.')[0]}"),
-        {"stage": "evaluate", "prm": str(checkpoint), "source": source, "path": path, "threshold": threshold},
-        inputs=[checkpoint, *([] if path.startswith(HUB) else [Path(path)])],
+        {
+            "stage": "evaluate",
+            "prm": prm.checkpoint,
+            "adapter": prm.adapter,
+            "source": source,
+            "path": path,
+            "threshold": threshold,
+        },
+        inputs=[Path(given) for given in (str(prm.checkpoint), path) if Path(given).exists()],  # not those of the hub
         seed=0,
         overwrite=overwrite,
     )

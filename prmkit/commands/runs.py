@@ -1,4 +1,4 @@
-"""The verbs that run a recipe: annotate and train differ in the recipe alone; search and similarity say more."""
+"""The verbs that run a recipe: annotate needs nothing else; search, train and similarity have options of their own."""
 
 import shlex
 import sys
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 VERBS = {
     "annotate": "Label the steps of solutions with a policy, and write trees.jsonl.",
-    "train": "Train a PRM on labelled trees, and write its checkpoint.",
 }
 """What each verb does, by the stage of its recipe."""
 

@@ -2,12 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prmkit.errors import InputError
+from prmkit.generate.engines import GeneratorEngine, TransformersEngine
 from prmkit.models.config import StepFormat
+from prmkit.seam import Seam
 from prmkit.tree import Finish
+
+if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
+    from prmkit.models.encode import StepEncoder
+
+GENERATORS = Seam(
+    "generator engine",
+    {
+        "transformers": "prmkit.generate.transformers:load_generator",
+        "vllm": "prmkit.generate.vllm:load_generator",
+        "openai": "prmkit.generate.openai:load_generator",
+    },
+)
+"""Each takes a GeneratorConfig and returns a Generator and the encoder that speaks the policy's format."""
 
 
 class Sampling(BaseModel):
@@ -28,8 +44,9 @@ class GeneratorConfig(BaseModel):
     name: str = Field(description="hub id or local folder of a causal LM")
     format: StepFormat = Field(StepFormat(), description="text around the problem, and what ends a step")
     sampling: Sampling = Field(Sampling(), description="how continuations are drawn")
+    engine: GeneratorEngine = Field(TransformersEngine(), description="what runs it")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
-    max_rows: int = Field(256, ge=1, description="continuations that are decoded together")
+    max_rows: int = Field(256, ge=1, description="continuations that a local engine decodes together")
     device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
     memory: float | None = Field(
         None,
@@ -83,3 +100,31 @@ class Generator(Protocol):
             InputError: the prompt is empty or leaves no room in the context.
         """
         ...
+
+
+def load_generator(config: GeneratorConfig) -> "tuple[Generator, StepEncoder]":
+    """The policy of a recipe, running, and the encoder that speaks its format.
+
+    Raises:
+        InputError: the model, the engine or its options are wrong.
+        RunError: the engine did not start.
+    """
+    if getattr(config.engine, "workers", "here") == "ray":
+        from prmkit.generate.replicas import replicated_generator
+
+        return replicated_generator(config)
+    return cast("tuple[Generator, StepEncoder]", GENERATORS.load(config.engine.name)(config))
+
+
+def check_prompt(prompt_ids: Sequence[int], context: int | None) -> None:
+    """Refuse a prompt to which nothing can be added. ``context`` is None where only the server knows it.
+
+    Raises:
+        InputError: it is empty or fills the context.
+    """
+    if not prompt_ids:
+        raise InputError("empty prompt", expected="at least one token")
+    if context is not None and len(prompt_ids) >= context:
+        raise InputError(
+            "the prompt fills the context", got=f"{len(prompt_ids)} tokens", expected=f"fewer than {context}"
+        )

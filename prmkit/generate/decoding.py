@@ -107,7 +107,7 @@ class Decoder:
         have_rows, have_length = old.room if old is not None else (0, 0)
         if old is not None and rows <= have_rows and length <= have_length:
             return old
-        wide = have_rows if rows <= have_rows else max(rows, 2 * have_rows)
+        wide = have_rows if rows <= have_rows else max(rows, have_rows + have_rows // 4)
         long = have_length if length <= have_length else max(length, have_length + max(_GRAIN, have_length // 4))
         self._kv = KVRows(self.backbone, wide, long)
         if old is not None:

@@ -1,16 +1,21 @@
 """Loading of pretrained backbones and tokenizers, with every refusal as one InputError."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
+from huggingface_hub import snapshot_download
+from safetensors import SafetensorError, safe_open
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
@@ -42,19 +47,111 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_backbone(name: str, dtype: torch.dtype | None, *, prefix: str = "") -> tuple[PreTrainedModel, set[str]]:
+def load_config(name: str) -> PretrainedConfig:
+    """The config of a model, without its weights. Code that comes with a model is never run.
+
+    Raises:
+        InputError: the folder is missing or holds no model.
+    """
+    _refuse_missing_folder(name)
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unloadable("config", name, error) from None
+    return config
+
+
+def load_backbone(
+    name: str, dtype: torch.dtype | None, *, prefix: str = "", **options: Any
+) -> tuple[PreTrainedModel, set[str]]:
     """A model without its LM head, in evaluation mode on the CPU, and the stored keys that it has no place for.
 
     Args:
         name: local folder or hub id. Code that comes with a model is never run.
         dtype: of the parameters; None keeps the stored one.
         prefix: what stands before the backbone's own keys in the stored names.
+        options: further arguments of transformers' ``from_pretrained``.
 
     Raises:
         InputError: the folder is missing, holds no model, or holds weights of another architecture.
     """
     mapping = {"key_mapping": {"^" + prefix.replace(".", r"\."): ""}} if prefix else {}
-    return _load(AutoModel, name, dtype, prefix=prefix, **mapping)
+    return _load(AutoModel, name, dtype, prefix=prefix, **mapping, **options)
+
+
+def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
+    """A model without its LM head and without memory for its weights, in evaluation mode.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    _refuse_missing_folder(name)
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        with torch.device("meta"):
+            model: PreTrainedModel = AutoModel.from_config(config, dtype=dtype)
+        model.eval()
+        return model
+    except (OSError, ValueError, KeyError) as error:
+        raise _unloadable("model", name, error) from None
+
+
+def stored_folder(name: str) -> Path:
+    """The folder on this machine with the weights of a local folder or hub id, fetched if need be.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    _refuse_missing_folder(name)
+    if Path(name).is_dir():
+        return Path(name)
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
+    except (OSError, ValueError) as error:
+        raise _unloadable("model", name, error) from None
+
+
+def stored_keys(folder: Path) -> dict[str, str]:
+    """The stored name of each backbone weight in a folder of safetensors, by its name in the backbone; other keys by
+    their own name.
+
+    Raises:
+        InputError: there are no safetensors, or they cannot be read.
+    """
+    keys = {key.removeprefix("model."): key for stored in _files(folder) for key in stored.keys()}  # noqa: SIM118
+    if not keys:
+        raise InputError("the weights are no safetensors", where=folder, cure="Convert them, or use another strategy.")
+    return keys
+
+
+def stored_tensors(folder: Path, wanted: Container[str]) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of a folder of safetensors whose stored names are wanted, one by one.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    for stored in _files(folder):
+        for key in stored.keys():  # noqa: SIM118
+            if key in wanted:
+                yield key, stored.get_tensor(key)
+
+
+def stored_parameters(folder: Path) -> int:
+    """How many numbers the safetensors of a folder hold.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    return sum(math.prod(stored.get_slice(key).get_shape()) for stored in _files(folder) for key in stored.keys())  # noqa: SIM118
+
+
+def _files(folder: Path) -> Iterator[Any]:
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="pt") as stored:
+                yield stored
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"cannot read the weights ({error})", where=file) from None
 
 
 def load_causal_lm(
@@ -91,6 +188,13 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
             expected=f"at least {len(tokenizer)}",
             cure="The tokenizer belongs to another model, or tokens were added to it without resizing the embeddings.",
         )
+
+
+def holds_code(name: object) -> InputError:
+    """What is said of a torch file that unpickling would have to run code for."""
+    return InputError(
+        "a weight file holds more than tensors, and is not opened", where=name, expected="safetensors, or plain tensors"
+    )
 
 
 def shown(keys: list[str], limit: int = 4) -> str:
@@ -134,6 +238,8 @@ def _load(
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise _unloadable("model", name, error) from None
+    except UnpicklingError:
+        raise holds_code(name) from None
     # Keys without weights would be drawn at random, and the work would go on as if nothing had happened.
     missing = sorted(prefix + key for key in report["missing_keys"])
     if missing:

@@ -17,8 +17,9 @@ class StepBatch:
     """Rows padded on the right. ``weights_BS`` is 0 at padded and at unsupervised steps, and there labels are 0 too.
 
     ``packing`` is None where every token attends to all before it. ``total_weight`` divides the sum of losses: it is
-    the weight of all labels of the optimiser step that the batch is a part of. No dataclass: Lightning reaches into
-    those, and rounds labels to the precision of the weights.
+    the weight of all labels of the optimiser step that the batch is a part of. ``tokens``, and the ``pairs`` of a token
+    and one that it attends to, are counted without padding; ``steps_B`` counts the steps of each row. No dataclass:
+    Lightning reaches into those, and rounds labels to the precision of the weights.
     """
 
     def __init__(
@@ -29,14 +30,16 @@ class StepBatch:
         ends_BS: Tensor,
         labels_BS: Tensor,
         weights_BS: Tensor,
+        steps_B: Tensor,
         packing: Packing | None,
         total_weight: float,
         tokens: int,
+        pairs: int,
         problems: tuple[str, ...],
     ) -> None:
         self.ids_BT, self.mask_BT, self.ends_BS, self.packing = ids_BT, mask_BT, ends_BS, packing
-        self.labels_BS, self.weights_BS = labels_BS, weights_BS
-        self.total_weight, self.tokens, self.problems = total_weight, tokens, problems
+        self.labels_BS, self.weights_BS, self.steps_B = labels_BS, weights_BS, steps_B
+        self.total_weight, self.tokens, self.pairs, self.problems = total_weight, tokens, pairs, problems
 
     def to(self, device: torch.device) -> "StepBatch":
         """The batch on a device."""
@@ -46,9 +49,11 @@ class StepBatch:
             ends_BS=self.ends_BS.to(device),
             labels_BS=self.labels_BS.to(device),
             weights_BS=self.weights_BS.to(device),
+            steps_B=self.steps_B.to(device),
             packing=self.packing and Packing(*(tensor.to(device) for tensor in self.packing)),
             total_weight=self.total_weight,
             tokens=self.tokens,
+            pairs=self.pairs,
             problems=self.problems,
         )
 
@@ -83,8 +88,10 @@ def collate(rows: Sequence[Row], total_weight: float | None = None, *, scale: fl
         ends_BS=ends_BS,
         labels_BS=labels_BS.nan_to_num(0.0),
         weights_BS=weights_BS,
+        steps_B=torch.tensor([len(row.ends) for row in rows]),
         packing=None if all(row.plain for row in rows) else Packing(positions_BT, until_BT),
         total_weight=float(weights_BS.sum()) if total_weight is None else total_weight,
         tokens=sum(len(row.ids) for row in rows),
+        pairs=sum(row.pairs for row in rows),
         problems=tuple(dict.fromkeys(problem for row in rows for problem in row.problems)),
     )

@@ -3,28 +3,30 @@
 Keys are ``model.*`` (the backbone), ``score.0.*`` and ``score.2.*`` (the head).
 """
 
-import copy
-import os
-import re
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from huggingface_hub import save_torch_state_dict
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from prmkit import __version__
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, load_backbone, load_tokenizer, shown
+from prmkit.models.backbone import (
+    check_vocabulary,
+    load_backbone,
+    load_tokenizer,
+    shown,
+    stored_parameters,
+    stored_tensors,
+)
 from prmkit.models.config import StepFormat
 from prmkit.models.encode import StepEncoder
-from prmkit.models.prm import PRM, architecture
+from prmkit.models.prm import PRM
+from prmkit.models.store import whole_weights, write_folder
 
 HEAD_KEYS = ("score.0.weight", "score.0.bias", "score.2.weight", "score.2.bias")
 META_FILE = "prmkit.json"
@@ -56,29 +58,65 @@ def save_prm(
     tokenizer: PreTrainedTokenizerBase,
     folder: Path,
     meta: CheckpointMeta,
-    *,
-    weights: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write a checkpoint, all or nothing.
+    """Write a checkpoint, all or nothing; adapters are merged. In a training over devices, all of them call this.
 
     Args:
         prm: the model.
         tokenizer: its tokenizer.
         folder: a new folder.
         meta: text format, label source and length.
-        weights: a state dict to write in place of the PRM's present one, such as the best of a training.
 
     Raises:
         InputError: the folder exists.
     """
     write_folder(
         folder,
-        weights=prm.state_dict() if weights is None else weights,
+        weights=whole_weights(prm),
         backbone=prm.model,
         tokenizer=tokenizer,
         kind="RewardModel",
         labels=1,
         texts={META_FILE: meta.model_dump_json(by_alias=True, indent=2) + "\n"},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFacts:
+    """What a checkpoint is, without loading it.
+
+    ``parameters`` counts backbone and head, ``bytes`` the files of the weights.
+    """
+
+    architecture: str
+    model_type: str
+    parameters: int
+    dtype: str
+    bytes: int
+    context: int
+    vocabulary: int
+    meta: CheckpointMeta
+
+
+def inspect_checkpoint(folder: Path) -> CheckpointFacts:
+    """The facts of a checkpoint.
+
+    Raises:
+        InputError: the folder is missing, or is no checkpoint of a PRM.
+    """
+    if not folder.is_dir():
+        raise InputError("no such folder", where=folder, cure="Check the path.")
+    _read_head(folder)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    return CheckpointFacts(
+        architecture=", ".join(config.architectures or ()),
+        model_type=config.model_type,
+        parameters=stored_parameters(folder),
+        dtype=str(config.dtype).removeprefix("torch."),
+        bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
+        context=int(getattr(config, "max_position_embeddings", 0)),
+        vocabulary=config.vocab_size,
+        meta=read_meta(folder),
     )
 
 
@@ -97,7 +135,7 @@ def load_prm(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtyp
     if not folder.is_dir():
         raise InputError("no such folder", where=folder, cure="Check the path.")
     head = _read_head(folder)
-    meta = _read_meta(folder)
+    meta = read_meta(folder)
     model, _ = load_backbone(str(folder), dtype, prefix="model.")
     prm = PRM(model)
     width = int(model.config.hidden_size)
@@ -131,12 +169,9 @@ def export_process_reward_model(folder: Path, out: Path) -> None:
         raise InputError(
             "the two-label form exists for Qwen2 only", where=folder, got=backbone.config.model_type, expected="qwen2"
         )
-    weights = loaded.prm.state_dict()
-    for key in ("score.2.weight", "score.2.bias"):
-        weights[key] = torch.cat([torch.zeros_like(weights[key]), weights[key]])
     write_folder(
         out,
-        weights=weights,
+        weights=_two_labels(loaded.prm),
         backbone=backbone,
         tokenizer=loaded.encoder.tokenizer,
         kind="ProcessRewardModel",
@@ -145,66 +180,13 @@ def export_process_reward_model(folder: Path, out: Path) -> None:
     )
 
 
-def write_folder(
-    folder: Path,
-    *,
-    weights: Mapping[str, Tensor],
-    backbone: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    kind: str,
-    labels: int,
-    texts: Mapping[str, str],
-) -> None:
-    """Write weights, config, tokenizer and text files into a new folder, all or nothing.
-
-    Raises:
-        InputError: the folder exists.
-        OSError: the disk is full, or the place must not be written.
-    """
-    refuse_existing(folder)
-    config = copy.deepcopy(backbone.config)
-    config.architectures = [architecture(backbone, kind)]
-    config.num_labels = labels
-    config.dtype = weights["score.0.weight"].dtype
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
-    try:
-        save_torch_state_dict({key: _own(value) for key, value in weights.items()}, partial, max_shard_size="5GB")
-        config.save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
-        for name, text in texts.items():
-            (partial / name).write_text(text, encoding="utf-8")
-        refuse_existing(folder)
-        partial.rename(folder)
-    except SafetensorError as error:
-        # A full disk shall look like one: safetensors tells what the operating system refused in words of its own.
-        refused = re.search(r"\(os error (\d+)\)", str(error))
-        if refused is None:
-            raise
-        raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(folder)) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def refuse_existing(folder: Path) -> None:
-    """Raise InputError if the folder exists: a checkpoint is never written over."""
-    if folder.exists():
-        raise InputError("the folder exists", where=folder, cure="Choose another name or remove it.")
-
-
-def _own(tensor: Tensor) -> Tensor:
-    # A weight gathered from its shards is a view of a longer, padded buffer, which safetensors refuses.
-    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
+def _two_labels(prm: PRM) -> Iterator[tuple[str, Tensor]]:
+    for key, value in whole_weights(prm):
+        yield key, torch.cat([torch.zeros_like(value), value]) if key.startswith("score.2.") else value
 
 
 def _read_head(folder: Path) -> dict[str, Tensor]:
-    head: dict[str, Tensor] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, framework="pt") as stored:
-                head.update({key: stored.get_tensor(key) for key in stored.keys() if key in HEAD_KEYS})  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"cannot read the weights ({error})", where=file) from None
+    head = dict(stored_tensors(folder, HEAD_KEYS))
     missing = [key for key in HEAD_KEYS if key not in head]
     if missing:
         raise InputError(
@@ -217,7 +199,12 @@ def _read_head(folder: Path) -> dict[str, Tensor]:
     return head
 
 
-def _read_meta(folder: Path) -> CheckpointMeta:
+def read_meta(folder: Path) -> CheckpointMeta:
+    """The record that stands beside the weights of a checkpoint.
+
+    Raises:
+        InputError: there is none, or it is of another schema.
+    """
     file = folder / META_FILE
     if not file.is_file():
         raise InputError(

@@ -7,8 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 Weighting = Literal["once", "rows"]
 """What a label weighs: 1, or the number of labelled root-to-leaf paths through its step."""
 
+Adapter = Literal["prmkit", "qwen-math-prm", "skywork-o1", "math-shepherd", "rlhflow", "trl"]
+"""Whose PRM a folder holds: how its weights are laid out, and how it reads a solution."""
+
 TEMPLATES = {
     "plain": "{problem}\n",
+    # As TRL's PRMTrainer trains: the first step follows the problem at once.
+    "bare": "{problem}",
     # Qwen2.5-Math's own chat turns and system prompt, as its released PRMs were trained.
     "qwen-math": (
         "<|im_start|>system\nPlease reason step by step, and put your final answer within \\boxed{{}}.<|im_end|>\n"
@@ -22,7 +27,7 @@ class StepFormat(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    template: Literal["plain", "qwen-math"] = Field("plain", description="the text around the problem")
+    template: Literal["plain", "bare", "qwen-math"] = Field("plain", description="the text around the problem")
     step_end: str = Field(
         "\n", min_length=1, description="ends every step; its last token is where a PRM reads a score"
     )

@@ -40,7 +40,7 @@ class StepEncoder:
         """Ids of the problem inside its template: what stands before the first step."""
         ids = self._template_ids(self.before) + self._text_ids(problem.prompt) + self._template_ids(self.after)
         bos = self.tokenizer.bos_token_id
-        return [bos, *ids] if bos is not None and self.format.template == "plain" else ids
+        return [bos, *ids] if bos is not None and self.format.template in ("plain", "bare") else ids
 
     def step_ids(self, text: str) -> list[int]:
         """Ids of one step. The last one is the step's end, where its score is read."""

@@ -31,6 +31,17 @@ class ForwardFlops:
         return tokens * self.per_token + pairs * self.per_pair + read * self.per_read
 
 
+def parameters(config: PretrainedConfig) -> int:
+    """The parameters of the backbone that a config means, embeddings included."""
+    return sum(parameter.numel() for parameter in cast(nn.Module, skeleton(config)).parameters())
+
+
+def skeleton(config: PretrainedConfig) -> PreTrainedModel:
+    """The backbone that a config means, without memory for its weights."""
+    with torch.device("meta"):
+        return cast(PreTrainedModel, AutoModel.from_config(config))
+
+
 def forward_flops(model: PreTrainedModel | PretrainedConfig, head: nn.Module | None = None) -> ForwardFlops:
     """The cost of a model, or of one that was made from this config; weights need not be in memory.
 
@@ -39,8 +50,7 @@ def forward_flops(model: PreTrainedModel | PretrainedConfig, head: nn.Module | N
         head: what is read beside the model; by default a causal LM's own LM head.
     """
     if isinstance(model, PretrainedConfig):
-        with torch.device("meta"):
-            model = cast(PreTrainedModel, AutoModel.from_config(model))
+        model = skeleton(model)
     lm_head = cast(Any, model).get_output_embeddings()
     reads = head if head is not None else lm_head
     decoder = [module for module in cast(nn.Module, model).modules() if module is not lm_head]
@@ -54,4 +64,5 @@ def forward_flops(model: PreTrainedModel | PretrainedConfig, head: nn.Module | N
 
 
 def _weights(modules: list[nn.Module]) -> int:
-    return sum(module.weight.numel() for module in modules if isinstance(module, nn.Linear))
+    # By the widths: a weight in 4 bits is stored in another shape.
+    return sum(module.in_features * module.out_features for module in modules if isinstance(module, nn.Linear))

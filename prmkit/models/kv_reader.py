@@ -147,7 +147,7 @@ class KVReader:
                 if position not in node.hidden and (node, position) not in runs:
                     runs[node, position] = _Run(node.lineage(), position, [], (node.ids[position - node.start],))
                     reading.spans.append((position, 1))
-        self._compute(list(runs.values()), {node: {position} for node, position in runs})
+        self._compute(list(runs.values()), {})
 
     def _compute(self, runs: list[_Run], wanted: Mapping[KVNode, set[int]]) -> None:
         """Fill the nodes of all runs, and keep the hidden states that are wanted."""
@@ -198,10 +198,12 @@ class KVReader:
         ]
         hidden_BNE = torch.cat(pieces, dim=1)
         for row, run in enumerate(batch):
+            if not run.nodes:
+                run.past[-1].hidden[run.begin] = hidden_BNE[row, 0].clone()
             for node in run.nodes:
-                self.tree.fill(node, rows.take(row, node.start, node.end))
-            for node in run.nodes or run.past[-1:]:
-                for position in wanted.get(node, ()):
+                if node.kv_L2HTD is None:  # else memory ran out behind it, and this is the second attempt
+                    self.tree.fill(node, rows.take(row, node.start, node.end))
+                for position in wanted[node]:
                     node.hidden[position] = hidden_BNE[row, position - run.begin].clone()
 
 

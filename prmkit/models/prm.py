@@ -3,6 +3,8 @@
 Shapes: B rows, T tokens, S steps, H hidden size.
 """
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -10,7 +12,15 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, load_backbone, load_tokenizer
+from prmkit.models.backbone import (
+    check_vocabulary,
+    empty_backbone,
+    load_backbone,
+    load_tokenizer,
+    shown,
+    stored_folder,
+    stored_keys,
+)
 from prmkit.models.config import ModelConfig
 from prmkit.models.packing import Packing, block_mask, dense_mask
 
@@ -25,6 +35,8 @@ class PRM(nn.Module):
     Args:
         model: a causal model without LM head.
         head_dropout: share of the head's inputs that are dropped, while training only.
+
+    While ``read_only`` is set, the backbone gets no gradients.
     """
 
     def __init__(self, model: PreTrainedModel, *, head_dropout: float = 0.0) -> None:
@@ -32,39 +44,44 @@ class PRM(nn.Module):
         self.model = model
         width = int(model.config.hidden_size)
         self.dropout = nn.Dropout(head_dropout)
-        self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)).to(model.dtype)
+        self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)).to(_head_dtype(model))
+        self.source: Path | None = None
+        self.read_only = False
 
     @classmethod
-    def from_backbone(cls, name: str, config: ModelConfig) -> "PRM":
+    def from_backbone(cls, name: str, config: ModelConfig, **options: Any) -> "PRM":
         """A PRM with pretrained backbone and fresh head, on the CPU.
 
         Args:
             name: local folder or hub id of a causal LM or of its base model.
             config: dtype, dropout and the length that the backbone must be able to read.
+            options: for the loading, such as a quantisation.
 
         Raises:
             InputError: the folder is missing or no model, its weights are incomplete or those of a PRM, its vocabulary
                 is smaller than its tokenizer's, or its context is shorter than ``config.max_length``.
         """
-        model, unplaced = load_backbone(name, getattr(torch, config.dtype))
-        if any(key.startswith("score.") for key in unplaced):
-            raise InputError(
-                "the model already has a reward head, which a new training would discard",
-                where=name,
-                expected="a causal LM",
-                cure="Name the language model it was made from.",
-            )
-        check_vocabulary(model, load_tokenizer(name), where=name)
-        context = getattr(model.config, "max_position_embeddings", None)
-        if context is not None and config.max_length > context:
-            raise InputError(
-                "max_length is longer than the context of the backbone",
-                where=name,
-                got=config.max_length,
-                expected=f"at most {context}",
-                cure=f"Set model.max_length to {context} or less.",
-            )
+        model, unplaced = load_backbone(name, getattr(torch, config.dtype), **options)
+        _check_backbone(model, name, unplaced, config)
         return cls(model, head_dropout=config.head_dropout)
+
+    @classmethod
+    def skeleton(cls, name: str, config: ModelConfig) -> "PRM":
+        """The same PRM without memory for its backbone, whose weights stay in the folder ``source``; the head is there.
+
+        Raises:
+            InputError: as ``from_backbone``, or the weights are no safetensors.
+        """
+        source = stored_folder(name)
+        keys = stored_keys(source)
+        model = empty_backbone(name, getattr(torch, config.dtype))
+        _check_backbone(model, name, {key for key in keys.values() if key.startswith("score.")}, config)
+        missing = sorted(key for key in model.state_dict() if key not in keys)
+        if missing:
+            raise InputError("weights are missing", where=name, got=f"no {shown(missing)}")
+        prm = cls(model, head_dropout=config.head_dropout)
+        prm.source = source
+        return prm
 
     def forward(
         self, input_ids_BT: Tensor, attention_mask_BT: Tensor, ends_BS: Tensor, packing: Packing | None = None
@@ -78,11 +95,13 @@ class PRM(nn.Module):
             packing: where several paths share a sequence; None for one path each.
         """
         inputs = {"attention_mask": attention_mask_BT} if packing is None else self._packed(packing)
-        output = self.model(input_ids=input_ids_BT, use_cache=False, **inputs)
+        with torch.no_grad() if self.read_only else nullcontext():
+            output = self.model(input_ids=input_ids_BT, use_cache=False, **inputs)
         hidden_BTH = cast(Tensor, output.last_hidden_state)
         # Gathered before the head: step ends are some 2 % of the tokens.
         hidden_BSH = hidden_BTH.gather(1, ends_BS[:, :, None].expand(-1, -1, hidden_BTH.shape[-1]))
-        return cast(Tensor, self.score(self.dropout(hidden_BSH))).squeeze(-1)
+        # No view of the head's output: FSDP2 warns of those.
+        return cast(Tensor, self.score(self.dropout(hidden_BSH))).squeeze(-1).clone()
 
     def _packed(self, packing: Packing) -> dict[str, Any]:
         # FlexAttention skips what no token attends to, but has no backward pass on a CPU.
@@ -90,6 +109,36 @@ class PRM(nn.Module):
             self.model.set_attn_implementation("flex_attention")
             return {"attention_mask": block_mask(packing), "position_ids": packing.positions_BT}
         return {"attention_mask": dense_mask(packing), "position_ids": packing.positions_BT}
+
+
+def _head_dtype(model: PreTrainedModel) -> torch.dtype:
+    return model.dtype if model.dtype.is_floating_point else torch.float32  # weights in 4 bits are no numbers
+
+
+def decoder_layers(model: PreTrainedModel) -> list[nn.Module]:
+    """The layers of a backbone: what is sharded, compiled and recomputed as one."""
+    names = set(model._no_split_modules or ())
+    return [module for module in cast(nn.Module, model).modules() if type(module).__name__ in names]
+
+
+def _check_backbone(model: PreTrainedModel, name: str, unplaced: set[str], config: ModelConfig) -> None:
+    if any(key.startswith("score.") for key in unplaced):
+        raise InputError(
+            "the model already has a reward head, which a new training would discard",
+            where=name,
+            expected="a causal LM",
+            cure="Name the language model it was made from.",
+        )
+    check_vocabulary(model, load_tokenizer(name), where=name)
+    context = getattr(model.config, "max_position_embeddings", None)
+    if context is not None and config.max_length > context:
+        raise InputError(
+            "max_length is longer than the context of the backbone",
+            where=name,
+            got=config.max_length,
+            expected=f"at most {context}",
+            cure=f"Set model.max_length to {context} or less.",
+        )
 
 
 def architecture(model: PreTrainedModel, kind: str = "RewardModel") -> str:

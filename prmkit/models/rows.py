@@ -8,7 +8,7 @@ Shapes: T tokens.
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prmkit.errors import InputError
 from prmkit.models.config import Weighting
 from prmkit.models.encode import StepEncoder
-from prmkit.tree import ROOT, StepTree
+from prmkit.tree import ROOT, Label, StepTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +40,11 @@ class Row:
     def plain(self) -> bool:
         """Whether every token attends to all before it."""
         return bool((self.until == len(self.ids)).all())
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of a token and one that it attends to there are."""
+        return int(self.until.sum(dtype=np.int64)) - len(self.ids) * (len(self.ids) - 1) // 2
 
     @property
     def supervised(self) -> int:
@@ -74,6 +79,7 @@ def tree_rows(
     *,
     weighting: Weighting = "once",
     budget: int | None = None,
+    weigh: Callable[[Label], float] = lambda label: 1.0,
 ) -> TreeRows:
     """The rows of a tree, in depth-first order.
 
@@ -87,6 +93,7 @@ def tree_rows(
         weighting: what a label weighs. By ``once``, it stands in the first row that holds its step.
         budget: None gives a row a path. Otherwise neighbouring paths share a row of up to ``budget`` tokens, in which
             their common steps stand once; a path longer than that has a row of its own.
+        weigh: what a label weighs each time that it counts.
 
     Raises:
         InputError: the problem leaves no room for a step.
@@ -104,7 +111,7 @@ def tree_rows(
     lengths = [len(ids) for ids in step_ids]
     found = _labelled_paths(tree, lengths, max_length - len(problem_ids), weighting)
     groups = _groups(found.paths, lengths, None if budget is None else budget - len(problem_ids))
-    rows = tuple(_row(tree, problem_ids, step_ids, found.owned, group) for group in groups)
+    rows = tuple(_row(tree, problem_ids, step_ids, found.owned, group, weigh) for group in groups)
     read = {node for owned in found.owned for node in owned}
     labelled = sum(node.label is not None for node in tree)
     return TreeRows(rows=rows, cut=found.cut, dropped=found.dropped, labels_lost=labelled - len(read))
@@ -162,6 +169,7 @@ def _row(
     step_ids: Sequence[Sequence[int]],
     owned: Sequence[Collection[int]],
     group: range,
+    weigh: Callable[[Label], float],
 ) -> Row:
     """The union of the paths of a group, depth first."""
     teaching = [node for index in group for node in owned[index]]
@@ -182,7 +190,7 @@ def _row(
         last[parent] = max(last.get(parent, 0), last[node])
     for node, (begin, end) in spans.items():
         until[begin:end] = last[node]
-    counts = [float(teaching.count(node)) for node in nodes]
+    counts = [teaching.count(node) for node in nodes]
     labels = [tree.nodes[node].label for node in nodes]
     return Row(
         ids=np.array(ids, dtype=np.int32),
@@ -193,6 +201,9 @@ def _row(
             float(label.value) if label is not None and count else math.nan
             for label, count in zip(labels, counts, strict=True)
         ),
-        weights=tuple(max(count, 1.0) for count in counts),
+        weights=tuple(
+            count * weigh(label) if label is not None and count else 1.0
+            for label, count in zip(labels, counts, strict=True)
+        ),
         problems=(tree.problem.id,),
     )

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from prmkit.benchmarks import load
 from prmkit.errors import InputError
-from prmkit.generate import GeneratorConfig
+from prmkit.generate import GeneratorConfig, load_generator
 from prmkit.recipe.schema import (
     AnnotateRecipe,
     ProblemsConfig,
@@ -29,6 +29,8 @@ from prmkit.recipe.schema import (
 from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
 from prmkit.run import RunFolder
+from prmkit.score import load_scorer
+from prmkit.score.aggregate import default_aggregation
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.similarity.response import Response, read_responses, responses_of
@@ -217,8 +219,6 @@ def _problems(config: ProblemsConfig) -> list[Problem]:
 
 
 def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
-    from prmkit.generate.transformers import load_generator
-
     generator, encoder = load_generator(policy)
     return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **scoring)
 
@@ -232,8 +232,5 @@ def _journal(folder: RunFolder) -> Journal:
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
     if recipe.scorer is None:
         return {}
-    from prmkit.score.aggregate import default_aggregation
-    from prmkit.score.transformers import load_scorer
-
     scorer, label_source = load_scorer(recipe.scorer)
     return {"scorer": scorer, "aggregation": recipe.scorer.aggregation or default_aggregation(label_source)}

@@ -1,6 +1,6 @@
 """The legal keys of a recipe, read off its pydantic models: what stands below a key, and what a key means."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
@@ -31,15 +31,26 @@ def fields_at(model: type[BaseModel], path: Sequence[str]) -> dict[str, FieldInf
 
 
 def legal_keys(model: type[BaseModel], path: KeyPath = ()) -> Iterator[Key]:
-    """Every key of a recipe that holds a value, in the order of the configs."""
+    """Every key of a recipe that holds a value, once each, in the order of the configs.
+
+    Where a key has several shapes, such as the engines, all their keys are listed.
+    """
     for name, field in model.model_fields.items():
         inner = _models_in(field.annotation)
         if inner:
-            for each in inner:
-                yield from legal_keys(each, (*path, name))
+            yield from _merged(key for each in dict.fromkeys(inner) for key in legal_keys(each, (*path, name)))
         else:
             default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
             yield Key(".".join((*path, name)), _plain(field.annotation), default, field.description or "")
+
+
+def _merged(keys: Iterable[Key]) -> Iterator[Key]:
+    """Keys of one name as one, with the types of all and the default of the first."""
+    by_name: dict[str, list[Key]] = {}
+    for key in keys:
+        by_name.setdefault(key.name, []).append(key)
+    for found in by_name.values():
+        yield found[0]._replace(type=" | ".join(dict.fromkeys(key.type for key in found)))
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

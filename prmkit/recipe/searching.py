@@ -46,14 +46,17 @@ def _one(
     """Search by one strategy. The trees of a resumed run are made again, which the journal answers at once."""
     folder.trees.unlink(missing_ok=True)
     with watched(watch, f"search by {strategy.name}", len(problems)) as done:
-        found = search(
-            problems,
-            replace(engines, journal=journal),
-            strategy,
-            folder.trees,
-            budget=recipe.budget,
-            show=_Shown(done).show if watch else None,
-        )
+        try:
+            found = search(
+                problems,
+                replace(engines, journal=journal),
+                strategy,
+                folder.trees,
+                budget=recipe.budget,
+                show=_Shown(done).show if watch else None,
+            )
+        finally:
+            journal.close()
     metrics = {"benchmark": recipe.problems.benchmark, **found}
     folder.metrics(metrics)
     return metrics

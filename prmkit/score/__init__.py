@@ -2,22 +2,40 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Literal, Protocol, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
+from prmkit.generate.engines import CustomEngine, EngineConfig, TransformersEngine, VllmEngine, by_name
+from prmkit.models.config import Adapter
 from prmkit.score.aggregate import Aggregation
+from prmkit.score.engines import PRM_ENGINES, BaselineName, PoolingEngine, PrmEngine, PrmEngines
+from prmkit.seam import Seam
 from prmkit.tree import StepTree
 
+SCORERS = Seam(
+    "scorer engine",
+    {
+        "transformers": "prmkit.score.transformers:load_scorer",
+        "vllm": "prmkit.score.vllm:load_scorer",
+        "server": "prmkit.score.server:load_scorer",
+        "judge": "prmkit.score.judge:load_scorer",
+        "ensemble": "prmkit.score.ensemble:load_scorer",
+        **dict.fromkeys(get_args(BaselineName), "prmkit.score.baselines:load_scorer"),
+    },
+)
+"""Each takes a ScorerConfig and returns a Scorer and where the PRM's labels came from (see default_aggregation)."""
 
-class ScorerConfig(BaseModel):
-    """A PRM and how its step scores become the score of a solution."""
+
+class PrmConfig(BaseModel):
+    """A PRM and the engine that runs it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    checkpoint: str = Field(description="folder of a trained PRM")
-    aggregation: Aggregation | None = Field(None, description="default: by the labels that the PRM was trained on")
-    max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass, padding included")
+    checkpoint: str | None = Field(None, description="folder of a trained PRM, or another one's folder or hub id")
+    adapter: Adapter | None = Field(None, description="whose layout it has; default: what its config says")
+    engine: PrmEngine = Field(TransformersEngine(), description="what runs it")
+    max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass of a local engine, padding included")
     device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
     memory: float | None = Field(
         None,
@@ -25,6 +43,50 @@ class ScorerConfig(BaseModel):
         le=1.0,
         description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
     )
+
+    @model_validator(mode="after")
+    def _has_what_the_engine_reads(self) -> "PrmConfig":
+        reads = isinstance(self.engine, TransformersEngine | VllmEngine | PoolingEngine)
+        if reads and self.checkpoint is None:
+            raise ValueError(f"engine {self.engine.name} needs a checkpoint")
+        if not reads and not isinstance(self.engine, CustomEngine) and (self.checkpoint or self.adapter):
+            raise ValueError(f"engine {self.engine.name} reads no checkpoint")
+        return self
+
+
+class EnsembleEngine(EngineConfig):
+    """Several PRMs that must come to one score."""
+
+    name: Literal["ensemble"] = Field(description="the engine")
+    members: list[PrmConfig] = Field(min_length=2, description="the PRMs")
+    consensus: Literal["mean", "min", "majority"] = Field(
+        "mean", description="mean or least score, or the share of PRMs that score the step at the threshold or above"
+    )
+    threshold: float = Field(0.5, ge=0, le=1, description="of majority")
+
+
+ScorerEngine = Annotated[PrmEngines | Annotated[EnsembleEngine, Tag("ensemble")], by_name(*PRM_ENGINES, "ensemble")]
+
+
+class ScorerConfig(PrmConfig):
+    """A PRM, or several, and how step scores become the score of a solution."""
+
+    engine: ScorerEngine = Field(TransformersEngine(), description="what runs it")  # type: ignore[assignment]
+    aggregation: Aggregation | None = Field(None, description="default: by the labels that the PRM was trained on")
+
+
+def load_scorer(config: PrmConfig) -> "tuple[Scorer, str]":
+    """The PRM of a recipe, running, and where its labels came from.
+
+    Raises:
+        InputError: the checkpoint, the engine or its options are wrong.
+        RunError: the engine did not start.
+    """
+    if getattr(config.engine, "workers", "here") == "ray":
+        from prmkit.score.replicas import replicated_scorer
+
+        return replicated_scorer(config)
+    return cast("tuple[Scorer, str]", SCORERS.load(config.engine.name)(config))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

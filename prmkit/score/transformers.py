@@ -6,19 +6,20 @@ Shapes: S step ends.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import RunError
 from prmkit.generate.engine_thread import EngineThread, Ticket
-from prmkit.models.checkpoint import LoadedPRM, load_prm
+from prmkit.models.adapters import load_any_prm
+from prmkit.models.checkpoint import LoadedPRM
 from prmkit.models.flops import forward_flops
 from prmkit.models.kv_reader import KVReader, Reading
 from prmkit.models.kv_rows import prepared
 from prmkit.models.kv_tree import KVTree
 from prmkit.models.placement import key_value_room, placed
-from prmkit.score import ScorerConfig, Scores
+from prmkit.score import PrmConfig, Scores
+from prmkit.score.paths import check_length, tips
 from prmkit.tree import StepTree
 
 _FULL = 4
@@ -77,11 +78,9 @@ class TransformersScorer:
         Raises:
             RunError: the PRM gave NaN, or the memory does not suffice for one path alone.
         """
-        inner = {ancestor for node in nodes for ancestor in tree.path(node)[:-1]}
-        tips = [node for node in dict.fromkeys(nodes) if node not in inner]
-        if not tips:  # nothing was asked
+        if not nodes:
             return Scores(values=(), cached_tokens=0, tokens=0, flops=0.0)
-        paths = {tip: self._encode(tree, tip) for tip in tips}
+        paths = {tip: self._encode(tree, tip) for tip in tips(tree, nodes)}
         found = await self._thread.submit(list(paths.values()))
         score_of: dict[int, float] = {}
         for tip, values in zip(paths, found.values, strict=True):
@@ -95,13 +94,7 @@ class TransformersScorer:
 
     def _encode(self, tree: StepTree, node: int) -> _Path:
         ids, ends = self.encoder.path_ids(tree.problem, tree.steps(node))
-        if len(ids) > self.context:
-            raise InputError(
-                "the solution is longer than the PRM's context",
-                where=f"{tree.problem.id}, step {node}",
-                got=f"{len(ids)} tokens",
-                expected=f"at most {self.context}",
-            )
+        check_length(tree, node, len(ids), self.context)
         return _Path(tuple(ids), tuple(ends))
 
     def _step(self, new: list[Ticket[list[_Path], _Found]]) -> bool:
@@ -155,13 +148,14 @@ class TransformersScorer:
         )
 
 
-def load_scorer(config: ScorerConfig) -> tuple[TransformersScorer, str]:
+def load_scorer(config: PrmConfig) -> tuple[TransformersScorer, str]:
     """The PRM of a recipe on its device, and the source of the labels that it was trained on.
 
     Raises:
         InputError: the folder is no PRM, its architecture is not one that this engine can run, there is no such device,
             or its share of the memory is less than the weights take.
     """
-    loaded = load_prm(Path(config.checkpoint), device=placed(config.device))
+    assert config.checkpoint is not None
+    loaded = load_any_prm(config.checkpoint, config.adapter, device=placed(config.device))
     memory = key_value_room(loaded.prm.model, config.memory)
     return TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory), loaded.meta.label_source

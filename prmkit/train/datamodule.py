@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import lightning.pytorch as pl
@@ -15,7 +15,9 @@ from prmkit.models.encode import StepEncoder
 from prmkit.models.packing import pack
 from prmkit.models.rows import Row, tree_rows
 from prmkit.train.config import TrainConfig
+from prmkit.train.labels import balanced, hardened, weights_by_source
 from prmkit.train.plan import BatchPlan, RowDataset
+from prmkit.train.strategies import data_parallel
 from prmkit.tree import StepTree
 
 
@@ -33,7 +35,8 @@ class RowCounts:
 class StepDataModule(pl.LightningDataModule):
     """Rows of labelled trees, split by problem, in seeded batches of similar length.
 
-    Every rank builds the same rows and the same plan, and takes its own part of each optimiser step.
+    Every rank builds the same rows and the same plan, and takes its own part of each optimiser step. A training that
+    goes on after a stop begins with the batch after the last one it has finished.
 
     Args:
         trees: labelled trees; read once.
@@ -56,15 +59,20 @@ class StepDataModule(pl.LightningDataModule):
         self.counts = RowCounts()
         rows = self._encode(trees, encoder, max_length)
         held_out = held_out_problems(rows, config.validation_share, seed)
-        self.train_rows = self._packed([row for key in rows if key not in held_out for row in rows[key]], max_length)
-        self.validation_rows = self._packed([row for key in rows if key in held_out for row in rows[key]], max_length)
+        learned = [row for key in rows if key not in held_out for row in rows[key]]
+        watched = [row for key in rows if key in held_out for row in rows[key]]
+        self._check_held_out(watched)
+        self.train_rows = self._packed(balanced(learned) if config.class_balance else learned, max_length)
+        self.validation_rows = self._packed(watched, max_length)
 
     def _encode(self, trees: Iterable[StepTree], encoder: StepEncoder, max_length: int) -> dict[str, list[Row]]:
         rows: dict[str, list[Row]] = defaultdict(list)
         values: set[float] = set()
         budget = (self.config.pack_tokens or max_length) if self.config.packing == "tree" else None
-        for tree in trees:
-            encoded = tree_rows(tree, encoder, max_length, weighting=self.config.weighting, budget=budget)
+        weigh = weights_by_source(self.config.source_weights)
+        for given in trees:
+            tree = hardened(given, self.config.hard_above)
+            encoded = tree_rows(tree, encoder, max_length, weighting=self.config.weighting, budget=budget, weigh=weigh)
             self.counts.cut += encoded.cut
             self.counts.dropped += encoded.dropped
             self.counts.labels_lost += encoded.labels_lost
@@ -96,23 +104,40 @@ class StepDataModule(pl.LightningDataModule):
                 expected="right and wrong steps",
             )
 
+    def _check_held_out(self, watched: list[Row]) -> None:
+        kinds = {label >= 0.5 for row in watched for label in row.labels if not math.isnan(label)}
+        if self.config.monitor in ("auroc", "f1") and len(kinds) == 1:
+            raise InputError(
+                f"the held-out labels are of one kind, so {self.config.monitor} says nothing",
+                where="train.monitor",
+                expected="right and wrong steps among the held-out problems",
+                cure="Raise train.validation_share, or monitor the loss.",
+            )
+
     def train_dataloader(self) -> DataLoader[StepBatch]:
         """This rank's batches, in a new order each epoch."""
-        return self._loader(self.train_rows, accumulate=self.config.accumulate, seed=self.seed)
+        return self._loader(self.train_rows, accumulate=self.config.accumulate, seed=self.seed, done=self._done)
 
     def val_dataloader(self) -> DataLoader[StepBatch]:
         """This rank's batches of the held-out problems."""
         return self._loader(self.validation_rows, accumulate=1, seed=None)
 
-    def _loader(self, rows: list[Row], *, accumulate: int, seed: int | None) -> DataLoader[StepBatch]:
-        trainer = self.trainer
+    def _done(self) -> int:
+        # Lightning knows how far an epoch that was cut off had come, but not how to begin there.
+        return self.trainer.fit_loop.epoch_loop.batch_progress.current.completed if self.trainer else 0
+
+    def _loader(
+        self, rows: list[Row], *, accumulate: int, seed: int | None, done: Callable[[], int] = lambda: 0
+    ) -> DataLoader[StepBatch]:
+        parts, part = data_parallel(self.trainer)
         plan = BatchPlan(
             rows,
             batch_size=self.config.batch_size,
             accumulate=accumulate,
-            world_size=trainer.world_size if trainer else 1,
-            rank=trainer.global_rank if trainer else 0,
+            world_size=parts,
+            rank=part,
             seed=seed,
+            done=done,
         )
         return DataLoader(RowDataset(rows), sampler=plan, batch_size=None)
 

@@ -1,43 +1,51 @@
 """The training of a PRM: trees go in, a checkpoint and its metrics come out."""
 
 import logging
-import os
 import shutil
 import signal
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.strategies import ModelParallelStrategy, Strategy
+from lightning.pytorch.loggers import Logger
 from transformers import PreTrainedTokenizerBase
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, RunError
 from prmkit.models.backbone import load_tokenizer
-from prmkit.models.checkpoint import CheckpointMeta, refuse_existing, save_prm
+from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.encode import StepEncoder
 from prmkit.models.prm import PRM
+from prmkit.models.store import refuse_existing
+from prmkit.train.adapters import adapted
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule
+from prmkit.train.flops import pretraining_flops
+from prmkit.train.keep import KeepBest, KeepState, last_state
+from prmkit.train.loggers import loggers_of
 from prmkit.train.module import PRMModule
+from prmkit.train.plot import plot_history
 from prmkit.train.progress import History
+from prmkit.train.strategies import strategy_of
 from prmkit.tree import StepTree
+
+STATE = "state"
+"""The folder of what --resume goes on from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
     """What a training gave.
 
-    ``metrics``: loss, auroc and brier of the kept weights on the held-out problems; steps (of the optimiser),
-    tokens and seconds of the training; rows, labels, cut, dropped and labels_lost of the trees.
-    ``history``: one record for each validation. ``checkpoint``: the folder of the kept weights.
+    ``metrics``: the held-out metrics of the kept weights; steps (of the optimiser), tokens, flops and seconds of the
+    training; flops of the pre-training, where its tokens are published; rows, labels, cut, dropped and labels_lost of
+    the trees. ``history``: one record for each validation. ``checkpoint``: the folder of the kept weights.
     """
 
     metrics: dict[str, float]
@@ -55,10 +63,11 @@ def train_prm(
     label_source: str,
     progress: bool,
 ) -> TrainResult:
-    """Train a PRM on labelled trees and write the weights with the best held-out loss to ``out/checkpoint``.
+    """Train a PRM on labelled trees and write the weights with the best held-out metric to ``out/checkpoint``.
 
-    Beside it, ``out/history.csv`` holds the metrics of every validation. With several devices every rank must call this
-    with the same arguments.
+    Beside it, ``out/history.csv`` holds the metrics of every validation, and ``out/curve.png`` their picture. A
+    training that was cut off goes on from the state in ``out``, and gives what it would have given. With several
+    devices every rank must call this with the same arguments.
 
     Args:
         trees: labelled trees, read once.
@@ -72,56 +81,76 @@ def train_prm(
     Raises:
         InputError: the backbone, the labels or the devices do not allow a training (see PRM.from_backbone and
             StepDataModule), or ``out/checkpoint`` exists.
-        RunError: a loss is not finite.
+        RunError: a loss is not finite; the batch is then kept in ``out/bad_batch.pt``.
     """
     refuse_existing(out / "checkpoint")
+    strategy = strategy_of(config)
     tokenizer = load_tokenizer(model.name)
     encoder = StepEncoder(tokenizer, model.format)
     data = StepDataModule(trees, encoder, max_length=model.max_length, config=config, seed=seed)
     pl.seed_everything(seed, verbose=False)
-    prm = PRM.from_backbone(model.name, model)
+    prm = _build(model, config)
+    before = pretraining_flops(model.name, prm.model.config)
     out.mkdir(parents=True, exist_ok=True)
+    state = last_state(out / STATE)
     history = History(out / "history.csv", show=progress)
-    module = PRMModule(prm, config)
-    best = ModelCheckpoint(
-        dirpath=out / ".best", filename="best", monitor="loss", save_weights_only=True, enable_version_counter=False
-    )
-    with _quiet():
-        trainer = _trainer(config, [history, EarlyStopping(monitor="loss", patience=config.patience), best])
-        _fit(trainer, module, data)
+    module = PRMModule(prm, config, seed=seed)
     meta = CheckpointMeta(format=model.format, label_source=label_source, max_length=model.max_length)
-    _keep_best(trainer, prm, tokenizer, Path(best.best_model_path), out / "checkpoint", meta)
-    kept = min(history.records, key=lambda record: record["loss"])
-    counts = data.counts
-    metrics = {name: kept[name] for name in ("loss", "auroc", "brier")} | {
+    best = _keep_best(out / ".best", prm, tokenizer, meta, config)
+    with _quiet():
+        loggers = loggers_of(config.loggers, out, resumed=state)
+        trainer = _trainer(config, strategy, loggers, [history, best, KeepState(out / STATE, every=config.save_every)])
+        _fit(trainer, module, data, state, out)
+    if trainer.is_global_zero:
+        (out / ".best").rename(out / "checkpoint")
+        shutil.rmtree(out / STATE, ignore_errors=True)
+        plot_history(history.records, out / "curve.png")
+    trainer.strategy.barrier()
+    metrics = {name: best.best[name] for name in ("loss", "auroc", "brier", "ece", "f1")} | {
         "steps": float(trainer.global_step),
         "tokens": float(module.tokens),
+        "flops": module.flops,
         "seconds": history.seconds,
-        "rows": float(counts.rows),
-        "labels": float(counts.labels),
-        "cut": float(counts.cut),
-        "dropped": float(counts.dropped),
-        "labels_lost": float(counts.labels_lost),
     }
+    metrics |= {name: float(count) for name, count in asdict(data.counts).items()}
+    if before is not None:
+        metrics["pretraining_flops"] = before
     return TrainResult(metrics=metrics, history=tuple(history.records), checkpoint=out / "checkpoint")
 
 
-def _trainer(config: TrainConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
-    _refuse_missing_devices(config)
+def _build(model: ModelConfig, config: TrainConfig) -> PRM:
+    if config.lora is not None:
+        return adapted(model.name, model, config.lora)
+    return PRM.skeleton(model.name, model) if config.strategy == "fsdp2" else PRM.from_backbone(model.name, model)
+
+
+def _keep_best(
+    folder: Path, prm: PRM, tokenizer: PreTrainedTokenizerBase, meta: CheckpointMeta, config: TrainConfig
+) -> KeepBest:
+    def write(fresh: Path) -> None:
+        save_prm(prm, tokenizer, fresh, meta)
+
+    return KeepBest(folder, monitor=config.monitor, patience=config.patience, write=write)
+
+
+def _trainer(config: TrainConfig, strategy: Any, loggers: list[Logger], callbacks: list[pl.Callback]) -> pl.Trainer:
     try:
         return pl.Trainer(
             accelerator="auto",
             devices=config.devices,
             num_nodes=config.num_nodes,
-            strategy=_strategy(config),
-            precision=config.precision,
+            strategy=strategy,
+            # FSDP2 casts what it gathers (see shard); Lightning would cast a second time.
+            precision="32-true" if (config.strategy, config.precision) == ("fsdp2", "bf16-mixed") else config.precision,
             max_epochs=config.epochs,
             accumulate_grad_batches=config.accumulate,
+            gradient_clip_val=config.clip_norm if config.strategy == "deepspeed" else None,
             val_check_interval=1.0 / config.validations_per_epoch,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             callbacks=callbacks,
-            logger=False,
+            logger=loggers,
+            enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
@@ -134,55 +163,21 @@ def _trainer(config: TrainConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
         ) from None
 
 
-def _refuse_missing_devices(config: TrainConfig) -> None:
-    """Lightning would start any number of processes on a CPU, and a typing error would fill the machine."""
-    on_gpu = torch.cuda.is_available()
-    there = torch.cuda.device_count() if on_gpu else os.cpu_count() or 1
-    if config.devices != "auto" and config.devices > there:
-        raise InputError(
-            "this machine has fewer devices",
-            where="train.devices",
-            got=config.devices,
-            expected=f"at most {there} ({'GPUs' if on_gpu else 'CPU cores'})",
-        )
-
-
-def _strategy(config: TrainConfig) -> str | Strategy:
-    if config.strategy != "fsdp2":
-        return config.strategy
-    devices = max(1, torch.cuda.device_count()) if config.devices == "auto" else config.devices
-    return ModelParallelStrategy(
-        data_parallel_size=devices * config.num_nodes, tensor_parallel_size=1, save_distributed_checkpoint=False
-    )
-
-
-def _fit(trainer: pl.Trainer, module: PRMModule, data: StepDataModule) -> None:
+def _fit(trainer: pl.Trainer, module: PRMModule, data: StepDataModule, state: Path | None, out: Path) -> None:
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, datamodule=data)
+        trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
+    except RunError as error:
+        if module.bad_batch is None:
+            raise
+        torch.save(vars(module.bad_batch.to(torch.device("cpu"))), out / "bad_batch.pt")
+        raise RunError(f"{error} The batch is in {out / 'bad_batch.pt'}.") from None
     except SystemExit:
         if not trainer.interrupted:
             raise
         # Lightning turns Ctrl+C into exit code 1 and goes deaf to it; our caller shall see what happened.
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
-
-
-def _keep_best(
-    trainer: pl.Trainer,
-    prm: PRM,
-    tokenizer: PreTrainedTokenizerBase,
-    best: Path,
-    folder: Path,
-    meta: CheckpointMeta,
-) -> None:
-    """Turn Lightning's file of the best weights into a checkpoint folder, on one rank; the others wait."""
-    if trainer.is_global_zero:
-        stored: dict[str, Any] = torch.load(best, map_location="cpu", mmap=True, weights_only=True)["state_dict"]
-        weights = {key.removeprefix("prm."): value for key, value in stored.items()}
-        save_prm(prm, tokenizer, folder, meta, weights=weights)
-        shutil.rmtree(best.parent)
-    trainer.strategy.barrier()
 
 
 @contextmanager

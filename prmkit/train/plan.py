@@ -4,7 +4,8 @@ Since the plan knows all batches of an optimiser step, each batch can carry the 
 loss is exact for any world size and accumulation without a word between the ranks.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,16 +54,25 @@ class BatchPlan(Sampler[PlannedBatch]):
         world_size: ranks.
         rank: this one.
         seed: of the order; None keeps the rows sorted by length, in the same batches in every epoch.
+        done: asked as an epoch begins how many of its batches an earlier process has trained on.
     """
 
     def __init__(
-        self, rows: Sequence[Row], *, batch_size: int, accumulate: int, world_size: int, rank: int, seed: int | None
+        self,
+        rows: Sequence[Row],
+        *,
+        batch_size: int,
+        accumulate: int,
+        world_size: int,
+        rank: int,
+        seed: int | None,
+        done: Callable[[], int] = lambda: 0,
     ) -> None:
         self._lengths = np.array([len(row.ids) for row in rows])
         self._weights = np.array([row.weight for row in rows])
         self._batch_size, self._accumulate = batch_size, accumulate
         self._world_size, self._rank, self._seed = world_size, rank, seed
-        self._epoch = 0
+        self._epoch, self._done = 0, done
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch. Lightning calls it."""
@@ -75,6 +85,9 @@ class BatchPlan(Sampler[PlannedBatch]):
 
     def __iter__(self) -> Iterator[PlannedBatch]:
         """The batches of this rank."""
+        yield from itertools.islice(self._planned(), self._done(), None)
+
+    def _planned(self) -> Iterator[PlannedBatch]:
         batches = self._batches()
         shortest = (int(self._lengths.argmin()),)
         step_size = self._world_size * self._accumulate

@@ -9,11 +9,13 @@ import lightning.pytorch as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-COLUMNS = ("step", "epoch", "train_loss", "loss", "auroc", "brier", "lr", "seconds")
+COLUMNS = (
+    "step", "epoch", "train_loss", "loss", "auroc", "brier", "ece", "f1", "lr", "tokens", "flops", "seconds"
+)  # fmt: skip
 
 
 class History(pl.Callback):
-    """Keeps one record a validation, appends it to a CSV file, and shows it.
+    """Keeps one record a validation, writes them to a CSV file, and shows them.
 
     Standard output stays free for results: everything goes to standard error. ``lr`` is that of the next step.
 
@@ -28,16 +30,18 @@ class History(pl.Callback):
         self._console = Console(stderr=True, quiet=not show)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._start = time.monotonic()
+        self._start, self._spent = time.monotonic(), 0.0
 
     @property
     def seconds(self) -> float:
-        """Seconds since the training began."""
-        return time.monotonic() - self._start
+        """Seconds that the training has taken, those before a stop included."""
+        return self._spent + time.monotonic() - self._start
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Open the bar."""
+        """Open the bar, and drop from the file what came after the state that a training goes on from."""
         self._start = time.monotonic()
+        if trainer.is_global_zero and self.records:
+            self._write(self.records)
         if trainer.is_global_zero and self._console.is_terminal and not self._console.quiet:
             columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
@@ -49,24 +53,27 @@ class History(pl.Callback):
         if self._bar is not None:
             self._bar.update(self._task, completed=trainer.global_step)
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Record the held-out metrics."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         record = {
             **metrics,
             "step": float(trainer.global_step),
             "epoch": float(trainer.current_epoch),
+            "tokens": float(pl_module.tokens),
+            "flops": float(pl_module.flops),
             "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "seconds": self.seconds,
         }
         self.records.append({name: record[name] for name in COLUMNS})
         if not trainer.is_global_zero:
             return
-        self._append(self.records[-1])
+        self._write(self.records)
         self._console.print(
             f"step {trainer.global_step}/{trainer.estimated_stepping_batches}"
             f"  train loss {record['train_loss']:.4f}  held-out loss {record['loss']:.4f}"
-            f"  AUROC {record['auroc']:.3f}  Brier {record['brier']:.3f}  {record['seconds']:.0f} s",
+            f"  AUROC {record['auroc']:.3f}  Brier {record['brier']:.3f}  ECE {record['ece']:.3f}"
+            f"  first-error F1 {record['f1']:.3f}  {record['seconds']:.0f} s",
             highlight=False,
             soft_wrap=True,
         )
@@ -84,10 +91,16 @@ class History(pl.Callback):
             self._bar.stop()
             self._bar = None
 
-    def _append(self, record: dict[str, float]) -> None:
-        first = len(self.records) == 1
-        with self.file.open("w" if first else "a", newline="", encoding="utf-8") as file:
+    def state_dict(self) -> dict[str, Any]:
+        """The records so far, and the seconds."""
+        return {"records": self.records, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take them up again."""
+        self.records, self._spent = list(state_dict["records"]), state_dict["seconds"]
+
+    def _write(self, records: list[dict[str, float]]) -> None:
+        with self.file.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
-            if first:
-                writer.writeheader()
-            writer.writerow(record)
+            writer.writeheader()
+            writer.writerows(records)

@@ -76,3 +76,18 @@ def test_all_of_processbench_gsm8k(
     printed = json.loads(answer.out)
     assert (printed["erroneous"]["n"], printed["correct"]["n"], printed["cut"]) == (207, 193, 0)
     assert "score: 400 of 400" in answer.err
+
+
+def test_another_ones_prm_is_evaluated_by_its_adapter(
+    prmkit: Callable[..., Answer], tmp_path: Path, backbone: str
+) -> None:
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps(ROWS))
+    arguments = ["evaluate", data, "--prm", backbone, "--out", tmp_path / "run", "--json"]
+    unnamed = prmkit(*arguments)
+    assert unnamed.code == 2
+    assert "does not say whose" in unnamed.err
+    answer = prmkit(*arguments, "--adapter", "math-shepherd")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["scoring"]["steps"] == 3
+    assert prmkit(*arguments, "--adapter", "mathshepherd").code == 2

@@ -366,3 +366,12 @@ class TestContract(GeneratorContract):
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(tiny_tokenizer().decode(ids))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+class TestContractOnAGPU(TestContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, folder: Path) -> TransformersGenerator:
+        return load_generator(GeneratorConfig(name=str(folder), device="cuda:0", memory=0.1, max_rows=64))[0]

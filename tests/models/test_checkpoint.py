@@ -1,3 +1,4 @@
+import copy
 import errno
 import json
 from pathlib import Path
@@ -64,8 +65,7 @@ def test_the_folder_is_what_vllm_reads(folder: Path) -> None:
 
 
 def test_the_stored_dtype_is_kept_unless_another_is_asked_for(prm: PRM, tmp_path: Path) -> None:
-    half = {key: value.to(torch.bfloat16) for key, value in prm.state_dict().items()}
-    save_prm(prm, tiny_tokenizer(), tmp_path / "half", META, weights=half)
+    save_prm(copy.deepcopy(prm).to(torch.bfloat16), tiny_tokenizer(), tmp_path / "half", META)
     assert {p.dtype for p in load_prm(tmp_path / "half").prm.parameters()} == {torch.bfloat16}
     assert {p.dtype for p in load_prm(tmp_path / "half", dtype=torch.float32).prm.parameters()} == {torch.float32}
 
@@ -153,7 +153,7 @@ def test_a_full_disk_looks_like_one_and_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("prmkit.models.checkpoint.save_torch_state_dict", full)
+    monkeypatch.setattr("prmkit.models.store.save_file", full)
     with pytest.raises(OSError, match="No space left") as error:
         save_prm(prm, tiny_tokenizer(), tmp_path / "prm", META)
     assert error.value.errno == errno.ENOSPC

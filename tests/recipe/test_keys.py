@@ -1,5 +1,5 @@
 from prmkit.recipe.keys import Key, fields_at, legal_keys
-from prmkit.recipe.schema import TrainRecipe
+from prmkit.recipe.schema import SearchRecipe, TrainRecipe
 
 
 def test_keys_tell_type_default_and_meaning() -> None:
@@ -14,3 +14,12 @@ def test_keys_tell_type_default_and_meaning() -> None:
 def test_the_fields_below_a_key_are_those_of_its_config() -> None:
     assert list(fields_at(TrainRecipe, ["model", "format"])) == ["template", "step_end"]
     assert fields_at(TrainRecipe, ["data", "options"]) == {}
+
+
+def test_a_key_that_several_engines_have_is_listed_once() -> None:
+    names = [key.name for key in legal_keys(SearchRecipe)]
+    assert len(names) == len(set(names))
+    keys = {key.name: key for key in legal_keys(SearchRecipe)}
+    assert keys["generator.engine.name"].type == "transformers | vllm | openai | str"
+    assert keys["generator.engine.name"].default == "'transformers'"
+    assert keys["scorer.engine.consensus"].type == "mean | min | majority"

@@ -144,3 +144,12 @@ class TestContract(ScorerContract):
         with torch.no_grad():
             logits = prm(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long), torch.tensor([ends]))
         return float(torch.sigmoid(logits[0, -1]))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+class TestContractOnAGPU(ScorerContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, loaded: LoadedPRM) -> TransformersScorer:
+        return TransformersScorer(replace(loaded, prm=copy.deepcopy(loaded.prm).to("cuda:0")))

@@ -1,10 +1,6 @@
 import csv
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -97,7 +93,8 @@ def test_the_history_is_a_table(learned: TrainResult) -> None:
     with (learned.checkpoint.parent / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == [record["loss"] for record in learned.history]
-    assert sorted(entry.name for entry in learned.checkpoint.parent.iterdir()) == ["checkpoint", "history.csv"]
+    left = sorted(entry.name for entry in learned.checkpoint.parent.iterdir())
+    assert left == ["checkpoint", "curve.png", "history.csv"]
 
 
 def test_a_seed_gives_one_training(name: str, tmp_path: Path) -> None:
@@ -202,38 +199,52 @@ def test_more_devices_than_there_are_is_an_input_error(name: str, tmp_path: Path
         train(name, tmp_path, told_by_a_token(), devices=999)
 
 
-_RANK = """
-import json, os, sys
-from pathlib import Path
-from tests.train.test_fit import told_by_a_token, train
-
-name, out, fields = sys.argv[1:]
-result = train(name, Path(out), told_by_a_token(41), **json.loads(fields))
-Path(out, f"rank-{os.environ['RANK']}.json").write_text(json.dumps([result.metrics, result.history]))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
-def test_two_ranks_train_as_one(name: str, tmp_path: Path, strategy: str) -> None:
-    # 31 rows in batches of 11 are 3 batches: rank 1 gets a filler for its second, and all are one optimiser step.
-    fields: dict[str, object] = {"validations_per_epoch": 1, "lr": 1e-3, "clip_norm": 0.05}
-    alone = train(name, tmp_path / "alone", told_by_a_token(41), batch_size=31, **fields)
-    fields |= {"batch_size": 11, "accumulate": 2, "devices": 2, "strategy": strategy}
-    (tmp_path / "rank.py").write_text(_RANK)
-    out = tmp_path / "two"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run(
-        [*launch, str(tmp_path / "rank.py"), name, str(out), json.dumps(fields)],
-        check=True,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": ".", "OMP_NUM_THREADS": "1"},
+def test_the_batch_of_a_loss_that_is_no_number_is_kept(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        PRM, "forward", lambda self, ids, mask, ends, packing: self.score[2].bias * torch.nan + 0.0 * ends
     )
-    for rank in range(2):
-        metrics, history = json.loads((out / f"rank-{rank}.json").read_text())
-        for key in set(metrics) - {"seconds"}:
-            assert metrics[key] == pytest.approx(alone.metrics[key], abs=1e-4), key
-        assert history[0]["train_loss"] == pytest.approx(alone.history[0]["train_loss"], abs=1e-5)
-    two = load_prm(out / "checkpoint").prm.state_dict()
-    for (key, one), other in zip(weights(alone).items(), two.values(), strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=0, msg=lambda text, key=key: f"{key}: {text}")
+    with pytest.raises(RunError, match=r"The batch is in .*bad_batch\.pt"):
+        train(name, tmp_path, told_by_a_token())
+    kept = torch.load(tmp_path / "bad_batch.pt", weights_only=True)
+    assert len(kept["problems"]) == len(kept["ids_BT"]) == 8
+
+
+def test_the_head_warms_up_alone(name: str, tmp_path: Path) -> None:
+    fields: dict[str, object] = {"validations_per_epoch": 1, "head_lr": 1e-2, "lr": 1e-3}
+    result = train(name, tmp_path / "half", told_by_a_token(), epochs=2, head_warmup=0.99, **fields)
+    before = PRM.from_backbone(name, ModelConfig(name=name, max_length=64)).model.state_dict()
+    after = load_prm(result.checkpoint).prm
+    # 8 steps, all of the head alone: the backbone is what it was, and the loss fell.
+    assert all(torch.equal(before[key], value) for key, value in after.model.state_dict().items())
+    assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
+
+
+@pytest.mark.parametrize("loss", ["mse", "pqm"])
+def test_other_losses_learn_too(name: str, tmp_path: Path, loss: str) -> None:
+    result = train(name, tmp_path, told_by_a_token(), epochs=6, loss=loss, monitor="auroc", packing="tree")
+    assert result.metrics["auroc"] > 0.75
+
+
+def test_each_layer_is_compiled_in_place(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(type(self).__name__))
+    result = train(name, tmp_path, told_by_a_token(), compile=True)
+    assert compiled == ["Qwen2DecoderLayer"] * 2
+    assert load_prm(result.checkpoint).meta.max_length == 64
+
+
+def test_a_metric_that_the_held_out_labels_cannot_tell_is_refused(name: str, tmp_path: Path) -> None:
+    trees = [path_tree(f"{n} ?", [("1", float(n == 0))]) for n in range(8)]
+    with pytest.raises(InputError, match="the held-out labels are of one kind, so auroc says nothing"):
+        train(name, tmp_path, trees, monitor="auroc", validation_share=0.1)
+
+
+def test_a_logger_that_is_not_installed_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*args: object, **kwargs: object) -> None:
+        raise ModuleNotFoundError("no wandb")
+
+    monkeypatch.setattr("prmkit.train.loggers.WandbLogger", missing)
+    with pytest.raises(InputError, match=r"the logger wandb is not installed\. pip install wandb"):
+        train(name, tmp_path, told_by_a_token(), loggers=("wandb",))

@@ -1,7 +1,7 @@
 """The paper's Figures 4 and 5 on the embedded world: every strategy at equal generations and at equal seconds.
 
     prmkit demo --out runs/demo                                       # a policy and a PRM
-    python bench/strategies.py --demo runs/demo --out runs/strategies
+    python bench/experiments/strategies.py --demo runs/demo --out runs/strategies
 
 Goes on where it was stopped. Writes generations.csv, seconds.csv, differences.csv and figures.html. At equal seconds a
 strategy that has no answer before its end (beam, greedy, DVTS, particle filtering) gets the largest n of the first part
@@ -10,6 +10,7 @@ that took it no longer; the clock then binds it like the others, and the measure
 
 import argparse
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from prmkit.recipe.execute import prepare
 from prmkit.report.anytime import anytime_page
 from prmkit.run import RunFolder
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "synthetic" / "strategies.yaml"
+RECIPE = Path(__file__).parents[2] / "recipes" / "synthetic" / "strategies.yaml"
 ANYTIME = ("majority", "best-of-n", "weighted-best-of-n", "adaptive-best-of-n", "mcts", "mcts-prm")
 ENOUGH = 4096
 """Solutions or simulations of a strategy that only the clock ends."""
@@ -50,8 +51,8 @@ def searched(
     overrides = [
         f"generator.name={demo}/world/policy",
         f"scorer.checkpoint={demo}/train/checkpoint",
-        f"budget={_yaml(budget | {'shared': True})}",
-        f"compare={_yaml(compare)}",
+        f"budget={json.dumps({**budget, 'shared': True})}",  # JSON is YAML on one line
+        f"compare={json.dumps(compare)}",
         *options,
     ]
     recipe = bind(compose(RECIPE, overrides))
@@ -121,13 +122,6 @@ def _write(file: Path, rows: Sequence[Mapping[str, Any]], *, append: bool = Fals
         if not append:
             writer.writeheader()
         writer.writerows(rows)
-
-
-def _yaml(value: Any) -> str:
-    """A value as YAML on one line, which JSON is."""
-    import json
-
-    return json.dumps(value)
 
 
 if __name__ == "__main__":

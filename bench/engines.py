@@ -1,0 +1,280 @@
+"""Speed of the transformers engines: python bench/engines.py [--quick]
+
+    prm_tokens_per_unique_token  tokens that a beam search sends through the PRM, over the tokens of its tree
+    cached_scoring_speedup       the same search, against a PRM that reads every candidate's whole text at every step
+    generation_speedup_vs_loop   8 samples a problem, against model.generate in a loop over the problems
+    overlap_time_ratio           generator and scorer busy together, against one after the other
+    overlap_of_plain_threads     the same of two threads that only multiply matrices: what the machine allows just now
+
+Ratios are medians over repetitions of one run, both sides in turn. Models are random but for the embedded policy; one
+torch thread for each engine.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel
+
+import prmkit
+from prmkit.benchmarks import load
+from prmkit.generate import GeneratorConfig, Sampling
+from prmkit.generate.transformers import TransformersGenerator, load_generator
+from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
+from prmkit.models.config import StepFormat
+from prmkit.models.encode import StepEncoder
+from prmkit.models.prm import PRM
+from prmkit.score.transformers import TransformersScorer
+from prmkit.tree import ROOT, Problem, StepTree
+
+POLICY = Path(prmkit.__file__).parent / "demo" / "weights" / "policy"
+STEPS, BEAMS, WIDTH = 10, 4, 4
+STEP_TOKENS, PROMPT_TOKENS = 24, 60
+
+
+def config(hidden: int, vocab: int) -> Any:
+    return AutoConfig.for_model(
+        "qwen2",
+        hidden_size=hidden,
+        num_hidden_layers=4,
+        num_attention_heads=8,
+        num_key_value_heads=2,
+        intermediate_size=3 * hidden,
+        vocab_size=vocab,
+        max_position_embeddings=1024,
+        eos_token_id=1,
+    )
+
+
+def words(stream: random.Random, count: int) -> str:
+    """Text of so many tokens."""
+    return " ".join(stream.choices([str(number) for number in range(10)], k=count))
+
+
+def make_prm(encoder: StepEncoder) -> LoadedPRM:
+    torch.manual_seed(0)
+    prm = PRM(AutoModel.from_config(config(256, len(encoder.tokenizer)))).eval()
+    return LoadedPRM(
+        prm=prm, encoder=encoder, meta=CheckpointMeta(format=StepFormat(), label_source="human", max_length=1024)
+    )
+
+
+class Beams:
+    """Beam searches over random steps: at each step the candidates of all problems are scored, and some go on."""
+
+    def __init__(self, problems: int, encoder: StepEncoder, seed: int) -> None:
+        self.stream, self.encoder = random.Random(seed), encoder
+        self.trees = [
+            StepTree(Problem(id=f"{seed}-{index}", prompt=words(self.stream, PROMPT_TOKENS)))
+            for index in range(problems)
+        ]
+        self.beams = [[ROOT] * BEAMS for _ in self.trees]
+
+    def grow(self) -> list[list[int]]:
+        """The new candidates of every problem; a random few are continued."""
+        new = []
+        for index, tree in enumerate(self.trees):
+            candidates = [
+                tree.add(beam, words(self.stream, STEP_TOKENS)) for beam in self.beams[index] for _ in range(WIDTH)
+            ]
+            self.beams[index] = self.stream.sample(candidates, BEAMS)
+            new.append(candidates)
+        return new
+
+    def unique_tokens(self) -> int:
+        """Prefixes of the token ids of all paths, each once."""
+        prefixes = set()
+        for tree in self.trees:
+            for node in range(len(tree)):
+                ids, _ = self.encoder.path_ids(tree.problem, tree.steps(node))
+                prefixes.update(tuple(ids[:length]) for length in range(len(ids) - STEP_TOKENS - 1, len(ids) + 1))
+            problem_ids = self.encoder.problem_ids(tree.problem)
+            prefixes.update(tuple(problem_ids[:length]) for length in range(1, len(problem_ids)))
+        return len(prefixes)
+
+
+def cached_search(scorer: TransformersScorer, beams: Beams) -> tuple[int, list[float]]:
+    """Tokens computed, and the scores of the last step."""
+
+    async def search() -> tuple[int, list[float]]:
+        tokens, last = 0, []
+        for _ in range(STEPS):
+            asked = zip(beams.trees, beams.grow(), strict=True)
+            found = await asyncio.gather(*(scorer.score(tree, new) for tree, new in asked))
+            tokens += sum(scores.tokens for scores in found)
+            last = [value for scores in found for value in scores.values]
+        return tokens, last
+
+    return asyncio.run(search())
+
+
+@torch.inference_mode()
+def whole_text_search(prm: PRM, beams: Beams, max_tokens: int = 16384) -> list[float]:
+    """What other tools do: tokenise and read every candidate's whole text, in padded batches over all problems."""
+    last: list[float] = []
+    for _ in range(STEPS):
+        texts = [
+            beams.encoder.path_ids(tree.problem, tree.steps(node))
+            for tree, new in zip(beams.trees, beams.grow(), strict=True)
+            for node in new
+        ]
+        longest = max(len(ids) for ids, _ in texts)
+        last = []
+        for begin in range(0, len(texts), max_tokens // longest):
+            batch = texts[begin : begin + max_tokens // longest]
+            ids_BT = torch.tensor([ids + [0] * (longest - len(ids)) for ids, _ in batch])
+            mask_BT = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in batch])
+            ends_BS = torch.tensor([[ends[-1]] for _, ends in batch])
+            last += torch.sigmoid(prm(ids_BT, mask_BT, ends_BS))[:, 0].tolist()
+    return last
+
+
+def bench_scoring(encoder: StepEncoder, problems: int, repeats: int) -> tuple[float, list[float]]:
+    loaded = make_prm(encoder)
+    scorer = TransformersScorer(loaded)
+    ratios, tokens, unique = [], 0, 0
+    for seed in range(repeats):
+        beams = Beams(problems, encoder, seed)
+        (computed, ours), mine = timed(lambda beams=beams: cached_search(scorer, beams))
+        tokens, unique = tokens + computed, unique + beams.unique_tokens()
+        theirs, whole = timed(lambda seed=seed: whole_text_search(loaded.prm, Beams(problems, encoder, seed)))
+        assert max(abs(one - other) for one, other in zip(ours, theirs, strict=True)) < 1e-5
+        ratios.append(whole / mine)
+    return tokens / unique, ratios
+
+
+def generate_all(engine: TransformersGenerator, prompts: list[list[int]], sampling: Sampling, seed: int) -> int:
+    """Tokens drawn for 8 samples of every prompt."""
+
+    async def ask() -> int:
+        asked = (
+            engine.generate(ids, 8, sampling=sampling, seed=seed * 1000 + index) for index, ids in enumerate(prompts)
+        )
+        return sum(generation.decode_tokens for generation in await asyncio.gather(*asked))
+
+    return asyncio.run(ask())
+
+
+@torch.inference_mode()
+def generate_loop(model: PreTrainedModel, prompts: list[list[int]], sampling: Sampling) -> int:
+    """model.generate, one problem after the other; tokens drawn up to and with each end."""
+    tokens = 0
+    for ids in prompts:
+        out = model.generate(
+            torch.tensor([ids]), do_sample=True, num_return_sequences=8, max_new_tokens=sampling.max_tokens
+        )
+        for row in out[:, len(ids) :].tolist():
+            tokens += row.index(1) + 1 if 1 in row else len(row)
+    return tokens
+
+
+def bench_generation(prompts: list[list[int]], repeats: int) -> list[float]:
+    sampling = Sampling(max_tokens=160)
+    peer = AutoModelForCausalLM.from_pretrained(POLICY, dtype=torch.float32).eval()
+    ratios = []
+    for seed in range(repeats):
+        engine, _ = load_generator(GeneratorConfig(name=str(POLICY), max_rows=512))
+        ours, mine = timed(lambda engine=engine, seed=seed: generate_all(engine, prompts, sampling, seed))
+        theirs, loop = timed(lambda: generate_loop(peer, prompts, sampling))
+        ratios.append((ours / mine) / (theirs / loop))
+    return ratios
+
+
+def bench_overlap(encoder: StepEncoder, rows: int, repeats: int) -> tuple[list[float], list[float]]:
+    """Both engines get work for the same time: the scorer's amount is measured out to the generator's."""
+    torch.manual_seed(1)
+    policy = AutoModelForCausalLM.from_config(config(256, len(encoder.tokenizer))).eval()
+    policy.generation_config.eos_token_id = None
+    generator = TransformersGenerator(policy, encoder.tokenizer, max_rows=rows)
+    generator.eos_ids = frozenset()
+    scorer = TransformersScorer(make_prm(encoder), memory=0, max_tokens=2048)
+    stream = random.Random(5)
+
+    async def write() -> None:
+        ids = [stream.randrange(4, 14) for _ in range(40)]
+        await generator.generate(ids, rows, sampling=Sampling(max_tokens=60), seed=stream.randrange(10**6))
+
+    async def read(count: int) -> None:
+        trees = [
+            StepTree.from_steps(Problem(id=str(index), prompt=words(stream, 60)), [words(stream, 24) for _ in range(4)])
+            for index in range(count)
+        ]
+        await asyncio.gather(*(scorer.score(tree, [3]) for tree in trees))
+
+    async def both(count: int) -> None:
+        await asyncio.gather(write(), read(count))
+
+    asyncio.run(both(8))
+    _, writing = timed(lambda: asyncio.run(write()))
+    _, reading = timed(lambda: asyncio.run(read(64)))
+    count = max(8, round(64 * writing / reading))
+    ratios, plain = [], []
+    for _ in range(repeats):
+        _, apart = timed(lambda: (asyncio.run(write()), asyncio.run(read(count))))
+        _, together = timed(lambda: asyncio.run(both(count)))
+        ratios.append(together / apart)
+        _, apart = timed(lambda: (multiply(), multiply()))
+        threads = [threading.Thread(target=multiply) for _ in range(2)]
+        _, together = timed(lambda threads=threads: ([one.start() for one in threads], [one.join() for one in threads]))
+        plain.append(together / apart)
+    return ratios, plain
+
+
+def multiply() -> None:
+    matrix = torch.ones(512, 512)
+    for _ in range(150):
+        matrix @ matrix
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer problems and repetitions")
+    quick = parser.parse_args().quick
+    torch.set_num_threads(1)
+    _, encoder = load_generator(GeneratorConfig(name=str(POLICY)))
+    problems = load("synthetic-math", limit=32, seed=11) + load("synthetic-code", limit=32, seed=11)
+    prompts = [encoder.path_ids(problem, [])[0] for problem in problems]
+    tokens_ratio, scoring = bench_scoring(encoder, 4 if quick else 8, 3 if quick else 5)
+    generation = bench_generation(prompts, 3 if quick else 5)
+    overlap, plain = bench_overlap(encoder, 64, 5 if quick else 9)
+    whole_text = "the same PRM, whole texts, padded batches"
+    figures = {
+        "prm_tokens_per_unique_token": (tokens_ratio, "tokens/token", "1 is the least", len(scoring)),
+        "cached_scoring_speedup": (statistics.median(scoring), "x", whole_text, len(scoring)),
+        "generation_speedup_vs_loop": (
+            statistics.median(generation),
+            "x",
+            "model.generate in a loop, 64 problems x 8 samples",
+            len(generation),
+        ),
+        "overlap_time_ratio": (statistics.median(overlap), "ratio", "strict alternation", len(overlap)),
+        "overlap_of_plain_threads": (statistics.median(plain), "ratio", "strict alternation", len(plain)),
+    }
+    for name, (value, unit, peer, n) in figures.items():
+        print(f"{name:30} {value:8.3f} {unit:14} against {peer} (median of {n})")
+    print(
+        json.dumps(
+            {
+                name: {"value": round(value, 4), "unit": unit, "peer": peer, "n": n}
+                for name, (value, unit, peer, n) in figures.items()
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Search: batching over problems, occupancy without barriers, what the session costs, memory and journal.
+
+    python bench/search.py [--quick]
+
+beam_speedup_vs_one_by_one   beam 4 x 4 on 64 problems, all at once, against search-and-learn's schedule on the same
+                             engines: one problem after the other, each text scored from its first token at each level
+occupancy                    share of 256 rows of a simulated continuous-batching engine that are busy, until 95 % of
+                             the requests have ended: beam 4 x 4 on 256 problems, step lengths heavy-tailed (Pareto
+                             1.5); peer: all problems level by level in lock-step
+session_overhead_share       CPU time of a search whose engines answer at once, over what engines of 20 M parameters add
+memory_gib, journal_per_text 500 problems x 256 solutions of 10 steps of 150 characters (--quick: 100 problems)
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from search_parts.engines import Instant, Recording, SlotEngine, TextPolicy, lengths
+from search_parts.peer import one_by_one, world
+
+from prmkit.benchmarks import load
+from prmkit.generate import Sampling
+from prmkit.search.options import StrategyConfig
+from prmkit.search.run import search
+from prmkit.session import Engines
+from prmkit.session.journal import Journal
+from prmkit.tree import Problem
+
+BEAM = StrategyConfig(name="beam", options={"n": 16, "width": 4})
+
+
+def beam_speedup(rounds: int, peer_problems: int) -> dict[str, object]:
+    """CPU seconds a problem; the peer runs a part of the problems, since it treats each alone anyway."""
+    problems = load("synthetic-math", limit=64, seed=9)
+    ratios = []
+    for index in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            engines = world(journal=Path(folder))
+            start = time.process_time()
+            search(problems, engines, BEAM, Path(folder, "trees.jsonl"))
+            ours = (time.process_time() - start) / len(problems)
+        part = problems[index * peer_problems : (index + 1) * peer_problems]
+        engines = world()
+        start = time.process_time()
+        one_by_one(part, engines, n=16, width=4)
+        ratios.append((time.process_time() - start) / len(part) / ours)
+    return figure(statistics.median(ratios), "times", "search-and-learn's schedule, same engines", rounds)
+
+
+def occupancy() -> dict[str, object]:
+    """Busy rows of a simulated engine."""
+    problems = [Problem(id=str(index), prompt="?", answer="1") for index in range(256)]
+    engine = SlotEngine(slots=256)
+    with tempfile.TemporaryDirectory() as folder:
+        engines = Engines(
+            generator=engine,
+            encoder=engine,
+            sampling=Sampling(max_tokens=10**9),
+            scorer=engine,  # type: ignore[arg-type]
+            grader_for=lambda domain: engine,  # type: ignore[arg-type, return-value]
+        )
+        search(problems, engines, BEAM, Path(folder, "trees.jsonl"))
+    lock_step = SlotEngine(slots=256)
+    asyncio.run(lock_step.levels([lengths(level, 256 * 16) for level in range(engine.depth)]))
+    return figure(engine.occupancy(), "share", f"lock-step {lock_step.occupancy():.3f}", engine.requests)
+
+
+def overhead(problems: int) -> dict[str, object]:
+    """The same search with a policy and a PRM of 20 M parameters, and with their recorded answers at once."""
+    chosen = load("synthetic-math", limit=problems, seed=9)
+    strategy = StrategyConfig(name="beam", options={"n": 8, "width": 4})
+    recording = Recording(world(millions=20))
+
+    def seconds(engines: Engines, folder: Path) -> float:
+        folder.mkdir()
+        start = time.process_time()
+        search(chosen, replace(engines, journal=Journal(folder / "journal.jsonl")), strategy, folder / "trees.jsonl")
+        return time.process_time() - start
+
+    with tempfile.TemporaryDirectory() as folder:
+        whole = seconds(recording.engines, Path(folder, "whole"))
+        alone = statistics.median(seconds(Instant(recording).engines, Path(folder, f"{index}")) for index in range(3))
+    return figure(alone / (whole - alone), "of the engines' CPU time", "", len(recording.draws) + len(recording.scores))
+
+
+def store(problems: int) -> None:
+    """Best-of-256 on texts of usual length, in a process of its own: its peak of memory, and the journal's size."""
+    policy = TextPolicy(steps=10, characters=150)
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Path(folder, "journal.jsonl")
+        engines = Engines(
+            generator=policy,
+            encoder=policy,
+            sampling=Sampling(),
+            scorer=policy,
+            journal=Journal(journal),  # type: ignore[arg-type]
+            grader_for=lambda domain: policy,  # type: ignore[arg-type, return-value]
+        )
+        every = [Problem(id=str(index), prompt="?", answer="1") for index in range(problems)]
+        search(every, engines, StrategyConfig(name="best-of-n", options={"n": 256}), Path(folder, "trees.jsonl"))
+        size = journal.stat().st_size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"gib": peak, "journal": size / policy.written, "generations": problems * 256}))
+
+
+def stored(problems: int) -> dict[str, dict[str, object]]:
+    called = subprocess.run(
+        [sys.executable, __file__, "--store", str(problems)], capture_output=True, text=True, check=True
+    )
+    found = json.loads(called.stdout.splitlines()[-1])
+    return {
+        "memory_gib": figure(found["gib"], f"GiB, {problems} problems x 256", "", found["generations"]),
+        "journal_per_text": figure(found["journal"], "bytes a byte of text", "", found["generations"]),
+    }
+
+
+def figure(value: float, unit: str, peer: str, n: int) -> dict[str, object]:
+    return {"value": round(value, 4), "unit": unit, "peer": peer, "n": n}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="end within 90 s on an idle machine")
+    parser.add_argument("--store", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.store:
+        store(given.store)
+        return
+    quick = given.quick
+    figures = {
+        "beam_speedup_vs_one_by_one": beam_speedup(rounds=1 if quick else 5, peer_problems=4 if quick else 8),
+        "occupancy": occupancy(),
+        "session_overhead_share": overhead(problems=6 if quick else 24),
+        **stored(100 if quick else 500),
+    }
+    for name, found in figures.items():
+        print(f"{name:28}  {found['value']:9.4g}  {found['unit']}  {found['peer']}  (n = {found['n']})")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

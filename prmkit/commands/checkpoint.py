@@ -1,0 +1,104 @@
+"""``prmkit checkpoint``: what a PRM is, and its other forms."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prmkit.commands.console import JsonOption, print_record
+
+if TYPE_CHECKING:
+    from prmkit.models.checkpoint import CheckpointMeta
+
+app = typer.Typer(help="Inspect, export, import and merge PRMs.", rich_markup_mode=None, no_args_is_help=True)
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint, such as RUN/checkpoint.")]
+OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")]
+StepEndOption = Annotated[str, typer.Option("--step-end", help=r"What ends a step; \n stands for a line break.")]
+TemplateOption = Annotated[str, typer.Option("--template", help="The text around a problem: plain, bare or qwen-math.")]
+LabelsOption = Annotated[
+    str, typer.Option("--label-source", help="What the labels were, such as human: decides the default aggregation.")
+]
+LengthOption = Annotated[int, typer.Option("--max-length", min=1, help="The longest sequence it was trained on.")]
+
+
+@app.command("inspect")
+def inspect(folder: FolderArgument, as_json: JsonOption = False) -> None:
+    """Print what a checkpoint is, and which servers read it as it is."""
+    from dataclasses import asdict
+
+    from prmkit.models.checkpoint import inspect_checkpoint
+
+    facts = inspect_checkpoint(folder)
+    record = asdict(facts) | {"meta": facts.meta.model_dump(mode="json", by_alias=True)}
+    print_record({"checkpoint": str(folder), **record}, as_json=as_json)
+
+
+@app.command("export")
+def export(folder: FolderArgument, out: OutArgument, as_json: JsonOption = False) -> None:
+    """Write the two-label form (Qwen2ForProcessRewardModel), as Qwen's own PRMs have it; the scores are the same."""
+    from prmkit.models.checkpoint import export_process_reward_model
+    from prmkit.run import writing
+
+    with writing(out):
+        export_process_reward_model(folder, out)
+    print_record({"wrote": str(out), "architecture": "Qwen2ForProcessRewardModel"}, as_json=as_json)
+
+
+@app.command("import")
+def import_(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A PRM of TRL's or Qwen's form: folder or hub id.")],
+    out: OutArgument,
+    step_end: StepEndOption = r"\n",
+    template: TemplateOption = "bare",
+    label_source: LabelsOption = "human",
+    max_length: LengthOption = 4096,
+    as_json: JsonOption = False,
+) -> None:
+    """Write someone else's PRM as a checkpoint. For Qwen2.5-Math-PRM: --step-end '<extra_0>' --template qwen-math."""
+    from prmkit.models.imports import import_prm
+    from prmkit.run import writing
+
+    meta = _meta(step_end, template, label_source, max_length)
+    with writing(out):
+        form = import_prm(name, out, meta)
+    print_record({"wrote": str(out), "form": form}, as_json=as_json)
+
+
+@app.command("merge")
+def merge(
+    adapter: Annotated[Path, typer.Argument(metavar="ADAPTER", help="A folder that peft wrote, its head included.")],
+    out: OutArgument,
+    base: Annotated[str | None, typer.Option("--base", help="The model beneath; default: as the adapter says.")] = None,
+    step_end: StepEndOption = r"\n",
+    template: TemplateOption = "bare",
+    label_source: LabelsOption = "human",
+    max_length: LengthOption = 4096,
+    as_json: JsonOption = False,
+) -> None:
+    """Merge someone's LoRA adapter of a PRM into its model, and write a checkpoint. prmkit's own come merged."""
+    from prmkit.models.imports import merge_adapter
+    from prmkit.run import writing
+
+    meta = _meta(step_end, template, label_source, max_length)
+    with writing(out):
+        merge_adapter(adapter, out, meta, base=base)
+    print_record({"wrote": str(out)}, as_json=as_json)
+
+
+def _meta(step_end: str, template: str, label_source: str, max_length: int) -> "CheckpointMeta":
+    from pydantic import ValidationError
+
+    from prmkit.errors import InputError
+    from prmkit.models.checkpoint import CheckpointMeta
+    from prmkit.models.config import TEMPLATES, StepFormat
+
+    try:
+        format = StepFormat(template=template, step_end=step_end.replace(r"\n", "\n"))
+    except ValidationError:
+        raise InputError(
+            "no such text format",
+            got=(template, step_end),
+            expected=f"--template {', '.join(TEMPLATES)}, some --step-end",
+        ) from None
+    return CheckpointMeta(format=format, label_source=label_source, max_length=max_length)

@@ -1,0 +1,55 @@
+"""``prmkit train``: run a training, or plan it."""
+
+from typing import Annotated
+
+import typer
+
+from prmkit.commands.console import (
+    DryRunOption,
+    JsonOption,
+    OutOption,
+    OverwriteOption,
+    RecipeArgument,
+    ResumeOption,
+    SetOption,
+    print_record,
+)
+from prmkit.commands.runs import run_recipe
+
+
+def train(
+    recipe: RecipeArgument,
+    overrides: SetOption = None,
+    out: OutOption = None,
+    dry_run: DryRunOption = False,
+    resume: ResumeOption = False,
+    overwrite: OverwriteOption = False,
+    plan: Annotated[
+        str | None,
+        typer.Option("--plan", metavar="MACHINE", help="Only say what it takes on a machine: 8xH100, 1xH200, ..."),
+    ] = None,
+    mfu: Annotated[
+        float, typer.Option("--mfu", min=0.01, max=1.0, help="With --plan: the share of the peak that is reached.")
+    ] = 0.45,
+    tokens: Annotated[
+        int | None, typer.Option("--tokens", min=1, help="With --plan: tokens of the whole training, all epochs.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a PRM on labelled trees, and write its checkpoint; with --plan, say what that takes."""
+    from prmkit.recipe.catalog import locate
+    from prmkit.recipe.compose import compose
+
+    composed = compose(locate(recipe), overrides or [])
+    if plan is None:
+        run_recipe("train", composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)
+        return
+    from prmkit.recipe.bind import bind_stage
+    from prmkit.recipe.schema import TrainRecipe
+    from prmkit.train.machines import machine_of
+
+    machine, bound = machine_of(plan), bind_stage(composed, TrainRecipe)
+    assert isinstance(bound, TrainRecipe)
+    from prmkit.train.estimate import estimate
+
+    print_record(estimate(bound.model, bound.train, machine, mfu=mfu, tokens=tokens), as_json=as_json)

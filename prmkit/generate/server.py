@@ -1,0 +1,190 @@
+"""A model behind HTTP: requests with retries, time limits and bounded concurrency."""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import aiohttp
+
+from prmkit.errors import InputError, PrmkitError, RunError
+from prmkit.generate.engines import ServerEngine
+
+Reply = TypeVar("Reply")
+
+_BUSY = {408, 425, 429, 500, 502, 503, 504, 529}
+"""Answers after which the same request may succeed later."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between tries: doubled each time, and drawn from its upper half so that requests do not return together."""
+
+
+class Trouble(Exception):
+    """What a further try may mend: a busy or silent server, a broken answer. ``pause`` is what the server asks for."""
+
+    def __init__(self, what: str, pause: float | None = None) -> None:
+        super().__init__(what)
+        self.pause = pause
+
+
+class Server:
+    """One model at a server.
+
+    The key is read from the environment and is sent in a header; no message and no file holds it.
+
+    Args:
+        config: address, model and limits.
+
+    Raises:
+        InputError: the server is down, refuses the key, or does not serve the model.
+    """
+
+    def __init__(self, config: ServerEngine) -> None:
+        self._config = config
+        self._url = config.url.rstrip("/").removesuffix("/v1")
+        # One thread, for this may be called where a loop is running.
+        with ThreadPoolExecutor(1) as thread:
+            card = thread.submit(asyncio.run, self._find_model()).result()
+        self.model = str(card["id"])
+        self.owner = card.get("owned_by")
+        length = card.get("max_model_len")
+        self.context = length if isinstance(length, int) else None
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """One try: the JSON object that the server answers.
+
+        Raises:
+            InputError: it refuses the request, and would again.
+            Trouble: it is busy or broken.
+        """
+        async with self.open(path, body) as response:
+            return _parsed(await response.read())
+
+    async def persist(self, attempt: Callable[..., Awaitable[Reply]], *arguments: Any) -> Reply:
+        """What ``attempt`` returns; where it ends in Trouble it is called again, after a pause.
+
+        Raises:
+            RunError: no try succeeded.
+        """
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return await attempt(*arguments)
+            except (Trouble, aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+                if tried > self._config.retries:
+                    raise RunError(
+                        f"{self._url}: no answer in {tried} tries ({_said(error)}). "
+                        "Look at the server, then go on with --resume."
+                    ) from None
+                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (tried - 1)) * random.uniform(0.5, 1.0)
+                await asyncio.sleep(max(pause, getattr(error, "pause", None) or 0.0))
+
+    @asynccontextmanager
+    async def open(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One try: a response of status 200, to be read. Leaving early drops the connection, which cancels the request.
+
+        Raises:
+            InputError: the server refuses the request, and would again.
+            Trouble: it is busy or broken.
+        """
+        # Redirects could carry the key to another host.
+        session = await self._live_session()
+        async with session.post(self._url + path, json=body, allow_redirects=False) as response:
+            await self._check(response)
+            yield response
+
+    async def _live_session(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._loop is not loop:
+            self._loop, self._holder = loop, self._hold_session()
+            self._session = await anext(self._holder)
+        return self._session
+
+    async def _hold_session(self) -> AsyncGenerator[aiohttp.ClientSession, None]:
+        # A generator, because an event loop that ends closes those that still run, and with it the connections.
+        async with self._new_session() as session:
+            yield session
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        key = os.environ.get(self._config.api_key_env)
+        return aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            connector=aiohttp.TCPConnector(limit=self._config.in_flight),
+            # The wait for a free connection does not count: a queue of ours is no fault of the server.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=self._config.timeout),
+        )
+
+    async def _check(self, response: aiohttp.ClientResponse) -> None:
+        if response.status == 200:
+            return
+        said = _message(await response.read())
+        if response.status in _BUSY:
+            after = response.headers.get("Retry-After", "")
+            raise Trouble(f"status {response.status}: {said}", float(after) if after.isdecimal() else None)
+        if response.status in (401, 403):
+            raise InputError(
+                f"the server refuses the key (status {response.status})",
+                where=self._url,
+                cure=f"Set {self._config.api_key_env} in the environment.",
+            )
+        raise InputError(f"the server refuses the request (status {response.status}: {said})", where=self._url)
+
+    async def _find_model(self) -> dict[str, Any]:
+        async with self._new_session() as session:
+            try:
+                async with session.get(f"{self._url}/v1/models", allow_redirects=False) as response:
+                    await self._check(response)
+                    cards = _parsed(await response.read())["data"]
+                    by_name = {str(card["id"]): dict(card) for card in cards}
+            except PrmkitError:
+                raise
+            except (Trouble, aiohttp.ClientError, OSError, TimeoutError) as error:
+                raise InputError(
+                    f"no server answers ({_said(error)})", where=self._url, cure="Start it, or check engine.url."
+                ) from None
+            except (KeyError, TypeError, ValueError):
+                raise InputError("this is no server of models: /v1/models lists none", where=self._url) from None
+        name = self._config.model or (next(iter(by_name)) if len(by_name) == 1 else None)
+        if name not in by_name:
+            raise InputError(
+                "the server does not serve this model" if name else "the server serves several models",
+                where=self._url,
+                got=name,
+                expected=f"one of {', '.join(by_name)}",
+                cure="Set engine.model.",
+            )
+        return by_name[name]
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        raise Trouble(f"an answer that is no JSON: {_shown(data)}") from None
+    if not isinstance(value, dict):
+        raise Trouble(f"an answer that is no JSON object: {_shown(data)}")
+    return value
+
+
+def _message(data: bytes) -> str:
+    try:
+        value = json.loads(data)
+        error = value.get("error", value)
+        return str(error["message"] if isinstance(error, dict) else error)[:300]
+    except (ValueError, KeyError, AttributeError):
+        return _shown(data)
+
+
+def _shown(data: bytes) -> str:
+    return data[:120].decode("utf-8", "replace").strip() or "nothing"
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,17 @@
+"""Requests that belong together: all succeed, or none goes on."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+Reply = TypeVar("Reply")
+
+
+async def together(work: Iterable[Coroutine[Any, Any, Reply]]) -> list[Reply]:
+    """The results of all, in their order. The first error cancels the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as error:
+        raise error.exceptions[0] from None
+    return [task.result() for task in tasks]

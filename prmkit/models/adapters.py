@@ -1,0 +1,200 @@
+"""Other people's PRMs, without their code: each becomes a backbone, a head with one logit, and a tokenisation.
+
+Two labels or two answer tokens a and b make one logit, for softmax([a, b])[1] = sigmoid(b - a).
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+from prmkit.errors import InputError
+from prmkit.models.backbone import check_vocabulary, load_backbone, load_config, load_tokenizer
+from prmkit.models.checkpoint import META_FILE, CheckpointMeta, LoadedPRM, load_prm, read_meta
+from prmkit.models.config import Adapter, StepFormat
+from prmkit.models.encode import StepEncoder
+from prmkit.models.foreign_text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder
+from prmkit.models.prm import PRM
+from prmkit.models.stored import read_tensors, resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrmText:
+    """What an engine elsewhere must know of a PRM: all but its weights."""
+
+    adapter: Adapter
+    encoder: StepEncoder
+    label_source: str
+    context: int
+    config: PretrainedConfig
+
+    @property
+    def dtype(self) -> str:
+        """The type of the stored parameters, by its torch name."""
+        return str(self.config.dtype or torch.float32).removeprefix("torch.")
+
+
+_LINES = StepFormat()
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How one kind of PRM is stored and read.
+
+    ``label_source`` decides the default aggregation; where the authors do not say, a recipe has to name it.
+    """
+
+    encoder: Callable[[PreTrainedTokenizerBase, StepFormat], StepEncoder]
+    head: Callable[[Path, PreTrainedTokenizerBase], nn.Module]
+    label_source: str
+    format: StepFormat = _LINES
+
+
+def read_prm(name: str, adapter: Adapter | None = None) -> PrmText:
+    """The tokenisation and config of a PRM, without its weights.
+
+    Args:
+        name: a folder or a hub id.
+        adapter: whose layout it has; None for what its config says.
+
+    Raises:
+        InputError: there is no such PRM, or its kind is not known.
+    """
+    folder = resolve(name)
+    adapter = adapter or _kind(folder)
+    config, tokenizer = load_config(str(folder)), load_tokenizer(str(folder))
+    if adapter == "prmkit":
+        meta = read_meta(folder)
+        encoder, label_source = StepEncoder(tokenizer, meta.format), meta.label_source
+    else:
+        layout = _LAYOUTS[adapter]
+        encoder, label_source = layout.encoder(tokenizer, layout.format), layout.label_source
+    return PrmText(
+        adapter=adapter,
+        encoder=encoder,
+        label_source=label_source,
+        context=int(config.max_position_embeddings),
+        config=config,
+    )
+
+
+def load_any_prm(
+    name: str,
+    adapter: Adapter | None = None,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+) -> LoadedPRM:
+    """A PRM in evaluation mode, whoever trained it. Code that comes with it is never run.
+
+    Args:
+        name: a folder or a hub id.
+        adapter: whose layout it has; None for what its config says.
+        device: where it shall live.
+        dtype: of the parameters; None keeps the stored one.
+
+    Raises:
+        InputError: there is no such PRM, its kind is not known, or its weights are not those of its kind.
+    """
+    folder = resolve(name)
+    if (adapter or _kind(folder)) == "prmkit":
+        return load_prm(folder, device, dtype)
+    text = read_prm(str(folder), adapter)
+    layout = _LAYOUTS[text.adapter]
+    backbone, _ = load_backbone(str(folder), dtype)
+    check_vocabulary(backbone, text.encoder.tokenizer, where=name)
+    prm = PRM(backbone)
+    head = layout.head(folder, text.encoder.tokenizer)
+    prm.score = nn.Sequential(head).to(backbone.dtype)
+    meta = CheckpointMeta(format=layout.format, label_source=text.label_source, max_length=text.context)
+    return LoadedPRM(prm=prm.eval().to(device), encoder=text.encoder, meta=meta)
+
+
+def _kind(folder: Path) -> Adapter:
+    """Whose PRM a folder holds."""
+    if (folder / META_FILE).is_file():
+        return "prmkit"
+    try:
+        names = json.loads((folder / "config.json").read_bytes()).get("architectures") or [""]
+    except (OSError, ValueError, AttributeError):
+        raise InputError("the folder is not a model", where=folder, expected="a folder with config.json") from None
+    endings: dict[str, Adapter] = {
+        "ForProcessRewardModel": "qwen-math-prm",
+        "ForPrmModel": "skywork-o1",
+        "ForTokenClassification": "trl",
+    }
+    for ending, adapter in endings.items():
+        if str(names[0]).endswith(ending):
+            return adapter
+    raise InputError(
+        "not the checkpoint of a PRM, or its config does not say whose",
+        where=folder,
+        got=names[0],
+        expected=f"{META_FILE}, or an architecture that ends in {', '.join(endings)}",
+        cure=f"Name the adapter: one of {', '.join(get_args(Adapter))}.",
+    )
+
+
+def _linear(weight_OH: Tensor, bias_O: Tensor | None) -> nn.Linear:
+    linear = nn.Linear(weight_OH.shape[1], weight_OH.shape[0], bias=bias_O is not None)
+    linear.load_state_dict({"weight": weight_OH} if bias_O is None else {"weight": weight_OH, "bias": bias_O})
+    return linear
+
+
+def _two_labels(folder: Path, tensors: dict[str, Tensor], name: str) -> nn.Linear:
+    """The layer ``name``, whose labels are wrong and right, as one logit."""
+    weight_2H, bias_2 = tensors[f"{name}.weight"], tensors.get(f"{name}.bias")
+    if weight_2H.shape[0] != 2:
+        raise InputError(
+            "the head has another number of labels", where=folder, got=weight_2H.shape[0], expected="2: wrong and right"
+        )
+    return _linear(weight_2H[1:] - weight_2H[:1], None if bias_2 is None else bias_2[1:] - bias_2[:1])
+
+
+def _qwen_head(folder: Path, tokenizer: PreTrainedTokenizerBase) -> nn.Module:
+    keys = ["score.0.weight", "score.0.bias", "score.2.weight", "score.2.bias"]
+    tensors = read_tensors(folder, keys)
+    inner = _linear(tensors["score.0.weight"], tensors["score.0.bias"])
+    return nn.Sequential(inner, nn.ReLU(), _two_labels(folder, tensors, "score.2"))
+
+
+def _value_head(folder: Path, tokenizer: PreTrainedTokenizerBase) -> nn.Module:
+    tensors = read_tensors(folder, ["v_head.summary.weight", "v_head.summary.bias"])
+    return _linear(tensors["v_head.summary.weight"], tensors["v_head.summary.bias"])
+
+
+def _classifier(folder: Path, tokenizer: PreTrainedTokenizerBase) -> nn.Module:
+    tensors = read_tensors(folder, ["score.weight"], optional=["score.bias"])
+    return _two_labels(folder, tensors, "score")
+
+
+def _answer_tokens(folder: Path, tokenizer: PreTrainedTokenizerBase) -> nn.Module:
+    """The LM head at the tokens - and +, as one logit."""
+    # What a model with tied weights stores instead of an LM head.
+    tied = "model.embed_tokens.weight"
+    tensors = read_tensors(folder, [], optional=["lm_head.weight", tied])
+    weight_VH = tensors.get("lm_head.weight", tensors.get(tied))
+    if weight_VH is None:
+        raise InputError("the folder has no LM head", where=folder, expected="lm_head.weight")
+    minus, plus = (tokenizer.encode(sign, add_special_tokens=False)[-1] for sign in ("-", "+"))
+    return _linear((weight_VH[plus] - weight_VH[minus])[None], None)
+
+
+_LAYOUTS: dict[Adapter, _Layout] = {
+    # Qwen/Qwen2.5-Math-PRM-7B and -72B, Qwen2.5-Math-7B-PRM800K (arXiv 2501.07301): labels on which Monte-Carlo
+    # estimation and an LLM judge agree, scores multiplied.
+    "qwen-math-prm": _Layout(StepEncoder, _qwen_head, "judge", StepFormat(template="qwen-math", step_end="<extra_0>")),
+    # Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B.
+    "skywork-o1": _Layout(SkyworkEncoder, _value_head, "unpublished"),
+    # peiyi9979/math-shepherd-mistral-7b-prm (arXiv 2312.08935).
+    "math-shepherd": _Layout(MathShepherdEncoder, _answer_tokens, "monte-carlo"),
+    # RLHFlow/Llama3.1-8B-PRM-Deepseek-Data and -Mistral-Data.
+    "rlhflow": _Layout(RLHFlowEncoder, _answer_tokens, "monte-carlo"),
+    # Whatever trl.experimental.prm trained; what on, the folder does not say.
+    "trl": _Layout(TRLEncoder, _classifier, "unpublished"),
+}

@@ -1,0 +1,141 @@
+"""Weights to files: a Hugging Face folder, written tensor by tensor, so that no sharded model is whole in memory."""
+
+import copy
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from prmkit.errors import InputError
+from prmkit.models.prm import PRM, architecture
+
+_SHARD_BYTES = 5_000_000_000
+
+Weights = Iterable[tuple[str, Tensor]]
+"""Names and whole tensors; in a training over several devices, an iteration that all of them must make."""
+
+
+def whole_weights(prm: PRM) -> Iterator[tuple[str, Tensor]]:
+    """The weights of a PRM one by one, on the CPU: gathered where they are spread over devices, adapters merged."""
+    for name, module in prm.named_modules():
+        if ".lora_" in name:
+            continue
+        if hasattr(module, "get_delta_weight"):
+            yield f"{name}.weight", _merged(module)
+            continue
+        plain = name.removesuffix(".base_layer")
+        for part, value in module.named_parameters(recurse=False):
+            if not (name.endswith(".base_layer") and part == "weight"):
+                yield f"{plain}.{part}", _whole(value)
+
+
+def write_folder(
+    folder: Path,
+    *,
+    weights: Weights,
+    backbone: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    kind: str,
+    labels: int,
+    texts: Mapping[str, str],
+) -> None:
+    """Write weights, config, tokenizer and text files into a new folder, all or nothing.
+
+    In a training over several devices all of them call this, and the first one writes.
+
+    Raises:
+        InputError: the folder exists.
+        OSError: the disk is full, or the place must not be written.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank():
+        for _ in weights:
+            continue
+        return
+    refuse_existing(folder)
+    config = copy.deepcopy(backbone.config)
+    config.architectures = [architecture(backbone, kind)]
+    config.num_labels = labels
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # what is written is whole again
+    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        config.dtype = _write_weights(weights, partial)
+        config.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        for name, text in texts.items():
+            (partial / name).write_text(text, encoding="utf-8")
+        refuse_existing(folder)
+        partial.rename(folder)
+    except SafetensorError as error:
+        # A full disk shall look like one: safetensors tells what the operating system refused in words of its own.
+        refused = re.search(r"\(os error (\d+)\)", str(error))
+        if refused is None:
+            raise
+        raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(folder)) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise InputError if the folder exists: a checkpoint is never written over."""
+    if folder.exists():
+        raise InputError("the folder exists", where=folder, cure="Choose another name or remove it.")
+
+
+def _write_weights(weights: Weights, folder: Path) -> torch.dtype:
+    """Write safetensors of limited size, with an index if there are several, and return the type of the head."""
+    files: list[list[str]] = []
+    held: dict[str, Tensor] = {}
+    total, size, head = 0, 0, torch.float32
+
+    def flush() -> None:
+        save_file(held, folder / f"part-{len(files)}", metadata={"format": "pt"})
+        files.append(list(held))
+        held.clear()
+
+    for name, tensor in weights:
+        if held and size + tensor.nbytes > _SHARD_BYTES:
+            flush()
+            size = 0
+        held[name] = tensor
+        total, size = total + tensor.nbytes, size + tensor.nbytes
+        head = tensor.dtype if name.startswith("score.") else head
+    flush()
+    names = ["model.safetensors"]
+    if len(files) > 1:
+        names = [f"model-{number:05d}-of-{len(files):05d}.safetensors" for number in range(1, len(files) + 1)]
+        places = {key: name for keys, name in zip(files, names, strict=True) for key in keys}
+        index = {"metadata": {"total_size": total}, "weight_map": places}
+        (folder / "model.safetensors.index.json").write_bytes(orjson.dumps(index, option=orjson.OPT_INDENT_2))
+    for number, name in enumerate(names):
+        (folder / f"part-{number}").rename(folder / name)
+    return head
+
+
+def _merged(module: nn.Module) -> Tensor:
+    """The weight of a linear map with its adapter added."""
+    from peft.utils.integrations import dequantize_module_weight
+
+    adapter = cast(Any, module)
+    weight = dequantize_module_weight(adapter.base_layer).detach()
+    return _whole(weight + adapter.get_delta_weight("default").to(weight))
+
+
+def _whole(value: Tensor) -> Tensor:
+    # safetensors refuses views of longer buffers, such as a gathered weight with its padding.
+    whole = value.detach()
+    if isinstance(whole, DTensor):
+        whole = whole.full_tensor()
+    whole = whole.cpu()
+    return whole.contiguous() if whole.untyped_storage().nbytes() == whole.nbytes else whole.clone()

@@ -1,0 +1,62 @@
+"""Single tensors out of a model folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from huggingface_hub import snapshot_download
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from prmkit.errors import InputError
+from prmkit.models.backbone import holds_code, shown
+
+
+def resolve(name: str) -> Path:
+    """The local folder of a model: the one named, or the snapshot of a hub id, which is downloaded where it is missing.
+
+    Raises:
+        InputError: there is neither.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.is_absolute() or name.startswith(".") or name.count("/") != 1:
+        raise InputError("no such folder", where=name, cure="Check the path.")
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.bin", "*.model", "*.jinja"]))
+    except (OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"cannot load a PRM ({reason})",
+            where=name,
+            expected="a local folder or a hub id",
+            cure="Check the spelling; a hub id needs a network or a filled cache.",
+        ) from None
+
+
+def read_tensors(folder: Path, keys: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, Tensor]:
+    """Tensors by name, from safetensors or, where there are none, from torch files (read without pickled code).
+
+    Raises:
+        InputError: a key is missing, or a file cannot be read.
+    """
+    found: dict[str, Tensor] = {}
+    wanted = {*keys, *optional}
+    try:
+        for file in sorted(folder.glob("*.safetensors")):
+            with safe_open(file, framework="pt") as stored:
+                found |= {key: stored.get_tensor(key) for key in wanted.intersection(stored.keys())}
+        for file in [] if found else sorted(folder.glob("*.bin")):
+            weights = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            found |= {key: weights[key] for key in wanted.intersection(weights)}
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"cannot read the weights ({reason})", where=folder) from None
+    except UnpicklingError:
+        raise holds_code(folder) from None
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise InputError("weights are missing", where=folder, got=f"no {shown(missing)}", cure="Is the adapter right?")
+    return found

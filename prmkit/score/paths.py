@@ -1,0 +1,34 @@
+"""The paths of a tree, as scorers see them."""
+
+import hashlib
+from collections.abc import Sequence
+
+from prmkit.errors import InputError
+from prmkit.tree import StepTree
+
+
+def tips(tree: StepTree, nodes: Sequence[int]) -> list[int]:
+    """The asked nodes that no other asked node follows, each once: their paths hold all of them."""
+    inner = {ancestor for node in nodes for ancestor in tree.path(node)[:-1]}
+    return [node for node in dict.fromkeys(nodes) if node not in inner]
+
+
+def path_seed(seed: int, tree: StepTree, node: int) -> int:
+    """A number below 2**63 that is fixed by a seed, the problem and the steps up to ``node``."""
+    text = "\x1f".join([str(seed), tree.problem.id, *tree.steps(node)])
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
+
+
+def check_length(tree: StepTree, node: int, length: int, context: int) -> None:
+    """Refuse a path that a PRM cannot read whole.
+
+    Raises:
+        InputError: it has more tokens than the context.
+    """
+    if length > context:
+        raise InputError(
+            "the solution is longer than the PRM's context",
+            where=f"{tree.problem.id}, step {node}",
+            got=f"{length} tokens",
+            expected=f"at most {context}",
+        )

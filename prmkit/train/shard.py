@@ -1,0 +1,126 @@
+"""A PRM over a mesh of devices: matrices split over some (tensor parallelism), layers sharded over the others (FSDP2).
+
+The model comes as a skeleton without memory; each process then reads just its own slices from the stored weights, so no
+process ever holds a whole model.
+"""
+
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
+
+from prmkit.errors import InputError
+from prmkit.models.backbone import stored_keys
+from prmkit.models.prm import PRM, decoder_layers
+from prmkit.train.config import TrainConfig
+
+_STYLES: dict[str, type[ParallelStyle]] = {"colwise": ColwiseParallel, "rowwise": RowwiseParallel}
+
+
+def shard(prm: PRM, mesh: DeviceMesh, config: TrainConfig, *, device: torch.device) -> None:
+    """Split, shard and load a skeleton in place.
+
+    Args:
+        prm: a skeleton (see PRM.skeleton).
+        mesh: of two dimensions, ``data_parallel`` and ``tensor_parallel``.
+        config: the optimisation.
+        device: where this process's part shall live.
+
+    Raises:
+        InputError: the heads or widths of the backbone cannot be split so.
+    """
+    head = {name: value.detach().clone() for name, value in prm.score.named_parameters()}
+    prm.score.to(torch.device("meta"))
+    if mesh["tensor_parallel"].size() > 1:
+        _split(prm, mesh["tensor_parallel"])
+    if config.compile:
+        compile_layers(prm)
+    # Parameters stay as they are stored; with bf16-mixed they are cast as they are gathered, which halves the traffic.
+    low = torch.bfloat16 if config.precision == "bf16-mixed" else None
+    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32 if low else None)
+    for layer in decoder_layers(prm.model):
+        fully_shard(layer, mesh=mesh["data_parallel"], mp_policy=policy)
+    fully_shard(prm, mesh=mesh["data_parallel"], mp_policy=policy)
+    _load(prm, head, device)
+
+
+def compile_layers(prm: PRM) -> None:
+    """Compile each decoder layer in place: one compilation serves all, since they are alike."""
+    for layer in decoder_layers(prm.model):
+        layer.compile()
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> None:
+    """Scale all gradients together so that their global norm is at most ``limit``, wherever their parts are.
+
+    Gradients of different meshes (split and unsplit matrices) cannot meet in one operation, so each mesh is a group.
+    """
+    groups: dict[DeviceMesh | None, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            groups.setdefault(mesh_of(parameter), []).append(parameter)
+    norms = [nn.utils.get_total_norm([cast(Tensor, each.grad) for each in group]) for group in groups.values()]
+    whole = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]
+    for group in groups.values():
+        nn.utils.clip_grads_with_norm_(group, limit, torch.stack(whole).norm())
+
+
+def mesh_of(parameter: nn.Parameter) -> DeviceMesh | None:
+    """The mesh over which a parameter is spread; None where it is whole."""
+    return parameter.device_mesh if isinstance(parameter, DTensor) else None
+
+
+def _split(prm: PRM, mesh: DeviceMesh) -> None:
+    model = prm.model
+    plan = getattr(model.config, "base_model_tp_plan", None)
+    if not plan:
+        raise InputError(
+            "this architecture says nothing of how to split its matrices",
+            where="train.tensor_parallel",
+            got=model.config.model_type,
+            cure="Set train.tensor_parallel to 1.",
+        )
+    for name in ("num_attention_heads", "num_key_value_heads", "intermediate_size"):
+        size = getattr(model.config, name)
+        if size % mesh.size():
+            raise InputError(
+                f"the backbone's {name} do not divide so",
+                where="train.tensor_parallel",
+                got=mesh.size(),
+                expected=f"a divisor of {size}",
+            )
+    styles = {name: _STYLES[style]() for name, style in plan.items() if style in _STYLES}
+    parallelize_module(model, mesh, styles)
+
+
+def _load(prm: PRM, head: dict[str, Tensor], device: torch.device) -> None:
+    """Give a sharded skeleton memory and the stored weights."""
+    prm.to_empty(device=device)
+    for module in prm.model.modules():
+        derived = module._non_persistent_buffers_set
+        if derived:  # the angles of the rotary embedding, which no file holds
+            fresh = type(module)(module.config)
+            for name in derived:
+                module.get_buffer(name).copy_(fresh.get_buffer(name))
+    assert prm.source is not None
+    keys = stored_keys(prm.source)
+    wanted = prm.model.state_dict()
+    stored = {keys[name]: value for name, value in wanted.items()}
+    load(stored, storage_reader=HuggingFaceStorageReader(str(prm.source)))
+    for name, value in head.items():
+        _place(prm.score.get_parameter(name), value.to(device))
+
+
+def _place(parameter: nn.Parameter, value: Tensor) -> None:
+    """Fill a parameter, or this process's part of it, with a value that every process holds whole."""
+    with torch.no_grad():
+        if isinstance(parameter, DTensor):
+            value = distribute_tensor(value, parameter.device_mesh, parameter.placements)
+        parameter.copy_(value)

@@ -1,0 +1,95 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import ROOT, Answer
+
+POLICY = ROOT / "prmkit" / "demo" / "weights" / "policy"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        "stage: search\nproblems: {benchmark: synthetic-math, limit: 4}\n"
+        f"generator: {{name: {POLICY}, sampling: {{max_tokens: 100}}}}\n"
+        "strategy: {name: majority, options: {n: 4}}\n"
+    )
+    return path
+
+
+def test_strategies_side_by_side_share_draws_resume_and_are_evaluated_again(
+    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path
+) -> None:
+    # Without a PRM: majority, and adaptive by the vote alone.
+    recipe.write_text(
+        recipe.read_text().replace(
+            "strategy: {name: majority, options: {n: 4}}",
+            "compare:\n  majority: {name: majority, options: {n: 4}}\n  eight: {name: majority, options: {n: 8}}",
+        )
+    )
+    out = tmp_path / "run"
+    first = prmkit("search", recipe, "--out", out, "--json")
+    assert first.code == 0, first.err
+    found = json.loads(first.out)
+    assert [row["strategy"] for row in found["strategies"]] == ["majority", "eight"]
+    assert [row["generations"] for row in found["strategies"]] == [4.0, 8.0]
+    assert found["differences"][0]["difference"] == "majority - eight"
+    again = prmkit("search", recipe, "--out", out, "--resume", "--json")
+    assert json.loads(again.out)["strategies"] == found["strategies"]
+    selected = prmkit("evaluate", out, "--select", "--json")
+    assert [row["rule"] for row in json.loads(selected.out)["selection"]] == ["majority", "majority"]
+    curves = json.loads(prmkit("evaluate", out, "--anytime", "--json").out)["curves"]
+    assert [point["generations"] for point in curves["eight"]["points"]] == [1, 2, 4, 8]
+    assert curves["eight"]["kind"] == "parts"
+    assert (out / "anytime.html").read_text().count("generations a problem") > 0
+    assert prmkit("evaluate", out, "--select").code == 2  # the file exists
+
+
+def test_a_tree_is_shown_and_exported(prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert prmkit("search", recipe, "--out", out).code == 0
+    shown = prmkit("trees", "show", out)
+    assert shown.code == 0
+    assert shown.out.startswith("synthetic-math/test/0/0: x = ")
+    assert json.loads(prmkit("trees", "show", out, "--json").out)["problem"]["id"] == "synthetic-math/test/0/0"
+    wrong = prmkit("trees", "show", out, "--problem", "synthetic-math/test/0/9")
+    assert wrong.code == 2
+    assert "no such problem, got 'synthetic-math/test/0/9'. Did you mean 'synthetic-math/test/0/" in wrong.err
+    for name in ("tree.json", "tree.dot"):
+        assert prmkit("trees", "export", out, "--out", tmp_path / name, "--json").code == 0
+    assert (tmp_path / "tree.dot").read_text().startswith("digraph")
+    assert prmkit("trees", "export", out, "--out", tmp_path / "tree.dot").code == 2
+
+
+def test_one_strategy_takes_the_place_of_the_recipes(prmkit: Callable[..., Answer], recipe: Path) -> None:
+    answer = prmkit("search", recipe, "--strategy", "beam", "--dry-run", "--json")
+    rows = {row["key"]: row for row in json.loads(answer.out)}
+    assert rows["strategy.name"] == {"key": "strategy.name", "value": "beam", "origin": "--strategy"}
+    assert rows["strategy.options.n"]["value"] == 4
+    answer = prmkit("search", recipe, "--strategy", "beam,dvts", "--dry-run", "--json")
+    rows = {row["key"]: row for row in json.loads(answer.out)}
+    assert rows["compare.dvts.options.n"]["origin"] == "--strategy"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--strategy", "beam,beam"), "--strategy: a strategy stands there twice"),
+        (("--strategy", "bean"), "unknown strategy, got 'bean'"),
+        (("--set", "budget.generations=0"), "illegal budget.generations, got 0; expected greater than 0"),
+        (("--set", "budget.seconds=-1"), "illegal budget.seconds, got -1"),
+        (("--set", "strategy.options.n=1"), "illegal strategy.options.n, got 1"),
+        (("--set", "strategy.options.width=2"), "unknown strategy.options.width, got 2; expected one of n"),
+        (("--set", "strategy=null"), "give either strategy or compare"),
+    ],
+)
+def test_bad_options_are_refused_before_a_folder_is_made(
+    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    answer = prmkit("search", recipe, *arguments, "--out", tmp_path / "run")
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,147 @@
+"""A completions and pooling server on this machine that can be told to misbehave. Its tokens are characters."""
+
+import asyncio
+import json
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+CONTEXT = 4096
+
+
+class Chars:
+    """The tokenizer of the fake model: one token a character."""
+
+    def __call__(self, text: str, **options: object) -> Mapping[str, list[int]]:
+        return {"input_ids": list(map(ord, text))}
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(map(chr, ids))
+
+
+class FakeServer:
+    """A model that writes letters by lot, fixed by prompt and seed.
+
+    Args:
+        owner: ``vllm`` answers token ids, and the stop string that ended them; others answer plain text.
+        tells_context: whether the list of models says how long a prompt may be.
+
+    Before it answers properly it works off ``faults``: a status, bytes to answer with status 200, ``hang`` or ``drop``.
+    """
+
+    def __init__(self, *, owner: str = "llamacpp", models: Sequence[str] = ("m",), tells_context: bool = False) -> None:
+        self.owner, self.models, self.tells_context = owner, models, tells_context
+        self.faults: list[int | bytes | str] = []
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.most_at_once = self._at_once = 0
+        self.dropped = threading.Event()
+        self.pause = 0.0
+
+    def __enter__(self) -> "FakeServer":
+        started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+
+        async def start() -> None:
+            app = web.Application()
+            app.router.add_get("/v1/models", self._list)
+            app.router.add_post("/v1/completions", self._complete)
+            app.router.add_post("/pooling", self._pool)
+            self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+            await self._runner.setup()
+            site = web.TCPSite(self._runner, "127.0.0.1", 0)
+            await site.start()
+            self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+            started.set()
+
+        def serve() -> None:
+            self._loop.run_until_complete(start())
+            self._loop.run_forever()
+
+        threading.Thread(target=serve, daemon=True).start()
+        started.wait(10)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        self.keys.append(request.headers.get("Authorization"))
+        if fault := await self._fault(request):
+            return fault
+        length = {"max_model_len": CONTEXT} if self.tells_context else {}
+        return web.json_response({"data": [{"id": name, "owned_by": self.owner, **length} for name in self.models]})
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.asked.append(body)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            await asyncio.sleep(self.pause)
+            return await self._fault(request) or await self._write(request, body)
+        except asyncio.CancelledError:
+            self.dropped.set()
+            raise
+        finally:
+            self._at_once -= 1
+
+    async def _pool(self, request: web.Request) -> web.StreamResponse:
+        """Rows of one logit: token modulo 7, less 3."""
+        body = await request.json()
+        self.asked.append(body)
+        rows = [[token % 7 - 3.0] for token in body["input"]]
+        return await self._fault(request) or web.json_response({"data": [{"index": 0, "data": rows}]})
+
+    async def _fault(self, request: web.Request) -> web.StreamResponse | None:
+        if not self.faults:
+            return None
+        fault = self.faults.pop(0)
+        if isinstance(fault, int):
+            return web.json_response({"error": {"message": f"told to answer {fault}"}}, status=fault)
+        if isinstance(fault, bytes):
+            return web.Response(body=fault)
+        if fault == "hang":
+            await asyncio.sleep(60)
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    async def _write(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        ids = body["prompt"] if isinstance(body["prompt"], list) else list(map(ord, body["prompt"]))
+        if len(ids) >= CONTEXT:
+            message = f"This model's maximum context length is {CONTEXT} tokens."
+            return web.json_response({"error": {"message": message}}, status=400)
+        lot = random.Random(f"{ids}{body['seed'] if body['temperature'] else ''}")
+        text, finish = "", "length"
+        while len(text) < body["max_tokens"] and finish == "length":
+            letter = lot.choice("abcdefg .\n$")
+            text, finish = (text, "stop") if letter == "$" else (text + letter, "length")
+        if body.get("stream"):
+            return await self._stream(request, text, finish)
+        return web.json_response(self._reply(body, ids, text, finish))
+
+    def _reply(self, body: dict[str, Any], ids: list[int], text: str, finish: str) -> dict[str, Any]:
+        stop = next((string for string in body.get("stop", []) if string in text), None)
+        if stop is not None:
+            text, finish = text[: text.index(stop) + len(stop)], "stop"
+        sampled = [*map(ord, text), *([0] if finish == "stop" and stop is None else [])]
+        choice: dict[str, Any] = {"text": text, "finish_reason": finish}
+        if self.owner == "vllm":
+            choice |= {"token_ids": sampled, "stop_reason": stop}
+        usage = {"prompt_tokens": len(ids), "completion_tokens": len(sampled)}
+        return {"choices": [choice], "usage": usage}
+
+    async def _stream(self, request: web.Request, text: str, finish: str) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for begin in range(0, len(text), 3):
+            choice = {"text": text[begin : begin + 3], "finish_reason": None}
+            await response.write(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+        end = {"choices": [{"text": "", "finish_reason": finish}]}
+        await response.write(f"data: {json.dumps(end)}\n\ndata: [DONE]\n\n".encode())
+        return response

@@ -1,0 +1,77 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from prmkit.errors import InputError
+from prmkit.generate import Generator, GeneratorConfig, Sampling, load_generator
+from prmkit.generate.engines import VllmEngine
+from prmkit.models.backbone import load_tokenizer
+from prmkit.models.flops import forward_flops
+from tests.contracts.generator import GeneratorContract
+from tests.served import EAGER, VLLM, run
+
+pytestmark = VLLM
+
+LONG = [4 + index % 50 for index in range(300)]
+
+
+class TestVllmGenerator(GeneratorContract):
+    prompt = (40, 50, 60)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, vllm_generator: Generator, policy_folder: Path) -> Generator:
+        cls.tokenizer = load_tokenizer(str(policy_folder))
+        return vllm_generator
+
+    def run(self, work):  # type: ignore[no-untyped-def]
+        return run(work)
+
+    def decode(self, ids):  # type: ignore[no-untyped-def]
+        return self.tokenizer.decode(ids)
+
+
+def test_greedy_text_is_that_of_transformers(vllm_generator: Generator, policy_folder: Path) -> None:
+    greedy = Sampling(max_tokens=12, temperature=0.0)
+    ids = list(run(vllm_generator.generate([40, 50, 60], 1, sampling=greedy, seed=0)).continuations[0].ids)
+    model = AutoModelForCausalLM.from_pretrained(policy_folder, dtype=torch.float32)
+    with torch.no_grad():
+        logits = model(torch.tensor([[40, 50, 60, *ids]])).logits[0, 2:-1]
+    assert logits.argmax(-1).tolist() == ids
+
+
+def test_a_shared_prompt_is_computed_once_up_to_a_block(vllm_generator: Generator, policy_folder: Path) -> None:
+    generation = run(vllm_generator.generate(LONG, 4, sampling=Sampling(max_tokens=2), seed=0))
+    # Blocks of 128 tokens on a CPU: two of them hold 256 of the 300.
+    assert generation.cached_tokens == 3 * 256
+    assert generation.prefill_tokens == 300 + 3 * 44
+    cost = forward_flops(AutoModelForCausalLM.from_pretrained(policy_folder))
+    prefill = cost.of(300, read=1) + 3 * cost.of(44, before=256, read=1)
+    decode = sum(
+        cost.of(n - 1, before=300, read=n - 1)
+        for n in [len(c.ids) + (c.finish == "eos") for c in generation.continuations]
+    )
+    assert generation.flops == pytest.approx(prefill + decode)
+
+
+def test_a_cancelled_request_leaves_the_engine(vllm_generator: Generator) -> None:
+    async def cancelled() -> int:
+        task = asyncio.create_task(vllm_generator.generate([40, 50], 8, sampling=Sampling(max_tokens=900), seed=3))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.2)
+        engine = vllm_generator._engine._engine  # type: ignore[attr-defined]
+        return int(engine.output_processor.get_num_unfinished_requests())
+
+    assert run(cancelled()) == 0
+
+
+def test_a_folder_that_is_no_language_model_is_refused(vllm_cpu: None, prm_folder: Path) -> None:
+    config = GeneratorConfig(name=str(prm_folder), engine=VllmEngine(**EAGER | {"options": {"no_such": 1}}))
+    with pytest.raises(InputError, match=r"vLLM refuses the model or an option .*no_such"):
+        load_generator(config)

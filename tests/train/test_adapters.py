@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from prmkit.errors import InputError
+from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
+from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.prm import PRM
+from prmkit.train.adapters import adapted
+from prmkit.train.config import LoraConfig
+from tests.tiny import tiny_backbone, tiny_tokenizer
+from tests.train.test_fit import told_by_a_token, train
+
+IDS = torch.tensor([[5, 6, 7, 3, 8, 9, 3]])
+ENDS = torch.tensor([[3, 6]])
+
+
+@pytest.fixture(scope="module")
+def name(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return tiny_backbone(tmp_path_factory.mktemp("backbone"))
+
+
+def config(name: str) -> ModelConfig:
+    return ModelConfig(name=name, max_length=64, head_dropout=0.0)
+
+
+def test_adapters_and_head_are_trained_and_nothing_else(name: str) -> None:
+    prm = adapted(name, config(name), LoraConfig(rank=4, targets=("q_proj", "down_proj")))
+    trained = {key for key, parameter in prm.named_parameters() if parameter.requires_grad}
+    assert {key for key in trained if key.startswith("score.")} == {
+        f"score.{n}" for n in ("0.weight", "0.bias", "2.weight", "2.bias")
+    }
+    assert {key.split(".lora_")[0].rpartition(".")[2] for key in trained if ".lora_" in key} == {"q_proj", "down_proj"}
+    assert all(".lora_" in key or key.startswith("score.") for key in trained)
+
+
+def test_a_merged_checkpoint_scores_as_its_adapters(name: str, tmp_path: Path) -> None:
+    prm = adapted(name, config(name), LoraConfig(rank=4)).eval()
+    torch.manual_seed(0)
+    for key, parameter in prm.named_parameters():
+        if ".lora_B." in key:
+            torch.nn.init.normal_(parameter, std=0.2)
+    meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
+    save_prm(prm, tiny_tokenizer(), tmp_path / "prm", meta)
+    merged = load_prm(tmp_path / "prm").prm
+    with torch.no_grad():
+        expected = prm(IDS, torch.ones_like(IDS), ENDS)
+        torch.testing.assert_close(merged(IDS, torch.ones_like(IDS), ENDS), expected, atol=1e-5, rtol=0)
+    assert set(merged.state_dict()) == set(PRM.from_backbone(name, config(name)).state_dict())
+
+
+def test_targets_that_match_nothing_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match=r"targets: no part.*got \['query'\]; expected some of down_proj, gate_proj"):
+        adapted(name, config(name), LoraConfig(targets=("query",)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_four_bits_need_a_gpu(name: str) -> None:
+    with pytest.raises(InputError, match="4 bits need a CUDA device"):
+        adapted(name, config(name), LoraConfig(quantize="nf4"))
+
+
+def test_adapters_learn_and_go_on(name: str, tmp_path: Path) -> None:
+    fields: dict[str, object] = {"epochs": 4, "lr": 2e-2, "lora": LoraConfig(rank=8), "gradient_checkpointing": True}
+    result = train(name, tmp_path, told_by_a_token(), **fields)
+    assert result.metrics["auroc"] > 0.9
+    before = PRM.from_backbone(name, config(name)).state_dict()
+    after = load_prm(result.checkpoint).prm.state_dict()
+    assert torch.equal(before["model.embed_tokens.weight"], after["model.embed_tokens.weight"])
+    assert not torch.equal(before["model.layers.0.mlp.up_proj.weight"], after["model.layers.0.mlp.up_proj.weight"])

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+from torch.profiler import ProfilerActivity, profile
+from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
+
+from prmkit.models.config import ModelConfig
+from prmkit.train.config import TrainConfig
+from prmkit.train.fit import train_prm
+from prmkit.train.footprint import Footprint, footprint
+from tests.tiny import path_tree, tiny_tokenizer
+
+TOKENS = 256
+SHAPE = {
+    "hidden_size": 192,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "intermediate_size": 512,
+    "vocab_size": 2000,
+}
+
+
+def plan(devices: int = 1, **fields: object) -> Footprint:
+    return footprint(Qwen2Config(**SHAPE), TrainConfig(**fields), TOKENS, devices)  # type: ignore[arg-type]
+
+
+def measured(folder: Path, **fields: object) -> float:
+    """The most bytes that torch's allocator had given out during a training, the model's own included."""
+    tokenizer = tiny_tokenizer()
+    config = AutoConfig.for_model("qwen2", **SHAPE, max_position_embeddings=TOKENS)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder / "backbone")
+    tokenizer.save_pretrained(folder / "backbone")
+    # A row is the problem's 2 + 1 tokens and steps of 10 + 1: 23 of them fill 256 tokens.
+    trees = [path_tree(f"{n % 20} ?", [("1 2 3 4 5 6 7 8 9 a", float(s % 2)) for s in range(23)]) for n in range(20)]
+    model = ModelConfig(name=str(folder / "backbone"), max_length=TOKENS)
+    train = TrainConfig(packing="none", devices=1, validations_per_epoch=1, **fields)  # type: ignore[arg-type]
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        train_prm(trees, model, train, folder / "run", seed=0, label_source="human", progress=False)
+    now = peak = 0
+    for event in profiler.profiler.kineto_results.events():  # type: ignore[union-attr]
+        if event.name() == "[memory]":
+            now += event.nbytes()
+            peak = max(peak, now)
+    return float(peak)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"batch_size": 4}, {"batch_size": 8, "gradient_checkpointing": True}, {"batch_size": 4, "accumulate": 2}],
+    ids=["plain", "recomputed", "accumulated"],
+)
+def test_the_plan_is_near_the_memory_of_a_real_training(tmp_path: Path, fields: dict[str, object]) -> None:
+    assert plan(**fields).total == pytest.approx(measured(tmp_path, **fields), rel=0.1)
