@@ -248,9 +248,9 @@ def main() -> None:
     _, encoder = load_generator(GeneratorConfig(name=str(POLICY)))
     problems = load("synthetic-math", limit=32, seed=11) + load("synthetic-code", limit=32, seed=11)
     prompts = [encoder.path_ids(problem, [])[0] for problem in problems]
-    tokens_ratio, scoring = bench_scoring(encoder, 4 if quick else 8, 3 if quick else 5)
-    generation = bench_generation(prompts, 3 if quick else 5)
-    overlap, plain = bench_overlap(encoder, 64, 5 if quick else 9)
+    tokens_ratio, scoring = bench_scoring(encoder, 2 if quick else 8, 2 if quick else 5)
+    generation = bench_generation(prompts, 2 if quick else 5)
+    overlap, plain = bench_overlap(encoder, 64, 3 if quick else 9)
     whole_text = "the same PRM, whole texts, padded batches"
     figures = {
         "prm_tokens_per_unique_token": (tokens_ratio, "tokens/token", "1 is the least", len(scoring)),

@@ -5,6 +5,8 @@ Streaming: nothing but a ``.json`` array is held in memory as a whole.
 
 import gzip
 import itertools
+import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +18,17 @@ from prmkit.errors import InputError
 
 Row = Mapping[str, Any]
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
 """The kinds of files that are read."""
 
 HUB = "hub:"
-"""What a path on the Hugging Face hub begins with: ``hub:org/name``, ``hub:org/name:split``."""
+"""What a path on the Hugging Face hub begins with: ``hub:org/name[@config][:split]``."""
+
+
+_BATCH = 256
+"""Rows of a parquet file in memory at once."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +38,13 @@ class RawRow:
     where: str
     content: bytes | Any
 
-    def parse(self) -> Row:
-        """The row.
+    def parse(self, *, exact: bool = False) -> Row:
+        """The row; ``exact`` keeps integers beyond 64 bits and reads Infinity and NaN, at a fifth of the speed.
 
         Raises:
             InputError: it is no JSON object.
         """
-        record = _parsed(self.content, self.where) if isinstance(self.content, bytes) else self.content
+        record = _parsed(self.content, self.where, exact) if isinstance(self.content, bytes) else self.content
         if not isinstance(record, dict):
             raise InputError("not a JSON object", where=self.where, got=record)
         return record
@@ -64,7 +72,8 @@ def local_rows(path: Path) -> Iterator[RawRow]:
         raise InputError("no such file", where=path, cure="Check the path.")
     if not path.name.endswith(SUFFIXES):
         raise InputError("unknown kind of file", where=path, got=path.suffix, expected=", ".join(SUFFIXES))
-    yield from _array(path) if path.suffix == ".json" else _json_lines(path)
+    readers = {".json": _array, ".parquet": _parquet}
+    yield from readers.get(path.suffix, _json_lines)(path)
 
 
 def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[RawRow]:
@@ -87,11 +96,12 @@ def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[Ra
 
 
 def rows_at(path: str, *, split: str = "train") -> Iterator[RawRow]:
-    """The rows at a local path or at ``hub:org/name[:split]``. Raises InputError as the two readers do."""
+    """The rows at a local path or at ``hub:org/name[@config][:split]``. Raises InputError as the two readers do."""
     if not path.startswith(HUB):
         return local_rows(Path(path))
-    name, _, named = path.removeprefix(HUB).partition(":")
-    return hub_rows(name, split=named or split)
+    place, _, named = path.removeprefix(HUB).partition(":")
+    name, _, config = place.partition("@")
+    return hub_rows(name, config=config or None, split=named or split)
 
 
 def first_rows(
@@ -103,7 +113,8 @@ def first_rows(
         InputError: the file or the hub cannot be read, or a row is not an object.
     """
     rows = local_rows(path) if path is not None else hub_rows(hub, config=config, split=split)
-    return [(row.where, row.parse()) for row in itertools.islice(rows, limit)]
+    # The tests of programs hold numbers of any size.
+    return [(row.where, row.parse(exact=True)) for row in itertools.islice(rows, limit)]
 
 
 def field(row: Row, where: str, *names: str) -> str:
@@ -122,7 +133,9 @@ def field(row: Row, where: str, *names: str) -> str:
 
 
 def _array(path: Path) -> Iterator[RawRow]:
-    records = _parsed(path.read_bytes(), str(path))
+    records = _parsed(path.read_bytes(), str(path), exact=False)
+    if isinstance(records, dict) and records and all(isinstance(record, dict) for record in records.values()):
+        records = list(records.values())  # rows by their names
     if not isinstance(records, list):
         raise InputError("not a list of rows", where=path, got=records, expected="a JSON array")
     for index, record in enumerate(records):
@@ -133,14 +146,30 @@ def _json_lines(path: Path) -> Iterator[RawRow]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield RawRow(f"{path}:{number}", line)
-    except (gzip.BadGzipFile, EOFError) as error:
+                content = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+                if content.strip():
+                    yield RawRow(f"{path}:{number}", content)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"not a whole gzip file ({error})", where=path) from None
 
 
-def _parsed(data: bytes, where: str) -> Any:
+def _parquet(path: Path) -> Iterator[RawRow]:
+    import pyarrow
+    from pyarrow import parquet
+
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        with parquet.ParquetFile(path) as file:
+            numbers = itertools.count()
+            for batch in file.iter_batches(batch_size=_BATCH):
+                for row in batch.to_pylist():
+                    yield RawRow(f"{path}:[{next(numbers)}]", row)
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"not a whole parquet file ({reason})", where=path) from None
+
+
+def _parsed(data: bytes, where: str, exact: bool) -> Any:
+    try:
+        return json.loads(data) if exact else orjson.loads(data)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON ({error})", where=where, got=data[:60]) from None

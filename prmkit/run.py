@@ -190,6 +190,11 @@ def writing(path: Path) -> Iterator[None]:
         raise
 
 
+def cache_folder() -> Path:
+    """Where files are kept that can be made or fetched again: ``$PRMKIT_CACHE``, by default ``~/.cache/prmkit``."""
+    return Path(os.environ.get("PRMKIT_CACHE") or Path.home() / ".cache" / "prmkit")
+
+
 def sha256(path: Path) -> str:
     """The hash of a file, or of a folder: of the names and hashes of its files.
 

@@ -19,29 +19,46 @@ ROOT = -1
 """The parent of first steps: the problem itself."""
 
 
+Rule = Literal["calls", "evalplus", "livecodebench", "bigcodebench", "asserts"]
+"""How a program is judged: by the values of calls, or as the named benchmark does, or by tests that call it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One call of a program: JSON text of the argument list, and of the value it must return.
+    """One call of a program: text of the argument list, and of the value it must return.
 
-    ``public`` tests may be seen by search (voting by behaviour); the others only grade.
+    The text is JSON, where need be with types (grade/values.py). A program without an entry point is a script: the
+    texts are its standard input and output. Without an output, the problem's ``reference`` says what is expected.
+
+    ``public`` inputs may be seen by search (voting by behaviour); the others only grade.
     """
 
     input: str
-    output: str
+    output: str | None = None
     public: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A problem and what is needed to judge an answer to it."""
+    """A problem and what is needed to judge an answer to it.
+
+    Of code: ``entry_point`` is the function to call (none: a script); ``stub`` the code that a solution completes;
+    ``reference`` a whole program that is right; ``check`` the code of its tests; ``atol`` the tolerance of floats.
+    """
 
     id: str
     prompt: str
     domain: Domain = "math"
     answer: str | None = None
     level: str | None = None
+    subject: str | None = None
     entry_point: str | None = None
     tests: tuple[Case, ...] = ()
+    rule: Rule = "calls"
+    stub: str | None = None
+    reference: str | None = None
+    check: str | None = None
+    atol: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +134,10 @@ class StepTree:
             raise InputError("no such parent step", got=parent, expected=f"an index in [-1, {len(self.nodes)})")
         if parent != ROOT and self.nodes[parent].finish in ("eos", "length", "cancelled"):
             raise InputError("a step follows a solution that ended", got=self.nodes[parent].finish)
-        if not text.strip():
+        if not text or text.isspace():
             raise InputError("empty step", got=text, expected="text")
-        _check_score(score)
+        if score is not None:
+            _check_score(score)
         self.nodes.append(Node(parent=parent, text=text, label=label, score=score, finish=finish))
         return len(self.nodes) - 1
 
@@ -170,6 +188,6 @@ class StepTree:
         return len(self.nodes)
 
 
-def _check_score(score: float | None) -> None:
-    if score is not None and not (math.isfinite(score) and 0.0 <= score <= 1.0):
+def _check_score(score: float) -> None:
+    if not (math.isfinite(score) and 0.0 <= score <= 1.0):
         raise InputError("score out of range", got=score, expected="a probability in [0, 1]")

@@ -7,12 +7,12 @@ one system call, and a last line without a newline is the mark of a crash and is
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
 from prmkit.errors import InputError
-from prmkit.tree import Case, Label, Node, Problem, StepTree
+from prmkit.tree import Case, Finish, Label, Node, Problem, StepTree
 
 SCHEMA = 1
 
@@ -75,6 +75,15 @@ def write_trees(path: Path, trees: Iterable[StepTree]) -> int:
     Raises:
         InputError: the file exists.
     """
+    return write_records(path, map(to_record, trees))
+
+
+def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
+    """Write records to a new file of JSON lines, all or nothing, and return how many.
+
+    Raises:
+        InputError: the file exists.
+    """
     if path.exists():
         raise InputError("the file exists", where=path, cure="Choose another name or remove it.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,8 +92,8 @@ def write_trees(path: Path, trees: Iterable[StepTree]) -> int:
     count = 0
     try:
         with partial.open("wb") as file:
-            for tree in trees:
-                file.write(orjson.dumps(to_record(tree), option=orjson.OPT_APPEND_NEWLINE))
+            for record in records:
+                file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
                 count += 1
         partial.replace(path)
     finally:
@@ -125,8 +134,14 @@ def to_record(tree: StepTree) -> dict[str, Any]:
             "domain": problem.domain,
             "answer": problem.answer,
             "level": problem.level,
+            "subject": problem.subject,
             "entry_point": problem.entry_point,
             "tests": [{"input": t.input, "output": t.output, "public": t.public} for t in problem.tests],
+            "rule": problem.rule,
+            "stub": problem.stub,
+            "reference": problem.reference,
+            "check": problem.check,
+            "atol": problem.atol,
         },
         "nodes": [_node_record(node) for node in tree.nodes],
         "meta": [{"key": key, "value": value} for key, value in tree.meta.items()],
@@ -154,13 +169,18 @@ def from_record(record: dict[str, Any]) -> StepTree:
     if record.get("schema") != SCHEMA:
         raise InputError("unknown tree schema", got=record.get("schema"), expected=f"schema {SCHEMA}")
     try:
-        fields = dict(record["problem"])
+        fields = {**record["problem"]}
+        for name in ("id", "prompt"):
+            if not isinstance(fields[name], str):
+                raise InputError(f"illegal problem.{name}", got=fields[name], expected="text")
         fields["tests"] = tuple(Case(**test) for test in fields.get("tests") or ())
         tree = StepTree(Problem(**fields), meta={item["key"]: item["value"] for item in record.get("meta") or ()})
         for index, node in enumerate(record["nodes"]):
             label = node.get("label")
             if not isinstance(node["text"], str) or not isinstance(node["parent"], int):
                 raise InputError(f"node {index} has a wrong type", got=node, expected="text: str, parent: int")
+            if node.get("finish") not in (None, *get_args(Finish)):
+                raise InputError(f"node {index} ended for no known reason", got=node.get("finish"))
             tree.add(
                 node["parent"],
                 node["text"],

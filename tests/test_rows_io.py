@@ -79,7 +79,12 @@ def test_a_hub_path_names_the_data_set_and_the_split(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(datasets, "load_dataset", hub)
     assert [raw.parse() for raw in rows_at("hub:org/name:test")] == ROWS
     assert [raw.where for raw in rows_at("hub:org/name")] == ["org/name:train[0]", "org/name:train[1]"]
-    assert asked == [("org/name", None, "test", True), ("org/name", None, "train", True)]
+    assert len(list(rows_at("hub:org/name@main:test"))) == len(ROWS)
+    assert asked == [
+        ("org/name", None, "test", True),
+        ("org/name", None, "train", True),
+        ("org/name", "main", "test", True),
+    ]
 
 
 def test_only_the_rows_asked_for_are_parsed(tmp_path: Path) -> None:

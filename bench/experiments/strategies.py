@@ -3,9 +3,9 @@
     prmkit demo --out runs/demo                                       # a policy and a PRM
     python bench/experiments/strategies.py --demo runs/demo --out runs/strategies
 
-Goes on where it was stopped. Writes generations.csv, seconds.csv, differences.csv and figures.html. At equal seconds a
-strategy that has no answer before its end (beam, greedy, DVTS, particle filtering) gets the largest n of the first part
-that took it no longer; the clock then binds it like the others, and the measured time is what is plotted.
+Goes on where it was stopped. Writes generations.csv, seconds.csv, differences.csv, figure-4.html and figure-5.html. At
+equal seconds a strategy that has no answer before its end (beam, greedy, DVTS, particle filtering) gets the largest n
+of the first part that took it no longer; the clock then binds it like the others, and the measured time is plotted.
 """
 
 import argparse
@@ -104,8 +104,8 @@ def main() -> None:
     given = parser.parse_args()
     by_generations = at_equal_generations(given.out, given.demo, given.generations, given.options)
     by_seconds = at_equal_seconds(given.out, given.demo, given.seconds, by_generations, given.options)
-    page = anytime_page(_curves(by_generations)) + anytime_page(_curves(by_seconds))
-    (given.out / "figures.html").write_text(page, encoding="utf-8")
+    for name, found in (("figure-4", by_generations), ("figure-5", by_seconds)):
+        (given.out / f"{name}.html").write_text(anytime_page(_curves(found)), encoding="utf-8")
     for row in [*by_generations, *by_seconds]:
         print(f"{row['budget']:6g}  {row['strategy']:20}  {row['accuracy, %']:5.1f} ± {row['stderr']:.1f}", end="  ")
         print(f"{row['generations']:7.1f} generations  {row['total_tokens']:9.0f} tokens  {row['seconds']:.3f} s")

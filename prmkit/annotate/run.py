@@ -1,57 +1,195 @@
-"""Annotation of a corpus: one label estimator on all problems at once, to a file of labelled trees."""
+"""Annotation of a corpus, from problems to a file of labelled trees, in passes that each end in a file.
 
-import asyncio
+problems -> solutions -> one pass an annotator -> consensus -> sample -> trees.jsonl
+"""
+
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prmkit.annotate import ESTIMATORS
-from prmkit.annotate.monte_carlo import MonteCarloConfig
+from prmkit.annotate.consensus import Consensus, ConsensusConfig
+from prmkit.annotate.passes import PassJournal, run_pass
 from prmkit.errors import InputError
 from prmkit.session import Engines, Session
+from prmkit.session.journal import Journal, request_seed
 from prmkit.session.ledger import Ledger
-from prmkit.session.run import run_sessions
-from prmkit.tree import StepTree
-from prmkit.trees_io import write_trees
+from prmkit.sources.sample import SampleConfig, sample
+from prmkit.tree import ROOT, StepTree
+from prmkit.trees_io import read_trees, write_trees
+
+Estimate = Callable[[Session], Awaitable[None]]
+Load = Callable[[Journal, int], Engines]
+"""Loads a model for a pass; told its journal and its seed."""
+
+Watch = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+"""Shows the progress of a pass: told its name and the number of trees, it gives a function to call as each is done."""
 
 
-def annotate(
-    trees: Sequence[StepTree],
-    engines: Engines,
-    estimator: str,
-    config: MonteCarloConfig,
-    out: Path,
-    *,
-    done: Callable[[Session], None] = lambda session: None,
-) -> dict[str, Any]:
-    """Label every tree, write them to ``out`` in their order, and return the run's metrics.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotator:
+    """A name, an estimator with its options, and what loads the model that it asks."""
 
-    A tree without steps gets its solutions from the policy. Metrics: numbers of ``problems``, ``steps`` and
-    ``labelled`` steps, ``mean_label``, ``seconds`` and the summed ``ledger``.
+    name: str
+    estimate: Estimate
+    load: Load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """What an annotation shall do.
+
+    ``policy`` writes ``solutions`` of each problem that comes without any. Several annotators need a ``consensus``; the
+    labels of a single one stand as they are.
+    """
+
+    policy: Load
+    solutions: int
+    annotators: Sequence[Annotator]
+    consensus: ConsensusConfig | None = None
+    sample: SampleConfig | None = None
+    seed: int = 0
+
+
+def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Watch) -> dict[str, Any]:
+    """Label the trees of the file ``problems``, write ``folder/trees.jsonl``, and return the run's metrics.
+
+    Each pass leaves a file in ``folder/passes``; a run that was killed goes on with the pass that it was in, and pays
+    for no reply twice.
+
+    Metrics: numbers of ``problems``, ``trees``, ``steps`` and ``labelled`` steps, ``mean_label``, ``unlabelled`` trees
+    (left out), the report of the ``consensus``, ``rollouts`` and ``tokens`` of each of the ``passes``, their summed
+    ``ledger``, and ``seconds``.
 
     Raises:
-        InputError: unknown estimator, no tree.
+        InputError: no tree, or several annotators without a consensus.
     """
-    if not trees:
-        raise InputError("no problem to annotate", expected="at least one")
-    estimate = ESTIMATORS.load(estimator)
-    sessions = [Session(tree, engines) for tree in trees]
     start = time.monotonic()
-    asyncio.run(run_sessions(sessions, lambda session: estimate(session, config), done=done))
-    # A problem for which the policy wrote nothing at all has no step to learn from.
-    annotated = [session.tree for session in sessions if session.tree.nodes]
-    write_trees(out, annotated)
-    ledger = Ledger()
-    for session in sessions:
-        ledger.add(session.ledger)
-    labels = [node.label.value for tree in annotated for node in tree if node.label is not None]
+    total, bare = _count(problems)
+    if not total:
+        raise InputError("no problem to annotate", where=problems, expected="at least one")
+    passes = _Passes(folder, annotation.seed, total, watch)
+    solved = problems
+    if bare and annotation.solutions:
+        solved = passes.run("solutions", problems, annotation.policy, _writing(annotation.solutions))
+    labelled = [passes.run(each.name, solved, each.load, each.estimate) for each in annotation.annotators]
+    counts = _Counts()
+    consensus = _consensus(annotation)
+    kept = _kept(labelled, consensus, counts)
+    for stale in (passes.path("kept"), folder / "trees.jsonl"):
+        stale.unlink(missing_ok=True)
+    if annotation.sample is not None:
+        write_trees(passes.path("kept"), kept)
+        # Where nothing was kept there is nothing to draw from, which read_trees would call a fault.
+        drawn_from = passes.path("kept")
+        kept = sample(
+            lambda: read_trees(drawn_from) if drawn_from.stat().st_size else (), annotation.sample, annotation.seed
+        )
+    write_trees(folder / "trees.jsonl", map(counts.add, kept))
     return {
-        "problems": len(trees),
-        "trees": len(annotated),
-        "steps": sum(len(tree) for tree in annotated),
-        "labelled": len(labels),
-        "mean_label": sum(labels) / len(labels) if labels else None,
+        "problems": total,
+        **counts.as_dict(),
+        **({"consensus": consensus.report()} if consensus is not None else {}),
         "seconds": time.monotonic() - start,
-        "ledger": ledger.as_dict(),
+        "passes": {
+            name: {"rollouts": ledger.continuations, "tokens": ledger.prefill_tokens + ledger.decode_tokens}
+            for name, ledger in passes.ledgers.items()
+        },
+        "ledger": passes.cost().as_dict(),
     }
+
+
+@dataclass(slots=True)
+class _Passes:
+    """The passes of a run and what they cost, by name."""
+
+    folder: Path
+    seed: int
+    total: int
+    watch: Watch
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+
+    def path(self, name: str) -> Path:
+        return self.folder / "passes" / f"{name}.jsonl"
+
+    def run(self, name: str, trees: Path, load: Load, estimate: Estimate) -> Path:
+        def engines() -> Engines:
+            journal = PassJournal(self.folder / "journal.jsonl", name)
+            # Each pass draws its own random numbers: annotators that share a model must not share its luck.
+            return load(journal, request_seed(self.seed, name) % 2**32)
+
+        with self.watch(name, self.total) as done:
+            self.ledgers[name] = run_pass(read_trees(trees), engines, estimate, self.path(name), done=done)
+        return self.path(name)
+
+    def cost(self) -> Ledger:
+        ledger = Ledger()
+        for each in self.ledgers.values():
+            ledger.add(each)
+        return ledger
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What became of the trees."""
+
+    trees: int = 0
+    steps: int = 0
+    labelled: int = 0
+    unlabelled: int = 0
+    sum_of_labels: float = 0.0
+
+    def add(self, tree: StepTree) -> StepTree:
+        values = [node.label.value for node in tree if node.label is not None]
+        self.trees += 1
+        self.steps += len(tree)
+        self.labelled += len(values)
+        self.sum_of_labels += sum(values)
+        return tree
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "trees": self.trees,
+            "unlabelled": self.unlabelled,
+            "steps": self.steps,
+            "labelled": self.labelled,
+            "mean_label": self.sum_of_labels / self.labelled if self.labelled else None,
+        }
+
+
+def _count(problems: Path) -> tuple[int, int]:
+    """The number of trees, and of those without steps."""
+    total = bare = 0
+    for tree in read_trees(problems):
+        total += 1
+        bare += not tree.nodes
+    return total, bare
+
+
+def _writing(solutions: int) -> Estimate:
+    async def write(session: Session) -> None:
+        if not session.tree.nodes:
+            await session.complete(ROOT, solutions)
+
+    return write
+
+
+def _consensus(annotation: Annotation) -> Consensus | None:
+    names = [each.name for each in annotation.annotators]
+    if annotation.consensus is not None:
+        return Consensus(names, annotation.consensus)
+    if len(names) != 1:
+        raise InputError("several annotators need a consensus", got=names, cure="Give the recipe consensus: {}.")
+    return None
+
+
+def _kept(labelled: Sequence[Path], consensus: Consensus | None, counts: _Counts) -> Iterator[StepTree]:
+    """The trees with the labels that stand; one without any has nothing to learn from."""
+    for versions in zip(*map(read_trees, labelled), strict=True):
+        tree = versions[0] if consensus is None else consensus.keep(versions)
+        if tree is not None and any(node.label is not None for node in tree):
+            yield tree
+        else:
+            counts.unlabelled += 1

@@ -6,6 +6,7 @@ A loader is a function ``load(*, path, limit, seed, **options) -> list[Problem]`
 from pathlib import Path
 from typing import Any, Protocol
 
+from prmkit.benchmarks.prompts import Kind, ask
 from prmkit.errors import InputError
 from prmkit.seam import Seam
 from prmkit.tree import Problem
@@ -23,8 +24,15 @@ BENCHMARKS = Seam(
     "benchmark",
     {
         "aime": "prmkit.benchmarks.aime:load",
+        "bigcodebench": "prmkit.benchmarks.bigcodebench:load",
         "gsm8k": "prmkit.benchmarks.gsm8k:load",
+        "humaneval-plus": "prmkit.benchmarks.humaneval_plus:load",
+        "livecodebench": "prmkit.benchmarks.livecodebench:load",
+        "math": "prmkit.benchmarks.math:load",
         "math500": "prmkit.benchmarks.math500:load",
+        "mbpp-plus": "prmkit.benchmarks.mbpp_plus:load",
+        "olympiadbench": "prmkit.benchmarks.olympiadbench:load",
+        "prm800k": "prmkit.benchmarks.prm800k:load",
         "synthetic-code": "prmkit.benchmarks.synthetic_code:load",
         "synthetic-math": "prmkit.benchmarks.synthetic_math:load",
     },
@@ -32,15 +40,23 @@ BENCHMARKS = Seam(
 
 
 def load(
-    name: str, *, path: Path | None = None, limit: int | None = None, seed: int = 0, **options: Any
+    name: str,
+    *,
+    path: Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    prompt: Kind | None = None,
+    **options: Any,
 ) -> list[Problem]:
     """The problems of a benchmark, in a fixed order.
 
     Args:
         name: a name in BENCHMARKS, or ``my_package.module:loader``.
-        path: a local .jsonl, .jsonl.gz or .json file; without, the Hugging Face hub.
+        path: a local .jsonl, .jsonl.gz or .json file; without, the Hugging Face hub or a download.
         limit: the first so many problems (of a generated benchmark: how many to make).
         seed: of generated benchmarks; a file has its own order.
+        prompt: put the benchmark's wording for ``chat`` or ``base`` models around each problem (see prompts/); without,
+            the bare problem.
         options: what the loader takes besides, for example ``year`` of AIME.
 
     Raises:
@@ -63,4 +79,4 @@ def load(
         if problem.id in seen:
             raise InputError("two problems have one id", where=path or name, got=problem.id, expected="unique ids")
         seen.add(problem.id)
-    return problems
+    return problems if prompt is None else [ask(problem, name, prompt) for problem in problems]

@@ -23,6 +23,7 @@ def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
                 prompt=field(row, where, "problem"),
                 answer=field(row, where, "answer"),
                 level=field(row, where, "level").removeprefix("Level ") if row.get("level") is not None else None,
+                subject=str(row["subject"]) if row.get("subject") else None,
             )
         )
     return problems

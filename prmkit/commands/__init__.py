@@ -12,6 +12,7 @@ from prmkit import __version__
 from prmkit.commands import (
     attribute,
     checkpoint,
+    data,
     demo,
     evaluate,
     recipes,
@@ -39,6 +40,7 @@ app.command("report")(report.report)
 app.command("attribute")(attribute.attribute)
 app.command("demo")(demo.demo)
 app.add_typer(similarity.app, name="similarity")
+app.add_typer(data.app, name="data")
 app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(checkpoint.app, name="checkpoint")

@@ -1,34 +1,83 @@
-"""``prmkit evaluate``: what a search found, or how well a PRM finds first errors."""
+"""``prmkit evaluate``: what a search or anybody's samples achieved, or how well a PRM finds wrong steps."""
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_record, progress
+from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record, progress
 from prmkit.errors import InputError
 from prmkit.models.config import Adapter
 from prmkit.run import RunFolder, writing
 
 if TYPE_CHECKING:
+    from prmkit.evaluate.judging import Judging
     from prmkit.score import PrmConfig
-    from prmkit.tree import StepTree
+    from prmkit.tree import Problem, StepTree
+
+_SHOWN_ONLY_IN_JSON = ("correct", "curves", "rules")
+
+
+def _shown(result: dict[str, Any]) -> dict[str, Any]:
+    """What a table has room for."""
+    shown = {name: value for name, value in result.items() if name not in _SHOWN_ONLY_IN_JSON}
+    if "calibration" in shown:
+        calibration = shown.pop("calibration")
+        shown |= {"calibration": {name: calibration[name] for name in ("brier", "ece")}}
+        shown |= {"reliability": calibration["reliability"], "by_position": calibration["by_position"]}
+    return shown
 
 
 def evaluate(
-    path: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A search run, or with --prm a labelled corpus.")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FILE",
+            help="A search run, JSON lines of problem, responses and scores, or with --prm a labelled corpus.",
+        ),
+    ],
     prm: Annotated[
         Path | None, typer.Option("--prm", metavar="CHECKPOINT", help="The PRM whose step scores are evaluated.")
     ] = None,
     adapter: Annotated[
         Adapter | None, typer.Option("--adapter", help="Whose PRM it is, where its config does not say, with --prm.")
     ] = None,
-    source: Annotated[str, typer.Option("--source", help="The kind of corpus, with --prm.")] = "processbench",
+    source: Annotated[
+        str, typer.Option("--source", help="The kind of corpus, with --prm or --against.")
+    ] = "processbench",
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=1.0, help="A step scored below it is wrong, with --prm.")
     ] = 0.5,
+    choose_on: Annotated[
+        str | None,
+        typer.Option("--choose-on", metavar="FILE", help="Choose the threshold on this corpus instead, with --prm."),
+    ] = None,
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", help="Whose problems the lines of a FILE name by id.")
+    ] = None,
+    problems: Annotated[
+        Path | None, typer.Option("--problems", metavar="FILE", help="The local file of the benchmark.")
+    ] = None,
+    grader: Annotated[
+        Literal["math-verify", "prm800k", "qwen"],
+        typer.Option("--grader", help="Whose equality of math answers; the last two for comparison with theirs."),
+    ] = "math-verify",
+    vote: Annotated[
+        Literal["behaviour", "text"],
+        typer.Option("--vote", help="Programs agree by what they do on public inputs, or by their normalised text."),
+    ] = "behaviour",
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="RUN|FILE", help="An evaluated run to compare with, paired.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="CORPUS", help="Also list the problems that this training corpus has seen."),
+    ] = None,
+    unsafe_local: Annotated[
+        bool, typer.Option("--unsafe-local", help="Run programs even where nothing isolates them.")
+    ] = False,
     select: Annotated[
         bool, typer.Option("--select", help="Choose a search's answers again, by every rule and aggregation.")
     ] = False,
@@ -37,71 +86,156 @@ def evaluate(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="The run folder, with --prm; by default runs/evaluate-NAME."),
+        typer.Option("--out", metavar="FOLDER", help="The run folder; by default runs/evaluate-NAME (no search run)."),
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute prm@N, maj@N and pass@N of a search run; with --prm, the first-error F1 of a PRM on labelled steps."""
+    """Compute pass@k, maj@k and prm@k of samples; with --prm, how well a PRM finds wrong steps."""
+    from prmkit.evaluate.judging import Judging
     from prmkit.score import PrmConfig
 
     if select or anytime:
         from prmkit.commands.reselect import print_anytime, print_selection
 
         (print_selection if select else print_anytime)(Path(path), overwrite=overwrite, as_json=as_json)
-    elif prm is None:
-        evaluate_run(Path(path), overwrite=overwrite, as_json=as_json)
+        return
+    if prm is not None:
+        config = PrmConfig(checkpoint=str(prm), adapter=adapter)
+        evaluate_prm(config, source, path, choose_on or threshold, out, overwrite=overwrite, as_json=as_json)
+        return
+    judging = Judging(relation=grader, vote=vote, unsafe_local=unsafe_local)
+    other = read_evaluation(compare) if compare is not None else None
+    if Path(path).is_file():
+        file, result, posed = evaluate_file(Path(path), judging, benchmark, problems, out, overwrite=overwrite)
     else:
-        evaluate_prm(
-            PrmConfig(checkpoint=str(prm), adapter=adapter),
-            source,
-            path,
-            threshold,
-            out,
-            overwrite=overwrite,
-            as_json=as_json,
-        )
+        file, result, posed = evaluate_run(Path(path), judging, overwrite=overwrite)
+    if other is not None:
+        from prmkit.evaluate.compare import compare as compared
+
+        result["comparison"] = compared(result, other)
+    if against is not None:
+        result["contamination"] = contaminated(posed, source, against)
+    with writing(file.parent):
+        file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
+    if as_json:
+        print_json({"wrote": str(file), **result})
+    else:
+        print_record({"wrote": str(file), **_shown(result)}, as_json=False)
 
 
-def evaluate_run(folder: Path, *, overwrite: bool, as_json: bool) -> None:
-    """Evaluate the trees of a search run and write evaluation.json beside them."""
+def evaluate_run(folder: Path, judging: "Judging", *, overwrite: bool) -> tuple[Path, dict[str, Any], "list[Problem]"]:
+    """Evaluate the trees of a search run: where to write the result, the result, the problems."""
     from prmkit.evaluate.trees import evaluate_trees
     from prmkit.trees_io import read_trees
 
     run = RunFolder(folder)
-    file = run.evaluation
     if not folder.is_dir():
         raise InputError("no such run folder", where=folder, cure="For a labelled file, name the PRM with --prm.")
-    if file.exists() and not overwrite:
-        raise InputError("the file exists", where=file, cure="Give --overwrite.")
-    result = evaluate_trees(list(read_trees(run.trees)))
-    with writing(folder):
-        file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
-    shown = {name: value for name, value in result.items() if name != "correct"}
-    print_record({"wrote": str(file), **(result if as_json else shown)}, as_json=as_json)
+    if run.evaluation.exists() and not overwrite:
+        raise InputError("the file exists", where=run.evaluation, cure="Give --overwrite.")
+    trees = list(read_trees(run.trees))
+    return run.evaluation, evaluate_trees(trees, judging=judging), [tree.problem for tree in trees]
+
+
+def evaluate_file(
+    path: Path,
+    judging: "Judging",
+    benchmark: str | None,
+    problems: Path | None,
+    out: Path | None,
+    *,
+    overwrite: bool,
+) -> tuple[Path, dict[str, Any], "list[Problem]"]:
+    """Evaluate JSON lines of responses, or of trees, in a run folder of their own."""
+    from prmkit.benchmarks import load
+    from prmkit.evaluate.responses import evaluate_responses, read_responses
+    from prmkit.evaluate.trees import evaluate_trees
+    from prmkit.rows_io import local_rows
+    from prmkit.trees_io import read_trees
+
+    if problems is not None and benchmark is None:
+        raise InputError("--problems without --benchmark", where=problems, cure="Say whose problems they are.")
+    first = next(iter(local_rows(path)), None)
+    if first is not None and "nodes" in first.parse():
+        trees = list(read_trees(path))
+        result, posed = evaluate_trees(trees, judging=judging), [tree.problem for tree in trees]
+    else:
+        known = load(benchmark, path=problems) if benchmark is not None else []
+        answered = read_responses(path, problems=known)
+        result, posed = evaluate_responses(answered, judging), [one.problem for one in answered]
+    run = RunFolder.create(
+        out or Path("runs", f"evaluate-{path.name.partition('.')[0]}"),
+        {
+            "stage": "evaluate",
+            "path": str(path),
+            "benchmark": benchmark,
+            "grader": judging.relation,
+            "vote": judging.vote,
+        },
+        inputs=[path, *([problems] if problems is not None else [])],
+        seed=0,
+        overwrite=overwrite,
+    )
+    run.metrics({name: value for name, value in result.items() if name not in _SHOWN_ONLY_IN_JSON})
+    return run.evaluation, result, posed
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """The evaluation in a run folder, or in a file. Raises InputError if there is none."""
+    file = RunFolder(path).evaluation if path.is_dir() else path
+    try:
+        found: dict[str, Any] = orjson.loads(file.read_bytes())
+        found["rules"].items()
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        cure = "Run prmkit evaluate on it first."
+        raise InputError("no evaluation to compare with", where=file, expected="evaluation.json", cure=cure) from None
+    return found
+
+
+def contaminated(problems: "list[Problem]", source: str, corpus: str) -> dict[str, Any]:
+    """The problems that a training corpus has seen: how many, and which."""
+    from prmkit.evaluate.contamination import overlaps
+    from prmkit.sources import Corpus
+
+    found = overlaps(problems, ((tree.problem.id, tree.problem.prompt) for tree in Corpus(source, corpus)))
+    seen = [overlap for overlap in found if overlap.contaminated]
+    return {
+        "corpus": corpus,
+        "seen": len(seen),
+        "of": len(problems),
+        "problems": [{"id": one.problem_id, "share": one.share, "seen_in": one.seen_in} for one in found],
+    }
 
 
 def evaluate_prm(
     prm: "PrmConfig",
     source: str,
     path: str,
-    threshold: float,
+    threshold: float | str,
     out: Path | None,
     *,
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Score a labelled corpus with a PRM, and write the scored trees and the figures to a run folder."""
-    from prmkit.evaluate.labelled import evaluate_labelled, score_trees
+    """Score a labelled corpus with a PRM, and write the scored trees and the figures to a run folder.
+
+    ``threshold`` is a number, or the corpus that it is chosen on.
+    """
+    from prmkit.evaluate.labelled import choose_threshold, evaluate_labelled, score_trees
     from prmkit.rows_io import HUB
     from prmkit.score import load_scorer
     from prmkit.sources import Corpus
     from prmkit.trees_io import write_trees
 
     start = time.monotonic()
+    if threshold == path:
+        raise InputError("the threshold must be chosen on other data", where=path, cure="Name another --choose-on.")
     corpus = Corpus(source, path)
     trees: list[StepTree] = list(corpus)
+    apart: list[StepTree] = list(Corpus(source, threshold)) if isinstance(threshold, str) else []
     scorer, _ = load_scorer(prm)
+    files = [str(prm.checkpoint), path, *([threshold] if isinstance(threshold, str) else [])]
     run = RunFolder.create(
         out or Path("runs", f"evaluate-{Path(path.removeprefix(HUB)).name.partition('.')[0]}"),
         {
@@ -112,14 +246,16 @@ def evaluate_prm(
             "path": path,
             "threshold": threshold,
         },
-        inputs=[Path(given) for given in (str(prm.checkpoint), path) if Path(given).exists()],  # not those of the hub
+        inputs=[Path(given) for given in files if Path(given).exists()],  # not those of the hub
         seed=0,
         overwrite=overwrite,
     )
-    with writing(run.path), progress("score", len(trees)) as done:
+    with writing(run.path), progress("score", len(trees) + len(apart)) as done:
         costs = score_trees(trees, scorer, done=done)
+        score_trees(apart, scorer, done=done)
         write_trees(run.trees, trees)
-    metrics: dict[str, Any] = evaluate_labelled(trees, threshold)
+    chosen = choose_threshold(apart, threshold) if isinstance(threshold, str) else threshold
+    metrics: dict[str, Any] = evaluate_labelled(trees, chosen)
     metrics |= {"corpus": corpus.counts.as_dict(), "scoring": costs, "seconds": time.monotonic() - start}
     run.metrics(metrics)
-    print_record({"run": str(run.path), **metrics}, as_json=as_json)
+    print_record({"run": str(run.path), **(metrics if as_json else _shown(metrics))}, as_json=as_json)

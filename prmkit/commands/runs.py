@@ -72,7 +72,11 @@ def run_recipe(
 
     bound = bind_stage(composed, RECIPES[stage])
     if dry_run:
-        print_table(Row._fields, describe(composed, bound), as_json=as_json)
+        from prmkit.recipe.execute import expected_cost
+
+        origin = "expected, from the pilot"
+        costs = [Row(f"expected.{name}", value, origin) for name, value in expected_cost(bound).items()]
+        print_table(Row._fields, [*describe(composed, bound), *costs], as_json=as_json)
         return
     from prmkit.recipe.execute import inputs_of, prepare
     from prmkit.run import RunFolder, writing

@@ -6,8 +6,8 @@ nothing is drawn at random.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Samples:
     """The solutions sampled for one problem.
 
     ``classes`` numbers the answers that agree; None has no vote. An unfinished solution has class None and is not
-    correct.
+    correct. ``groups`` names what the problem belongs to, by kind: level, subject, domain.
 
     Raises:
         InputError: the fields differ in length, are empty, or a score is not finite.
@@ -31,6 +31,7 @@ class Samples:
     scores: tuple[float, ...]
     classes: tuple[int | None, ...]
     correct: tuple[bool, ...]
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         sizes = (len(self.scores), len(self.classes), len(self.correct))

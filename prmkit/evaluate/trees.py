@@ -1,58 +1,58 @@
 """Evaluation of a search run from its trees: every number is a recomputation, nothing is sampled again."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.selection import Samples, maj_at_k, pass_at_k, prm_at_k, selection_table, within_problem_auc
-from prmkit.grade import grader_for
+from prmkit.evaluate.judging import DEFAULT, Judging, groups_of
+from prmkit.evaluate.samples import evaluate_samples
+from prmkit.evaluate.selection import Samples
+from prmkit.grade import isolation_of
 from prmkit.score.aggregate import Aggregation, aggregate
-from prmkit.stats import paired_difference
 from prmkit.tree import StepTree
 
 
-def evaluate_trees(trees: Sequence[StepTree], aggregation: Aggregation | None = None) -> dict[str, Any]:
-    """What a search run found, as JSON: selection rules at 1, 2, 4, ... samples, and how they differ at the most.
+def evaluate_trees(
+    trees: Sequence[StepTree], aggregation: Aggregation | None = None, judging: Judging = DEFAULT
+) -> dict[str, Any]:
+    """What a search run found, as JSON: evaluate_samples' figures, and what they rest on.
 
-    Keys: ``problems``; ``aggregation``; ``selection`` {"pass@1": {value, stderr, n}, "maj@8": ..., "prm@8": ...};
-    ``differences`` paired over problems; ``within_problem_auc``; ``correct`` {problem id: verdict of each solution}.
-    ``prm@k`` and the AUC are left out where the search used no PRM.
+    Besides: ``aggregation``; ``unsupported`` {problem id: why this machine cannot judge it}, problems that are in no
+    other figure; ``isolation``, the walls around the programs that were run. ``prm@k`` and the AUC are left out where
+    the search used no PRM.
 
     Args:
         trees: of one search run.
         aggregation: of step scores; by default the one that the search used.
+        judging: how solutions are judged.
 
     Raises:
-        InputError: there is no tree, or some solutions have scores and others have none.
+        InputError: there is no tree, or none that can be judged, or some solutions have scores and others have none.
     """
     if not trees:
         raise InputError("no tree to evaluate", expected="at least one")
     how = aggregation or _used(trees)
     scored = any(node.score is not None for tree in trees for node in tree)
-    problems = [samples_of(tree, how if scored else None) for tree in trees]
-    most = min(len(samples.correct) for samples in problems)
-    powers = [1 << exponent for exponent in range(most.bit_length()) if 1 << exponent <= most]
-    table = selection_table(problems, sorted({*powers, most}))
-    first = [pass_at_k(one.correct, 1) for one in problems]
-    vote = [maj_at_k(one.classes, one.correct, most) for one in problems]
-    result: dict[str, Any] = {
-        "problems": len(problems),
-        "aggregation": how,
-        "selection": {name: found.as_dict() for name, found in table.items() if scored or not name.startswith("prm")},
-        "differences": {f"maj@{most} - pass@1": paired_difference(vote, first).as_dict()},
-        "correct": {one.problem_id: list(one.correct) for one in problems},
+    unsupported = {
+        tree.problem.id: reason for tree in trees if (reason := judging.grader(tree.problem).unsupported(tree.problem))
     }
-    if scored:
-        best = [prm_at_k(one.scores, one.correct, most) for one in problems]
-        result["differences"] |= {
-            f"prm@{most} - pass@1": paired_difference(best, first).as_dict(),
-            f"prm@{most} - maj@{most}": paired_difference(best, vote).as_dict(),
-        }
-        result["within_problem_auc"] = within_problem_auc(problems).as_dict()
-    return result
+    kept = [tree for tree in trees if tree.problem.id not in unsupported]
+    if not kept:
+        first, reason = next(iter(unsupported.items()))
+        raise InputError("no problem can be judged on this machine", where=first, got=reason)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        problems = list(threads.map(lambda tree: samples_of(tree, how if scored else None, judging), kept))
+    result = {
+        "aggregation": how,
+        **evaluate_samples(problems, scored=scored),
+        **isolation_of([tree.problem for tree in kept]),
+    }
+    return result | ({"unsupported": unsupported} if unsupported else {})
 
 
-def samples_of(tree: StepTree, aggregation: Aggregation | None) -> Samples:
+def samples_of(tree: StepTree, aggregation: Aggregation | None, judging: Judging = DEFAULT) -> Samples:
     """The solutions of a tree as the samples of its problem, in the order they were written.
 
     An unfinished solution, or one of which the policy wrote nothing, has no vote, is never right, and scores 0, the
@@ -63,10 +63,9 @@ def samples_of(tree: StepTree, aggregation: Aggregation | None) -> Samples:
     """
     leaves = tree.leaves()
     finished = [leaf for leaf in leaves if tree.finished(leaf)]
-    grader = grader_for(tree.problem.domain)
-    answers = grader.answers(tree.problem, ["\n".join(tree.steps(leaf)) for leaf in finished])
-    classes = dict(zip(finished, grader.classes(tree.problem, answers), strict=True))
-    correct = dict(zip(finished, grader.correct(tree.problem, answers), strict=True))
+    found = judging.judge(tree.problem, ["\n".join(tree.steps(leaf)) for leaf in finished])
+    classes = dict(zip(finished, found.classes, strict=True))
+    correct = dict(zip(finished, found.correct, strict=True))
     scores = {leaf: solution_score(tree, leaf, aggregation) for leaf in finished} if aggregation else {}
     unwritten = max(0, int(tree.meta.get("generations", 0)) - len(leaves))
     return Samples(
@@ -74,6 +73,7 @@ def samples_of(tree: StepTree, aggregation: Aggregation | None) -> Samples:
         scores=(*(scores.get(leaf, 0.0) for leaf in leaves), *[0.0] * unwritten),
         classes=(*(classes.get(leaf) for leaf in leaves), *[None] * unwritten),
         correct=(*(correct.get(leaf, False) for leaf in leaves), *[False] * unwritten),
+        groups=groups_of(tree.problem),
     )
 
 

@@ -7,9 +7,12 @@ solution, the program of a code solution.
 import importlib
 from collections.abc import Sequence
 from functools import cache
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 from prmkit.tree import Domain, Problem
+
+Relation = Literal["math-verify", "prm800k", "qwen"]
+"""Who says which math answers are equal: math-verify, or the grader of PRM800K or of Qwen2.5-Math."""
 
 
 class Grader(Protocol):
@@ -39,16 +42,35 @@ class Grader(Protocol):
         ...
 
 
+class Judge(Grader, Protocol):
+    """A grader that also says what it cannot judge."""
+
+    def unsupported(self, problem: Problem) -> str:
+        """Why this machine cannot judge answers to the problem; nothing if it can."""
+        ...
+
+
 _GRADERS: dict[Domain, str] = {"math": "prmkit.grade.answers:MathGrader", "code": "prmkit.grade.programs:CodeGrader"}
 
 
 @cache
-def grader_for(domain: Domain, *, unsafe_local: bool = False) -> Grader:
+def grader_for(domain: Domain, *, unsafe_local: bool = False, relation: Relation = "math-verify") -> Judge:
     """The judge of that domain, one a process.
 
     Args:
         domain: ``math`` or ``code``.
         unsafe_local: run programs even where the machine offers no isolation for them (see isolate.py).
+        relation: whose equality of math answers (see answers.py).
     """
     module, _, name = _GRADERS[domain].partition(":")
-    return cast(Grader, getattr(importlib.import_module(module), name)(unsafe_local=unsafe_local))
+    options = {"relation": relation} if domain == "math" else {}
+    return cast(Judge, getattr(importlib.import_module(module), name)(unsafe_local=unsafe_local, **options))
+
+
+def isolation_of(problems: Sequence[Problem]) -> dict[str, list[str]]:
+    """``isolation``: the walls around programs, for the record of a run on these problems; nothing if none was run."""
+    if all(problem.domain != "code" for problem in problems):
+        return {}
+    from prmkit.grade import isolate
+
+    return {"isolation": list(isolate.layers())}

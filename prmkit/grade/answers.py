@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from prmkit.errors import InputError
+from prmkit.grade import Relation, qwen
 from prmkit.grade.equality import Verdict, Workers
 from prmkit.tree import Problem
 
@@ -118,16 +119,25 @@ class MathGrader:
 
     math-verify is not symmetric (it treats its first argument as gold), and a vote must be; the same relation grades,
     so that a vote and a grade cannot disagree.
+
+    Args:
+        unsafe_local: no meaning here, where no program is run.
+        relation: whose equality; ``prm800k`` and ``qwen`` are for figures to be compared with theirs. The latter
+            extracts answers its own way too.
+        workers: the processes that compare.
     """
 
-    def __init__(self, *, unsafe_local: bool = False, workers: Workers | None = None) -> None:
-        # No program is run here, so there is nothing to consent to.
-        self._workers = workers or Workers()
+    def __init__(
+        self, *, unsafe_local: bool = False, relation: Relation = "math-verify", workers: Workers | None = None
+    ) -> None:
+        self._workers = workers or Workers(relation=relation)
+        self._extract = qwen.extract if relation == "qwen" else extract
+        self._cheap = cheap if relation == "math-verify" else _alike
         self._verdicts: dict[tuple[str, str], Verdict] = {}
 
     def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
         """The declared final answer of each solution (see extract)."""
-        return [extract(solution) for solution in solutions]
+        return [self._extract(solution) for solution in solutions]
 
     def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
         """Equality with the first answer of each class, tried oldest class first."""
@@ -138,7 +148,7 @@ class MathGrader:
             if answer is None:
                 classes.append(None)
                 continue
-            key = normalise(answer)
+            key = normalise(answer) if self._cheap is cheap else answer
             if key not in known:
                 known[key] = self._class_of(answer, representatives)
             classes.append(known[key])
@@ -157,6 +167,10 @@ class MathGrader:
             )
         return [answer is not None and verdicts[answer] == "equal" for answer in answers]
 
+    def unsupported(self, problem: Problem) -> str:
+        """Nothing: every answer can be judged here."""
+        return ""
+
     def close(self) -> None:
         """End the worker processes."""
         self._workers.close()
@@ -170,9 +184,9 @@ class MathGrader:
 
     def _judge(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """The verdict of each (gold, answer)."""
-        open_pairs = [pair for pair in dict.fromkeys(pairs) if pair not in self._verdicts and cheap(*pair) is None]
+        open_pairs = [pair for pair in dict.fromkeys(pairs) if pair not in self._verdicts and not self._cheap(*pair)]
         self._verdicts.update(zip(open_pairs, self._workers.compare(open_pairs), strict=True))
-        return [cheap(*pair) or self._verdicts[pair] for pair in pairs]
+        return [self._cheap(*pair) or self._verdicts[pair] for pair in pairs]
 
 
 def cheap(gold: str, answer: str) -> Verdict | None:
@@ -181,3 +195,8 @@ def cheap(gold: str, answer: str) -> Verdict | None:
     if one == other:
         return "equal"
     return "different" if is_number(one) and is_number(other) else None
+
+
+def _alike(gold: str, answer: str) -> Verdict | None:
+    """The only verdict that every grader shares: a text equals itself."""
+    return "equal" if gold == answer else None

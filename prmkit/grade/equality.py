@@ -1,4 +1,4 @@
-"""math-verify in worker processes, each pair of answers under a hard time limit.
+"""Equality of answers in worker processes, each pair of answers under a hard time limit.
 
 math-verify's own limit is SIGALRM, which works in the main thread of a process only and does not interrupt one long
 C-level operation (a power of a power). Here a worker that is late is killed and replaced, and its pair counts as
@@ -6,6 +6,7 @@ different.
 """
 
 import atexit
+import importlib
 import json
 import os
 import select
@@ -14,11 +15,13 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Literal
 
 from prmkit.errors import RunError
+from prmkit.grade import Relation
 
 Verdict = Literal["equal", "different", "unparsed"]
 """``unparsed``: the gold answer does not parse."""
@@ -34,10 +37,11 @@ class Workers:
     Args:
         seconds: wall-clock limit of one pair.
         count: processes; by default one a core, 4 at most.
+        relation: who compares.
     """
 
-    def __init__(self, *, seconds: float = 5.0, count: int | None = None) -> None:
-        self._seconds = seconds
+    def __init__(self, *, seconds: float = 5.0, count: int | None = None, relation: Relation = "math-verify") -> None:
+        self._seconds, self._relation = seconds, relation
         self._count = count or min(4, os.cpu_count() or 1)
         self._idle: list[_Worker] = []
         self._lock = threading.Lock()
@@ -65,7 +69,7 @@ class Workers:
         with self._lock:
             worker = self._idle.pop() if self._idle else None
         if worker is None or worker.owner != os.getpid():
-            worker = _Worker(self._seconds)
+            worker = _Worker(self._seconds, self._relation)
         verdict = worker.compare(pair)
         if verdict is None:
             worker.end()
@@ -78,12 +82,12 @@ class Workers:
 class _Worker:
     """One process, spoken to by JSON lines."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, relation: Relation) -> None:
         self.owner = os.getpid()
         self._seconds = seconds
         # Not multiprocessing: its spawn runs the caller's __main__ again, and a fork would copy torch's threads.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "prmkit.grade.equality", str(seconds)],
+            [sys.executable, "-m", "prmkit.grade.equality", str(seconds), relation],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -145,38 +149,66 @@ def _serve() -> None:
     import resource
     import signal
 
-    import math_verify
-
+    relations: dict[str, Callable[[], Callable[[str, str], Verdict]]] = {
+        "math-verify": _math_verify,
+        "prm800k": lambda: _either("prmkit.grade.prm800k"),
+        "qwen": lambda: _either("prmkit.grade.qwen"),
+    }
+    compare = relations[sys.argv[2]]()
     # The last resort if the parent is gone while a pair hangs: the default action of SIGALRM ends the process.
     limit = int(float(sys.argv[1])) + 2
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     print("ready", flush=True)
     for line in sys.stdin:
         signal.alarm(limit)
-        gold, answer = (_parse(math_verify, text) for text in json.loads(line))
-        if not gold:
-            verdict: Verdict = "unparsed"
-        elif answer and (_verify(math_verify, gold, answer) or _verify(math_verify, answer, gold)):
-            verdict = "equal"
-        else:
-            verdict = "different"
+        verdict = compare(*json.loads(line))
         signal.alarm(0)
         print(verdict, flush=True)
 
 
-# math-verify catches its own errors, but not what sympy may raise below it; neither side may end the worker's loop.
-def _parse(math_verify: object, text: str) -> list[object]:
-    try:
-        return list(math_verify.parse("\\boxed{" + text + "}", parsing_timeout=None))  # type: ignore[attr-defined]
-    except Exception:
-        return []
+def _either(module: str) -> Callable[[str, str], Verdict]:
+    """A grader that knows no unparsed gold: equal if it says so in either direction."""
+    same: Callable[[str, str], bool] = importlib.import_module(module).same
+
+    def compare(gold: str, answer: str) -> Verdict:
+        try:
+            return "equal" if same(gold, answer) or same(answer, gold) else "different"
+        # Recursion and the like: what it cannot compare is not equal.
+        except Exception:
+            return "different"
+
+    return compare
 
 
-def _verify(math_verify: object, gold: list[object], answer: list[object]) -> bool:
-    try:
-        return bool(math_verify.verify(gold, answer, timeout_seconds=None))  # type: ignore[attr-defined]
-    except Exception:
-        return False
+def _math_verify() -> Callable[[str, str], Verdict]:
+    import math_verify
+    import sympy
+
+    # math-verify catches its own errors, but not what sympy may raise below it; neither side may end the worker.
+    @lru_cache(maxsize=4096)
+    def parse(text: str) -> list[object]:
+        try:
+            return list(math_verify.parse("\\boxed{" + text + "}", parsing_timeout=None))
+        except Exception:
+            return []
+
+    def verify(gold: list[object], answer: list[object]) -> bool:
+        try:
+            return bool(math_verify.verify(gold, answer, timeout_seconds=None))
+        except Exception:
+            return False
+
+    def compare(gold: str, answer: str) -> Verdict:
+        wanted, given = parse(gold), parse(answer)
+        if not wanted:
+            return "unparsed"
+        if not given:
+            return "different"
+        # The order matters to math-verify only where relations, sets and the like are compared.
+        both_ways = not all(isinstance(parsed[0], sympy.Expr) for parsed in (wanted, given))
+        return "equal" if verify(wanted, given) or (both_ways and verify(given, wanted)) else "different"
+
+    return compare
 
 
 if __name__ == "__main__":

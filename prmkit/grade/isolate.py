@@ -1,240 +1,179 @@
 """Untrusted programs run in fresh processes behind walls; only the values they return come back.
 
 The verdict is never made where the program runs: the caller compares returned values with expected ones in this
-process, so a program that prints a verdict, exits early or forges its reply can only ever return values.
+process, so a program that prints a verdict, exits early or forges its reply can only ever return values. (The one
+exception, unittest classes that patch the program's own modules, is explained at ``run_unittest``.)
 """
 
-import atexit
 import json
-import os
-import select
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
+import secrets
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from prmkit.errors import InputError, RunError
+from prmkit.grade.processes import DEFAULT, Limits, Run, close, layers
 
-_REPLY_CAP = 16 << 20
-"""Bytes of reply that are read from one program; what is over is cut."""
-_GRACE = 10.0
-"""Seconds that a supervisor may be late (a loaded machine) before the zygote counts as broken and is replaced."""
+__all__ = [
+    "Limits",
+    "Outcome",
+    "Output",
+    "close",
+    "iter_calls",
+    "layers",
+    "run_calls",
+    "run_judge",
+    "run_script",
+    "run_unittest",
+]
 
-_BOOT = """
-import sys, types
-for name, path in (("prmkit", sys.argv[2]), ("prmkit.grade", sys.argv[3])):
-    module = types.ModuleType(name)
-    module.__path__ = [path]
-    sys.modules[name] = module
-from prmkit.grade.zygote import main
-main(int(sys.argv[1]))
-"""
-"""Imports the zygote without running the package's own __init__: the bare interpreter has no site packages."""
+_OUTPUT_CAP = 8 << 20
+"""Bytes of output that are read from one script; more is an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one call of a program came to: exactly one of the two is set.
+    """What one call of a program came to: exactly one of the first two is set.
 
-    ``value_json`` is JSON text, at most 1 MiB, written by the untrusted side. ``error`` is the type name of the
-    exception, or Timeout, Exit (the program ended its process), Killed (by a signal: memory, CPU), BadReply,
-    OutputTooLarge.
+    ``value_json`` is the text of a value (values.py), at most 16 MiB, written by the untrusted side. ``error`` is the
+    type name of the exception, or Timeout, Exit (the program ended its process), Killed (by a signal: memory, CPU),
+    BadReply, OutputTooLarge. ``seconds`` passed before it came, from the one before.
     """
 
     value_json: str | None = None
     error: str | None = None
+    seconds: float = field(default=0.0, compare=False)
 
 
 def run_calls(
-    program: str,
-    entry_point: str,
-    inputs: Sequence[str],
-    *,
-    seconds: float = 4.0,
-    memory_mb: int = 1024,
-    unsafe_local: bool = False,
+    program: str, entry_point: str, inputs: Sequence[str], limits: Limits = DEFAULT, **changed: Any
 ) -> list[Outcome]:
-    """The outcome of ``entry_point(*arguments)`` for each input, all called in one fresh process, in order.
+    """All outcomes of iter_calls; ``changed`` are fields of ``limits`` by name."""
+    return list(iter_calls(program, entry_point, inputs, replace(limits, **changed)))
 
-    When this returns, every process of the program is dead and its temporary folder is gone. Safe to call from many
-    threads at once.
+
+def iter_calls(
+    program: str, entry_point: str, inputs: Sequence[str], limits: Limits = DEFAULT, *, each: Sequence[float] = ()
+) -> Generator[Outcome, None, None]:
+    """The outcome of ``entry_point(*arguments)`` for each input as it comes, all called in one fresh process, in order.
+
+    When it is exhausted or closed, every process of the program is dead and its temporary folder is gone: a caller that
+    has seen enough closes it. Safe to use from many threads at once.
 
     Args:
         program: Python source; its top level runs once, before the first call.
-        entry_point: the function to call.
-        inputs: JSON text of the argument list of each call.
-        seconds: wall-clock limit of the whole program; calls not yet answered then are Timeout.
-        memory_mb: address space of each process of the program.
-        unsafe_local: run even where this machine offers neither namespaces nor Landlock.
+        entry_point: the function to call, or ``Class().method``.
+        inputs: text (values.py) of the argument list of each call.
+        limits: of the whole program.
+        each: the wall-clock limit of each call, from the reply before it; by default that of the program alone.
 
     Raises:
-        InputError: the machine offers neither, and ``unsafe_local`` is not set.
+        InputError: the machine offers no isolation, and ``unsafe_local`` is not set.
         RunError: the zygote does not start or does not answer.
     """
-    _require_walls(unsafe_local)
-    request = {
-        "program": program,
-        "entry_point": entry_point,
-        "inputs": list(inputs),
-        "seconds": seconds,
-        "memory_mb": memory_mb,
-    }
-    data, status = _zygote.run(json.dumps(request).encode(), seconds + _GRACE)
-    return _outcomes(data, status, len(inputs))
+    request = {"mode": "calls", "program": program, "entry_point": entry_point, "inputs": list(inputs)}
+    with closing(Run(request, limits)) as run:
+        for index in range(len(inputs)):
+            start = time.monotonic()
+            line = run.line(each[index] if each else None)
+            outcome = _outcome(line, run, time.monotonic() - start)
+            if line is None or outcome.error == "BadReply":
+                yield from [outcome] * (len(inputs) - index)
+                return
+            yield outcome
 
 
-def layers() -> tuple[str, ...]:
-    """The walls that are in force on this machine.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a script wrote to its standard output, and why it did not end well: None, or an error as in Outcome."""
 
-    rlimits, session, no_new_privs; the namespaces net, ipc, pid; root (a private file system that shows only the
-    system and the interpreter, read-only); uid (a user of its own for every program); landlock<version>.
+    text: str
+    error: str | None
+    seconds: float
+
+
+def run_script(program: str, stdin: str, limits: Limits = DEFAULT) -> Output:
+    """Run a program as ``__main__`` with a standard input. A call of ``sys.exit`` is a good end, whatever its code."""
+    start = time.monotonic()
+    with closing(Run({"mode": "script", "program": program, "stdin": stdin}, limits)) as run:
+        data = run.rest(_OUTPUT_CAP)
+        status = run.status()
+    errors = {"Exit0": None, "Exit1": "Error", "Exit2": "MemoryError"}
+    error = "OutputTooLarge" if len(data) >= _OUTPUT_CAP else errors.get(status, status.rstrip("0123456789"))
+    return Output(text=data.decode(errors="replace"), error=error, seconds=time.monotonic() - start)
+
+
+def run_judge(tests: str, program: str, entry_point: str, limits: Limits = DEFAULT) -> Outcome:
+    """Run tests that call ``entry_point``, which lives with the program in another process and only ever answers.
+
+    The tests' process is walled in as well (they come from a data file), sees the installed packages, and holds no code
+    of the program. The value is null if every assertion held, the error otherwise that of the first that did not.
     """
-    return _zygote.layers()
+    start = time.monotonic()
+    judge = Run(
+        {"mode": "judge", "program": tests, "entry_point": entry_point}, replace(limits, packages=True), feed=True
+    )
+    with closing(judge):
+        answerer = Run({"mode": "answer", "program": program, "entry_point": entry_point}, limits, feed=True)
+        with closing(answerer):
+            while True:
+                line = judge.line(None)
+                kind, text = _parsed(line)
+                if kind != "call" or text is None:
+                    return _outcome(line, judge, time.monotonic() - start)
+                answerer.send(json.dumps(text).encode())
+                answer = answerer.line(None)
+                if answer is None or _parsed(answer)[0] not in ("value", "error"):
+                    return Outcome(error=_ending(answerer.status()), seconds=time.monotonic() - start)
+                judge.send(answer)
 
 
-def close() -> None:
-    """End the zygote; the next run starts another."""
-    _zygote.close()
+def run_unittest(program: str, limits: Limits = DEFAULT) -> dict[str, str] | Outcome:
+    """Run a module that ends in ``class TestCases(unittest.TestCase)``: the reason why each test failed, "" for none.
 
+    The tests patch the program's modules and look at its files, so they must share its process, and their result is
+    that process's word: it carries a seal that the program is not given, and counts only if the classes of unittest
+    are as they were. A program that searches its own process for the seal could forge it; no other rule has this gap.
 
-def _require_walls(unsafe_local: bool) -> None:
-    found = layers()
-    if not unsafe_local and "net" not in found and not any(layer.startswith("landlock") for layer in found):
-        raise InputError(
-            "no isolation for untrusted programs on this machine",
-            got=", ".join(found),
-            expected="Linux namespaces or Landlock",
-            cure="Allow unprivileged user namespaces, use a container that has them, or consent with unsafe_local.",
-        )
-
-
-def _outcomes(data: bytes, status: str, count: int) -> list[Outcome]:
-    """Parse the untrusted reply: whole lines, in order, at most ``count``; ``status`` stands for the missing ones."""
-    outcomes: list[Outcome] = []
-    for line in data.split(b"\n")[:-1][:count]:
-        try:
-            kind, text = json.loads(line)
-        except (ValueError, TypeError, RecursionError):
-            kind, text = None, None
-        if kind == "value" and isinstance(text, str):
-            outcomes.append(Outcome(value_json=text))
-        elif kind == "error" and isinstance(text, str):
-            outcomes.append(Outcome(error=text[:80]))
-        else:
-            status = "BadReply"
-            break
-    return outcomes + [Outcome(error=status)] * (count - len(outcomes))
-
-
-class _Zygote:
-    """The one bare interpreter of this process, started on first use and again after a failure or a fork."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._channel: socket.socket | None = None
-        self._layers: tuple[str, ...] = ()
-        self._owner = 0
-
-    def layers(self) -> tuple[str, ...]:
-        with self._lock:
-            self._ensure()
-            return self._layers
-
-    def run(self, request: bytes, seconds: float) -> tuple[bytes, str]:
-        """The raw reply of one program, and how it ended."""
-        result_read, result_write = os.pipe()
-        status_read, status_write = os.pipe()
-        try:
-            with tempfile.TemporaryFile() as file:
-                file.write(request)
-                file.flush()
-                try:
-                    self._send([file.fileno(), result_write, status_write])
-                finally:
-                    os.close(result_write)
-                    os.close(status_write)
-            deadline = time.monotonic() + seconds
-            data = _read(result_read, deadline, _REPLY_CAP)
-            status = _read(status_read, deadline, 64)
-        finally:
-            os.close(result_read)
-            os.close(status_read)
-        if not status:
-            self.close()
-            raise RunError("the supervisor of an untrusted program did not answer; the zygote was ended")
-        return data, status.decode()
-
-    def close(self) -> None:
-        with self._lock:
-            self._stop()
-
-    def _send(self, descriptors: list[int]) -> None:
-        with self._lock:
-            channel = self._ensure()
+    Returns an Outcome with an error instead where the process ended, timed out, or was tampered with.
+    """
+    seal, start = secrets.token_hex(16), time.monotonic()
+    with closing(Run({"mode": "unittest", "program": program, "seal": seal}, limits)) as run:
+        reasons: dict[str, str] = {}
+        while True:
+            line = run.line(None)
             try:
-                socket.send_fds(channel, [b"p"], descriptors)
-            except OSError:
-                self._stop()
-                socket.send_fds(self._ensure(), [b"p"], descriptors)
-
-    def _ensure(self) -> socket.socket:
-        if self._channel is not None and self._owner == os.getpid():
-            return self._channel
-        self._channel = self._process = None
-        ours, theirs = socket.socketpair()
-        package = Path(__file__).parents[1]
-        arguments = [str(theirs.fileno()), str(package), str(package / "grade")]
-        # -P -s -S and a fresh environment are what -I means, but -I would also ignore PYTHONHASHSEED, and a program
-        # that walks a set must behave the same in every process.
-        self._process = subprocess.Popen(
-            [getattr(sys, "_base_executable", sys.executable), "-P", "-s", "-S", "-c", _BOOT, *arguments],
-            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,
-        )
-        theirs.close()
-        hello = _read(ours.fileno(), time.monotonic() + 60.0, 1 << 16, until=b"\n")
-        if not hello.endswith(b"\n"):
-            ours.close()
-            self._process.kill()
-            raise RunError("the interpreter for untrusted programs does not start")
-        self._channel, self._owner = ours, os.getpid()
-        self._layers = tuple(json.loads(hello))
-        return ours
-
-    def _stop(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
-        if self._process is not None and self._owner == os.getpid():
-            self._process.kill()
-            self._process.wait()
-        self._channel = self._process = None
+                kind, *rest = json.loads(line) if line is not None else ("error", _ending(run.status()))
+            except (ValueError, TypeError, RecursionError):
+                kind, rest = "error", ["BadReply"]
+            if kind == "test" and len(rest) == 2:
+                reasons[str(rest[0])] = str(rest[1])
+            elif kind == "done":
+                if rest == [seal]:
+                    return reasons
+                return Outcome(error="BadReply", seconds=time.monotonic() - start)
+            else:
+                return Outcome(error=str(rest[0])[:80] if rest else "BadReply", seconds=time.monotonic() - start)
 
 
-def _read(descriptor: int, deadline: float, cap: int, until: bytes = b"") -> bytes:
-    """Read to the end, to the deadline, to ``until`` or to ``cap`` bytes, whichever is first."""
-    blocks = bytearray()
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    while len(blocks) < cap and not (until and blocks.endswith(until)):
-        left = deadline - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
-            break
-        block = os.read(descriptor, min(1 << 16, cap - len(blocks)))
-        if not block:
-            break
-        blocks += block
-    return bytes(blocks)
+def _parsed(line: bytes | None) -> tuple[str | None, str | None]:
+    """Kind and text of an untrusted reply; None for what is none."""
+    try:
+        kind, text = json.loads(line or b"")
+    except (ValueError, TypeError, RecursionError):
+        return None, None
+    return (kind, text) if isinstance(kind, str) and isinstance(text, str) else (None, None)
 
 
-_zygote = _Zygote()
-atexit.register(close)
+def _outcome(line: bytes | None, run: Run, seconds: float) -> Outcome:
+    if line is None:
+        return Outcome(error=_ending(run.status()), seconds=seconds)
+    kind, text = _parsed(line)
+    if kind == "value":
+        return Outcome(value_json=text, seconds=seconds)
+    return Outcome(error=text[:80] if kind == "error" and text is not None else "BadReply", seconds=seconds)
+
+
+def _ending(status: str) -> str:
+    return status.rstrip("0123456789")

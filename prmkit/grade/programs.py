@@ -1,72 +1,46 @@
-"""The judge of code: the program of a solution, and what it does.
+"""The judge of code: what a program does, and whether that is right.
 
-Verdicts are made here, in the parent: a program returns values and never sees an expected one (isolate.py).
+Each problem names its rule; every rule makes its verdict in this process, from the values that programs return.
 """
 
-import ast
-import json
 import math
 import os
-import re
-import textwrap
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.grade import isolate
-from prmkit.grade.isolate import Outcome
-from prmkit.tree import Problem
+from prmkit.grade import asserts, bigcodebench, evalplus, extraction, isolate, livecodebench, values
+from prmkit.grade.isolate import Limits, Outcome
+from prmkit.grade.packages import needs_packages
+from prmkit.grade.values import Opaque
+from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.tree import Case, Problem, Rule
 
-_FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 _SECONDS, _SECONDS_A_CALL, _SECONDS_AT_MOST = 4.0, 0.1, 60.0
-_CACHED_RUNS = 100_000
+_CACHED = 100_000
 
+_ROOM = threading.BoundedSemaphore(os.cpu_count() or 1)
+"""Programs that run at once, whoever asks for them: more would run into their time limits."""
 
-def extract(problem: Problem, solution: str) -> str | None:
-    """The program of a solution, or None for a blank one.
-
-    The last fenced block that defines ``problem.entry_point``, else the last fenced block, else the whole text. Lines
-    without ``def <entry_point>`` are the body of that function; its parameters stand in the prompt, else it takes x.
-
-    Raises:
-        InputError: the problem names no entry point.
-    """
-    name = problem.entry_point
-    if name is None:
-        raise InputError("the problem has no entry point", where=problem.id, expected="the name of a function")
-    blocks = _FENCE.findall(solution) or [solution]
-    code = next((block for block in reversed(blocks) if _defines(block, name)), blocks[-1])
-    if not code.strip():
-        return None
-    if _defines(code, name):
-        return str(code)
-    return f"def {name}({_parameters(problem.prompt, name)}):\n" + textwrap.indent(textwrap.dedent(code), "    ")
-
-
-def _defines(code: str, name: str) -> bool:
-    return re.search(rf"^\s*(?:async\s+)?def\s+{re.escape(name)}\s*\(", code, re.MULTILINE) is not None
-
-
-def _parameters(prompt: str, name: str) -> str:
-    """The parameter list in the prompt, without annotations (their names need not be importable here)."""
-    header = re.search(rf"def\s+{re.escape(name)}\s*\((.*?)\)\s*(?:->[^\n:]*)?:?\s*$", prompt, re.MULTILINE)
-    try:
-        parsed = ast.parse(f"def f({header.group(1)}): pass").body[0] if header else None
-    except SyntaxError:
-        parsed = None
-    if not isinstance(parsed, ast.FunctionDef):
-        return "x"
-    for argument in ast.walk(parsed.args):
-        if isinstance(argument, ast.arg):
-            argument.annotation = None
-    return ast.unparse(parsed.args)
+_RULES: dict[Rule, Callable[..., Verdict]] = {
+    "asserts": asserts.judge,
+    "bigcodebench": bigcodebench.judge,
+    "evalplus": evalplus.judge,
+    "livecodebench": livecodebench.judge,
+}
+"""The judges of other people's benchmarks; ``calls`` is CodeGrader's own."""
 
 
 def same_value(returned: Any, expected: Any) -> bool:
-    """Whether two JSON values are the same: floats within 1e-6 (relative or absolute), all else as Python's ``==``."""
-    if isinstance(returned, list) and isinstance(expected, list):
+    """Whether two values are the same: floats within 1e-6 (relative or absolute), all else as Python's ``==``.
+
+    A tuple is taken for the list that JSON makes of it.
+    """
+    if isinstance(returned, Opaque) and isinstance(expected, Opaque):
+        return (returned.kind, returned.text) == (expected.kind, expected.text)
+    if isinstance(returned, list | tuple) and isinstance(expected, list | tuple):
         return len(returned) == len(expected) and all(map(same_value, returned, expected))
     if isinstance(returned, dict) and isinstance(expected, dict):
         return returned.keys() == expected.keys() and all(same_value(returned[key], expected[key]) for key in returned)
@@ -79,43 +53,32 @@ def same_value(returned: Any, expected: Any) -> bool:
     return bool(returned == expected)
 
 
-def _same_outcome(one: Outcome, other: Outcome) -> bool:
-    if one.value_json is None or other.value_json is None:
-        return one == other
-    return one == other or _same_json(one.value_json, other.value_json)
-
-
-def _same_json(returned: str, expected: str) -> bool:
-    """As same_value, on text; what an untrusted program returned need not be JSON, and is then no value."""
-    try:
-        return same_value(json.loads(returned), json.loads(expected))
-    except (ValueError, RecursionError):
-        return False
-
-
 class CodeGrader:
     """The judge of programs. Programs are the same if they do the same on every public input.
 
     Args:
-        unsafe_local: see isolate.run_calls.
+        unsafe_local: see isolate.Limits.
     """
 
     def __init__(self, *, unsafe_local: bool = False) -> None:
         self._unsafe_local = unsafe_local
-        self._runs: dict[tuple[str, str, tuple[str, ...]], tuple[Outcome, ...]] = {}
+        self._runs: dict[Hashable, tuple[Outcome, ...]] = {}
+        self._verdicts: dict[Hashable, Verdict] = {}
         self._lock = threading.Lock()
 
     def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
-        """The program of each solution (see extract)."""
-        return [extract(problem, solution) for solution in solutions]
+        """The program of each solution (see extraction.py)."""
+        return [extraction.extract(problem, solution) for solution in solutions]
 
     def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
-        """Behaviour on the public inputs; an error type counts as an output.
+        """Behaviour on the public inputs; an error type counts as an output. None fails on all of them.
 
-        None for a program that fails on all of them, and for every program of a problem without public tests.
+        Programs of a problem without public inputs are the same if their text is (see text_classes).
         """
-        inputs = tuple(case.input for case in problem.tests if case.public)
-        runs = self._run_all(problem, answers, inputs)
+        cases = tuple(case for case in problem.tests if case.public)
+        if not cases:
+            return text_classes(answers)
+        runs = self._each(answers, lambda program: self._run(problem, program, cases))
         representatives: list[tuple[Outcome, ...]] = []
         classes: list[int | None] = []
         for run in runs:
@@ -132,59 +95,132 @@ class CodeGrader:
         return classes
 
     def correct(self, problem: Problem, answers: Sequence[str | None]) -> list[bool]:
-        """Whether each program passes every test. Hidden tests run only for programs that pass the public ones."""
-        if not problem.tests:
-            raise InputError("the problem has no tests", where=problem.id, cure="Grade problems that have some.")
-        for case in problem.tests:
-            _check_json(case.output, problem.id)
-        passing = list(answers)
-        for public in (True, False):
-            cases = [case for case in problem.tests if case.public is public]
-            runs = self._run_all(problem, passing, tuple(case.input for case in cases))
-            for index, run in enumerate(runs):
-                if run is None or not all(
-                    outcome.value_json is not None and _same_json(outcome.value_json, case.output)
-                    for outcome, case in zip(run, cases, strict=True)
-                ):
-                    passing[index] = None
-        return [answer is not None for answer in passing]
+        """Whether each program is right by the problem's rule. What cannot be judged here is not (see verdicts)."""
+        return [verdict is not None and verdict.passed for verdict in self.verdicts(problem, answers)]
+
+    def verdicts(self, problem: Problem, answers: Sequence[str | None]) -> list[Verdict | None]:
+        """The verdict on each program; None where there is none.
+
+        Raises:
+            InputError: the problem lacks what its rule judges by.
+        """
+        rule = _RULES.get(problem.rule)
+        if rule is None:
+            _check_calls(problem)
+
+        def judged(program: str) -> Verdict:
+            with self._lock:
+                known = self._verdicts.get((problem, program))
+            if known is None:
+                known = (
+                    self._judge_calls(problem, program)
+                    if rule is None
+                    else rule(problem, program, unsafe_local=self._unsafe_local)
+                )
+                self._keep(self._verdicts, (problem, program), known)
+            return known
+
+        return self._each(answers, judged)
+
+    def unsupported(self, problem: Problem) -> str:
+        """Why this machine cannot judge programs of the problem; nothing if it can."""
+        if problem.rule != "bigcodebench":
+            return ""
+        return bigcodebench.unsupported(problem, unsafe_local=self._unsafe_local)
 
     def close(self) -> None:
-        """End the process that programs are forked from."""
+        """End the processes that programs are forked from."""
         isolate.close()
 
-    def _run_all(
-        self, problem: Problem, programs: Sequence[str | None], inputs: tuple[str, ...]
-    ) -> list[tuple[Outcome, ...] | None]:
-        """The outcomes of each program on the inputs; every different program runs once, several side by side."""
-        entry_point = problem.entry_point
-        if entry_point is None:
-            raise InputError("the problem has no entry point", where=problem.id, expected="the name of a function")
-        given = list(dict.fromkeys(program for program in programs if program is not None))
-        if not inputs:
-            return [None if program is None else () for program in programs]
+    def _judge_calls(self, problem: Problem, program: str) -> Verdict:
+        """Hidden tests run only if the public ones pass."""
+        results: list[TestResult] = []
+        for public in (True, False):
+            cases = tuple(case for case in problem.tests if case.public is public)
+            for case, outcome in zip(cases, self._run(problem, program, cases), strict=True):
+                right = outcome.value_json is not None and _same_text(outcome.value_json, case.output or "")
+                reason = outcome.error or ("" if right else f"returned {(outcome.value_json or '')[:100]}")
+                results.append(TestResult(name=str(len(results)), reason=reason, seconds=outcome.seconds))
+            failed = next((result for result in results if result.reason), None)
+            if failed is not None:
+                return Verdict(status="timeout" if failed.reason == "Timeout" else "fail", tests=tuple(results))
+        return Verdict(status="pass", tests=tuple(results))
+
+    def _run(self, problem: Problem, program: str, cases: tuple[Case, ...]) -> tuple[Outcome, ...]:
+        """What a program does on the inputs of some tests; each program runs once on the same inputs."""
+        if not cases:
+            return ()
+        inputs = [case.input for case in cases]
+        key = (problem.entry_point, program, *inputs)
         with self._lock:
-            known = {program: self._runs.get((program, entry_point, inputs)) for program in given}
-        new = [program for program, outcomes in known.items() if outcomes is None]
-        seconds = min(_SECONDS + _SECONDS_A_CALL * len(inputs), _SECONDS_AT_MOST)
+            known = self._runs.get(key)
+        if known is None:
+            if problem.rule == "livecodebench":
+                known = tuple(livecodebench.outcomes_of(problem, program, cases, unsafe_local=self._unsafe_local))
+            else:
+                limits = Limits(
+                    seconds=min(_SECONDS + _SECONDS_A_CALL * len(inputs), _SECONDS_AT_MOST),
+                    packages=needs_packages(program),
+                    unsafe_local=self._unsafe_local,
+                )
+                known = tuple(isolate.run_calls(program, _entry(problem), inputs, limits))
+            self._keep(self._runs, key, known)
+        return known
 
-        def run(program: str) -> tuple[Outcome, ...]:
-            return tuple(
-                isolate.run_calls(program, entry_point, inputs, seconds=seconds, unsafe_local=self._unsafe_local)
-            )
+    def _each(self, answers: Sequence[str | None], work: Callable[[str], Any]) -> list[Any]:
+        """The work on each program, None for none; every different program once, several side by side."""
+        given = list(dict.fromkeys(answer for answer in answers if answer is not None))
 
-        if new:
-            with ThreadPoolExecutor(min(len(new), os.cpu_count() or 1)) as threads:
-                known.update(zip(new, threads.map(run, new), strict=True))
-            with self._lock:
-                if len(self._runs) > _CACHED_RUNS:
-                    self._runs.clear()
-                self._runs.update({(program, entry_point, inputs): known[program] or () for program in new})
-        return [None if program is None else known[program] for program in programs]
+        def one(program: str) -> Any:
+            with _ROOM:
+                return work(program)
+
+        with ThreadPoolExecutor(min(len(given), os.cpu_count() or 1) or 1) as threads:
+            found = dict(zip(given, threads.map(one, given), strict=True))
+        return [None if answer is None else found[answer] for answer in answers]
+
+    def _keep(self, cache: dict[Hashable, Any], key: Hashable, found: Any) -> None:
+        with self._lock:
+            if len(cache) > _CACHED:
+                cache.clear()
+            cache[key] = found
 
 
-def _check_json(text: str, where: str) -> None:
+def text_classes(answers: Sequence[str | None]) -> list[int | None]:
+    """The baseline vote: programs are the same if their normalised syntax trees are."""
+    numbers: dict[str, int] = {}
+    return [
+        None if answer is None else numbers.setdefault(extraction.normalised(answer), len(numbers))
+        for answer in answers
+    ]
+
+
+def _same_outcome(one: Outcome, other: Outcome) -> bool:
+    if one.value_json is None or other.value_json is None:
+        return one == other
+    return one == other or _same_text(one.value_json, other.value_json)
+
+
+def _same_text(returned: str, expected: str) -> bool:
+    """As same_value, on text; what an untrusted program returned need not be a value, and is then none."""
     try:
-        json.loads(text)
-    except ValueError:
-        raise InputError("an expected output is not JSON", where=where, got=text) from None
+        return same_value(values.decode(returned), values.decode(expected))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _entry(problem: Problem) -> str:
+    if problem.entry_point is None:
+        raise InputError("the problem has no entry point", where=problem.id, expected="the name of a function")
+    return problem.entry_point
+
+
+def _check_calls(problem: Problem) -> None:
+    _entry(problem)
+    if not problem.tests:
+        raise InputError("the problem has no tests", where=problem.id, cure="Grade problems that have some.")
+    for case in problem.tests:
+        try:
+            values.decode(case.output or "")
+        except ValueError:
+            raise InputError("an expected output is not JSON", where=problem.id, got=case.output) from None

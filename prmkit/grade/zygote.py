@@ -1,18 +1,20 @@
 """The process that untrusted programs are forked from: a bare interpreter, started once by isolate.py.
 
 zygote (namespaces, private root) -> supervisor (one a program; trusted; keeps the clock) -> program (pid 1 of its own
-pid namespace; walled in). The program's side holds no expected outputs: it can only return values.
+pid namespace; walled in; see harness.py). The program's side holds no expected outputs: it can only return values.
 
-Messages: the parent sends one byte with three descriptors: the request (a file holding JSON), the result pipe (one
-JSON line ``[kind, text]`` a call, untrusted), and the status pipe (written by the supervisor only when all is over).
+Messages: the parent sends one byte with three or four descriptors: the request (a file holding JSON), the result pipe
+(untrusted), the status socket (written by the supervisor only when all is over; its hangup ends the program), and for
+some requests the feed pipe.
 """
 
+import contextlib
 import functools
 import gc
 import importlib
 import json
 import os
-import random
+import select
 import shutil
 import signal
 import socket
@@ -21,28 +23,32 @@ import tempfile
 import time
 from typing import Any
 
-from prmkit.grade import confine
+from prmkit.grade import confine, harness, seccomp
 
 _PRELOADED = ("bisect", "collections", "functools", "heapq", "itertools", "math", "re", "string", "typing")
+_PRELOADED_PACKAGES = ("unittest.mock", "numpy", "pandas", "matplotlib.pyplot")
 """Imported before any program, so that programs find them loaded and start at once."""
-
-_VALUE_CAP = 1 << 20
-"""Longest value a call may return, in characters of JSON."""
 
 _PROGRAM_NAMESPACES = confine.NEWPID | confine.NEWNS | confine.NEWIPC
 
 
-def main(descriptor: int) -> None:
-    """Serve requests until the parent closes its end. The first message out is the JSON list of walls in force."""
+def main(descriptor: int, *, packages: bool) -> None:
+    """Serve requests until the parent closes its end. The first message out is the JSON list of walls in force.
+
+    Args:
+        descriptor: the socket to the parent.
+        packages: whether programs see the installed packages; the common ones are imported beforehand.
+    """
     channel = socket.socket(fileno=descriptor)
+    for name in (*_PRELOADED, *(_PRELOADED_PACKAGES if packages else ())):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     walls = _raise_walls()
     channel.sendall(json.dumps(walls).encode() + b"\n")
-    for name in _PRELOADED:
-        importlib.import_module(name)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, 1, 3)
+        message, descriptors, _, _ = socket.recv_fds(channel, 1, 4)
         if not message:
             return
         if os.fork() == 0:
@@ -58,9 +64,10 @@ def main(descriptor: int) -> None:
 
 
 def readable_paths() -> list[str]:
-    """The system and the interpreter, outermost first."""
+    """The system, the interpreter and, if programs may see them, the installed packages; outermost first."""
     found: list[str] = []
-    for path in ("/usr", "/lib", "/lib64", "/lib32", "/bin", sys.base_prefix, sys.base_exec_prefix):
+    packages = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    for path in ("/usr", "/lib", "/lib64", "/lib32", "/bin", sys.base_prefix, sys.base_exec_prefix, *packages):
         inside = any(path == shown or path.startswith(shown + "/") for shown in found)
         if not inside and os.path.exists(path):
             found.append(path)
@@ -85,7 +92,13 @@ def _raise_walls() -> list[str]:
             walls += ["pid"] if confine.works(lambda: confine.unshare(confine.NEWPID)) else []
             break
     abi = confine.landlock_abi()
-    return [*walls, f"landlock{abi}"] if abi else walls
+    walls += [f"landlock{abi}"] if abi else []
+    return [*walls, "seccomp"] if seccomp.available() and confine.works(_rehearse_seccomp) else walls
+
+
+def _rehearse_seccomp() -> None:
+    confine.no_new_privileges()
+    seccomp.refuse_system_calls()
 
 
 def _rehearse(user: bool, uid: bool) -> None:
@@ -102,7 +115,7 @@ def _uid() -> int:
     return (1 << 30) + os.getpid()
 
 
-def _supervise(request_file: int, result: int, status: int, *, walls: list[str]) -> None:
+def _supervise(request_file: int, result: int, status: int, feed: int | None = None, *, walls: list[str]) -> None:
     request = json.loads(_read_all(request_file))
     os.close(request_file)
     box = confine.BOX if "root" in walls else tempfile.mkdtemp(prefix="prmkit-")
@@ -117,24 +130,33 @@ def _supervise(request_file: int, result: int, status: int, *, walls: list[str])
             os.close(status)
             confine.die_with_parent()
             _wall_in(request, box, uid, walls)
-            _run(request, result)
+            harness.run(request, result, feed)
         finally:
             os._exit(1)
     os.close(result)
-    ended = _wait(pid, deadline)
+    if feed is not None:
+        os.close(feed)
+    ended = _wait(pid, status, deadline)
     _kill_all(pid)
     if "root" not in walls:
         shutil.rmtree(box, ignore_errors=True)
     os.write(status, ended.encode())
 
 
-def _wait(pid: int, deadline: float) -> str:
+def _wait(pid: int, status: int, deadline: float) -> str:
+    """How the program ended: ``Exit`` with its code, ``Killed``, or ``Timeout`` if the clock or the parent ended it."""
     pause = 0.0002
-    while time.monotonic() < deadline:
+    poll = select.poll()
+    poll.register(status, select.POLLIN)  # readable: the parent has shut down its side
+    watched = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    if watched is not None:
+        poll.register(watched, select.POLLIN)
+    while (left := deadline - time.monotonic()) > 0:
         ended = _ended(pid)
         if ended:
             return ended
-        time.sleep(pause)
+        if any(ready == status for ready, _ in poll.poll(min(left, 1.0 if watched is not None else pause) * 1000)):
+            break
         pause = min(1.3 * pause, 0.01)
     return "Timeout"
 
@@ -142,11 +164,11 @@ def _wait(pid: int, deadline: float) -> str:
 def _ended(pid: int) -> str:
     """How the process ended, or nothing while it lives."""
     if not hasattr(os, "waitid"):  # macOS
-        reaped, status = os.waitpid(pid, os.WNOHANG)
-        return ("Exit" if os.WIFEXITED(status) else "Killed") if reaped else ""
+        reaped, code = os.waitpid(pid, os.WNOHANG)
+        return (f"Exit{os.WEXITSTATUS(code)}" if os.WIFEXITED(code) else "Killed") if reaped else ""
     # WNOWAIT leaves the dead process in place, so that its group cannot be another's when it is killed.
     found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    return ("Exit" if found.si_code == os.CLD_EXITED else "Killed") if found else ""
+    return (f"Exit{found.si_status}" if found.si_code == os.CLD_EXITED else "Killed") if found else ""
 
 
 def _kill_all(pid: int) -> None:
@@ -185,7 +207,7 @@ def _wall_in(request: dict[str, Any], box: str, uid: int | None, walls: list[str
     if "root" in walls:
         confine.mount_box()
     os.chdir(box)
-    os.environ.update({"HOME": box, "TMPDIR": box})
+    os.environ.update({"HOME": box, "TMPDIR": box, "MPLCONFIGDIR": box})
     confine.limit_resources(seconds=request["seconds"], memory_mb=request["memory_mb"])
     if sys.platform == "linux":
         confine.no_new_privileges()
@@ -195,37 +217,10 @@ def _wall_in(request: dict[str, Any], box: str, uid: int | None, walls: list[str
     abi = next((int(wall.removeprefix("landlock")) for wall in walls if wall.startswith("landlock")), 0)
     if abi:
         confine.landlock(readable_paths(), box, abi)
+    if "seccomp" in walls:
+        seccomp.refuse_system_calls()
     for name in [name for name in sys.modules if name.partition(".")[0] == "prmkit"]:
         del sys.modules[name]
-
-
-def _run(request: dict[str, Any], result: int) -> None:
-    sys.set_int_max_str_digits(0)
-    random.seed(0)  # a program that draws numbers draws the same ones in every run
-    namespace: dict[str, Any] = {"__name__": "__program__"}
-    failure: str | None = None
-    # BaseException: sys.exit and the like are an outcome of the program, not of this harness.
-    try:
-        exec(compile(request["program"], "<program>", "exec"), namespace)
-    except BaseException as error:
-        failure = type(error).__name__
-    for given in request["inputs"]:
-        if failure is not None:
-            _reply(result, ["error", failure])
-            continue
-        try:
-            text = json.dumps(namespace[request["entry_point"]](*json.loads(given)))
-            reply = ["value", text] if len(text) <= _VALUE_CAP else ["error", "OutputTooLarge"]
-        except BaseException as error:
-            reply = ["error", type(error).__name__[:80]]
-        _reply(result, reply)
-    os._exit(0)
-
-
-def _reply(result: int, reply: list[str]) -> None:
-    data = memoryview(json.dumps(reply).encode() + b"\n")
-    while data:
-        data = data[os.write(result, data) :]
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -19,6 +19,11 @@ TEMPLATES = {
         "<|im_start|>system\nPlease reason step by step, and put your final answer within \\boxed{{}}.<|im_end|>\n"
         "<|im_start|>user\n{problem}<|im_end|>\n<|im_start|>assistant\n"
     ),
+    # The chat turns of Qwen2.5-Coder and QwQ; what to answer stands in the problem (benchmarks/prompts).
+    "chatml": (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+        "<|im_start|>user\n{problem}<|im_end|>\n<|im_start|>assistant\n"
+    ),
 }
 
 
@@ -27,7 +32,9 @@ class StepFormat(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    template: Literal["plain", "bare", "qwen-math"] = Field("plain", description="the text around the problem")
+    template: Literal["plain", "bare", "qwen-math", "chatml"] = Field(
+        "plain", description="the text around the problem"
+    )
     step_end: str = Field(
         "\n", min_length=1, description="ends every step; its last token is where a PRM reads a score"
     )

@@ -56,10 +56,13 @@ class StepEncoder:
         return ids, ends
 
     def steps_of(self, ids: Sequence[int]) -> list[str]:
-        """Texts of the steps in generated ids; other special tokens and empty steps are left out."""
+        """Texts of the steps in generated ids; other special tokens and empty steps are left out.
+
+        The indentation of a step's first line is kept: a step may begin within a block of code.
+        """
         special = set(self.tokenizer.all_special_ids) - set(self.step_end_ids)
         text = str(self.tokenizer.decode([token for token in ids if token not in special]))
-        return [step.strip() for step in text.split(self.format.step_end) if step.strip()]
+        return [_stripped(step) for step in text.split(self.format.step_end) if step.strip()]
 
     def _template_ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -67,3 +70,9 @@ class StepEncoder:
     def _text_ids(self, text: str) -> list[int]:
         # Text of a problem or a model may spell a special token; it must not become one.
         return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+
+def _stripped(step: str) -> str:
+    step = step.strip("\r\n").rstrip()
+    # A single blank is what some tokenizers put between tokens.
+    return step if step.startswith(("  ", "\t")) else step.strip()

@@ -134,6 +134,11 @@ def _merged(module: nn.Module) -> Tensor:
 
 def _whole(value: Tensor) -> Tensor:
     # safetensors refuses views of longer buffers, such as a gathered weight with its padding.
+    if hasattr(value, "ds_id"):  # a parameter of ZeRO-3, which only DeepSpeed can gather
+        import deepspeed
+
+        with deepspeed.zero.GatheredParameters([value]):
+            return value.detach().cpu().clone()
     whole = value.detach()
     if isinstance(whole, DTensor):
         whole = whole.full_tensor()

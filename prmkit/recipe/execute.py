@@ -4,10 +4,9 @@ A run has two halves. ``prepare`` reads every input, so that bad ones are refuse
 earlier run left in it, is still untouched. What it returns then works in the folder.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,9 @@ from pydantic import BaseModel
 from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.generate import GeneratorConfig, load_generator
+from prmkit.grade import grader_for
+from prmkit.recipe.annotating import annotate_work, corpus_of
+from prmkit.recipe.annotating import expected_cost as pilot_cost
 from prmkit.recipe.schema import (
     AnnotateRecipe,
     ProblemsConfig,
@@ -32,9 +34,7 @@ from prmkit.run import RunFolder
 from prmkit.score import load_scorer
 from prmkit.score.aggregate import default_aggregation
 from prmkit.session import Engines
-from prmkit.session.journal import Journal
 from prmkit.similarity.response import Response, read_responses, responses_of
-from prmkit.sources import Corpus
 from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import append_lines, read_trees
 
@@ -68,7 +68,8 @@ def inputs_of(recipe: BaseModel) -> list[Path]:
     if isinstance(recipe, TrainRecipe):
         paths: list[str | None] = [recipe.data.path]
     elif isinstance(recipe, AnnotateRecipe):
-        paths = [config.path for config in recipe.problems]
+        corpora = (*recipe.data, *recipe.answers)
+        paths = [*(config.path for config in recipe.problems), *(config.path for config in corpora)]
     elif isinstance(recipe, SearchRecipe):
         paths = [recipe.problems.path]
     elif isinstance(recipe, SimilarityRecipe):
@@ -80,8 +81,7 @@ def inputs_of(recipe: BaseModel) -> list[Path]:
 
 def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
     """Bad rows of the corpus go to quarantine.jsonl. A run that has its checkpoint is done."""
-    data = recipe.data
-    corpus = Corpus(data.source, data.path, options=data.options, limit=data.limit, max_bad=data.max_bad)
+    corpus = corpus_of(recipe.data)
     trees = list(corpus)
     sources = sorted({node.label.source for tree in trees for node in tree if node.label is not None})
 
@@ -101,7 +101,7 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
             label_source="+".join(sources),
             progress=watch is not None,
         )
-        metrics = result.metrics | {"corpus": corpus.counts.as_dict()}
+        metrics = result.metrics | {"corpus": corpus.record()}
         folder.metrics(metrics)
         return metrics
 
@@ -110,25 +110,19 @@ def _train(recipe: TrainRecipe, watch: Watch | None) -> Work:
 
 def _annotate(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
     problems = [problem for config in recipe.problems for problem in _problems(config)]
-    engines = _engines(recipe.generator, recipe.seed)
+    return annotate_work(recipe, problems, functools.partial(_engines, **_grading(recipe)), watch)
 
-    def work(folder: RunFolder) -> dict[str, Any]:
-        from prmkit.annotate.run import annotate
 
-        trees = [StepTree(problem) for problem in problems]
-        with watched(watch, "annotate", len(trees)) as done:
-            metrics = annotate(
-                trees,
-                replace(engines, journal=_journal(folder)),
-                recipe.estimator,
-                recipe.monte_carlo,
-                folder.trees,
-                done=lambda session: done(),
-            )
-        folder.metrics(metrics)
-        return metrics
+def expected_cost(recipe: BaseModel) -> dict[str, float]:
+    """What a run will take, by name: of an annotation, from a pilot; of other stages nothing is known.
 
-    return work
+    Raises:
+        InputError: an input is missing or illegal.
+    """
+    if not isinstance(recipe, AnnotateRecipe):
+        return {}
+    problems = [problem for config in recipe.problems for problem in _problems(config)]
+    return pilot_cost(recipe, problems, functools.partial(_engines, **_grading(recipe)))
 
 
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
@@ -141,7 +135,9 @@ def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
             bind_strategy(strategy)
     problems = _problems(recipe.problems)
     check(problems)
-    return search_work(recipe, problems, _engines(recipe.generator, recipe.seed, **_scoring(recipe)), watch)
+    return search_work(
+        recipe, problems, _engines(recipe.generator, recipe.seed, **_scoring(recipe), **_grading(recipe)), watch
+    )
 
 
 def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
@@ -171,7 +167,7 @@ def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
             baselines=recipe.baselines,
             draws=recipe.draws,
             seed=recipe.seed,
-            progress=partial(watched, watch, "similarity"),
+            progress=functools.partial(watched, watch, "similarity"),
         )
         folder.metrics(metrics)
         return metrics
@@ -223,10 +219,8 @@ def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
     return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **scoring)
 
 
-def _journal(folder: RunFolder) -> Journal:
-    """The journal of a run; of a resumed one, the trees are made again, which the journal answers at once."""
-    folder.trees.unlink(missing_ok=True)
-    return Journal(folder.journal)
+def _grading(recipe: SearchRecipe | AnnotateRecipe) -> dict[str, Any]:
+    return {"grader_for": functools.partial(grader_for, unsafe_local=True)} if recipe.unsafe_local else {}
 
 
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:

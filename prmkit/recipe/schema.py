@@ -4,7 +4,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from prmkit.annotate.monte_carlo import MonteCarloConfig
+from prmkit.annotate.config import AnnotatorConfig
+from prmkit.annotate.consensus import ConsensusConfig
 from prmkit.generate import GeneratorConfig
 from prmkit.models.config import ModelConfig, StepFormat
 from prmkit.score import ScorerConfig
@@ -12,11 +13,12 @@ from prmkit.search.options import StrategyConfig
 from prmkit.session.budget import BudgetConfig
 from prmkit.similarity.config import BaselineName, SimilarityConfig
 from prmkit.similarity.response import Selection
+from prmkit.sources.sample import SampleConfig
 from prmkit.train.config import TrainConfig
 
 
 class DataConfig(BaseModel):
-    """Labelled trees: which corpus, and where its file lies."""
+    """A corpus: which one, where its file lies, and what is taken of it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,6 +27,8 @@ class DataConfig(BaseModel):
     options: dict[str, Any] = Field({}, description="what the source takes besides")
     limit: PositiveInt | None = Field(None, description="read only the first so many trees")
     max_bad: float = Field(0.01, ge=0, le=1, description="share of bad rows above which the corpus is refused")
+    stop_at_first_error: bool = Field(False, description="leave out the steps that follow a wrong one")
+    min_steps: int = Field(0, ge=0, description="leave out trees whose longest solution has fewer steps")
 
 
 class TrainRecipe(BaseModel):
@@ -52,16 +56,33 @@ class ProblemsConfig(BaseModel):
 
 
 class AnnotateRecipe(BaseModel):
-    """Label the steps of solutions that the policy writes (``prmkit annotate``)."""
+    """Label the steps of solutions, the policy's or a corpus's (``prmkit annotate``)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stage: Literal["annotate"] = Field(description="the verb that runs this recipe")
     seed: int = Field(0, ge=0, lt=2**32, description="of every random choice of the run")
-    problems: list[ProblemsConfig] = Field(min_length=1, description="what to solve and annotate")
+    problems: list[ProblemsConfig] = Field([], description="benchmarks to solve and annotate")
+    data: list[DataConfig] = Field([], description="corpora whose problems and solutions are annotated anew")
+    answers: list[DataConfig] = Field([], description="corpora that know the answers which those of data lack")
     generator: GeneratorConfig = Field(description="the policy")
-    estimator: Literal["monte-carlo"] = Field("monte-carlo", description="how labels are estimated")
-    monte_carlo: MonteCarloConfig = Field(MonteCarloConfig(), description="Monte Carlo estimation")
+    solutions: int = Field(4, ge=0, description="solutions that the policy writes for a problem that comes without any")
+    annotators: list[AnnotatorConfig] = Field([AnnotatorConfig()], min_length=1, description="who labels the steps")
+    consensus: ConsensusConfig | None = Field(None, description="keep the solutions on which the annotators agree")
+    sample: SampleConfig | None = Field(None, description="keep a part of the labelled trees, drawn by problem")
+    unsafe_local: bool = Field(False, description="run programs even where this machine offers no isolation for them")
+    pilot: int = Field(8, ge=0, description="problems that --dry-run tries, to tell what the run will cost; 0: none")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "AnnotateRecipe":
+        names = [annotator.name for annotator in self.annotators]
+        if not (self.problems or self.data):
+            raise ValueError("it names neither problems nor data")
+        if len(set(names)) < len(names):
+            raise ValueError(f"two annotators have one name, got {names}")
+        if (len(names) > 1) != (self.consensus is not None):
+            raise ValueError(f"a consensus needs several annotators, and they need one, got {len(names)}")
+        return self
 
 
 class SearchRecipe(BaseModel):
@@ -77,6 +98,7 @@ class SearchRecipe(BaseModel):
     strategy: StrategyConfig | None = Field(None, description="how to search")
     compare: dict[str, StrategyConfig] = Field({}, description="in its place, strategies to run side by side, by name")
     budget: BudgetConfig = Field(BudgetConfig(), description="what may be spent on a problem")
+    unsafe_local: bool = Field(False, description="run programs even where this machine offers no isolation for them")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -5,12 +5,14 @@ alike of a problem, such as its first n solutions, is drawn once, and each is ch
 seconds every strategy draws its own, since a reply from a journal takes no time.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from prmkit.evaluate.side_by_side import side_by_side
+from prmkit.grade import isolation_of
 from prmkit.recipe.schema import SearchRecipe
 from prmkit.recipe.watch import Done, Watch, watched
 from prmkit.run import RunFolder
@@ -42,6 +44,7 @@ def _one(
     folder: RunFolder,
     strategy: StrategyConfig,
     journal: Journal,
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
 ) -> dict[str, Any]:
     """Search by one strategy. The trees of a resumed run are made again, which the journal answers at once."""
     folder.trees.unlink(missing_ok=True)
@@ -54,23 +57,25 @@ def _one(
                 folder.trees,
                 budget=recipe.budget,
                 show=_Shown(done).show if watch else None,
+                run=run,
             )
         finally:
             journal.close()
-    metrics = {"benchmark": recipe.problems.benchmark, **found}
+    metrics = {"benchmark": recipe.problems.benchmark, **found, **isolation_of(problems)}
     folder.metrics(metrics)
     return metrics
 
 
 def _all(recipe: SearchRecipe, folder: RunFolder, one: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     found = {}
-    for name, strategy in recipe.compare.items():
-        values = recipe.model_dump(mode="json") | {"strategy": strategy.model_dump(mode="json"), "compare": {}}
-        part = RunFolder.create(folder.path / name, values, seed=recipe.seed, resume=True)
-        if not part.metrics_file.exists():
-            shared = part if recipe.budget.seconds is not None else folder
-            one(part, strategy, Journal(shared.journal))
-        found[name] = part
+    with asyncio.Runner() as runner:  # an engine belongs to the event loop that first asked it
+        for name, strategy in recipe.compare.items():
+            values = recipe.model_dump(mode="json") | {"strategy": strategy.model_dump(mode="json"), "compare": {}}
+            part = RunFolder.create(folder.path / name, values, seed=recipe.seed, resume=True)
+            if not part.metrics_file.exists():
+                shared = part if recipe.budget.seconds is not None else folder
+                one(part, strategy, Journal(shared.journal), runner.run)
+            found[name] = part
     metrics: dict[str, Any] = {
         "benchmark": recipe.problems.benchmark,
         **side_by_side({name: read_costs(part.trees) for name, part in found.items()}, seed=recipe.seed),

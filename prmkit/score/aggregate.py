@@ -9,8 +9,14 @@ from prmkit.errors import InputError
 Aggregation = Literal["last", "min", "prod", "mean", "sum"]
 
 # arXiv 2501.07301, section 3.2.4: a Monte-Carlo label already estimates the end of the solution, so the last step says
-# it all; a human or a judge labels each step on its own, so all steps must hold.
-_BY_LABEL_SOURCE: dict[str, Aggregation] = {"monte-carlo": "last", "human": "prod", "judge": "prod"}
+# it all; a human or a judge labels each step on its own, so all steps must hold. So does a consensus, which ends at the
+# first error.
+_BY_LABEL_SOURCE: dict[str, Aggregation] = {
+    "monte-carlo": "last",
+    "human": "prod",
+    "judge": "prod",
+    "consensus": "prod",
+}
 
 
 def default_aggregation(label_source: str) -> Aggregation:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def search(
     *,
     budget: BudgetConfig = UNLIMITED,
     show: Callable[[Progress], None] | None = None,
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
 ) -> dict[str, Any]:
     """Search every problem, write the trees to ``out`` in the order of the problems, and return the run's metrics.
 
@@ -49,6 +50,7 @@ def search(
         out: a new file.
         budget: what may be spent.
         show: told twice a second, and as each problem ends, how things stand.
+        run: runs a coroutine to its end; searches that follow each other with one engine need one event loop.
 
     Raises:
         InputError: unknown strategy, an option it does not take or lacks, no problem, or one that cannot be judged.
@@ -74,7 +76,7 @@ def search(
             show(progress)
 
     start = time.monotonic()
-    asyncio.run(run_sessions(sessions, one, done=lambda session: tick(), shared=budget.shared, tick=tick))
+    run(run_sessions(sessions, one, done=lambda session: tick(), shared=budget.shared, tick=tick))
     trees, records = zip(*(ended[id(session)] for session in sessions), strict=True)
     write_trees(out, trees)
     out.with_name(COSTS).write_bytes(

@@ -6,14 +6,15 @@ the row is left out on purpose, and InputError that it is bad. Reading streams, 
 
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from prmkit.errors import InputError
 from prmkit.rows_io import RawRow, Row, rows_at
 from prmkit.seam import Seam
-from prmkit.tree import StepTree
+from prmkit.sources.shape import depth, up_to_first_error
+from prmkit.tree import Label, Problem, StepTree
 
 
 class Source(Protocol):
@@ -31,9 +32,17 @@ class Source(Protocol):
 SOURCES = Seam(
     "source",
     {
+        "apps": "prmkit.sources.apps:tree_of",
+        "code-contests": "prmkit.sources.code_contests:tree_of",
+        "gsm8k": "prmkit.sources.gsm8k:tree_of",
+        "math": "prmkit.sources.math:tree_of",
+        "math-aps": "prmkit.sources.math_aps:tree_of",
         "math-shepherd": "prmkit.sources.math_shepherd:tree_of",
         "prm800k": "prmkit.sources.prm800k:tree_of",
+        "prmbench": "prmkit.sources.prmbench:tree_of",
         "processbench": "prmkit.sources.processbench:tree_of",
+        "rows": "prmkit.sources.rows:tree_of",
+        "taco": "prmkit.sources.taco:tree_of",
         "trees": "prmkit.sources.trees:tree_of",
         "trl": "prmkit.sources.trl:tree_of",
     },
@@ -42,6 +51,9 @@ SOURCES = Seam(
 
 _HOPELESS = 1000
 """Bad rows after which their share is looked at before the end of the file."""
+
+_QUARANTINED_TEXT = 10_000
+"""Characters of a bad row that are kept; its place leads to the rest."""
 
 
 @dataclass(slots=True)
@@ -71,6 +83,8 @@ class Corpus:
         options: what the source takes besides.
         limit: stop after so many trees.
         max_bad: the share of bad rows above which the corpus is refused.
+        stop_at_first_error: leave out the steps that follow a wrong one.
+        min_steps: leave out trees whose longest solution has fewer steps.
 
     Raises:
         InputError: unknown source or option; while reading: no such file, a file that is no JSON, no row at all, or
@@ -85,27 +99,35 @@ class Corpus:
         options: Mapping[str, Any] | None = None,
         limit: int | None = None,
         max_bad: float = 0.01,
+        stop_at_first_error: bool = False,
+        min_steps: int = 0,
     ) -> None:
         self.counts = Counts()
         self.bad: list[dict[str, str]] = []
-        self._path, self._limit, self._max_bad = path, limit, max_bad
+        self.name, self.path = name, path
+        self._limit, self._max_bad = limit, max_bad
+        self._stop_at_first_error, self._min_steps = stop_at_first_error, min_steps
         self._source: Source = SOURCES.load(name)
         self._options = _checked_options(name, self._source, options or {})
+
+    def record(self) -> dict[str, Any]:
+        """What was read and how, for the record of a run: counts, and every option with the value it had."""
+        return {**self.counts.as_dict(), "source": self.name, "path": self.path, "options": dict(self._options)}
 
     def __iter__(self) -> Iterator[StepTree]:
         """Read from the beginning."""
         self.counts, self.bad = Counts(), []
-        for raw in rows_at(self._path):
+        for raw in rows_at(self.path):
             tree = self._tree(raw)
             if tree is not None:
                 yield tree
             if self._limit is not None and self.counts.kept >= self._limit:
                 break
             if len(self.bad) > _HOPELESS:
-                self._refuse_bad()
-        self._refuse_bad()
+                self.refuse_bad(self._max_bad)
+        self.refuse_bad(self._max_bad)
         if not self.counts.read:
-            raise InputError("the file holds no row", where=self._path, expected="one row a line, or a JSON array")
+            raise InputError("the file holds no row", where=self.path, expected="one row a line, or a JSON array")
 
     def _tree(self, raw: RawRow) -> StepTree | None:
         counts = self.counts
@@ -114,27 +136,42 @@ class Corpus:
             tree = self._source(raw.parse(), raw.where, **self._options)
         except InputError as error:
             counts.quarantined += 1
-            self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()})
+            self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()[:_QUARANTINED_TEXT]})
             return None
-        if tree is None:
+        if tree is not None and self._stop_at_first_error:
+            tree = up_to_first_error(tree)
+        if tree is None or (self._min_steps and depth(tree) < self._min_steps):
             counts.filtered += 1
             return None
         counts.kept += 1
         counts.nodes += len(tree)
-        counts.labelled += sum(node.label is not None for node in tree)
+        counts.labelled += sum([node.label is not None for node in tree.nodes])
         return tree
 
-    def _refuse_bad(self) -> None:
+    def refuse_bad(self, max_bad: float) -> None:
+        """Raise InputError, with the first bad row, if more than this share of what was read is bad."""
         bad, read = self.counts.quarantined, self.counts.read
-        if bad > self._max_bad * read:
+        if bad > max_bad * read:
             where, error = self.bad[0]["where"], self.bad[0]["error"]
             placed = error if error.startswith(where) else f"{where}: {error}"
-            raise InputError(f"{placed} ({bad} of {read} rows are bad, {self._max_bad:.0%} may be)")
+            raise InputError(f"{placed} ({bad} of {read} rows are bad, {max_bad:.0%} may be)")
 
 
 def problem_id(corpus: str, prompt: str) -> str:
     """An id that the same problem has in every row of a corpus, so that a split by problem keeps its rows together."""
     return f"{corpus}/{hashlib.blake2b(prompt.encode(), digest_size=8).hexdigest()}"
+
+
+def gold_path(problem: Problem, steps: Iterable[str]) -> StepTree:
+    """The path of a solution that people wrote as the right one; blank steps are passed over.
+
+    Raises:
+        InputError: every step is blank.
+    """
+    texts = [step.strip() for step in steps if step.strip()]
+    if not texts:
+        raise InputError("the solution has no step", where=problem.id)
+    return StepTree.from_steps(problem, texts, [Label(value=1.0, source="human")] * len(texts))
 
 
 def required(row: Row, where: str, key: str, kind: type) -> Any:
@@ -143,18 +180,20 @@ def required(row: Row, where: str, key: str, kind: type) -> Any:
     Raises:
         InputError: it is not there, or of another type.
     """
-    value = row.get(key) if isinstance(row, Mapping) else None
+    value = row.get(key) if isinstance(row, dict) else None
     if not isinstance(value, kind):
         raise InputError(f"illegal {key}", where=where, got=value, expected=kind.__name__)
     return value
 
 
 def _checked_options(name: str, source: Source, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a source with their values; those not given have their defaults."""
     try:
-        inspect.signature(source).bind({}, "", **options)
+        bound = inspect.signature(source).bind({}, "", **options)
     except TypeError as error:
         known = list(inspect.signature(source).parameters)[2:]
         raise InputError(
             f"wrong options for source {name} ({error})", got=dict(options), expected=", ".join(known) or "none"
         ) from None
-    return dict(options)
+    bound.apply_defaults()
+    return dict(list(bound.arguments.items())[2:])

@@ -10,13 +10,17 @@ from prmkit.rows_io import Row
 from prmkit.sources import problem_id, required
 from prmkit.tree import ROOT, Label, Problem, StepTree
 
-Neutral = Literal["positive", "negative", "soft", "drop"]
-_NEUTRAL: dict[str, Label | None] = {
-    "positive": Label(value=1.0, source="human"),
-    "negative": Label(value=0.0, source="human"),
-    "soft": Label(value=0.5, source="human"),
-    "drop": None,
+Neutral = Literal["positive", "negative", "soft", "drop", "trl"]
+_RIGHT, _HALF, _WRONG = (Label(value=value, source="human") for value in (1.0, 0.5, 0.0))
+_Meaning = dict[int | None, Label | None]
+_MEANINGS: dict[str, _Meaning] = {
+    "positive": {1: _RIGHT, 0: _RIGHT, -1: _WRONG, None: None},
+    "negative": {1: _RIGHT, 0: _WRONG, -1: _WRONG, None: None},
+    "soft": {1: _RIGHT, 0: _HALF, -1: _WRONG, None: None},
+    "drop": {1: _RIGHT, 0: None, -1: _WRONG, None: None},
+    "trl": {1: _RIGHT, 0: _WRONG, -1: _WRONG, None: _WRONG},
 }
+"""The label of each rating, by what the recipe says of neutral ones."""
 _ANSWER = "\n\n# Answer\n\n"
 
 
@@ -30,14 +34,15 @@ def tree_of(row: Row, where: str, *, neutral: Neutral = "positive", screening: b
         row: of a raw file.
         where: its place.
         neutral: what rating 0 means; Lightman et al. count it as right (appendix B), TRL as wrong; drop leaves the step
-            without a label.
+            without a label. trl is TRL's whole mapping: a missing rating is wrong too.
         screening: also read the rows that tested the labellers, which are left out otherwise.
 
     Raises:
         InputError: a field is missing or illegal, or steps follow one of which nothing was chosen.
     """
-    if neutral not in _NEUTRAL:
-        raise InputError("unknown meaning of neutral", got=neutral, expected=", ".join(_NEUTRAL))
+    meaning = _MEANINGS.get(neutral)
+    if meaning is None:
+        raise InputError("unknown meaning of neutral", got=neutral, expected=", ".join(_MEANINGS))
     if not screening and (row.get("is_quality_control_question") or row.get("is_initial_screening_question")):
         return None
     question: Any = required(row, where, "question", dict)
@@ -56,39 +61,38 @@ def tree_of(row: Row, where: str, *, neutral: Neutral = "positive", screening: b
             break
         if parent is None:
             raise InputError(f"step {number} follows one of which nothing was chosen", where=where)
-        parent = _add_alternatives(tree, parent, step, neutral, f"{where} step {number}")
+        try:
+            parent = _add_alternatives(tree, parent, step, meaning)
+        except InputError as error:
+            raise InputError(str(error), where=f"{where} step {number}") from None
     return tree if tree.nodes else None
 
 
-def _add_alternatives(tree: StepTree, parent: int, step: Row, neutral: Neutral, where: str) -> int | None:
+def _add_alternatives(tree: StepTree, parent: int, step: dict[str, Any], meaning: _Meaning) -> int | None:
     """Add the alternatives of one step and return the node that goes on, None if the labeller chose none."""
     nodes: dict[int, int] = {}
-    alternatives = [] if step.get("completions") is None else required(step, where, "completions", list)
-    for index, alternative in enumerate(alternatives):
-        text: str = required(alternative, where, "text", str)
+    alternatives = step.get("completions")
+    if alternatives is not None and not isinstance(alternatives, list):
+        raise InputError("illegal completions", got=alternatives, expected="list")
+    for index, alternative in enumerate(alternatives or ()):
+        text = _text(alternative)
+        rating = alternative.get("rating")
+        if (rating is not None and type(rating) is not int) or rating not in meaning:
+            raise InputError("illegal rating", got=rating, expected="-1, 0, 1 or null")
         # A few models wrote nothing; there is no step to learn from.
-        if text.strip():
-            nodes[index] = tree.add(
-                parent,
-                text,
-                label=_label(alternative, neutral, where),
-                finish="eos" if _ANSWER in text else None,
-            )
+        if text and not text.isspace():
+            nodes[index] = tree.add(parent, text, label=meaning[rating], finish="eos" if _ANSWER in text else None)
     chosen, written = step.get("chosen_completion"), step.get("human_completion")
-    if chosen is None and written is not None:
-        text = required(written, where, "text", str)
-        return tree.add(parent, text, label=_label({"rating": 1}, neutral, where))
+    by_hand = None if written is None else tree.add(parent, _text(written), label=_RIGHT)
     if chosen is None:
-        return None
+        return by_hand
     if chosen not in list(nodes):
-        raise InputError("no such chosen completion", where=where, got=chosen, expected=f"one of {sorted(nodes)}")
+        raise InputError("no such chosen completion", got=chosen, expected=f"one of {sorted(nodes)}")
     return nodes[chosen]
 
 
-def _label(alternative: Row, neutral: Neutral, where: str) -> Label | None:
-    rating = alternative.get("rating")
-    if rating is None:
-        return None
-    if isinstance(rating, bool) or rating not in (-1, 0, 1):
-        raise InputError("illegal rating", where=where, got=rating, expected="-1, 0, 1 or null")
-    return _NEUTRAL[neutral] if rating == 0 else Label(value=float(rating == 1), source="human")
+def _text(alternative: Any) -> str:
+    text = alternative.get("text") if isinstance(alternative, dict) else None
+    if not isinstance(text, str):
+        raise InputError("illegal completion", got=alternative, expected="an object with a text")
+    return text

@@ -170,7 +170,9 @@ def _fit(trainer: pl.Trainer, module: PRMModule, data: StepDataModule, state: Pa
     except RunError as error:
         if module.bad_batch is None:
             raise
-        torch.save(vars(module.bad_batch.to(torch.device("cpu"))), out / "bad_batch.pt")
+        batch = module.bad_batch.to(torch.device("cpu"))
+        plain = vars(batch) | {"packing": batch.packing and tuple(batch.packing)}  # loads with weights_only
+        torch.save(plain, out / "bad_batch.pt")
         raise RunError(f"{error} The batch is in {out / 'bad_batch.pt'}.") from None
     except SystemExit:
         if not trainer.interrupted:

@@ -37,7 +37,16 @@ def test_a_hard_label_is_whether_the_share_is_above_the_threshold(threshold: flo
     assert [node.label and node.label.value for node in tree] == expected
 
 
-def test_a_problem_without_solutions_gets_them_from_the_policy() -> None:
-    session = make_session(ScriptedGenerator(lambda prompt, sample: ("4", "eos")))
-    asyncio.run(monte_carlo(session, MonteCarloConfig(solutions=3, rollouts=2)))
-    assert [(node.text, node.label and node.label.value) for node in session.tree] == [("4", 1.0)] * 3
+def test_a_problem_without_an_answer_stays_unlabelled() -> None:
+    tree = StepTree.from_steps(Problem(id="p", prompt="?"), ["good"])
+    generator = ScriptedGenerator(rollouts)  # type: ignore[arg-type]
+    asyncio.run(monte_carlo(make_session(generator, tree=tree), MonteCarloConfig()))
+    assert tree.nodes[0].label is None
+    assert generator.requests == []
+
+
+def test_a_step_that_a_limit_cut_in_two_stays_unlabelled() -> None:
+    tree = StepTree.from_steps(Problem(id="p", prompt="?", answer="4"), ["good"])
+    tree.add(0, "half of a st", finish="length")
+    asyncio.run(monte_carlo(make_session(ScriptedGenerator(rollouts), tree=tree), MonteCarloConfig()))  # type: ignore[arg-type]
+    assert [node.label is None for node in tree] == [False, True]

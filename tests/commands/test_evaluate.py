@@ -78,6 +78,74 @@ def test_all_of_processbench_gsm8k(
     assert "score: 400 of 400" in answer.err
 
 
+LINES = [
+    {"id": "a", "problem": "1+1?", "answer": "2", "responses": ["#### 2", "#### 3"], "scores": [0.9, 0.2], "level": 1},
+    {"id": "b", "problem": "2+2?", "answer": "4", "responses": ["#### 4", "#### 4"], "scores": [0.3, 0.2], "level": 2},
+]
+
+
+def lines(path: Path, *rows: dict[str, object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_anybodys_samples_are_evaluated_compared_and_checked_for_contamination(
+    prmkit: Callable[..., Answer], tmp_path: Path
+) -> None:
+    file = lines(tmp_path / "a.jsonl", *LINES)
+    answer = prmkit("evaluate", file, "--out", tmp_path / "one", "--json")
+    assert answer.code == 0, answer.err
+    first = json.loads(answer.out)
+    assert first["selection"]["prm@2"]["value"] == 1.0
+    assert first["groups"]["level"]["1"]["maj@2"]["value"] == 0.5
+    assert json.loads((tmp_path / "one" / "evaluation.json").read_text())["curves"] == first["curves"]
+    assert "recipe" in (tmp_path / "one" / "run.yaml").read_text()
+    worse = lines(tmp_path / "b.jsonl", {**LINES[0], "responses": ["#### 5", "#### 3"]}, LINES[1])
+    corpus = lines(tmp_path / "c.jsonl", {"id": "x", "problem": "2+2?", "steps": ["4"], "label": -1})
+    options = ("--compare", tmp_path / "one", "--against", corpus, "--out", tmp_path / "two", "--json")
+    answer = prmkit("evaluate", worse, *options)
+    assert answer.code == 0, answer.err
+    second = json.loads(answer.out)
+    rules = {row["rule"]: row for row in second["comparison"]}
+    assert rules["prm@2"]["difference"]["value"] == -0.5
+    assert (rules["prm@2"]["better"], rules["prm@2"]["worse"], rules["prm@2"]["mcnemar"]) == (0, 1, 1.0)
+    assert (second["contamination"]["seen"], second["contamination"]["problems"][0]["id"]) == (1, "b")
+    table = prmkit("evaluate", file, "--out", tmp_path / "three")
+    assert "selection.prm@2" in table.out
+    assert "1.0000" in table.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--problems", "x.jsonl"], "x.jsonl: --problems without --benchmark"),
+        (["--compare", "gone.json"], "gone.json: no evaluation to compare with"),
+        (["--benchmark", "math50"], "unknown benchmark"),
+    ],
+)
+def test_bad_options_are_named_and_nothing_is_overwritten(
+    prmkit: Callable[..., Answer], tmp_path: Path, options: list[str], message: str
+) -> None:
+    answer = prmkit("evaluate", lines(tmp_path / "a.jsonl", *LINES), "--out", tmp_path / "run", *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+
+
+def test_the_threshold_is_chosen_on_a_split_that_is_named(
+    prmkit: Callable[..., Answer], checkpoint: Path, tmp_path: Path
+) -> None:
+    data, apart = tmp_path / "rows.json", tmp_path / "apart.json"
+    data.write_text(json.dumps(ROWS))
+    apart.write_text(json.dumps([{**row, "id": row["id"] + "2"} for row in ROWS]))
+    answer = prmkit("evaluate", data, "--prm", checkpoint, "--choose-on", apart, "--out", tmp_path / "run", "--json")
+    assert answer.code == 0, answer.err
+    printed = json.loads(answer.out)
+    assert printed["threshold_from"] == str(apart)
+    assert printed["calibration"]["brier"]["n"] == 2
+    same = prmkit("evaluate", data, "--prm", checkpoint, "--choose-on", data, "--out", tmp_path / "again")
+    assert (same.code, "must be chosen on other data" in same.err) == (2, True)
+
+
 def test_another_ones_prm_is_evaluated_by_its_adapter(
     prmkit: Callable[..., Answer], tmp_path: Path, backbone: str
 ) -> None:

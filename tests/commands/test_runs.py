@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from prmkit.demo.loop import WEIGHTS
 from prmkit.models.checkpoint import load_prm
 from prmkit.yaml_io import read_yaml
 from tests.commands.conftest import ROOT, Answer
@@ -119,9 +120,22 @@ def test_a_dry_run_prints_origins_and_writes_nothing(prmkit: Callable[..., Answe
         ("search", "synthetic/search-math"),
         ("similarity", "synthetic/similarity"),
     ):
-        answer = prmkit(verb, name, "--out", tmp_path / "run", "--dry-run", "--set", "seed=7", "--json")
+        no_pilot = ("--set", "pilot=0") if verb == "annotate" else ()
+        answer = prmkit(verb, name, "--out", tmp_path / "run", "--dry-run", "--set", "seed=7", *no_pilot, "--json")
         rows = {row["key"]: row for row in json.loads(answer.out)}
         assert rows["seed"] == {"key": "seed", "value": 7, "origin": "--set"}
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_of_an_annotation_tells_what_it_will_cost(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    policy = ("--set", f"generator.name={WEIGHTS / 'policy'}", "--set", "pilot=4")
+    answer = prmkit("annotate", "synthetic/annotate", *policy, "--out", tmp_path / "run", "--dry-run", "--json")
+    rows = {row["key"]: row for row in json.loads(answer.out)}
+    assert rows["expected.problems"]["value"] == 400
+    # Of each problem three solutions; 4 rollouts of each of their 3 to 6 steps but the last, if no two share a step.
+    assert 400 * 3 < rows["expected.rollouts"]["value"] <= 400 * (3 + 3 * 6 * 4)
+    assert rows["expected.tokens"]["value"] > rows["expected.rollouts"]["value"]
+    assert rows["expected.cpu_hours"]["value"] > 0
     assert not (tmp_path / "run").exists()
 
 

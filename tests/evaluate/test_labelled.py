@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.labelled import evaluate_labelled, score_trees
+from prmkit.evaluate.labelled import choose_threshold, evaluate_labelled, score_trees
 from prmkit.score import Scores
 from prmkit.tree import StepTree
 from tests.fakes import TableScorer
@@ -54,8 +54,35 @@ def test_steps_that_the_prm_did_not_read_count_as_right_and_the_solution_as_cut(
 def test_trees_without_a_label_are_no_evaluation() -> None:
     with pytest.raises(InputError, match="no solution has a label"):
         evaluate_labelled([scored("a", (None, 0.5))], 0.5)
-    with pytest.raises(InputError, match="with and without an error"):
-        evaluate_labelled(TREES[:1], 0.5)
+    with pytest.raises(InputError, match="AUC needs right and wrong steps"):
+        evaluate_labelled([scored("a", (1.0, 0.5))], 0.5)
+
+
+def test_without_a_correct_solution_there_is_no_first_error_f1_but_steps_are_judged() -> None:
+    result = evaluate_labelled(TREES[:1], 0.5)
+    assert "f1" not in result
+    assert result["steps"]["steps"] > 0
+
+
+def test_a_threshold_is_chosen_on_another_split_which_is_named() -> None:
+    chosen = choose_threshold(TREES, "apart.jsonl")
+    result = evaluate_labelled(TREES, chosen)
+    assert (result["threshold"], result["threshold_from"]) == (chosen.value, "apart.jsonl")
+    assert evaluate_labelled(TREES, 0.5)["threshold_from"] == "given"
+
+
+def test_calibration_and_single_steps_by_hand() -> None:
+    # Scores of the read and labelled steps, with their labels: right 0.9, 0.6; wrong 0.7, 0.1.
+    tree = scored("a", (1.0, 0.9), (1.0, 0.6), (0.0, 0.7))
+    other = scored("b", (0.0, 0.1))
+    result = evaluate_labelled([tree, other], 0.65)
+    # Called right: 0.9 and 0.7. Right steps: precision 1/2, recall 1/2; wrong steps: the same.
+    assert result["steps"] == {"steps": 4, "accuracy": 0.5, "f1": 0.5, "negative_f1": 0.5, "prm_score": 0.5}
+    brier = (0.1**2 + 0.4**2 + 0.7**2 + 0.1**2) / 4
+    assert result["calibration"]["brier"]["value"] == pytest.approx(brier)
+    assert result["calibration"]["ece"] == pytest.approx((0.1 + 0.4 + 0.7 + 0.1) / 4)
+    assert [row["position"] for row in result["calibration"]["by_position"]] == ["1", "2", "3"]
+    assert result["calibration"]["by_position"][0]["right"] == 0.5
 
 
 class ShortScorer(TableScorer):

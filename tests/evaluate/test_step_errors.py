@@ -104,3 +104,34 @@ def test_the_truth_predicts_itself_on_processbench(data_dir: Path) -> None:
     scores = [[0.0 if index == row["label"] else 1.0 for index in range(len(row["steps"]))] for row in rows]
     assert first_error_f1([predicted_first_error(row) for row in scores], truth).f1.value == 1.0
     assert best_threshold(scores, truth, split=files[0].stem).value == 0.5
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    # Published for Qwen2.5-Math-PRM-7B (arXiv 2501.07301): accuracy with an error, without, and F1, in percent.
+    ("split", "found", "kept", "f1"),
+    [("gsm8k", 72.0, 96.4, 82.4), ("math", 68.0, 90.4, 77.6)],
+)
+def test_predictions_of_published_accuracies_give_the_published_f1(
+    data_dir: Path, split: str, found: float, kept: float, f1: float
+) -> None:
+    rows = json.loads((data_dir / "processbench" / f"{split}.json").read_text())
+    truth = [row["label"] for row in rows]
+    correct = truth.count(-1)
+    right = {True: round(found / 100 * (len(truth) - correct)), False: round(kept / 100 * correct)}
+    predicted = []
+    for label in truth:
+        # The first so many of each kind are judged rightly; of the others the step after it is named.
+        predicted.append(label if right[label != -1] > 0 else label + 1)
+        right[label != -1] -= 1
+    report = first_error_f1(predicted, truth)
+    assert round(100 * report.erroneous.value, 1) == pytest.approx(found, abs=0.3)
+    assert round(100 * report.correct.value, 1) == pytest.approx(kept, abs=0.3)
+    assert round(100 * report.f1.value, 1) == pytest.approx(f1, abs=0.15)
+
+
+@pytest.mark.realdata
+def test_a_prm_that_is_always_wrong_has_an_f1_of_zero_and_no_crash(data_dir: Path) -> None:
+    truth = [row["label"] for row in json.loads((data_dir / "processbench" / "gsm8k.json").read_text())]
+    report = first_error_f1([label + 1 for label in truth], truth)
+    assert (report.erroneous.value, report.correct.value, report.f1.value) == (0, 0, 0)

@@ -125,7 +125,7 @@ def test_equality_is_symmetric_where_math_verify_is_not(grader: MathGrader) -> N
 
 
 def test_a_pair_that_hangs_counts_as_different_and_the_worker_is_replaced() -> None:
-    workers = equality.Workers(seconds=1.0, count=1)
+    workers = equality.Workers(seconds=4.0, count=1)
     try:
         hang = "9^{9^{9^{9}}}"
         assert workers.compare([(hang, "5"), ("x+1", "1+x")]) == ["different", "equal"]
@@ -158,11 +158,32 @@ def test_every_math500_solution_answers_its_gold(data_dir, grader: MathGrader) -
 
 
 @pytest.mark.realdata
-def test_the_verdicts_of_gsm8k_model_solutions_are_reproduced(data_dir, grader: MathGrader) -> None:
+@pytest.mark.parametrize("relation", ["math-verify", "prm800k"])
+def test_the_verdicts_of_gsm8k_model_solutions_are_reproduced(data_dir, relation) -> None:
+    grader = MathGrader(relation=relation)
     with gzip.open(data_dir / "gsm8k" / "example_model_solutions_first660.jsonl.gz") as file:
-        rows = [json.loads(line) for line, _ in zip(file, range(100), strict=False)]
-    for row in rows:
+        rows = [json.loads(line) for line in file]
+    graded = 0
+    for row in rows if relation == "math-verify" else rows[:60]:
         models = [value for value in row.values() if isinstance(value, dict)]
         posed = problem(extract(row["ground_truth"]))
         verdicts = grader.correct(posed, grader.answers(posed, [model["solution"] for model in models]))
         assert verdicts == [model["is_correct"] for model in models]
+        graded += len(models)
+    grader.close()
+    assert graded == (2640 if relation == "math-verify" else 240)
+
+
+@pytest.mark.realdata
+def test_every_math_test_solution_answers_its_gold(data_dir, grader: MathGrader) -> None:
+    path = data_dir / "math" / "hendrycks_test_5000.jsonl.gz"
+    problems = load("math", path=path)
+    with gzip.open(path) as file:
+        solutions = [json.loads(line)["solution"] for line in file]
+    exceptions = [
+        problem.id
+        for problem, solution in zip(problems, solutions, strict=True)
+        if not grader.correct(problem, grader.answers(problem, [solution]))[0]
+    ]
+    assert len(problems) == 5000
+    assert exceptions == []

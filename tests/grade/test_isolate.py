@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.grade import isolate
-from prmkit.grade.isolate import Outcome, layers, run_calls
+from prmkit.grade import isolate, processes
+from prmkit.grade.isolate import Limits, Outcome, layers, run_calls
 
 
 def run(program: str, argument: str = "[1]", seconds: float = 5.0) -> Outcome:
@@ -41,7 +41,8 @@ def test_each_call_has_its_own_outcome_in_order() -> None:
 def test_errors_of_the_program_as_a_whole_are_those_of_every_call() -> None:
     assert run_calls("def f(x: return", "f", ["[1]", "[2]"]) == [Outcome(error="SyntaxError")] * 2
     assert run_calls("g = 1", "f", ["[1]"]) == [Outcome(error="KeyError")]
-    assert run("def f(x): return {1, 2}") == Outcome(error="TypeError")  # no JSON value
+    assert run("def f(x): return {1, 2}") == Outcome(value_json='{"$set": [1, 2]}')  # a type that JSON lacks
+    assert run("def f(x): return f").value_json == '{"$object": ["builtins.function", "<function f>"]}'
 
 
 def test_an_infinite_loop_ends_at_the_limit_even_if_it_catches_everything() -> None:
@@ -64,7 +65,7 @@ def test_an_infinite_loop_ends_at_the_limit_even_if_it_catches_everything() -> N
         ("import os, signal\ndef f(x): os.kill(os.getpid(), signal.SIGSEGV); os.abort()", "Killed"),
         ("print('passed')\nprint('[\"value\", \"2\"]')\ndef f(x): raise ValueError", "ValueError"),
         ("def f(x): return bytearray(1 << 33)", "MemoryError"),
-        ("def f(x): return 'a' * (1 << 22)", "OutputTooLarge"),
+        ("def f(x): return 'a' * (1 << 25)", "OutputTooLarge"),
         ("import os\ndef f(x):\n    for i in range(3, 64):\n        try: os.write(i, b'passed\\n')\n"
          "        except OSError: pass\n    return 2", "BadReply"),
     ],
@@ -219,7 +220,7 @@ def test_many_threads_get_their_own_answers() -> None:
 
 def test_a_killed_zygote_is_replaced() -> None:
     assert run("def f(x): return 1").value_json == "1"
-    process = isolate._zygote._process
+    process = processes._ZYGOTES[False]._process
     assert process is not None
     process.kill()
     process.wait()
@@ -227,7 +228,62 @@ def test_a_killed_zygote_is_replaced() -> None:
 
 
 def test_a_machine_without_walls_is_refused_unless_the_user_consents(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolate, "layers", lambda: ("rlimits", "session"))
-    with pytest.raises(InputError, match=r"no isolation.*unsafe_local"):
+    monkeypatch.setattr(processes, "layers", lambda packages: ("rlimits", "session"))
+    with pytest.raises(InputError, match=r"no isolation.*--unsafe-local"):
         run_calls("def f(x): return x", "f", ["[1]"])
     assert run_calls("def f(x): return x", "f", ["[1]"], unsafe_local=True) == [Outcome(value_json="1")]
+
+
+def test_a_caller_that_has_seen_enough_ends_the_program() -> None:
+    needs("pid")
+    calls = isolate.iter_calls("def f(x):\n    while x: pass\n    return x", "f", ["[0]", "[1]"], Limits(seconds=60))
+    assert next(calls) == Outcome(value_json="0")
+    calls.close()
+    assert not programs_alive()
+
+
+def test_a_call_has_a_limit_of_its_own() -> None:
+    program = "import time\ndef f(x): time.sleep(x)"
+    outcomes = list(isolate.iter_calls(program, "f", ["[0]", "[30]", "[0]"], Limits(seconds=60), each=[5.0, 0.3, 5.0]))
+    assert outcomes == [Outcome(value_json="null"), Outcome(error="Timeout"), Outcome(error="Timeout")]
+
+
+def test_a_script_reads_its_input_and_its_output_comes_back() -> None:
+    double = "import sys\nfor line in sys.stdin:\n    print(2 * int(line))"
+    assert isolate.run_script(double, "1\n2\n").text == "2\n4\n"
+    whole = isolate.run_script("import sys\nsys.stdout.write(sys.stdin.buffer.read().decode())\nsys.exit(3)", "a\nb")
+    assert (whole.text, whole.error) == ("a\nb", None)  # whatever the code it exits with
+    assert isolate.run_script("print(1)\n1 / 0", "").error == "Error"
+    assert isolate.run_script("while True: pass", "", Limits(seconds=0.5)).error == "Timeout"
+    assert isolate.run_script("print('a' * (1 << 24))", "").error == "OutputTooLarge"
+    assert (
+        isolate.run_script("global x\nx = 1\ndef f():\n    return x\nprint(f(), __name__)", "").text == "1 __main__\n"
+    )
+
+
+def test_tests_in_one_process_ask_a_program_in_another() -> None:
+    tests = "assert f(x=2) == 4\nassert [f(x) for x in range(3)] == [0, 2, 4]\nassert f((1,)) == (1, 1)"
+    assert isolate.run_judge(tests, "def f(x): return 2 * x", "f") == Outcome(value_json="null")
+    assert isolate.run_judge(tests, "def f(x): return 4", "f") == Outcome(error="AssertionError")
+    assert isolate.run_judge(tests, "def f(x): return 1 / 0", "f") == Outcome(error="RuntimeError")
+    # The program holds no test: neither their code nor an expected value is in its process.
+    look = (
+        "import gc\ndef f(x): return any('assert f' in str(item) for item in gc.get_objects() if isinstance(item, str))"
+    )
+    assert isolate.run_judge("assert f(1) is False", look, "f") == Outcome(value_json="null")
+
+
+def test_a_unittest_class_reports_every_test() -> None:
+    program = (
+        "import unittest\ndef f(x): return x\nclass TestCases(unittest.TestCase):\n"
+        "    def test_a(self): self.assertEqual(f(1), 1)\n    def test_b(self): self.assertEqual(f(1), 2)\n"
+        "    def test_c(self):\n        with self.subTest(): self.fail('no')\n"
+    )
+    found = isolate.run_unittest(program, Limits(packages=True, memory_mb=4096))
+    assert found == {"test_a": "", "test_b": "AssertionError: 1 != 2", "test_c": "AssertionError: no"}
+
+
+def test_installed_packages_are_seen_only_when_asked_for() -> None:
+    program = "def f(x):\n    import numpy\n    return numpy.arange(x).sum()"
+    assert run(program, "[4]").error == "ModuleNotFoundError"
+    assert run_calls(program, "f", ["[4]"], packages=True, seconds=20, memory_mb=4096) == [Outcome(value_json="6")]

@@ -2,7 +2,8 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.grade import grader_for
-from prmkit.grade.programs import CodeGrader, extract, same_value
+from prmkit.grade.extraction import extract
+from prmkit.grade.programs import CodeGrader, same_value
 from prmkit.tree import Case, Problem
 
 DOUBLE = Problem(
@@ -115,7 +116,7 @@ def test_hidden_inputs_never_run_for_classes(monkeypatch: pytest.MonkeyPatch) ->
     asked: list[str] = []
     from prmkit.grade import isolate
 
-    def run_calls(program, entry_point, inputs, **_):
+    def run_calls(program, entry_point, inputs, limits):
         asked.extend(inputs)
         return [isolate.Outcome(value_json="0")] * len(inputs)
 
@@ -127,10 +128,25 @@ def test_hidden_inputs_never_run_for_classes(monkeypatch: pytest.MonkeyPatch) ->
     assert asked == ["[1]", "[2]"] * 2  # from the cache; it fails there, so the hidden test need not run
 
 
-def test_a_problem_without_public_tests_has_no_classes(grader: CodeGrader) -> None:
+def test_without_public_inputs_the_vote_is_on_the_text_of_syntax_trees(grader: CodeGrader) -> None:
     posed = Problem(id="p", prompt="", domain="code", entry_point="f", tests=DOUBLE.tests[2:])
-    assert grader.classes(posed, grader.answers(posed, ["return 2 * x"])) == [None]
+    written = ["return 2 * x", "return  2*x  # twice", "y = 2 * x\nreturn y", "z = 2 * x\nreturn z", ""]
+    assert grader.classes(posed, grader.answers(posed, written)) == [0, 0, 1, 1, None]
     assert grader.correct(posed, grader.answers(posed, ["return 2 * x", "return x"])) == [True, False]
+
+
+def test_a_verdict_tells_which_test_failed_and_why(grader: CodeGrader) -> None:
+    right, wrong, slow = grader.verdicts(
+        DOUBLE,
+        ["def f(x): return 2 * x", "def f(x): return 2 * abs(x)", "def f(x):\n    while x > 1: pass\n    return 2"],
+    )
+    assert right is not None
+    assert [test.reason for test in right.tests] == ["", "", ""]
+    assert wrong is not None
+    assert (wrong.status, [test.reason for test in wrong.tests]) == ("fail", ["", "", "returned 6"])
+    assert slow is not None
+    assert (slow.status, [test.reason for test in slow.tests]) == ("timeout", ["", "Timeout"])
+    assert slow.tests[1].seconds > 1
 
 
 def test_a_value_that_is_no_json_is_wrong_and_not_a_crash(grader: CodeGrader) -> None:
@@ -146,7 +162,7 @@ def test_what_cannot_be_judged_is_an_input_error(grader: CodeGrader) -> None:
     with pytest.raises(InputError, match="no tests"):
         grader.correct(Problem(id="p", prompt="", domain="code", entry_point="f"), ["x"])
     with pytest.raises(InputError, match="no entry point"):
-        grader.answers(Problem(id="p", prompt="", domain="code"), ["x"])
+        grader.correct(Problem(id="p", prompt="", domain="code"), ["x"])
     broken = Problem(id="p", prompt="", domain="code", entry_point="f", tests=(Case(input="[1]", output="(1,)"),))
     with pytest.raises(InputError, match="not JSON"):
         grader.correct(broken, ["def f(x): return (1,)"])

@@ -64,6 +64,12 @@ def test_generated_ids_become_the_steps_they_spell() -> None:
     assert encoder.steps_of(ids) == ["1 + 2", "= 3"]
 
 
+def test_a_step_that_begins_within_a_block_of_code_keeps_its_indentation() -> None:
+    ids = QWEN.tokenizer("def f(x):\n    y = x<|quad_end|>\n    return y \n<|quad_end|> done", add_special_tokens=False)
+    encoder = StepEncoder(QWEN.tokenizer, StepFormat(step_end="<|quad_end|>"))
+    assert encoder.steps_of(ids["input_ids"]) == ["def f(x):\n    y = x", "    return y", "done"]
+
+
 def test_an_unknown_step_end_is_refused() -> None:
     with pytest.raises(InputError, match=r"does not know the step end, got '<extra_0>'.*model.format.step_end"):
         StepEncoder(tiny_tokenizer(), StepFormat(step_end="<extra_0>"))

@@ -37,7 +37,8 @@ def test_all_errors_come_at_once_with_place_and_nearest_word(tmp_path: Path) -> 
     assert sorted(errors) == [
         "--set: illegal train.devices, got -1; expected greater than 0 or 'auto'",
         "--set: illegal train.epochs, got 0; expected greater than or equal to 1",
-        "2: unknown key data.limt; expected one of source, path, options, limit, max_bad. Did you mean data.limit?",
+        "2: unknown key data.limt; expected one of source, path, options, limit, max_bad, "
+        "stop_at_first_error, min_steps. Did you mean data.limit?",
         "5: illegal model.dtype, got 'bfloat'; expected 'float32' or 'bfloat16'. Did you mean bfloat16?",
         "6: unknown key lr; expected one of stage, seed, data, model, train. Did you mean train.lr?",
     ]

@@ -10,6 +10,7 @@ from prmkit.errors import InputError
 from prmkit.sources import SOURCES, Corpus, problem_id
 from prmkit.tree import ROOT
 from prmkit.trees_io import append_tree
+from tests.sources.samples import GOOD_ROWS
 from tests.tiny import path_tree
 
 GOOD = {"prompt": "1+1?", "completions": ["2", "3"], "labels": [True, False]}
@@ -89,30 +90,34 @@ def test_the_same_prompt_has_the_same_id_within_a_corpus_only() -> None:
     assert problem_id("a", "x") != problem_id("a", "y")
 
 
+def test_the_record_holds_every_option_also_those_not_given(tmp_path: Path) -> None:
+    corpus = Corpus("trl", write(tmp_path / "a.jsonl", GOOD))
+    list(corpus)
+    record = corpus.record()
+    assert (record["source"], record["options"], record["kept"]) == ("trl", {"labelled_by": "human"}, 1)
+
+
+def test_steps_after_a_wrong_one_and_short_solutions_are_left_out_when_asked(tmp_path: Path) -> None:
+    wrong_second = {"prompt": "p", "completions": ["a", "b", "c"], "labels": [True, False, True]}
+    path = write(tmp_path / "a.jsonl", wrong_second, GOOD | {"completions": ["2"], "labels": [True]})
+    corpus = Corpus("trl", path, stop_at_first_error=True, min_steps=2)
+    assert [[node.text for node in tree] for tree in corpus] == [["a", "b"]]
+    assert (corpus.counts.kept, corpus.counts.filtered) == (1, 1)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )
-COLUMNS = {
-    "math-shepherd": ["input", "label"],
-    "prm800k": ["question", "label", "is_quality_control_question"],
-    "processbench": ["id", "problem", "steps", "label"],
-    "trees": ["schema", "problem", "nodes", "meta"],
-    "trl": ["prompt", "completions", "labels"],
-}
 
 
-def test_every_source_is_fuzzed() -> None:
-    assert COLUMNS.keys() == SOURCES.builtin.keys()
-
-
-@pytest.mark.parametrize("name", sorted(COLUMNS))
+@pytest.mark.parametrize("name", sorted(GOOD_ROWS))
 @given(data=st.data())
 def test_a_hostile_row_gives_a_tree_nothing_or_one_clear_error(name: str, data: st.DataObject) -> None:
-    row: dict[str, Any] = data.draw(st.fixed_dictionaries(dict.fromkeys(COLUMNS[name], JSON)))
+    row: dict[str, Any] = data.draw(st.fixed_dictionaries(dict.fromkeys(GOOD_ROWS[name], JSON)))
     try:
         tree = SOURCES.load(name)(row, "f:1")
     except InputError:
         return
-    assert tree is None or len(tree) > 0 or name == "trees"
+    assert tree is None or all(node.text.strip() for node in tree)

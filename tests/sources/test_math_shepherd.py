@@ -79,10 +79,26 @@ def test_every_written_solution_reads_back(steps: list[tuple[str, str]]) -> None
     assert labels(tree) == [float(sign == "+") for _, sign in steps]
 
 
+# Read off the seven rows by a person: how the question begins, the sign of each step, how the last step ends.
+GOLDEN = [
+    ("Janet pays $40/hour", "++++-", "in a year. The answer is: 13520"),
+    ("Val cuts a single", "---", "<<8000+8000=16000>>16000. The answer is: 16000"),
+    ("Sue is traveling", "--", "from New Orleans. The answer is: 40"),
+    ("Grant spends $200.00", "-----", "than Grant The answer is: 900"),
+    ("If Buzz bought a pizza", "+----", "52 slices of the pizza. The answer is: 52"),
+    ("Marly has ten $20", "--", "$100 bills The answer is: 2.2"),
+    ("Running for 2 hours", "---", "for five hours. The answer is: 210"),
+]
+
+
 @pytest.mark.realdata
-def test_the_real_rows_are_all_kept(data_dir: Path) -> None:
-    corpus = Corpus("math-shepherd", str(data_dir / "math_shepherd"))
-    first = next(iter(corpus))
-    assert labels(first) == [1.0, 1.0, 1.0, 1.0, 0.0]
-    assert first.problem.prompt.endswith("in a year?")
-    assert len(list(corpus)) == corpus.counts.read == 7
+def test_each_real_row_becomes_the_path_that_a_person_reads_in_it(data_dir: Path) -> None:
+    trees = list(Corpus("math-shepherd", str(data_dir / "math_shepherd")))
+    assert len(trees) == len(GOLDEN)
+    for tree, (question, signs, end) in zip(trees, GOLDEN, strict=True):
+        assert tree.problem.prompt.startswith(question)
+        assert tree.problem.prompt.endswith("?")
+        assert labels(tree) == [float(sign == "+") for sign in signs]
+        assert [node.parent for node in tree] == list(range(-1, len(signs) - 1))
+        assert all(node.text.startswith(f"Step {number}: ") for number, node in enumerate(tree, start=1))
+        assert tree.nodes[-1].text.endswith(end)

@@ -91,13 +91,49 @@ def test_an_unknown_meaning_of_neutral() -> None:
         tree_of(row(), "f:1", neutral="maybe")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("rating", "value"), [(1, 1.0), (0, 0.0), (-1, 0.0), (None, 0.0)])
+def test_trl_counts_only_rating_1_as_right(rating: int | None, value: float) -> None:
+    assert values(tree(step(rating), neutral="trl")) == [value]
+
+
+def test_a_step_by_hand_is_kept_beside_a_chosen_one() -> None:
+    found = tree(step(1, chosen=0, human="by hand"), step(1, chosen=0))
+    assert [(node.text, node.parent) for node in found] == [("option 0", -1), ("by hand", -1), ("option 0", 0)]
+
+
+# Read off the six rows by a person: the parent of each step, and what its rating means.
+GOLDEN = [
+    # Pencils: one completion; five wrong ones and the labeller's own; three single ones; five, the last one chosen.
+    ([-1, *[0] * 6, 6, 7, 8, *[9] * 5], [1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1], "solution"),
+    # Senate (phase 2): six single ones, then the model's own wrong one and three alternatives, none chosen.
+    ([-1, 0, 1, 2, 3, 4, *[5] * 4], [1, 1, 1, 1, 1, 1, 0, 1, 1, 1], "found_error"),
+    # Seconds: four single ones, then seven, of which the first is neutral and the second was chosen.
+    ([-1, 0, 1, 2, *[3] * 7], [1] * 11, "solution"),
+    # Thirty-five students: five single ones; seven, the fourth chosen; the last follows it.
+    ([-1, 0, 1, 2, 3, *[4] * 7, 8], [1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 1], "solution"),
+    # Tetrahedron: seven single ones; six wrong ones and the labeller's own; then nothing at all.
+    ([-1, 0, 1, 2, 3, 4, 5, *[6] * 7], [1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1], "give_up"),
+    # Powers of two (it tested a labeller): a chain of twelve.
+    ([-1, *range(11)], [1] * 12, "solution"),
+]
+
+
 @pytest.mark.realdata
-def test_the_real_rows(data_dir: Path) -> None:
+def test_each_real_row_becomes_the_tree_that_a_person_reads_in_it(data_dir: Path) -> None:
+    trees = list(Corpus("prm800k", str(data_dir / "prm800k_raw"), options={"screening": True}))
+    assert len(trees) == len(GOLDEN)
+    for found, (parents, labels, reason) in zip(trees, GOLDEN, strict=True):
+        assert [node.parent for node in found] == parents
+        assert values(found) == labels
+        assert found.meta["finish_reason"] == reason
+    seconds = trees[2]
+    assert [seconds.finished(leaf) for leaf in seconds.leaves()] == [False, *[True] * 6]
+    assert seconds.nodes[4].text.startswith("Right. Let's check our wo")
+    assert trees[0].nodes[6].text == "We have $3p+e=1.24$ and $5p+e=1.82$."
+
+
+@pytest.mark.realdata
+def test_the_row_that_tested_a_labeller_is_left_out(data_dir: Path) -> None:
     corpus = Corpus("prm800k", str(data_dir / "prm800k_raw"))
-    trees = list(corpus)
-    assert (corpus.counts.read, corpus.counts.kept, corpus.counts.filtered) == (6, 5, 1)
-    pencils = trees[0]
-    # By hand: 1 completion; 5 wrong ones and the person's; 1; 1; 1; 5 of which the last was chosen.
-    assert values(pencils) == [1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1]
-    assert [pencils.finished(leaf) for leaf in pencils.leaves()[-2:]] == [True, True]
-    assert trees[-1].meta["finish_reason"] == "give_up"
+    assert len(list(corpus)) == 5
+    assert (corpus.counts.read, corpus.counts.filtered) == (6, 1)

@@ -1,0 +1,123 @@
+"""A pass of one annotator over a file of trees: all problems under way at once, each paid for once.
+
+Trees are written in their order as they are done, with what they cost. A killed pass goes on after the last tree it
+wrote, and the journal answers what the unfinished ones had asked.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from prmkit.session import Engines, Session
+from prmkit.session.journal import Journal
+from prmkit.session.ledger import Ledger
+from prmkit.tree import StepTree
+from prmkit.trees_io import append_lines, read_lines, repair_lines, to_record
+
+WINDOW = 2048
+"""Problems under way or waiting to be written: enough to fill any engine, few enough for any memory."""
+
+
+class PassJournal(Journal):
+    """The part of a run's journal that one pass reads and writes: passes ask the same of the same problems."""
+
+    def __init__(self, path: Path | None, name: str) -> None:
+        self._name = name
+        super().__init__(path)
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The reply to this pass."""
+        return super().get(f"{self._name}/{key}")
+
+    def put(self, key: str, reply: dict[str, Any]) -> None:
+        """Record a reply to this pass."""
+        super().put(f"{self._name}/{key}", reply)
+
+
+def run_pass(
+    trees: Iterable[StepTree],
+    engines: Callable[[], Engines],
+    estimate: Callable[[Session], Awaitable[None]],
+    out: Path,
+    *,
+    done: Callable[[], None] = lambda: None,
+    window: int = WINDOW,
+) -> Ledger:
+    """Run a coroutine on every tree, write the trees to ``out``, and return what it cost, earlier tries included.
+
+    Args:
+        trees: read as there is room; of a pass that goes on, the same ones in the same order.
+        engines: called once, if there is anything left to do.
+        estimate: labels the tree of a session, or grows it.
+        out: JSON lines of trees; if it exists the pass is done. Until then it is called ``out.partial``.
+        done: called as each tree is written.
+        window: trees under way at once.
+
+    Raises:
+        the first error of an estimate; what was written is kept.
+    """
+    partial = out.with_name(out.name + ".partial")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    repair_lines(partial)
+    ledger = Ledger()
+    written = 0
+    for paid in _costs(out if out.exists() else partial):
+        ledger.add(paid)
+        written += 1
+        done()
+    if not out.exists():
+        writer = _Writer(partial, ledger, done, window)
+        try:
+            asyncio.run(writer.run(islice(trees, written, None), engines, estimate))
+        except BaseExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
+        partial.touch()
+        partial.rename(out)
+    return ledger
+
+
+def _costs(path: Path) -> Iterator[Ledger]:
+    """What each tree of a pass cost. JSON has null for the costs that an engine cannot know."""
+    for _, record in read_lines(path) if path.exists() else ():
+        costs: dict[str, Any] = {name: math.nan if cost is None else cost for name, cost in record["costs"].items()}
+        yield Ledger(**costs)
+
+
+class _Writer:
+    """Runs the trees and writes them in their order, however they come to an end."""
+
+    def __init__(self, path: Path, ledger: Ledger, done: Callable[[], None], window: int) -> None:
+        self._path, self._ledger, self._done, self._window = path, ledger, done, window
+        self._finished: dict[int, Session] = {}
+        self._written = 0
+
+    async def run(
+        self,
+        trees: Iterable[StepTree],
+        engines: Callable[[], Engines],
+        estimate: Callable[[Session], Awaitable[None]],
+    ) -> None:
+        room = asyncio.Semaphore(self._window)
+        shared: Engines | None = None
+
+        async def one(index: int, session: Session) -> None:
+            await estimate(session)
+            self._finished[index] = session
+            while (ready := self._finished.pop(self._written, None)) is not None:
+                self._write(ready)
+                room.release()
+
+        async with asyncio.TaskGroup() as group:
+            for index, tree in enumerate(trees):
+                await room.acquire()
+                shared = shared or engines()
+                group.create_task(one(index, Session(tree, shared)))
+
+    def _write(self, session: Session) -> None:
+        append_lines(self._path, [{**to_record(session.tree), "costs": session.ledger.as_dict()}])
+        self._written += 1
+        self._ledger.add(session.ledger)
+        self._done()

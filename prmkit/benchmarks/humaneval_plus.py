@@ -1,0 +1,74 @@
+"""HumanEval+: 164 functions to complete, judged on base and plus inputs.
+
+Two forms are read, told apart by their columns. The rich one (``base_input``, ``plus_input``, ``atol``), of evalplus's
+releases, is judged by evalplus's rules; the hub's holds a ``test`` with ``check(candidate)``.
+
+Source: Liu et al. 2023, arXiv 2305.01210; Chen et al. 2021, arXiv 2107.03374.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from prmkit.benchmarks.code_rows import shown_calls
+from prmkit.benchmarks.download import fetch
+from prmkit.errors import InputError
+from prmkit.grade import values
+from prmkit.rows_io import Row, field, first_rows
+from prmkit.tree import Case, Problem
+
+_RELEASE = "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz"
+
+
+def load(*, path: Path | None, limit: int | None, seed: int, form: Literal["rich", "hub"] = "rich") -> list[Problem]:
+    """The problems in file order.
+
+    Args:
+        path: see prmkit.benchmarks.load; without, the release that ``form`` names.
+        limit: see prmkit.benchmarks.load.
+        seed: not used.
+        form: without a path: ``rich``, evalplus's release v0.1.10, or ``hub``, evalplus/humanevalplus.
+
+    Raises:
+        InputError: a row lacks what its form promises.
+    """
+    if path is None and form == "rich":
+        path = fetch(_RELEASE)
+    rows = first_rows(path, hub="evalplus/humanevalplus", split="test", limit=limit)
+    return [_problem(row, where) for where, row in rows]
+
+
+def _problem(row: Row, where: str) -> Problem:
+    prompt, name = text_of(row, where, "prompt"), field(row, where, "entry_point")
+    shared: dict[str, Any] = {
+        "id": field(row, where, "task_id"),
+        "prompt": prompt,
+        "domain": "code",
+        "entry_point": name,
+        "stub": prompt,
+        "reference": prompt + text_of(row, where, "canonical_solution"),
+    }
+    if "base_input" in row:
+        cases = (*cases_of(row, where, "base_input"), *cases_of(row, where, "plus_input"))
+        return Problem(**shared, tests=cases, rule="evalplus", atol=float(row.get("atol") or 0.0))
+    check = f"{text_of(row, where, 'test')}\n\ncheck({name})\n"
+    return Problem(**shared, tests=shown_calls(prompt, name), rule="asserts", check=check)
+
+
+def cases_of(row: Row, where: str, column: str) -> list[Case]:
+    """The inputs of a column; those of ``base_input`` are public.
+
+    Raises:
+        InputError: it is no list of argument lists.
+    """
+    inputs = row.get(column)
+    if inputs == {}:  # Mbpp/793 has no plus inputs, written so
+        return []
+    if not isinstance(inputs, list) or not all(isinstance(given, list | tuple) for given in inputs):
+        raise InputError(f"illegal {column}", where=where, got=inputs, expected="a list of argument lists")
+    return [Case(input=values.encode(list(given)), public=column == "base_input") for given in inputs]
+
+
+def text_of(row: Row, where: str, column: str) -> str:
+    """A text as it stands, blanks included: they matter in code. Raises InputError if there is none."""
+    field(row, where, column)
+    return str(row[column])

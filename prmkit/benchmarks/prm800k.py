@@ -1,0 +1,60 @@
+"""The problems of PRM800K: its own test split of MATH, or those that its labelled files ask.
+
+Source: Lightman et al. 2023, arXiv:2305.20050.
+"""
+
+from pathlib import Path
+
+from prmkit.benchmarks.download import fetch
+from prmkit.errors import InputError
+from prmkit.rows_io import Row, field, local_rows
+from prmkit.tree import Problem
+
+_TEST = "https://media.githubusercontent.com/media/openai/prm800k/main/prm800k/math_splits/test.jsonl"
+
+
+def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
+    """The problems in file order, each once; those without a known answer (null) are left out.
+
+    Args:
+        path: rows of ``math_splits`` (problem, answer, unique_id), or labelled rows, of which each holds a question;
+            without, the split ``test.jsonl`` is downloaded: the 500 problems that are never trained on.
+        limit: see prmkit.benchmarks.load.
+        seed: not used.
+
+    Raises:
+        InputError: a row lacks its problem or its answer.
+    """
+    problems: dict[str, Problem] = {}
+    for raw in local_rows(path or fetch(_TEST)):
+        row = raw.parse()
+        problem = _labelled(row, raw.where) if "question" in row else _split(row, raw.where)
+        if problem is not None:
+            problems.setdefault(problem.prompt, problem)
+        if limit is not None and len(problems) == limit:
+            break
+    return list(problems.values())
+
+
+def _labelled(row: Row, where: str) -> Problem | None:
+    from prmkit.sources import problem_id
+
+    question = row["question"]
+    if not isinstance(question, dict):
+        raise InputError("illegal question", where=where, got=question, expected="an object")
+    prompt = field(question, where, "problem")
+    if question.get("ground_truth_answer", "") is None:
+        return None  # a problem that labellers found bad, or gave up
+    return Problem(
+        id=problem_id("prm800k", prompt), prompt=prompt, answer=field(question, where, "ground_truth_answer")
+    )
+
+
+def _split(row: Row, where: str) -> Problem:
+    return Problem(
+        id=field(row, where, "unique_id"),
+        prompt=field(row, where, "problem"),
+        answer=field(row, where, "answer"),
+        level=field(row, where, "level").removeprefix("Level ") if row.get("level") is not None else None,
+        subject=str(row["subject"]) if row.get("subject") else None,
+    )

@@ -1,0 +1,64 @@
+"""Selection rules at every k up to N: ``pass@k`` and ``prm@k`` exactly, ``maj@k`` exactly where that is affordable."""
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prmkit.evaluate.selection import Samples, maj_at_k, pass_at_k, prm_at_k
+from prmkit.stats import mean
+
+EXACT_UP_TO = 32
+"""Samples a problem up to which ``maj@k`` is exact at every k; beyond, at powers of two and at the most."""
+DRAWS = 400
+"""Random orders of the samples of a problem from which ``maj@k`` is estimated in between."""
+
+
+def curves(problems: Sequence[Samples], *, scored: bool) -> dict[str, Any]:
+    """The mean over problems of each rule at k = 1 to the fewest samples of a problem, as JSON.
+
+    Keys: ``k``; ``pass``, ``maj`` and, where there are scores, ``prm``: lists of {value, stderr, n}; where ``maj`` is
+    drawn, ``maj_monte_carlo_stderr``, the part of its error that the draws add (0 where it is exact).
+    """
+    most = min(len(one.correct) for one in problems)
+    ks = list(range(1, most + 1))
+    found: dict[str, Any] = {"k": ks, "pass": [mean([pass_at_k(one.correct, k) for one in problems]) for k in ks]}
+    exact = [k for k in ks if most <= EXACT_UP_TO or k == most or k & (k - 1) == 0]
+    drawn = [majority_by_draws(one, most) for one in problems] if len(exact) < most else []
+    found["maj"], noise = [], []
+    for k in ks:
+        if k in exact:
+            found["maj"].append(mean([maj_at_k(one.classes, one.correct, k) for one in problems]))
+            noise.append(0.0)
+        else:
+            found["maj"].append(mean([float(values[k - 1]) for values, _ in drawn]))
+            noise.append(float(np.sqrt(sum(errors[k - 1] ** 2 for _, errors in drawn))) / len(problems))
+    if scored:
+        found["prm"] = [mean([prm_at_k(one.scores, one.correct, k) for one in problems]) for k in ks]
+    for rule in found.keys() - {"k"}:
+        found[rule] = [estimate.as_dict() for estimate in found[rule]]
+    return found | ({"maj_monte_carlo_stderr": noise} if drawn else {})
+
+
+def majority_by_draws(samples: Samples, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``maj@k`` of one problem for k = 1 to ``most``, from DRAWS random orders of its samples, and its standard error.
+
+    Ties count by the mean accuracy of the tied classes. The draws are the same for the same problem id.
+    """
+    random = np.random.default_rng(zlib.crc32(samples.problem_id.encode()))
+    labels = [label for label in dict.fromkeys(samples.classes) if label is not None]
+    if not labels:
+        return np.zeros(most), np.zeros(most)
+    votes = np.array([[label == other for other in labels] for label in samples.classes], dtype=np.int32)
+    sizes = Counter(samples.classes)
+    right = Counter(label for label, correct in zip(samples.classes, samples.correct, strict=True) if correct)
+    accuracy = np.array([right[label] / sizes[label] for label in labels])
+    values = np.empty((DRAWS, most))
+    for draw in range(DRAWS):
+        counts = votes[random.permutation(len(votes))[:most]].cumsum(axis=0)
+        winners = (counts == counts.max(axis=1, keepdims=True)) & (counts > 0)
+        values[draw] = (winners * accuracy).sum(axis=1) / np.maximum(winners.sum(axis=1), 1)
+    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(DRAWS)

@@ -1,0 +1,56 @@
+"""How an evaluation judges solutions: whose equality of answers, which vote on programs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from prmkit.grade import Judge, Relation, grader_for
+from prmkit.tree import Problem
+
+Vote = Literal["behaviour", "text"]
+"""Programs agree if they do the same on the public inputs, or (a baseline) if their normalised text is the same."""
+
+
+class Judged(NamedTuple):
+    """Class and verdict of each solution."""
+
+    classes: list[int | None]
+    correct: list[bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """The judge of an evaluation.
+
+    ``relation`` says which math answers are equal, ``vote`` which programs; ``unsafe_local`` runs programs even where
+    the machine offers no isolation.
+    """
+
+    relation: Relation = "math-verify"
+    vote: Vote = "behaviour"
+    unsafe_local: bool = False
+
+    def grader(self, problem: Problem) -> Judge:
+        """The grader of the problem's domain."""
+        return grader_for(problem.domain, unsafe_local=self.unsafe_local, relation=self.relation)
+
+    def judge(self, problem: Problem, solutions: Sequence[str]) -> Judged:
+        """Class and verdict of each solution. Raises InputError for a problem that cannot be judged."""
+        grader = self.grader(problem)
+        answers = grader.answers(problem, solutions)
+        if problem.domain == "code" and self.vote == "text":
+            from prmkit.grade.programs import text_classes
+
+            classes = text_classes(answers)
+        else:
+            classes = grader.classes(problem, answers)
+        return Judged(classes, grader.correct(problem, answers))
+
+
+DEFAULT = Judging()
+
+
+def groups_of(problem: Problem) -> dict[str, str]:
+    """What figures of the problem are told apart by: its level, subject and domain, as far as they are known."""
+    known = {"level": problem.level, "subject": problem.subject, "domain": problem.domain}
+    return {kind: name for kind, name in known.items() if name}

@@ -1,0 +1,278 @@
+"""The processes behind isolation: the interpreters that programs are forked from, and one run of a program.
+
+isolate.py says what a program is run for; here is how it is started, listened to and ended.
+"""
+
+import atexit
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prmkit.errors import InputError, RunError
+
+_REPLY_CAP = 256 << 20
+"""Bytes of reply that are read from one program; what is over is cut."""
+_GRACE = 10.0
+"""Seconds that a supervisor may be late (a loaded machine) before the zygote counts as broken and is replaced."""
+
+
+_BOOT = """
+import sys, types
+for name, path in (("prmkit", sys.argv[2]), ("prmkit.grade", sys.argv[3])):
+    module = types.ModuleType(name)
+    module.__path__ = [path]
+    sys.modules[name] = module
+from prmkit.grade.zygote import main
+main(int(sys.argv[1]), packages=sys.argv[4] == "packages")
+"""
+"""Imports the zygote without running the package's own __init__: the bare interpreter has no site packages."""
+
+
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+}
+"""All that programs see of an environment. Threads of a library would not survive the fork."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one program may use, and what it sees.
+
+    ``seconds`` is the wall clock of the whole program; calls not yet answered then are Timeout. ``memory_mb`` is the
+    address space of each of its processes. ``packages``: the installed packages, read-only, else the standard library
+    alone. ``unsafe_local``: run even where this machine offers neither namespaces nor Landlock.
+    """
+
+    seconds: float = 4.0
+    memory_mb: int = 1024
+    packages: bool = False
+    unsafe_local: bool = False
+
+
+DEFAULT = Limits()
+
+
+def layers(*, packages: bool = False) -> tuple[str, ...]:
+    """The walls that are in force on this machine.
+
+    rlimits, session, no_new_privs; the namespaces net, ipc, pid; root (a private file system that shows only the
+    system and the interpreter, read-only); uid (a user of its own for every program); landlock<version>; seccomp.
+    """
+    return _ZYGOTES[packages].layers()
+
+
+def close() -> None:
+    """End the zygotes; the next run starts others."""
+    for zygote in _ZYGOTES.values():
+        zygote.close()
+
+
+def _require_walls(limits: Limits) -> None:
+    found = layers(packages=limits.packages)
+    if not limits.unsafe_local and "net" not in found and not any(layer.startswith("landlock") for layer in found):
+        raise InputError(
+            "no isolation for untrusted programs on this machine",
+            got=", ".join(found),
+            expected="Linux namespaces or Landlock",
+            cure="Allow unprivileged user namespaces, use a container that has them, or consent with --unsafe-local.",
+        )
+
+
+class Run:
+    """One program from its start to its end, which is here before ``close`` returns."""
+
+    def __init__(self, request: dict[str, Any], limits: Limits, *, feed: bool = False) -> None:
+        _require_walls(limits)
+        self._zygote = _ZYGOTES[limits.packages]
+        request |= {"seconds": limits.seconds, "memory_mb": limits.memory_mb}
+        self._result, result = os.pipe()
+        self._status, status = socket.socketpair()
+        pipe: tuple[int | None, int | None] = os.pipe() if feed else (None, None)
+        given, self._feed = pipe
+        try:
+            with tempfile.TemporaryFile() as file:
+                file.write(json.dumps(request).encode())
+                file.flush()
+                self._zygote.send([file.fileno(), result, status.fileno(), *([given] if given is not None else [])])
+        finally:
+            for descriptor in (result, given):
+                if descriptor is not None:
+                    os.close(descriptor)
+            status.close()
+        self._deadline = time.monotonic() + limits.seconds
+        self._buffer, self._read, self._complete, self._ended = bytearray(), 0, False, ""
+
+    def line(self, seconds: float | None) -> bytes | None:
+        """The next line of the reply; None when the program has ended or was late, which ends it."""
+        deadline = self._deadline if seconds is None else min(self._deadline, time.monotonic() + seconds)
+        scanned = 0
+        while (end := self._buffer.find(b"\n", scanned)) < 0:
+            scanned = len(self._buffer)
+            if not self._more(deadline, _REPLY_CAP):
+                return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def rest(self, cap: int) -> bytes:
+        """All that is left of the reply, up to ``cap`` bytes."""
+        while self._more(self._deadline, cap):
+            continue
+        return bytes(self._buffer)
+
+    def send(self, line: bytes) -> None:
+        """Write a line to the program; one that does not read is late."""
+        assert self._feed is not None  # only asked of runs with a feed
+        data = memoryview(line + b"\n")
+        poll = select.poll()
+        poll.register(self._feed, select.POLLOUT)
+        os.set_blocking(self._feed, False)
+        try:
+            while data and poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000):
+                data = data[os.write(self._feed, data) :]
+        except BrokenPipeError:
+            return
+
+    def status(self) -> str:
+        """How the program ended: Exit with its code, Killed or Timeout. It ends now, if it has not."""
+        if not self._ended:
+            # A reply that is complete comes from a program that is about to end; any other is not waited for.
+            data = _read(self._status.fileno(), self._deadline, 64) if self._complete else b""
+            if not data:
+                self._status.shutdown(socket.SHUT_WR)
+                data = _read(self._status.fileno(), time.monotonic() + _GRACE, 64)
+            if not data:
+                self._zygote.close()
+                raise RunError("the supervisor of an untrusted program did not answer; the zygote was ended")
+            self._ended = data.decode()
+        return self._ended
+
+    def close(self) -> None:
+        """End the program, if it still runs."""
+        try:
+            self.status()
+        finally:
+            os.close(self._result)
+            self._status.close()
+            if self._feed is not None:
+                os.close(self._feed)
+
+    def _more(self, deadline: float, cap: int) -> bool:
+        """Read a block; False at the end, the deadline or the cap."""
+        poll = select.poll()
+        poll.register(self._result, select.POLLIN)
+        left = max(0.0, deadline - time.monotonic())
+        if self._read >= cap or not poll.poll(left * 1000):
+            return False
+        block = os.read(self._result, 1 << 16)
+        self._buffer += block
+        self._read += len(block)
+        self._complete = not block
+        return not self._complete
+
+
+class _Zygote:
+    """An interpreter that programs are forked from, started on first use and again after a failure or a fork."""
+
+    def __init__(self, *, packages: bool) -> None:
+        self._packages = packages
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._layers: tuple[str, ...] = ()
+        self._owner = 0
+
+    def layers(self) -> tuple[str, ...]:
+        with self._lock:
+            self._ensure()
+            return self._layers
+
+    def close(self) -> None:
+        with self._lock:
+            self._stop()
+
+    def send(self, descriptors: list[int]) -> None:
+        """Start a program."""
+        with self._lock:
+            channel = self._ensure()
+            try:
+                socket.send_fds(channel, [b"p"], descriptors)
+            except OSError:
+                self._stop()
+                socket.send_fds(self._ensure(), [b"p"], descriptors)
+
+    def _ensure(self) -> socket.socket:
+        if self._channel is not None and self._owner == os.getpid():
+            return self._channel
+        self._channel = self._process = None
+        ours, theirs = socket.socketpair()
+        package = Path(__file__).parents[1]
+        arguments = [str(theirs.fileno()), str(package), str(package / "grade")]
+        arguments.append("packages" if self._packages else "")
+        # -P -s -S and a fresh environment are what -I means, but -I would also ignore PYTHONHASHSEED, and a program
+        # that walks a set must behave the same in every process.
+        if self._packages:
+            interpreter = [sys.executable, "-P", "-s"]
+        else:
+            interpreter = [getattr(sys, "_base_executable", sys.executable), "-P", "-s", "-S"]
+        self._process = subprocess.Popen(
+            [*interpreter, "-c", _BOOT, *arguments],
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+        theirs.close()
+        hello = _read(ours.fileno(), time.monotonic() + 60.0, 1 << 16, until=b"\n")
+        if not hello.endswith(b"\n"):
+            ours.close()
+            self._process.kill()
+            raise RunError("the interpreter for untrusted programs does not start")
+        self._channel, self._owner = ours, os.getpid()
+        self._layers = tuple(json.loads(hello))
+        return ours
+
+    def _stop(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        if self._process is not None and self._owner == os.getpid():
+            self._process.kill()
+            self._process.wait()
+        self._channel = self._process = None
+
+
+def _read(descriptor: int, deadline: float, cap: int, until: bytes = b"") -> bytes:
+    """Read to the end, to the deadline, to ``until`` or to ``cap`` bytes, whichever is first."""
+    blocks = bytearray()
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while len(blocks) < cap and not (until and blocks.endswith(until)):
+        left = deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            break
+        block = os.read(descriptor, min(1 << 16, cap - len(blocks)))
+        if not block:
+            break
+        blocks += block
+    return bytes(blocks)
+
+
+_ZYGOTES = {packages: _Zygote(packages=packages) for packages in (False, True)}
+atexit.register(close)

@@ -1,0 +1,62 @@
+"""APPS: programming problems with tests, from introductory to competition.
+
+Source: Hendrycks et al. 2021, arXiv 2105.09938. The hub's codeparrot/apps is a script that ``datasets`` no longer runs;
+its files train.jsonl and test.jsonl, and the parquet mirror metr-evals/apps, have the same columns.
+"""
+
+import re
+from typing import Any
+
+from prmkit.errors import InputError
+from prmkit.rows_io import Row, field
+from prmkit.sources import problem_id, required
+from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
+from prmkit.tree import Case, Problem, StepTree
+
+_FUNCTION = re.compile(r"^\s*def\s+(\w+)\s*\(", re.MULTILINE)
+
+
+def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
+    """The problem without steps, to be solved and annotated; one without tests is left out.
+
+    Rows of the converted form with ``sample_io`` and ``test_list`` are read too; there, only the samples are public.
+
+    Args:
+        row: of the corpus.
+        where: its place.
+        max_tests: the first so many tests are kept.
+        ask: end the problem with a request for steps and a program.
+
+    Raises:
+        InputError: a column is missing or illegal.
+    """
+    starter = str(row.get("starter_code") or "")
+    if "sample_io" in row:
+        function = _FUNCTION.search(starter)
+        name = function[1] if function else None
+        tests = _converted(row, where, "sample_io", name) + _converted(row, where, "test_list", name)
+    else:
+        inputs, outputs, name = pairs_of(json_column(row.get("input_output"), where, "input_output"), where, "tests")
+        tests = cases_of(inputs[:max_tests], outputs[:max_tests], name, where)
+    prompt = field(row, where, "question", "description")
+    if starter.strip():
+        prompt += f"\n\n{starter.strip()}"
+    if not tests:
+        return None
+    problem = Problem(
+        id=problem_id("apps", prompt),
+        prompt=asked(prompt, ask=ask),
+        domain="code",
+        level=str(row.get("difficulty") or "") or None,
+        entry_point=name,
+        tests=tuple(tests[:max_tests]),
+    )
+    return StepTree(problem)
+
+
+def _converted(row: Row, where: str, column: str, name: str | None) -> list[Case]:
+    tests: list[Any] = required(row, where, column, list)
+    if not all(isinstance(test, dict) and {"input", "output"} <= test.keys() for test in tests):
+        raise InputError(f"illegal {column}", where=where, got=tests, expected="objects with input and output")
+    inputs, outputs = [test["input"] for test in tests], [test["output"] for test in tests]
+    return cases_of(inputs, outputs, name, where, public=column == "sample_io")

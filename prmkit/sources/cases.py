@@ -1,0 +1,122 @@
+"""The tests of a programming problem, from the forms that corpora give them."""
+
+import ast
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from prmkit.errors import InputError
+from prmkit.tree import Case
+
+_REQUEST = (
+    "Solve it step by step, in one paragraph a step. End with the whole Python program in one fenced block, without "
+    "blank lines in it."
+)
+
+
+def cases_of(
+    inputs: Sequence[Any], outputs: Sequence[Any], entry_point: str | None, where: str, *, public: bool = True
+) -> list[Case]:
+    """A test for each pair.
+
+    Of a function, an input is its list of arguments, and an output that is a list of one value stands for that value
+    if all are (APPS wraps them so). Of a whole program, input and output are what it reads and prints; a list of lines
+    is joined.
+
+    Raises:
+        InputError: inputs and outputs differ in number, or one cannot be read.
+    """
+    if len(inputs) != len(outputs):
+        raise InputError("inputs and outputs differ in number", where=where, got=(len(inputs), len(outputs)))
+    if entry_point is None:
+        pairs = [(_text(given, where), _text(wanted, where)) for given, wanted in zip(inputs, outputs, strict=True)]
+    else:
+        wrapped = all(isinstance(output, list) and len(output) == 1 for output in outputs)
+        values = [output[0] if wrapped else output for output in outputs]
+        pairs = [
+            (_json(_arguments(given, where), where), _json(value, where))
+            for given, value in zip(inputs, values, strict=True)
+        ]
+    return [Case(input=given, output=wanted, public=public) for given, wanted in pairs]
+
+
+def asked(prompt: str, *, ask: bool) -> str:
+    """The problem, and with ``ask`` what a model shall write: steps, and the program as the last of them."""
+    return f"{prompt}\n\n{_REQUEST}" if ask else prompt
+
+
+def json_column(text: Any, where: str, column: str) -> Any:
+    """The value of a column that holds JSON as text; None for an empty one.
+
+    Raises:
+        InputError: it is no JSON text.
+    """
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str):
+        raise InputError(f"illegal {column}", where=where, got=text, expected="JSON as text")
+    # Some tests hold integers of more digits than Python reads by default.
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{column} is not JSON ({error})", where=where, got=text) from None
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
+def pairs_of(tests: Any, where: str, column: str) -> tuple[Sequence[Any], Sequence[Any], str | None]:
+    """Inputs, outputs and the function's name of a test column in the form of APPS and TACO.
+
+    Raises:
+        InputError: it is of another form.
+    """
+    if tests is None:
+        return [], [], None
+    if not isinstance(tests, dict):
+        raise InputError(f"illegal {column}", where=where, got=tests, expected="an object with inputs and outputs")
+    inputs, outputs, name = tests.get("inputs"), tests.get("outputs"), tests.get("fn_name")
+    if not isinstance(inputs, list) or not isinstance(outputs, list) or not (name is None or isinstance(name, str)):
+        raise InputError(f"illegal {column}", where=where, got=tests, expected="lists of inputs and outputs")
+    return inputs, outputs, name
+
+
+def literal_arguments(text: str) -> list[Any]:
+    """The arguments that stand as Python literals, one a line; what is none is taken as text."""
+    return [_literal(line) for line in text.split("\n")]
+
+
+def _literal(line: str) -> Any:
+    try:
+        return ast.literal_eval(line)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return line
+
+
+def _arguments(given: Any, where: str) -> list[Any]:
+    if isinstance(given, str):
+        return literal_arguments(given)
+    if not isinstance(given, list):
+        raise InputError("illegal test input", where=where, got=given, expected="a list of arguments")
+    return given
+
+
+def _text(given: Any, where: str) -> str:
+    if isinstance(given, list) and all(isinstance(line, str) for line in given):
+        return "\n".join(given)
+    if not isinstance(given, str):
+        raise InputError("illegal test", where=where, got=given, expected="the text that a program reads or prints")
+    return given
+
+
+def _json(value: Any, where: str) -> str:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"a test is not JSON ({error})", where=where, got=value) from None
+    finally:
+        sys.set_int_max_str_digits(limit)

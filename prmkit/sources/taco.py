@@ -1,0 +1,40 @@
+"""TACO: programming problems with tests, difficulty and skills.
+
+Source: Li et al. 2023, arXiv 2312.14852; BAAI/TACO on the Hugging Face hub.
+"""
+
+from prmkit.rows_io import Row, field
+from prmkit.sources import problem_id
+from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
+from prmkit.tree import Problem, StepTree
+
+
+def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
+    """The problem without steps, to be solved and annotated; one without tests is left out.
+
+    So are those of GeeksforGeeks that name no function but ask for a class: their tests fit no program that reads its
+    input.
+
+    Args:
+        row: of the corpus.
+        where: its place.
+        max_tests: the first so many tests are kept.
+        ask: end the problem with a request for steps and a program.
+
+    Raises:
+        InputError: a column is missing or illegal.
+    """
+    inputs, outputs, name = pairs_of(json_column(row.get("input_output"), where, "input_output"), where, "tests")
+    starter = str(row.get("starter_code") or "").strip()
+    if not inputs or (name is None and "class Solution" in starter):
+        return None
+    prompt = field(row, where, "question") + (f"\n\n{starter}" if starter else "")
+    problem = Problem(
+        id=problem_id("taco", prompt),
+        prompt=asked(prompt, ask=ask),
+        domain="code",
+        level=str(row.get("difficulty") or "") or None,
+        entry_point=name,
+        tests=tuple(cases_of(inputs[:max_tests], outputs[:max_tests], name, where)),
+    )
+    return StepTree(problem, meta={"source": str(row.get("source") or "")})

@@ -1,0 +1,100 @@
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from prmkit.annotate.passes import PassJournal, run_pass
+from prmkit.errors import RunError
+from prmkit.session import Engines, Session
+from prmkit.session.ledger import Ledger
+from prmkit.tree import ROOT, Problem, StepTree
+from prmkit.trees_io import read_trees
+from tests.annotate.worlds import policy
+from tests.fakes import ScriptedGenerator, make_session
+
+
+def problems(n: int) -> list[StepTree]:
+    return [StepTree(Problem(id=str(number), prompt=f"{number}?", answer="4")) for number in range(n)]
+
+
+async def solve(session: Session) -> None:
+    """Later problems are done first."""
+    await asyncio.sleep(0.01 / (1 + int(session.tree.problem.id)))
+    await session.complete(ROOT, 2)
+
+
+def engines(generator: ScriptedGenerator, journal: Path | None = None) -> Callable[[], Engines]:
+    return lambda: make_session(generator, journal=PassJournal(journal, "pass"))._engines
+
+
+def test_trees_are_written_in_their_order_whichever_is_done_first(tmp_path: Path) -> None:
+    out = tmp_path / "passes" / "a.jsonl"
+    done: list[None] = []
+    ledger = run_pass(problems(7), engines(policy()), solve, out, done=lambda: done.append(None), window=3)
+    trees = list(read_trees(out))
+    assert [tree.problem.id for tree in trees] == [str(number) for number in range(7)]
+    assert all(len(tree) == 2 for tree in trees)
+    assert (len(done), ledger.continuations) == (7, 14)
+
+
+def test_a_finished_pass_asks_nothing_and_tells_its_cost(tmp_path: Path) -> None:
+    def never() -> Engines:
+        raise AssertionError("no model is needed")
+
+    out = tmp_path / "a.jsonl"
+    first = run_pass(problems(3), engines(policy()), solve, out)
+    assert run_pass(problems(3), never, solve, out) == first
+
+
+def test_a_killed_pass_goes_on_without_paying_twice(tmp_path: Path) -> None:
+    out, whole, journal = tmp_path / "a.jsonl", tmp_path / "whole.jsonl", tmp_path / "journal.jsonl"
+    run_pass(problems(6), engines(policy()), solve, whole)
+    first = policy()
+
+    async def dies_at_four(session: Session) -> None:
+        if session.tree.problem.id == "4":
+            await asyncio.sleep(0.05)
+            raise RunError("killed")
+        await solve(session)
+
+    with pytest.raises(RunError, match="killed"):
+        run_pass(problems(6), engines(first, journal), dies_at_four, out)
+    assert not out.exists()
+    with (tmp_path / "a.jsonl.partial").open("ab") as file:
+        file.write(b'{"torn')
+    second = policy()
+    ledger = run_pass(problems(6), engines(second, journal), solve, out)
+    asked = [prompt for generator in (first, second) for prompt, _ in generator.requests]
+    assert sorted(asked) == [f"{number}?\n" for number in range(6)]
+    assert list(read_trees(out)) == list(read_trees(whole))
+    assert ledger.continuations == 12
+
+
+def test_trees_are_read_only_as_there_is_room(tmp_path: Path) -> None:
+    under_way = most = 0
+
+    async def count(session: Session) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await solve(session)
+        under_way -= 1
+
+    run_pass(problems(20), engines(policy()), count, tmp_path / "a.jsonl", window=4)
+    assert most == 4
+
+
+def test_passes_of_one_journal_do_not_answer_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    reply = {"written": [], "seconds": 0.0}
+    PassJournal(path, "a").put("k", reply)
+    assert PassJournal(path, "b").get("k") is None
+    found = PassJournal(path, "a").get("k")
+    assert found is not None
+    assert reply.items() <= found.items()
+
+
+def test_no_tree_is_an_empty_file(tmp_path: Path) -> None:
+    assert run_pass([], engines(policy()), solve, tmp_path / "a.jsonl") == Ledger()
+    assert (tmp_path / "a.jsonl").read_bytes() == b""

@@ -1,0 +1,143 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prmkit.sources import SOURCES
+from prmkit.trees_io import read_trees
+from tests.commands.conftest import Answer
+from tests.sources.samples import GOOD_ROWS
+
+
+def rows_file(path: Path, rows: list[Any]) -> Path:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Ten problems of two solutions each."""
+    rows = [GOOD_ROWS["trl"] | {"prompt": f"{n} + 1?", "labels": [True, b]} for n in range(10) for b in (True, False)]
+    return rows_file(tmp_path / "corpus.jsonl", rows)
+
+
+def test_every_source_is_listed_with_its_options(prmkit: Callable[..., Answer]) -> None:
+    rows = {row["source"]: row for row in json.loads(prmkit("data", "list", "--json").out)}
+    assert rows.keys() == SOURCES.builtin.keys()
+    assert rows["prm800k"]["options"] == "neutral=positive, screening=False"
+    assert all(row["about"] for row in rows.values())
+
+
+def test_stats_account_for_every_row(prmkit: Callable[..., Answer], corpus: Path) -> None:
+    found = json.loads(prmkit("data", "stats", corpus, "--source", "trl", "--size", 30, "--json").out)
+    assert [found[key] for key in ("read", "kept", "quarantined", "filtered")] == [20, 20, 0, 0]
+    assert [found[key] for key in ("nodes", "labelled", "total", "sampled", "problems")] == [40, 40, 40, 30, 10]
+    assert (found["right_share"], found["options"]) == (0.75, {"labelled_by": "human"})
+
+
+def test_too_many_bad_rows_exit_with_2_after_the_account(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    path = rows_file(tmp_path / "bad.jsonl", [GOOD_ROWS["trl"]] * 9 + ["{torn"])
+    strict = prmkit("data", "stats", path, "--source", "trl", "--json")
+    assert (strict.code, json.loads(strict.out)["kept"]) == (2, 9)
+    assert strict.err.startswith(f"{path}:10: not JSON")
+    assert prmkit("data", "stats", path, "--source", "trl", "--max-bad", 0.1).code == 0
+
+
+def test_conversion_keeps_the_good_and_quarantines_the_bad(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    path = rows_file(tmp_path / "raw.jsonl", [GOOD_ROWS["prm800k"], "{torn"])
+    out = tmp_path / "trees.jsonl"
+    answer = prmkit("data", "convert", path, "--source", "prm800k", "--set", "neutral=soft", "--out", out, "--json")
+    assert (answer.code, json.loads(answer.out)["wrote"]) == (2, 1)
+    assert [len(tree) for tree in read_trees(out)] == [4]
+    (bad,) = map(json.loads, (tmp_path / "trees.jsonl.quarantine").read_text().splitlines())
+    assert (bad["where"], bad["row"]) == (f"{path}:2", "{torn")
+    again = prmkit("data", "convert", path, "--source", "prm800k", "--out", out)
+    assert (again.code, again.err.strip()) == (2, f"{out}: the file exists. Give --overwrite or another --out.")
+
+
+def test_trees_become_rows_of_trl_and_come_back(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    path, out = rows_file(tmp_path / "raw.jsonl", [GOOD_ROWS["prm800k"]]), tmp_path / "trl.jsonl"
+    assert prmkit("data", "convert", path, "--source", "prm800k", "--to", "trl", "--out", out).code == 0
+    assert [json.loads(line) for line in out.read_text().splitlines()] == [
+        {"prompt": "1 + 1?", "completions": ["Subtract."], "labels": [False]},
+        {"prompt": "1 + 1?", "completions": ["Add.", "It is 3."], "labels": [True, False]},
+        {"prompt": "1 + 1?", "completions": ["Add.", "It is 2."], "labels": [True, True]},
+    ]
+    assert json.loads(prmkit("data", "stats", out, "--source", "trl", "--json").out)["kept"] == 3
+
+
+def test_a_sample_and_its_validation_share_no_problem(
+    prmkit: Callable[..., Answer], corpus: Path, tmp_path: Path
+) -> None:
+    out, held = tmp_path / "train.jsonl", tmp_path / "validation.jsonl"
+    arguments = ("--size", 14, "--unit", "trees", "--validation", 0.4, "--validation-out", held, "--seed", 1)
+    answer = prmkit("data", "sample", corpus, "--source", "trl", "--out", out, *arguments, "--json")
+    found = json.loads(answer.out)
+    sides = [{tree.problem.prompt for tree in read_trees(file)} for file in (out, held)]
+    assert found["wrote"] + found["validation"] == 14
+    assert sides[0]
+    assert sides[1]
+    assert not sides[0] & sides[1]
+    assert prmkit("data", "sample", corpus, "--source", "trl", "--out", out, "--validation", 0.4).code == 2
+
+
+def test_a_mix_takes_from_each_by_its_weight(prmkit: Callable[..., Answer], corpus: Path, tmp_path: Path) -> None:
+    steps = [GOOD_ROWS["processbench"] | {"id": f"x-{n}", "problem": f"other {n}"} for n in range(10)]
+    other = rows_file(tmp_path / "other@home.jsonl", steps)
+    out = tmp_path / "mix.jsonl"
+    parts = (f"trl={corpus}@3", f"processbench={other}")
+    answer = prmkit("data", "mix", *parts, "--size", 16, "--unit", "trees", "--out", out, "--json")
+    assert answer.code == 0, answer.err
+    ids = [tree.problem.id for tree in read_trees(out)]
+    assert (len(ids), sum(id.startswith("trl/") for id in ids)) == (16, 12)
+    assert [part["read"] for part in json.loads(answer.out)["corpora"]] == [20, 10]
+    assert prmkit("data", "mix", "nothing", "--out", out).code == 2
+
+
+@pytest.mark.realdata
+def test_problems_of_a_benchmark_are_taken_out_and_listed(
+    prmkit: Callable[..., Answer], data_dir: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "clean.jsonl"
+    answer = prmkit(
+        *("data", "decontaminate", data_dir / "math" / "hendrycks_test_5000.jsonl.gz", "--source", "math"),
+        *("--against", f"math500={data_dir}/math500/test500.jsonl", "--out", out, "--json"),
+    )
+    found = json.loads(answer.out)
+    # MATH-500 is a part of MATH's test split.
+    assert found["exact"] >= 495
+    assert found["wrote"] + found["removed"] == found["kept"] == 5000
+    removed = [json.loads(line) for line in (tmp_path / "clean.jsonl.removed").read_text().splitlines()]
+    assert len(removed) == found["removed"]
+    assert {"id", "prompt", "benchmark", "problem", "how", "text"} == removed[0].keys()
+
+
+def test_a_wrong_option_or_source_is_one_line(prmkit: Callable[..., Answer], corpus: Path) -> None:
+    for arguments in (("--source", "trk"), ("--source", "trl", "--set", "colour=1"), ("--source", "trl", "--set", "x")):
+        answer = prmkit("data", "stats", corpus, *arguments)
+        assert (answer.code, answer.out, len(answer.err.strip().splitlines())) == (2, "", 1)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("source", "path", "read", "max_bad"),
+    [
+        ("prm800k", "prm800k_raw", 6, 0.01),
+        ("math-shepherd", "math_shepherd", 7, 0.01),
+        ("math-aps", "math_aps", 6, 0.01),
+        ("processbench", "processbench", 1400, 0.01),
+        ("prmbench", "prmbench", 90, 0.02),
+        ("apps", "apps", 150, 0.01),
+        ("gsm8k", "gsm8k/test.jsonl", 1319, 0.01),
+        ("math", "math", 5000, 0.01),
+    ],
+)
+def test_every_real_corpus_is_measured(
+    prmkit: Callable[..., Answer], data_dir: Path, source: str, path: str, read: int, max_bad: float
+) -> None:
+    answer = prmkit("data", "stats", data_dir / path, "--source", source, "--max-bad", max_bad, "--json")
+    found = json.loads(answer.out)
+    assert (answer.code, found["read"]) == (0, read)
+    assert found["read"] == found["kept"] + found["quarantined"] + found["filtered"]

@@ -1,0 +1,33 @@
+import pytest
+
+from prmkit.errors import InputError
+from prmkit.evaluate.compare import compare, mcnemar
+
+
+def evaluation(rule: str, *values: float) -> dict[str, dict[str, dict[str, float]]]:
+    return {"rules": {rule: {f"p{index}": value for index, value in enumerate(values)}}}
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "p"),
+    [(0, 0, 1.0), (5, 5, 1.0), (1, 0, 1.0), (5, 0, 2 / 32), (0, 5, 2 / 32), (8, 2, 2 * (1 + 10 + 45) / 1024)],
+)
+def test_mcnemar_is_a_sign_test_on_what_one_side_solves(better: int, worse: int, p: float) -> None:
+    assert mcnemar(better, worse) == pytest.approx(p)
+
+
+def test_a_comparison_by_hand() -> None:
+    (row,) = compare(evaluation("prm@8", 1, 1, 1, 0), evaluation("prm@4", 0, 1, 0, 0.5))
+    assert row["rule"] == "prm@8 - prm@4"
+    assert row["difference"]["value"] == pytest.approx((1 + 0 + 1 - 0.5) / 4)
+    assert (row["better"], row["worse"], row["mcnemar"]) == (2, 0, 0.5)  # the tie is on neither side
+    assert row["low"] <= row["difference"]["value"] <= row["high"]
+
+
+def test_only_shared_problems_and_rules_count() -> None:
+    one = {"rules": {"pass@1": {"a": 1.0, "b": 0.0}, "maj@2": {"a": 1.0}}}
+    other = {"rules": {"pass@1": {"a": 0.0, "c": 1.0}}}
+    (row,) = compare(one, other)
+    assert (row["rule"], row["difference"]["value"], row["difference"]["n"]) == ("pass@1", 1.0, 1)
+    with pytest.raises(InputError, match="share no problem"):
+        compare(one, {"rules": {"pass@1": {"z": 1.0}}})

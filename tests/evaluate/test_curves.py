@@ -1,0 +1,56 @@
+import random
+
+import pytest
+
+from prmkit.evaluate import curves as module
+from prmkit.evaluate.curves import curves, majority_by_draws
+from prmkit.evaluate.selection import Samples, maj_at_k, pass_at_k, prm_at_k
+
+
+def samples(n: int, seed: int = 0) -> Samples:
+    rng = random.Random(seed)
+    classes = tuple(rng.choice([0, 0, 1, 2, None]) for _ in range(n))
+    return Samples(
+        problem_id=f"p{seed}",
+        scores=tuple(rng.random() for _ in range(n)),
+        classes=classes,
+        correct=tuple(label == 0 for label in classes),
+    )
+
+
+def test_every_k_is_exact_for_few_samples() -> None:
+    problems = [samples(6), samples(6, 1)]
+    found = curves(problems, scored=True)
+    assert found["k"] == [1, 2, 3, 4, 5, 6]
+    for index, k in enumerate(found["k"]):
+        for rule, exact in (
+            ("pass", [pass_at_k(one.correct, k) for one in problems]),
+            ("maj", [maj_at_k(one.classes, one.correct, k) for one in problems]),
+            ("prm", [prm_at_k(one.scores, one.correct, k) for one in problems]),
+        ):
+            assert found[rule][index]["value"] == pytest.approx(sum(exact) / 2)
+    assert "maj_monte_carlo_stderr" not in found
+    assert "prm" not in curves(problems, scored=False)
+
+
+def test_draws_agree_with_the_exact_value_within_their_stated_error() -> None:
+    one = samples(24, 3)
+    values, errors = majority_by_draws(one, 24)
+    assert (values, errors) == (pytest.approx(majority_by_draws(one, 24)[0]), pytest.approx(errors))  # reproducible
+    for k in range(1, 25):
+        assert abs(values[k - 1] - maj_at_k(one.classes, one.correct, k)) <= 5 * errors[k - 1] + 1e-9
+    assert errors[23] < 1e-9  # all samples: nothing is left to chance
+
+
+def test_many_samples_are_exact_at_powers_of_two_and_say_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EXACT_UP_TO", 4)
+    one = samples(7, 2)
+    found = curves([one], scored=False)
+    exact = [k for k, error in zip(found["k"], found["maj_monte_carlo_stderr"], strict=True) if error == 0]
+    assert set(exact) >= {1, 2, 4, 7}
+    assert found["maj"][3]["value"] == pytest.approx(maj_at_k(one.classes, one.correct, 4))
+
+
+def test_no_vote_is_never_right() -> None:
+    silent = Samples(problem_id="p", scores=(0.0, 0.0), classes=(None, None), correct=(False, False))
+    assert majority_by_draws(silent, 2)[0].tolist() == [0, 0]

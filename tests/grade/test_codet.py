@@ -1,0 +1,32 @@
+"""Voting on real programs by what they do."""
+
+from pathlib import Path
+
+import pytest
+
+from prmkit.benchmarks import load
+from prmkit.evaluate.judging import Judging
+from prmkit.evaluate.responses import Answered, evaluate_responses
+from tests.grade.codet import codet_samples
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_vote_by_behaviour_lies_between_one_sample_and_any_and_beats_a_vote_on_text(data_dir: Path) -> None:
+    """Every tenth problem, 30 samples; docs/benchmarks.md has the command and the figures of all 164 x 100."""
+    problems = load("humaneval-plus", path=data_dir / "humanevalplus" / "HumanEvalPlus.jsonl.gz")
+    samples = codet_samples(data_dir, problems)
+    assert len({id(given) for given in samples}) == 164  # every row is used once
+    answered = [
+        Answered(problem=problem, responses=tuple(given[:30]), scores=None, correct=None, where=problem.id)
+        for problem, given in list(zip(problems, samples, strict=True))[::10]
+    ]
+    behaviour, text = (
+        evaluate_responses(answered, Judging(vote=vote))["selection"]  # type: ignore[arg-type]
+        for vote in ("behaviour", "text")
+    )
+    one, any_of, vote = (behaviour[name]["value"] for name in ("pass@1", "pass@30", "maj@30"))
+    print(behaviour["pass@1"], behaviour["maj@30"], text["maj@30"], behaviour["pass@30"])
+    assert one < vote <= any_of
+    assert text["maj@30"]["value"] < vote

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+
+from prmkit.errors import InputError
+from prmkit.evaluate.steps import by_class
+from prmkit.sources import Corpus
+from prmkit.sources.prmbench import tree_of
+
+ROW = {
+    "idx": "a", "modified_question": "?", "modified_process": ["one", "two", "three"], "error_steps": [2, 3],
+    "classification": "circular",
+}  # fmt: skip
+
+
+def test_error_steps_count_from_one_and_the_others_are_right() -> None:
+    tree = tree_of(ROW, "x")
+    assert [node.label.value for node in tree if node.label is not None] == [1.0, 0.0, 0.0]
+    assert tree.meta["class"] == "circular"
+
+
+@pytest.mark.parametrize(
+    "change", [{"error_steps": [0]}, {"error_steps": ["2"]}, {"modified_process": []}, {"error_steps": None}]
+)
+def test_bad_rows_are_input_errors(change: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        tree_of({**ROW, **change}, "x")
+
+
+@pytest.mark.realdata
+def test_real_rows_and_a_perfect_prm(data_dir: Path) -> None:
+    corpus = Corpus("prmbench", str(data_dir / "prmbench" / "circular_test_p1.jsonl"))
+    trees = list(corpus)
+    assert corpus.counts.quarantined == 0
+    assert len(trees) > 50
+    steps = [
+        (tree.meta["class"], node.label.value, node.label.value > 0.5) for tree in trees for node in tree if node.label
+    ]
+    assert by_class(steps)["prm_score"] == 1.0
