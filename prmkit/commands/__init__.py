@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from prmkit import __version__
-from prmkit.commands import checkpoint, data, demo, evaluate, recipes, report, runs, search, train, trees
+from prmkit.commands import (
+    attribute,
+    checkpoint,
+    data,
+    demo,
+    evaluate,
+    recipes,
+    report,
+    runs,
+    search,
+    similarity,
+    train,
+    trees,
+)
 from prmkit.errors import PrmkitError
 
 app = typer.Typer(
@@ -24,7 +37,9 @@ app.command("train")(train.train)
 app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("attribute")(attribute.attribute)
 app.command("demo")(demo.demo)
+app.add_typer(similarity.app, name="similarity")
 app.add_typer(data.app, name="data")
 app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")

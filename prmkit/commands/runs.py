@@ -1,4 +1,4 @@
-"""The verbs that run a recipe: annotate and similarity differ in the recipe; search and train have more options."""
+"""The verbs that run a recipe: annotate needs nothing else; search, train and similarity have options of their own."""
 
 import shlex
 import sys
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 VERBS = {
     "annotate": "Label the steps of solutions with a policy, and write trees.jsonl.",
-    "similarity": "Compare how a model processes sets of responses, by activation patterns.",
 }
 """What each verb does, by the stage of its recipe."""
 

@@ -6,14 +6,15 @@ earlier run left in it, is still untouched. What it returns then works in the fo
 
 import functools
 import itertools
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydantic import BaseModel
 
 from prmkit.benchmarks import load
+from prmkit.errors import InputError
 from prmkit.generate import GeneratorConfig, load_generator
 from prmkit.grade import grader_for
 from prmkit.recipe.annotating import annotate_work, corpus_of
@@ -21,23 +22,27 @@ from prmkit.recipe.annotating import expected_cost as pilot_cost
 from prmkit.recipe.schema import (
     AnnotateRecipe,
     ProblemsConfig,
+    ReferenceConfig,
     ResponsesConfig,
     SearchRecipe,
     SimilarityRecipe,
     TrainRecipe,
 )
-from prmkit.recipe.watch import Watch
+from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
 from prmkit.run import RunFolder
 from prmkit.score import load_scorer
 from prmkit.score.aggregate import default_aggregation
 from prmkit.session import Engines
-from prmkit.similarity.response import Response, responses_of
+from prmkit.similarity.response import Response, read_responses, responses_of
 from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import append_lines, read_trees
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from prmkit.models.encode import StepEncoder
+    from prmkit.models.prm import PRM
 
 Work = Callable[[RunFolder], dict[str, Any]]
 """Runs a prepared recipe in a folder, writes metrics.json there, and returns the metrics."""
@@ -68,7 +73,7 @@ def inputs_of(recipe: BaseModel) -> list[Path]:
     elif isinstance(recipe, SearchRecipe):
         paths = [recipe.problems.path]
     elif isinstance(recipe, SimilarityRecipe):
-        paths = [config.trees for config in recipe.sets.values()]
+        paths = [config.path for config in recipe.sets.values()]
     else:
         paths = []
     return [Path(path) for path in dict.fromkeys(paths) if path is not None and not path.startswith(HUB)]
@@ -136,45 +141,77 @@ def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
 
 
 def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
-    """The Gram, from which every score follows, is kept in gram/."""
+    """The Gram, from which every score follows, is kept in gram/; its parts, until it is whole, in parts/."""
+    if not recipe.sets:
+        raise InputError("no set of responses", where="sets", cure="Give NAME=FILE or NAME=RUN, or sets in the recipe.")
     trees = {
         name: list(itertools.islice(read_trees(Path(config.trees)), config.problems))
         for name, config in recipe.sets.items()
+        if config.trees is not None
     }
 
     def work(folder: RunFolder) -> dict[str, Any]:
-        import torch
+        from prmkit.similarity.run import run_similarity
 
-        from prmkit.models.backbone import load_causal_lm
-        from prmkit.models.encode import StepEncoder
-        from prmkit.similarity import similarity
-        from prmkit.similarity.table import similarity_table
-
-        start = time.monotonic()
-        model, tokenizer = load_causal_lm(recipe.reference.name, getattr(torch, recipe.reference.dtype))
-        encoder = StepEncoder(tokenizer, recipe.reference.format)
-        sets = {name: _responses(recipe.sets[name], trees[name], encoder) for name in recipe.sets}
-        gram = similarity(model, sets, recipe.pattern)
-        gram.save(folder.path / "gram")
-        metrics = {
-            "table": [row.as_dict() for row in similarity_table(gram)],
-            "responses": {name: len(responses) for name, responses in sets.items()},
-            **gram.origin,
-            "seconds": time.monotonic() - start,
-        }
+        reference = recipe.reference
+        reads_prm = recipe.pattern.target in ("prm_step", "prm_solution")
+        model, encoder = _prm(reference.name) if reads_prm else _causal_lm(reference, recipe.pattern.offload)
+        metrics = run_similarity(
+            model,
+            {
+                name: _responses(config, trees.get(name, []), encoder, last_end=reads_prm)
+                for name, config in recipe.sets.items()
+            },
+            recipe.pattern,
+            folder.path,
+            baselines=recipe.baselines,
+            draws=recipe.draws,
+            seed=recipe.seed,
+            progress=functools.partial(watched, watch, "similarity"),
+        )
         folder.metrics(metrics)
         return metrics
 
     return work
 
 
+def _causal_lm(reference: ReferenceConfig, offload: bool) -> tuple["PreTrainedModel", "StepEncoder"]:
+    import torch
+
+    from prmkit.models.backbone import load_causal_lm
+    from prmkit.models.encode import StepEncoder
+
+    device = "cpu" if offload else None
+    model, tokenizer = load_causal_lm(reference.name, getattr(torch, reference.dtype), device=device)
+    return model, StepEncoder(tokenizer, reference.format)
+
+
+def _prm(checkpoint: str) -> tuple["PRM", "StepEncoder"]:
+    from prmkit.models.backbone import accelerator
+    from prmkit.models.checkpoint import load_prm
+
+    loaded = load_prm(Path(checkpoint), device=accelerator())
+    return loaded.prm, loaded.encoder
+
+
+def _responses(
+    config: ResponsesConfig, trees: list[StepTree], encoder: "StepEncoder", *, last_end: bool
+) -> list[Response]:
+    """Verdicts come from the evaluation of the run, where there is one."""
+    if config.file is not None:
+        return read_responses(Path(config.file), encoder, last_end=last_end)
+    evaluation = Path(config.path).with_name("evaluation.json")
+    verdicts = orjson.loads(evaluation.read_bytes()).get("correct") if evaluation.is_file() else None
+    return list(
+        responses_of(
+            trees, encoder, config.select, per_problem=config.per_problem, last_end=last_end, verdicts=verdicts
+        )
+    )
+
+
 def _problems(config: ProblemsConfig) -> list[Problem]:
     path = Path(config.path) if config.path is not None else None
     return load(config.benchmark, path=path, limit=config.limit, seed=config.seed, **config.options)
-
-
-def _responses(config: ResponsesConfig, trees: list[StepTree], encoder: "StepEncoder") -> list[Response]:
-    return list(responses_of(trees, encoder, config.select, per_problem=config.per_problem))
 
 
 def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:

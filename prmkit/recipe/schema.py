@@ -11,7 +11,7 @@ from prmkit.models.config import ModelConfig, StepFormat
 from prmkit.score import ScorerConfig
 from prmkit.search.options import StrategyConfig
 from prmkit.session.budget import BudgetConfig
-from prmkit.similarity.config import SimilarityConfig
+from prmkit.similarity.config import BaselineName, SimilarityConfig
 from prmkit.similarity.response import Selection
 from prmkit.sources.sample import SampleConfig
 from prmkit.train.config import TrainConfig
@@ -108,24 +108,36 @@ class SearchRecipe(BaseModel):
 
 
 class ReferenceConfig(BaseModel):
-    """A causal LM that only reads."""
+    """A causal LM, or for the targets prm_step and prm_solution a PRM, that only reads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="hub id or local folder of a causal LM")
-    format: StepFormat = Field(StepFormat(), description="text around problem and steps")
+    name: str = Field(description="hub id or local folder of a causal LM, or the checkpoint of a PRM")
+    format: StepFormat = Field(StepFormat(), description="text around problem and steps; a PRM has its own")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
 
 
 class ResponsesConfig(BaseModel):
-    """A set of responses: solutions of a run."""
+    """A set of responses: solutions of a run, or the rows of a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    trees: str = Field(description="trees.jsonl of a search or an annotation")
-    select: Selection = Field("finished", description="which solutions of a problem")
-    problems: PositiveInt | None = Field(None, description="only the first so many problems")
-    per_problem: PositiveInt | None = Field(None, description="only the first so many solutions of each")
+    trees: str | None = Field(None, description="trees.jsonl of a search or an annotation")
+    file: str | None = Field(None, description="JSON lines with prompt and response, or a list of steps")
+    select: Selection = Field("finished", description="which solutions of a problem, of trees")
+    problems: PositiveInt | None = Field(None, description="only the first so many problems, of trees")
+    per_problem: PositiveInt | None = Field(None, description="only the first so many solutions of each, of trees")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.trees is None) == (self.file is None):
+            raise ValueError("give trees or file, one of them")
+        return self
+
+    @property
+    def path(self) -> str:
+        """Where the responses are."""
+        return self.trees or self.file or ""
 
 
 class SimilarityRecipe(BaseModel):
@@ -136,8 +148,10 @@ class SimilarityRecipe(BaseModel):
     stage: Literal["similarity"] = Field(description="the verb that runs this recipe")
     seed: int = Field(0, ge=0, lt=2**32, description="of every random choice of the run")
     reference: ReferenceConfig = Field(description="the model whose patterns are compared")
-    sets: dict[str, ResponsesConfig] = Field(min_length=1, description="sets of responses by name")
+    sets: dict[str, ResponsesConfig] = Field({}, description="sets of responses by name; the verb takes NAME=FILE too")
     pattern: SimilarityConfig = Field(SimilarityConfig(), description="activation patterns")
+    baselines: list[BaselineName] = Field([], description="other similarities of the same responses, beside it")
+    draws: PositiveInt = Field(10_000, description="random selections of each permutation test")
 
 
 RECIPES: dict[str, type[BaseModel]] = {

@@ -1,12 +1,12 @@
-"""The raw Gram matrix of activation patterns, by layer: all that every similarity score needs.
+"""The raw Gram matrix of activation patterns, by part of the model: all that every similarity score needs.
 
-Shapes: L layers, N responses. Cosines over any range of layers, standard errors, chance levels and permutations follow
+Shapes: M parts, N responses. Cosines over any range of layers, standard errors, chance levels and permutations follow
 from it without another gradient, so it is the result that is kept.
 """
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,11 @@ from safetensors.numpy import load_file, save_file
 
 from prmkit.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2
 _ARRAYS, _MANIFEST = "gram.safetensors", "gram.json"
+_BASELINE = "baseline "
+_OF_PARTS = ("sizes", "layers", "kinds")
+_OF_RESPONSES = ("problem_ids", "predicted_tokens", "lengths", "correct", "texts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,32 +29,41 @@ class PatternGram:
     """The Gram of N responses.
 
     Attributes:
-        grams: [L, N, N] fp64, the dots A_i . A_j within each layer, not normalised.
-        l1: [L, N] fp64, the sums of A_i within each layer.
-        sizes: number of weights of each layer.
-        layers: number of each layer in the model; -1 for what stands outside the decoder layers.
+        grams: [M, N, N] fp64, the dots A_i . A_j within each part, not normalised.
+        l1: [M, N] fp64, the sums of A_i within each part.
+        sizes: number of weights of each part.
+        layers: the layer of each part; -1 for what stands outside the decoder layers, -2 for all of them in a sketch.
+        kinds: attention, mlp, outside or sketch, of each part.
         problem_ids: of each response.
-        predicted_tokens: what the reference model would say after each response.
+        predicted_tokens: what the reference model would say after each response; -1 where nobody looked.
+        lengths: tokens of each response, its prompt not counted.
+        correct: whether each response is right; None where that is not known.
         texts: of each response.
         sets: rows of each set of responses; a response of several sets has one row.
-        origin: how the patterns were made: reference model, its dtype and attention, target, parameters.
+        baselines: [N, N] other similarities of the same responses, by name.
+        origin: how the patterns were made: reference model, its dtype and attention, target, parameters, engine.
     """
 
     grams: NDArray[np.float64]
     l1: NDArray[np.float64]
     sizes: tuple[int, ...]
     layers: tuple[int, ...]
+    kinds: tuple[str, ...]
     problem_ids: tuple[str, ...]
     predicted_tokens: tuple[int, ...]
+    lengths: tuple[int, ...]
+    correct: tuple[bool | None, ...]
     texts: tuple[str, ...]
     sets: dict[str, tuple[int, ...]]
     origin: dict[str, str]
+    baselines: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count, responses = len(self.layers), len(self.problem_ids)
-        shapes = (self.grams.shape, self.l1.shape, len(self.sizes), len(self.predicted_tokens), len(self.texts))
-        expected = ((count, responses, responses), (count, responses), count, responses, responses)
-        if shapes != expected:
+        square = (responses, responses)
+        shapes = (self.grams.shape, self.l1.shape, *(len(getattr(self, key)) for key in (*_OF_PARTS, *_OF_RESPONSES)))
+        expected = ((count, *square), (count, responses), *(count,) * 3, *(responses,) * 5)
+        if shapes != expected or any(kernel_NN.shape != square for kernel_NN in self.baselines.values()):
             raise InputError("the parts of a Gram do not fit together", got=shapes, expected=str(expected))
         if any(not 0 <= row < responses for rows in self.sets.values() for row in rows):
             raise InputError("a set names a response that is not there", expected=f"rows 0 to {responses - 1}")
@@ -62,20 +74,22 @@ class PatternGram:
         Raises:
             InputError: there is no such set.
         """
-        if name not in self.sets:
-            raise InputError("no such set of responses", got=name, expected=f"one of {', '.join(self.sets)}")
-        return self.sets[name]
+        return rows_of(self.sets, name)
 
-    def layer_mask(self, layers: Sequence[int] | None) -> NDArray[np.bool_]:
-        """[L] bool: which layers are among those named; all of them for None.
+    def part_mask(self, layers: Sequence[int] | None, kind: str | None = None) -> NDArray[np.bool_]:
+        """[M] bool: which parts are of the layers named (all of them for None) and of the kind (any for None).
 
         Raises:
-            InputError: a layer is not in the Gram, or none is named.
+            InputError: a layer is not in the Gram, or nothing is left.
         """
         unknown = set(layers or ()) - set(self.layers)
         if unknown or (layers is not None and not layers):
-            raise InputError("no such layers in the Gram", got=layers, expected=f"some of {list(self.layers)}")
-        return np.array([layers is None or layer in layers for layer in self.layers])
+            raise InputError("no such layers in the Gram", got=layers, expected=f"some of {sorted(set(self.layers))}")
+        pairs = zip(self.layers, self.kinds, strict=True)
+        mask = np.array([(layers is None or layer in layers) and kind in (None, found) for layer, found in pairs])
+        if not mask.any():
+            raise InputError("no such part in the Gram", got=kind, expected=f"one of {sorted(set(self.kinds))}")
+        return mask
 
     def save(self, folder: Path) -> None:
         """Write ``gram.safetensors`` (the arrays) and ``gram.json`` (the rest) into a new folder, all or nothing.
@@ -90,15 +104,12 @@ class PatternGram:
         partial.mkdir(parents=True)
         manifest = {
             "schema": SCHEMA,
-            "sizes": self.sizes,
-            "layers": self.layers,
-            "problem_ids": self.problem_ids,
-            "predicted_tokens": self.predicted_tokens,
-            "texts": self.texts,
+            **{key: getattr(self, key) for key in (*_OF_PARTS, *_OF_RESPONSES)},
             "sets": self.sets,
             "origin": self.origin,
         }
-        save_file({"grams": self.grams, "l1": self.l1}, partial / _ARRAYS)
+        kernels = {_BASELINE + name: np.ascontiguousarray(kernel_NN) for name, kernel_NN in self.baselines.items()}
+        save_file({"grams": self.grams, "l1": self.l1} | kernels, partial / _ARRAYS)
         (partial / _MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
         partial.rename(folder)
 
@@ -121,9 +132,12 @@ class PatternGram:
                 l1=arrays["l1"],
                 sets={name: tuple(rows) for name, rows in manifest["sets"].items()},
                 origin=manifest["origin"],
-                **{
-                    key: tuple(manifest[key]) for key in ("sizes", "layers", "problem_ids", "predicted_tokens", "texts")
+                baselines={
+                    name.removeprefix(_BASELINE): kernel_NN
+                    for name, kernel_NN in arrays.items()
+                    if name.startswith(_BASELINE)
                 },
+                **{key: tuple(manifest[key]) for key in (*_OF_PARTS, *_OF_RESPONSES)},
             )
         except (OSError, KeyError, TypeError, AttributeError, orjson.JSONDecodeError, SafetensorError) as error:
             raise InputError(
@@ -131,3 +145,14 @@ class PatternGram:
                 where=folder,
                 expected=f"a folder with {_ARRAYS} and {_MANIFEST}",
             ) from None
+
+
+def rows_of(sets: Mapping[str, tuple[int, ...]], name: str) -> tuple[int, ...]:
+    """The rows of a set.
+
+    Raises:
+        InputError: there is no such set.
+    """
+    if name not in sets:
+        raise InputError("no such set of responses", got=name, expected=f"one of {', '.join(sets)}")
+    return sets[name]

@@ -1,141 +1,137 @@
-"""Activation patterns A_i = |theta_i * dF/dtheta_i| of one response: batch 1, exact, the oracle of faster engines.
+"""Activation patterns A_i = |theta_i * dF/dtheta_i|: of one response by autograd, of a batch by its linear maps.
 
-To first order A_i is how much F changes when weight i is removed. The scalar F is a next-token logit or a
-log-likelihood of the reference model; the gradient flows through all positions.
+To first order A_i is how much F changes when weight i is removed. The gradient flows through all positions.
 
-Shapes: P weights of a layer, S response tokens, V vocabulary.
+A weight W of a linear map y = W x has dF/dW = sum over positions of delta x^T with delta = dF/dy, so one backward pass
+of a batch gives the gradient of every response, without a weight's own gradient ever being asked for. Padding adds
+nothing: F does not see it, so its delta is 0.
+
+Shapes: B responses, T tokens, I inputs and O outputs of a linear map.
 
 Source: the paper, section "Pattern Similarity"; Wang et al. 2025 (AAAI-25).
 """
 
-import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
-from prmkit.errors import InputError, RunError
-from prmkit.similarity.config import SimilarityConfig
-from prmkit.similarity.parameters import OUTSIDE, LayerParameters
-from prmkit.similarity.response import Response
+from prmkit.errors import InputError
+from prmkit.similarity.batches import ResponseBatch, embedding
+from prmkit.similarity.config import PatternKind
+from prmkit.similarity.parameters import Reference, Tile
+from prmkit.similarity.targets import TargetValues
+
+Target = Callable[[Reference, ResponseBatch], TargetValues]
+Place = Callable[[int], Tensor]
+"""The [B, size] fp32 tensor that the patterns of a tile shall be written to."""
+Factors = dict[nn.Module, list[tuple[Tensor, Tensor]]]
+"""Of each linear map, its inputs [B, T, I] and deltas [B, T, O], once for every time it was called."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pattern:
-    """The pattern of a response: a vector of P values >= 0 (fp32) for each layer, and what the model would say next."""
+def single_patterns(
+    model: Reference, batch: ResponseBatch, tiles: Sequence[Tile], target: Target, kind: PatternKind, place: Place
+) -> Iterator[tuple[int, TargetValues]]:
+    """Write the pattern of one response over each tile: any parameter, by autograd. The oracle of every other way."""
+    assert len(batch) == 1, "autograd adds up the gradients of a batch"
+    parameters = list({id(tile.weight.parameter): tile.weight.parameter for tile in tiles}.values())
+    with differentiable(model, parameters):
+        found = target(model, batch)
+        gradients = torch.autograd.grad(found.values_B.sum(), parameters, allow_unused=True)
+    by_parameter = dict(zip(map(id, parameters), gradients, strict=True))
+    for index, tile in enumerate(tiles):
+        gradient, out = by_parameter[id(tile.weight.parameter)], place(index)[0]
+        if gradient is None:  # An expert that no token was sent to.
+            out.zero_()
+        else:
+            out.copy_(gradient[tile.start : tile.stop].reshape(-1))
+            _weigh(out, tile, kind)
+        yield index, found
 
-    layers: dict[int, Tensor]
-    predicted_token: int
+
+def batched_patterns(
+    model: Reference, batch: ResponseBatch, tiles: Sequence[Tile], target: Target, kind: PatternKind, place: Place
+) -> Iterator[tuple[int, TargetValues]]:
+    """Write the patterns of a batch over each tile, from one backward pass. Every tile is of a linear map."""
+    modules = {tile.weight.module for tile in tiles if tile.weight.module is not None}
+    with differentiable(model, ()), embedding_starts_gradient(model) as starts, captured(modules) as factors:
+        found = target(model, batch)
+        torch.autograd.grad(found.values_B.sum(), starts, allow_unused=True)
+    for index, tile in enumerate(tiles):
+        tile_patterns(tile, factors, kind, place(index))
+        yield index, found
 
 
-def activation_pattern(
-    model: PreTrainedModel, response: Response, chosen: Sequence[LayerParameters], config: SimilarityConfig
-) -> Pattern:
-    """The pattern of one response over the chosen parameters. The model is left as it was.
+def tile_patterns(tile: Tile, factors: Factors, kind: PatternKind, out: Tensor) -> None:
+    """Write the patterns over a tile, [B, size], from what was captured.
 
     Raises:
-        InputError: the response is longer than the context, is only end tokens, or has ids unknown to the model.
-        RunError: a gradient is not finite (the layer is named), or all of them are zero.
+        InputError: the module does not keep responses apart, as a routed expert does not.
     """
-    parameters = [parameter for group in chosen for parameter in group.parameters]
-    ids = content_ids(model, response)
-    with _differentiable(model, parameters):
-        value, predicted_token = _target(model, ids, response.prompt_length, config)
-        gradients = iter(torch.autograd.grad(value, parameters, allow_unused=True))
-    layers = {}
-    for group in chosen:
-        parts = [_activation(parameter, next(gradients)) for parameter in group.parameters]
-        layers[group.layer] = torch.cat(parts)
-        if not torch.isfinite(layers[group.layer]).all():
-            raise RunError(
-                f"{response.problem_id}: the gradient of {_layer_name(group.layer)} is not finite. "
-                "Load the reference model in bfloat16 or float32, and check its weights."
-            )
-    if not any(vector.any() for vector in layers.values()):
-        raise RunError(
-            f"{response.problem_id}: every gradient is zero, so there is no pattern to compare. "
-            "Choose other parameters or layers, or load the reference model in bfloat16 or float32."
-        )
-    return Pattern(layers=layers, predicted_token=predicted_token)
-
-
-def content_ids(model: PreTrainedModel, response: Response) -> tuple[int, ...]:
-    """The ids without the end tokens they end with: after those, the logit would measure the ending, not the content.
-
-    Raises:
-        InputError: nothing is left of the response, it is longer than the context, or an id is not in the vocabulary.
-    """
-    ends = _end_tokens(model)
-    length = len(response.ids)
-    while length and response.ids[length - 1] in ends:
-        length -= 1
-    ids = response.ids[:length]
-    if length <= response.prompt_length:
-        raise InputError("the response is only end tokens", where=response.problem_id, cure="Leave it out of its set.")
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if context is not None and length > context:
-        raise InputError(
-            "the response is longer than the context",
-            where=response.problem_id,
-            got=f"{length} tokens",
-            expected=f"at most {context}",
-            cure="Leave it out of its set, or use a reference model with a longer context.",
-        )
-    vocabulary = _embedding(model).num_embeddings
-    if not all(0 <= token < vocabulary for token in ids):
-        raise InputError(
-            "an id is not in the vocabulary of the reference model",
-            where=response.problem_id,
-            got=max(ids),
-            expected=f"0 to {vocabulary - 1}",
-            cure="Encode the responses with the tokenizer of the reference model.",
-        )
-    return ids
-
-
-def _target(
-    model: PreTrainedModel, ids: Sequence[int], prompt_length: int, config: SimilarityConfig
-) -> tuple[Tensor, int]:
-    """F of the response, and the token the model predicts after it."""
-    # The logits after the last prompt token and after each response token: S + 1 rows.
-    rows = len(ids) - prompt_length + 1 if config.target == "log_likelihood" else 1
-    logits_SV = _last_logits(model, ids, rows)
-    predicted_token = int(logits_SV[-1].argmax())
-    if config.target == "max_logit":
-        return logits_SV[-1].max(), predicted_token
-    response_S = torch.tensor(ids[prompt_length:], device=logits_SV.device)
-    log_probs_SV = torch.log_softmax(logits_SV[:-1].float(), dim=-1)
-    return log_probs_SV.gather(1, response_S[:, None]).sum(), predicted_token
-
-
-def _last_logits(model: PreTrainedModel, ids: Sequence[int], rows: int) -> Tensor:
-    # A vocabulary of 150k times every position is more memory than all the rest; most models can leave it out.
-    able = "logits_to_keep" in inspect.signature(model.forward).parameters
-    options = {"logits_to_keep": rows} if able else {}
-    inputs = torch.tensor([ids], device=_embedding(model).weight.device)
-    logits: Tensor = model(input_ids=inputs, use_cache=False, **options).logits[0, -rows:]
-    return logits
-
-
-def _activation(parameter: nn.Parameter, gradient: Tensor | None) -> Tensor:
-    # No gradient: an expert that no token was sent to.
-    if gradient is None:
-        return torch.zeros(parameter.numel(), device=parameter.device)
-    return (parameter.detach().float() * gradient.float()).abs().flatten()
+    module = tile.weight.module
+    assert module is not None
+    shape = (len(out), tile.stop - tile.start, tile.width)
+    calls = factors.get(module, [])
+    if not calls:  # Nothing of F depends on it.
+        out.zero_()
+        return
+    if any(x.ndim != 3 or len(x) != len(out) for x, _ in calls):
+        raise InputError("a linear map mixes responses", where=tile.weight.name, cure="Use engine: loop.")
+    x_BTI, delta_BTO = (
+        torch.cat(tensors, dim=1) if len(tensors) > 1 else tensors[0] for tensors in zip(*calls, strict=True)
+    )
+    left_BTR, right_BTC = (x_BTI, delta_BTO) if isinstance(module, Conv1D) else (delta_BTO, x_BTI)
+    left_BRT = left_BTR[:, :, tile.start : tile.stop].transpose(1, 2).float()
+    torch.bmm(left_BRT, right_BTC.float(), out=out.view(shape))
+    _weigh(out, tile, kind)
 
 
 @contextmanager
-def _differentiable(model: PreTrainedModel, parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+def captured(modules: Collection[nn.Module]) -> Iterator[Factors]:
+    """Collect the inputs and deltas of linear maps while a forward and a backward pass run."""
+    factors: Factors = {}
+
+    def keep(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        inputs = args[0].detach()
+        if output.requires_grad:
+            output.register_hook(lambda delta: factors.setdefault(module, []).append((inputs, delta)))
+
+    handles = [module.register_forward_hook(keep) for module in modules]
+    try:
+        yield factors
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def embedding_starts_gradient(model: Reference) -> Iterator[list[Tensor]]:
+    """Let gradients flow down to the embedded tokens; the list holds them after the forward pass."""
+    starts: list[Tensor] = []
+
+    def begin(module: nn.Module, args: object, output: Tensor) -> Tensor:
+        starts.append(output.detach().requires_grad_(True))
+        return starts[-1]
+
+    handle = embedding(model).register_forward_hook(begin)
+    try:
+        yield starts
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def differentiable(model: Reference, parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     """Let gradients reach these parameters and no others, without dropout; then put everything back."""
     wanted = {id(parameter) for parameter in parameters}
-    before = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    modes = [(module, module.training) for module in model.modules()]
+    module = cast(nn.Module, model)
+    before = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    modes = [(child, child.training) for child in module.modules()]
     try:
-        model.eval()
+        module.eval()
         for parameter, _ in before:
             parameter.requires_grad_(id(parameter) in wanted)
         with torch.enable_grad():
@@ -143,21 +139,13 @@ def _differentiable(model: PreTrainedModel, parameters: Sequence[nn.Parameter]) 
     finally:
         for parameter, required in before:
             parameter.requires_grad_(required)
-        for module, training in modes:
-            module.training = training
+        for child, training in modes:
+            child.training = training
 
 
-def _embedding(model: PreTrainedModel) -> nn.Embedding:
-    return cast(nn.Embedding, model.get_input_embeddings())
-
-
-def _end_tokens(model: PreTrainedModel) -> set[int]:
-    ends: set[int] = set()
-    for config in (model.config, getattr(model, "generation_config", None)):
-        token = getattr(config, "eos_token_id", None)
-        ends.update(token if isinstance(token, list) else [] if token is None else [token])
-    return ends
-
-
-def _layer_name(layer: int) -> str:
-    return "the parameters outside the decoder layers" if layer == OUTSIDE else f"layer {layer}"
+def _weigh(out: Tensor, tile: Tile, kind: PatternKind) -> None:
+    """Turn gradients into patterns, in place."""
+    if kind == "weight_gradient":
+        out.mul_(tile.values().reshape(-1).float())
+    if kind != "signed_gradient":
+        out.abs_()

@@ -7,19 +7,37 @@ row or a column depend on each other, and so do the responses to one problem: th
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prmkit.errors import InputError
 from prmkit.similarity.gram import PatternGram
+from prmkit.similarity.measure import WHOLE, Array, Measure, chance_cosines, cosines
 from prmkit.stats import Estimate
 
-Array = NDArray[np.float64]
 PERCENT = 100.0
+
+
+class Sets(Protocol):
+    """Sets of responses to problems."""
+
+    @property
+    def problem_ids(self) -> tuple[str, ...]:
+        """Of each response."""
+        ...
+
+    @property
+    def sets(self) -> Mapping[str, tuple[int, ...]]:
+        """Rows of each set."""
+        ...
+
+    def rows(self, name: str) -> tuple[int, ...]:
+        """The responses of a set."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +49,8 @@ class SetScore:
         mean: mean cosine, percent.
         stderr: its standard error, percent points; NaN with fewer than two problems on a side.
         sum: the sum of the cosines, as the paper's formula has it.
-        chance: the mean cosine, percent, if each pattern's values stood at random places.
+        chance: the mean cosine, percent, if each pattern's values stood at random places; None for a baseline.
+        centred: the mean Pearson correlation of the patterns, percent; None for a baseline.
         pairs: number of pairs.
     """
 
@@ -40,7 +59,8 @@ class SetScore:
     mean: float
     stderr: float
     sum: float
-    chance: float
+    chance: float | None
+    centred: float | None
     pairs: int
 
     def as_dict(self) -> dict[str, Any]:
@@ -48,33 +68,7 @@ class SetScore:
         return asdict(self) | {"stderr": None if math.isnan(self.stderr) else self.stderr}
 
 
-def cosines(gram: PatternGram, layers: Sequence[int] | None = None) -> Array:
-    """[N, N] cosines of the patterns over these layers taken together, each in [0, 1].
-
-    Raises:
-        InputError: a layer is not in the Gram, or a pattern is zero in all of these layers.
-    """
-    gram_NN = gram.grams[gram.layer_mask(layers)].sum(axis=0)
-    norm_N = _norms(gram, gram_NN)
-    cosine_NN: Array = gram_NN / np.outer(norm_N, norm_N)
-    return cosine_NN
-
-
-def chance_cosines(gram: PatternGram, layers: Sequence[int] | None = None) -> Array:
-    """[N, N] expected cosines under a random permutation of each pattern's values: |A|_1 |B|_1 / (P |A|_2 |B|_2).
-
-    Patterns are not negative, so unrelated responses do not score 0.
-
-    Raises:
-        InputError: as ``cosines``.
-    """
-    mask = gram.layer_mask(layers)
-    weights = int(np.array(gram.sizes)[mask].sum())
-    flat_N = gram.l1[mask].sum(axis=0) / _norms(gram, gram.grams[mask].sum(axis=0)) / math.sqrt(weights)
-    return np.outer(flat_N, flat_N)
-
-
-def set_score(gram: PatternGram, first: str, second: str, layers: Sequence[int] | None = None) -> SetScore:
+def set_score(gram: PatternGram, first: str, second: str, measure: Measure = WHOLE) -> SetScore:
     """The similarity of two sets, or of a set with itself.
 
     The standard error is the jackknife over problems, by stratum: sets that share a problem are one stratum. With one
@@ -85,21 +79,56 @@ def set_score(gram: PatternGram, first: str, second: str, layers: Sequence[int] 
     Raises:
         InputError: no such set or layer, or the sets hold no pair of different responses.
     """
-    cell = _cell(gram, first, second, cosines(gram, layers))
-    chance = _cell(gram, first, second, chance_cosines(gram, layers))
+    return set_scores(gram, [(first, second)], measure)[0]
+
+
+def set_scores(gram: PatternGram, pairs: Sequence[tuple[str, str]], measure: Measure = WHOLE) -> list[SetScore]:
+    """The scores of several pairs of sets. Raises InputError as ``set_score``."""
+    cosine_NN = cosines(gram, measure)
+    centred_NN = cosines(gram, replace(measure, centred=True))
+    chance_NN = chance_cosines(gram, measure)
+    return [
+        replace(
+            kernel_score(gram, *pair, cosine_NN),
+            chance=kernel_mean(gram, *pair, chance_NN),
+            centred=kernel_mean(gram, *pair, centred_NN),
+        )
+        for pair in pairs
+    ]
+
+
+def kernel_score(responses: Sets, first: str, second: str, kernel_NN: Array) -> SetScore:
+    """The score of two sets by any similarity of responses, with the same standard error.
+
+    Raises:
+        InputError: no such set, or the sets hold no pair of different responses.
+    """
+    return cell_score(responses, _cell(responses, first, second, kernel_NN))
+
+
+def kernel_mean(responses: Sets, first: str, second: str, kernel_NN: Array) -> float:
+    """The mean similarity of two sets, percent. Raises InputError as ``kernel_score``."""
+    rows, columns = np.array(responses.rows(first)), np.array(responses.rows(second))
+    different_AB = rows[:, None] != columns[None, :]
+    return PERCENT * float(kernel_NN[np.ix_(rows, columns)][different_AB].mean())
+
+
+def cell_score(responses: Sets, cell: "Cell") -> SetScore:
+    """The score of the pairs of two sets."""
     return SetScore(
-        first=first,
-        second=second,
+        first=cell.names[0],
+        second=cell.names[1],
         mean=PERCENT * cell.total / cell.pairs,
-        stderr=PERCENT * _jackknife(gram, [cell], [1.0]),
+        stderr=PERCENT * _jackknife(responses, [cell], [1.0]),
         sum=cell.total,
-        chance=PERCENT * chance.total / chance.pairs,
+        chance=None,
+        centred=None,
         pairs=cell.pairs,
     )
 
 
 def set_score_difference(
-    gram: PatternGram, pair: tuple[str, str], other: tuple[str, str], layers: Sequence[int] | None = None
+    gram: PatternGram, pair: tuple[str, str], other: tuple[str, str], measure: Measure = WHOLE
 ) -> Estimate:
     """The score of one pair of sets less that of another, percent points; ``n`` counts the problems of all four.
 
@@ -109,7 +138,7 @@ def set_score_difference(
     Raises:
         InputError: as ``set_score``.
     """
-    cosine_NN = cosines(gram, layers)
+    cosine_NN = cosines(gram, measure)
     cells = [_cell(gram, *names, cosine_NN) for names in (pair, other)]
     problems = {gram.problem_ids[row] for name in (*pair, *other) for row in gram.rows(name)}
     return Estimate(
@@ -120,7 +149,7 @@ def set_score_difference(
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
+class Cell:
     """The pairs of two sets: their summed cosine and number, and the part of both that falls to each problem."""
 
     names: tuple[str, str]
@@ -130,7 +159,7 @@ class _Cell:
     pairs_G: Array
 
 
-def _cell(gram: PatternGram, first: str, second: str, cosine_NN: Array) -> _Cell:
+def _cell(gram: Sets, first: str, second: str, cosine_NN: Array) -> Cell:
     rows, columns = np.array(gram.rows(first)), np.array(gram.rows(second))
     different_AB = (rows[:, None] != columns[None, :]).astype(np.float64)
     if not different_AB.any():
@@ -138,7 +167,7 @@ def _cell(gram: PatternGram, first: str, second: str, cosine_NN: Array) -> _Cell
     problem_N = np.unique(gram.problem_ids, return_inverse=True)[1]
     problem_A, problem_B = problem_N[rows], problem_N[columns]
     cosine_AB = cosine_NN[np.ix_(rows, columns)] * different_AB
-    return _Cell(
+    return Cell(
         names=(first, second),
         total=float(cosine_AB.sum()),
         pairs=int(different_AB.sum()),
@@ -155,7 +184,7 @@ def _by_problem(values_AB: Array, problem_A: NDArray[np.int_], problem_B: NDArra
     return np.asarray(first_G + second_G, dtype=np.float64)
 
 
-def _jackknife(gram: PatternGram, cells: Sequence[_Cell], signs: Sequence[float]) -> float:
+def _jackknife(gram: Sets, cells: Sequence[Cell], signs: Sequence[float]) -> float:
     """The standard error of the signed sum of the cells' means, leaving out one problem of a stratum at a time."""
     problems = {name: row for row, name in enumerate(np.unique(gram.problem_ids).tolist())}
     variance = 0.0
@@ -174,7 +203,7 @@ def _jackknife(gram: PatternGram, cells: Sequence[_Cell], signs: Sequence[float]
     return math.sqrt(variance)
 
 
-def _strata(gram: PatternGram, names: Sequence[str]) -> list[set[str]]:
+def _strata(gram: Sets, names: Sequence[str]) -> list[set[str]]:
     """The problems of the sets, those of sets that share one joined: independent samples of problems."""
     strata: list[set[str]] = []
     for name in names:
@@ -187,11 +216,3 @@ def _strata(gram: PatternGram, names: Sequence[str]) -> list[set[str]]:
                 apart.append(stratum)
         strata = [*apart, joined]
     return strata
-
-
-def _norms(gram: PatternGram, gram_NN: Array) -> Array:
-    norm_N: Array = np.sqrt(np.diag(gram_NN))
-    if not norm_N.all():
-        row = int(np.argmin(norm_N))
-        raise InputError("a pattern is zero in all of these layers", where=gram.problem_ids[row], cure="Add layers.")
-    return norm_N

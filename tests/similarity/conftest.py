@@ -1,10 +1,10 @@
-"""A tiny reference model and some responses to it."""
+"""Tiny reference models of several families and some responses to them."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from prmkit.models.backbone import load_causal_lm
 from prmkit.similarity.response import Response
@@ -17,8 +17,40 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> PreTrainedModel:
     return load_causal_lm(tiny_backbone(folder), torch.float32)[0]
 
 
-def response(*ids: int, problem: str = "p", prompt: int = 2) -> Response:
-    return Response(problem_id=problem, ids=ids, prompt_length=prompt, text=" ".join(map(str, ids[prompt:])))
+SHAPES = {
+    # Grouped-query attention and tied embeddings.
+    "qwen2": {"num_key_value_heads": 1, "tie_word_embeddings": True, "intermediate_size": 48},
+    "llama": {"num_key_value_heads": 2, "tie_word_embeddings": False, "intermediate_size": 48},
+    # Fused query, key and value; matrices stored the other way around; learned positions; biases everywhere.
+    "gpt2": {"n_inner": 48},
+}
+
+
+def family(kind: str, layers: int = 3) -> PreTrainedModel:
+    """A random model of a family, its weights large enough that its gradients are not all alike."""
+    config = AutoConfig.for_model(
+        kind,
+        hidden_size=32,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        vocab_size=40,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+        **SHAPES[kind],
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found: PreTrainedModel = AutoModelForCausalLM.from_config(config).eval()
+    return found
+
+
+@pytest.fixture(scope="session", params=SHAPES)
+def each_family(request: pytest.FixtureRequest) -> PreTrainedModel:
+    return family(request.param)
+
+
+def response(*ids: int, problem: str = "p", prompt: int = 2, ends: tuple[int, ...] = ()) -> Response:
+    return Response(problem_id=problem, ids=ids, prompt_length=prompt, text=" ".join(map(str, ids[prompt:])), ends=ends)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ def gram_of(
     problems: Sequence[str] | None = None,
     *,
     layers: int = 1,
+    lengths: Sequence[int] | None = None,
+    correct: Sequence[bool | None] | None = None,
 ) -> PatternGram:
     """The Gram of these patterns, cut into equal layers."""
     whole_NP = np.array(patterns, dtype=np.float64)
@@ -23,8 +25,11 @@ def gram_of(
         l1=np.stack([part.sum(axis=1) for part in parts]),
         sizes=tuple(part.shape[1] for part in parts),
         layers=tuple(range(layers)),
+        kinds=("mlp",) * layers,
         problem_ids=tuple(problems or (f"p{index}" for index in range(count))),
         predicted_tokens=(0,) * count,
+        lengths=tuple(lengths or (1,) * count),
+        correct=tuple(correct or (None,) * count),
         texts=("",) * count,
         sets=sets,
         origin={},

@@ -1,71 +1,76 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 from transformers import PreTrainedModel
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import InputError
+from prmkit.similarity.batches import batched, content_ids
 from prmkit.similarity.config import SimilarityConfig
-from prmkit.similarity.parameters import OUTSIDE, chosen_parameters
-from prmkit.similarity.patterns import activation_pattern, content_ids
+from prmkit.similarity.parameters import OUTSIDE, Part, chosen_parts, tiles_of
+from prmkit.similarity.patterns import single_patterns
+from prmkit.similarity.response import Response
+from prmkit.similarity.targets import target_values
 from tests.similarity.conftest import response
 
 ANY = response(4, 5, 6, 7, 8)
+
+
+def pattern(model: PreTrainedModel, one: Response, parts: Sequence[Part], target: str) -> dict[str, torch.Tensor]:
+    """The pattern over each weight."""
+    tiles = tiles_of(enumerate(parts))
+    out = [torch.empty(1, tile.size) for tile in tiles]
+    batch = batched(model, [one], 1)[0]
+    function = target_values(target)
+    for _ in single_patterns(model, batch, tiles, function, "weight_gradient", out.__getitem__):
+        pass
+    return {tile.weight.name: values[0] for tile, values in zip(tiles, out, strict=True)}
 
 
 def logits(model: PreTrainedModel, ids: tuple[int, ...]) -> torch.Tensor:
     return model(input_ids=torch.tensor([ids])).logits[0]
 
 
-@pytest.mark.parametrize("target", ["max_logit", "log_likelihood"])
+@pytest.mark.parametrize("target", ["max_logit", "log_likelihood", "logit_sum"])
 def test_a_pattern_is_weight_times_gradient(model: PreTrainedModel, target: str) -> None:
-    config = SimilarityConfig(target=target, parameters="all")  # type: ignore[arg-type]
-    pattern = activation_pattern(model, ANY, chosen_parameters(model, config), config)
+    found = pattern(model, ANY, chosen_parts(model, SimilarityConfig(parameters="all")), target)
     rows = logits(model, ANY.ids)
     if target == "max_logit":
         value = rows[-1].max()
+    elif target == "logit_sum":
+        value = rows[1:].max(dim=-1).values.sum()
     else:  # The tokens at 2, 3 and 4 are predicted after 1, 2 and 3.
         value = sum(torch.log_softmax(rows[at - 1], dim=-1)[ANY.ids[at]] for at in (2, 3, 4))
     names, parameters = zip(*model.named_parameters(), strict=True)
     gradients = torch.autograd.grad(value, parameters)
-    wanted: dict[int, list[torch.Tensor]] = {0: [], 1: [], OUTSIDE: []}
+    assert found.keys() == set(names)
     for name, parameter, gradient in zip(names, parameters, gradients, strict=True):
-        layer = int(name.split(".")[2]) if ".layers." in name else OUTSIDE
-        wanted[layer].append((parameter * gradient).abs().flatten().detach())
-    assert pattern.layers.keys() == wanted.keys()
-    for layer, vectors in wanted.items():
-        torch.testing.assert_close(pattern.layers[layer], torch.cat(vectors))
-    assert pattern.predicted_token == int(rows[-1].argmax())
+        torch.testing.assert_close(found[name], (parameter * gradient).abs().flatten().detach())
 
 
 def test_the_gradient_is_the_slope_of_the_logit(model: PreTrainedModel) -> None:
-    config = SimilarityConfig(parameters="attention")
-    chosen = chosen_parameters(model, config)
-    pattern = activation_pattern(model, ANY, chosen, config)
-    weight = chosen[0].parameters[0]
+    chosen = chosen_parts(model, SimilarityConfig(parameters="attention"))
+    weight = chosen[0].weights[0]
+    found = pattern(model, ANY, chosen, "max_logit")[weight.name]
+    token = int(logits(model, ANY.ids)[-1].argmax())
     step = 1e-3
     for at in (0, 17, 101):
-        flat = weight.data.view(-1)
+        flat = weight.parameter.data.view(-1)
         before = float(flat[at])
         values = []
         for moved in (before + step, before - step):
             flat[at] = moved
             with torch.no_grad():
-                values.append(float(logits(model, ANY.ids)[-1, pattern.predicted_token]))
+                values.append(float(logits(model, ANY.ids)[-1, token]))
         flat[at] = before
         slope = (values[0] - values[1]) / (2 * step)
-        assert float(pattern.layers[0][at]) == pytest.approx(abs(before * slope), rel=0.05, abs=1e-6)
+        assert float(found[at]) == pytest.approx(abs(before * slope), rel=0.05, abs=1e-6)
 
 
-def test_the_model_is_left_as_it_was(model: PreTrainedModel) -> None:
-    config = SimilarityConfig()
-    model.train()
-    next(model.parameters()).requires_grad_(False)
-    before = [parameter.requires_grad for parameter in model.parameters()]
-    activation_pattern(model, ANY, chosen_parameters(model, config), config)
-    assert model.training
-    assert [parameter.requires_grad for parameter in model.parameters()] == before
-    assert all(parameter.grad is None for parameter in model.parameters())
-    next(model.parameters()).requires_grad_(True)
-    model.eval()
+def test_what_stands_outside_the_layers_is_a_part_of_its_own(model: PreTrainedModel) -> None:
+    outside = chosen_parts(model, SimilarityConfig(parameters="all"))[-1]
+    assert outside.layer == OUTSIDE
+    assert {weight.name for weight in outside.weights} >= {"model.embed_tokens.weight", "model.norm.weight"}
 
 
 def test_end_tokens_after_the_response_do_not_count(model: PreTrainedModel) -> None:
@@ -82,14 +87,3 @@ def test_a_response_that_does_not_suit_the_model(model: PreTrainedModel, ids: tu
     assert model.config.eos_token_id == 1
     with pytest.raises(InputError, match=f"p: .*{message}"):
         content_ids(model, response(*ids))
-
-
-def test_a_gradient_that_is_not_finite_names_its_layer(model: PreTrainedModel) -> None:
-    config = SimilarityConfig()
-    chosen = chosen_parameters(model, config)
-    weight = chosen[1].parameters[0]
-    before = weight.data.clone()
-    weight.data[0, 0] = torch.inf
-    with pytest.raises(RunError, match="p: the gradient of layer"):
-        activation_pattern(model, ANY, chosen, config)
-    weight.data.copy_(before)

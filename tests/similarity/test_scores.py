@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
-from prmkit.similarity.scores import chance_cosines, cosines, set_score, set_score_difference
-from prmkit.similarity.table import similarity_table
+from prmkit.similarity.measure import cosines
+from prmkit.similarity.scores import set_score, set_score_difference
 from tests.similarity.grams import gram_of
 
 # Cosines: a-b 0.6, a-c 0, b-c 0.8.
@@ -31,22 +31,7 @@ def test_a_response_is_never_paired_with_itself() -> None:
 def test_the_chance_level_by_hand() -> None:
     # |A|_1 |B|_1 / (P |A|_2 |B|_2) = 1 * 1.4 / (2 * 1 * 1).
     gram = gram_of([A, B], {"one": (0,), "two": (1,)})
-    assert chance_cosines(gram)[0, 1] == pytest.approx(0.7)
     assert set_score(gram, "one", "two").chance == pytest.approx(70.0)
-
-
-def test_layers_are_taken_together_or_alone() -> None:
-    gram = gram_of([(1.0, 0.0, 1.0, 0.0), (1.0, 0.0, 0.0, 3.0)], {"all": (0, 1)}, layers=2)
-    assert cosines(gram)[0, 1] == pytest.approx(1 / math.sqrt(2 * 10))
-    assert cosines(gram, [0])[0, 1] == pytest.approx(1.0)
-    assert cosines(gram, [1])[0, 1] == pytest.approx(0.0)
-    with pytest.raises(InputError, match=r"no such layers in the Gram, got \[2\]"):
-        cosines(gram, [2])
-
-
-def test_a_pattern_that_is_zero_has_no_cosine() -> None:
-    with pytest.raises(InputError, match="p1: a pattern is zero"):
-        cosines(gram_of([A, (0.0, 0.0)], {"all": (0, 1)}))
 
 
 def jackknife(means: list[float]) -> float:
@@ -100,11 +85,23 @@ def test_scores_do_not_depend_on_the_length_of_a_pattern(count: int, seed: int) 
     sets = {"all": tuple(range(count))}
     one, other = (set_score(gram_of(each.tolist(), sets), "all", "all") for each in (patterns, scaled))
     assert (one.mean, one.chance) == (pytest.approx(other.mean), pytest.approx(other.chance))
+    assert one.centred == pytest.approx(other.centred, abs=1e-6)
 
 
-def test_the_table_holds_every_pair_and_each_set_with_itself() -> None:
-    gram = gram_of([A, B, C], {"one": (0, 1), "two": (2,)})
-    assert [(row.first, row.second) for row in similarity_table(gram)] == [("one", "one"), ("one", "two")]
-    assert [row.pairs for row in similarity_table(gram, [("two", "one")])] == [2]
-    with pytest.raises(InputError, match="no such set of responses, got 'three'; expected one of one, two"):
-        similarity_table(gram, [("one", "three")])
+def test_a_score_is_the_dot_of_the_mean_unit_vectors() -> None:
+    rng = np.random.default_rng(2)
+    patterns = rng.random((7, 9))
+    unit = patterns / np.linalg.norm(patterns, axis=1, keepdims=True)
+    gram = gram_of(patterns.tolist(), {"one": (0, 1, 2), "two": (3, 4, 5, 6)})
+    assert set_score(gram, "one", "two").mean == pytest.approx(100 * unit[:3].mean(axis=0) @ unit[3:].mean(axis=0))
+    within = unit[:3].mean(axis=0)
+    assert set_score(gram, "one", "one").mean == pytest.approx(100 * (9 * within @ within - 3) / 6)
+
+
+def test_the_chance_level_is_what_shuffled_patterns_score() -> None:
+    rng = np.random.default_rng(3)
+    one, two = rng.random(50) ** 6, rng.random(50) ** 6
+    gram = gram_of([one.tolist(), two.tolist()], {"one": (0,), "two": (1,)})
+    norms = np.linalg.norm(one) * np.linalg.norm(two)
+    shuffled = [rng.permutation(one) @ two / norms for _ in range(4000)]
+    assert set_score(gram, "one", "two").chance == pytest.approx(100 * np.mean(shuffled), abs=1.0)

@@ -1,0 +1,104 @@
+"""What an attribution says.
+
+Shapes: T tokens, S steps. Values are of logits: a step score is the sigmoid of its logit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAttribution:
+    """How much each token adds to the logit of one step's score, by a gradient method.
+
+    A gradient explains a straight line through the model, not the model: ``ablation`` says what the tokens do that it
+    names.
+
+    Attributes:
+        method: its name.
+        values: of each token, T of them.
+        change: what there is to explain: the logit less that of the baseline text; None where there is no baseline.
+        delta: the sum of the values less ``change``; None where there is no baseline.
+        ablation: fall of the logit when the tenth of the tokens with the largest values is made neutral.
+        random_ablation: mean fall when as many random tokens are.
+    """
+
+    method: str
+    values: tuple[float, ...]
+    change: float | None
+    delta: float | None
+    ablation: float
+    random_ablation: float
+
+    @property
+    def relative_delta(self) -> float | None:
+        """|delta| as a share of |change|."""
+        return None if self.delta is None or not self.change else abs(self.delta / self.change)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepInfluence:
+    """How much each step raises the logit of each step's score: row i, column j is step i on score j.
+
+    Attributes:
+        method: its name.
+        matrix: S rows of S values; 0 where i > j, as a score is read before later steps.
+        change: of each score, its logit less that of the solution whose steps are all neutral.
+        gap: largest difference between a column's sum and ``change``: 0 for Shapley values; what steps do together, for
+            ablation one by one.
+    """
+
+    method: str
+    matrix: tuple[tuple[float, ...], ...]
+    change: tuple[float, ...]
+    gap: float
+
+    def array(self) -> NDArray[np.float64]:
+        """[S, S]."""
+        return np.array(self.matrix)
+
+    def lowering(self, score: int) -> list[int]:
+        """Steps by how much they lower a score, most first."""
+        order = np.argsort(self.array()[: score + 1, score], kind="stable")
+        return [int(step) for step in order]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """One solution, its scores, and what made them.
+
+    Attributes:
+        problem: its text.
+        steps: of the solution.
+        scores: of the steps, in [0, 1].
+        explained: index of the step whose score the tokens are attributed to.
+        tokens: text of each token, of the problem and the steps.
+        step_of: the step each token belongs to; -1 for the problem.
+        neutral: text of the token that stands where something was taken away.
+        by_token: token attributions.
+        by_step: step influences.
+    """
+
+    problem: str
+    steps: tuple[str, ...]
+    scores: tuple[float, ...]
+    explained: int
+    tokens: tuple[str, ...]
+    step_of: tuple[int, ...]
+    neutral: str
+    by_token: tuple[TokenAttribution, ...]
+    by_step: tuple[StepInfluence, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The attribution as JSON has it."""
+        return asdict(self)
+
+
+def first_bad_step(scores: Sequence[float], threshold: float = 0.5) -> int:
+    """The first step scored below the threshold; the lowest one if there is none."""
+    bad = [step for step, score in enumerate(scores) if score < threshold]
+    return bad[0] if bad else int(np.argmin(scores))

@@ -1,0 +1,101 @@
+"""``prmkit attribute``: which tokens and steps made a PRM's scores of one solution."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record
+from prmkit.errors import InputError
+
+if TYPE_CHECKING:
+    from prmkit.attribution import Attribution
+    from prmkit.tree import StepTree
+
+
+def attribute(
+    prm: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The PRM.")],
+    trees: Annotated[Path, typer.Argument(metavar="TREES", help="A file of trees, or a search run.")],
+    problem: Annotated[
+        str | None, typer.Option("--problem", metavar="ID", help="Which problem; by default the first.")
+    ] = None,
+    leaf: Annotated[
+        int | None,
+        typer.Option("--leaf", metavar="NODE", help="Last step of the solution; by default the chosen or first one."),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option("--step", min=1, help="Whose score is explained; by default the first below 0.5, or the lowest."),
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Random orders for Shapley values.")] = 25,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of these.")] = 0,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page.")] = Path("attribution.html"),
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Attribute step scores to tokens and steps, and write one HTML page."""
+    from prmkit.attribution.page import attribution_page
+    from prmkit.run import writing
+    from prmkit.trees_io import read_trees
+
+    if out.exists() and not overwrite:
+        raise InputError("the file exists", where=out, cure="Give --overwrite or another --out.")
+    file = trees / "trees.jsonl" if trees.is_dir() else trees
+    tree = next((tree for tree in read_trees(file) if problem in (None, tree.problem.id)), None)
+    if tree is None:
+        raise InputError("no such problem", where=file, got=problem, cure="Leave --problem out for the first one.")
+    steps = tree.steps(_leaf(tree, leaf))
+    if step is not None and step > len(steps):
+        raise InputError("no such step", where=tree.problem.id, got=step, expected=f"1 to {len(steps)}")
+
+    import torch
+
+    from prmkit.attribution.explain import attribute as explain
+    from prmkit.models.backbone import accelerator
+    from prmkit.models.checkpoint import load_prm
+
+    loaded = load_prm(prm, device=accelerator(), dtype=torch.float32)
+    found = explain(loaded, tree.problem, steps, step=None if step is None else step - 1, samples=samples, seed=seed)
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+        partial.write_text(attribution_page(found, f"Scores of {tree.problem.id}"), encoding="utf-8")
+        partial.replace(out)
+    if as_json:
+        print_json({"wrote": str(out), **found.as_dict()})
+    else:
+        print_record({"wrote": str(out), **_summary(found)}, as_json=False)
+
+
+def _leaf(tree: "StepTree", leaf: int | None) -> int:
+    leaves = tree.leaves()
+    if not leaves:
+        raise InputError("the problem has no solution", where=tree.problem.id)
+    if leaf is None:
+        chosen = int(tree.meta.get("chosen", -1))
+        return chosen if chosen >= 0 else leaves[0]
+    if not 0 <= leaf < len(tree):
+        raise InputError("no such node", where=tree.problem.id, got=leaf, expected=f"0 to {len(tree) - 1}")
+    return leaf
+
+
+def _summary(found: "Attribution") -> dict[str, Any]:
+    """Scores and influences as tables, and how far the token attributions can be trusted."""
+    steps = []
+    for number, (text, score) in enumerate(zip(found.steps, found.scores, strict=True)):
+        influence = {
+            f"{one.method} on score {found.explained + 1}": one.matrix[number][found.explained] for one in found.by_step
+        }
+        steps.append({"step": number + 1, "score": score, **influence, "text": text})
+    methods = [
+        {
+            "tokens by": one.method,
+            "delta": "" if one.relative_delta is None else f"{100 * one.relative_delta:.2f} %",
+            "fall without the largest tenth": one.ablation,
+            "without random ones": one.random_ablation,
+        }
+        for one in found.by_token
+    ]
+    lowest = {f"lowered most by step ({one.method})": one.lowering(found.explained)[0] + 1 for one in found.by_step}
+    return {"steps": steps, "methods": methods, "explained score": found.explained + 1, **lowest}

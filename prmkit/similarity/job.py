@@ -1,0 +1,110 @@
+"""What every engine is given, and what it gives back.
+
+An engine is a function of a ``Job`` and the tiles to do, and yields the raw Gram of each as it is done. Engines see the
+responses in reading order; what they yield is in that order too.
+
+Shapes: N responses.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from prmkit.similarity.batches import ResponseBatch, embedding
+from prmkit.similarity.config import PatternKind, SimilarityConfig
+from prmkit.similarity.parameters import Reference, Tile
+from prmkit.similarity.patterns import Place, Target
+from prmkit.similarity.targets import TargetValues
+
+FLOAT32 = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """A reference model and the responses it reads, in reading order.
+
+    ``predicted`` [N] is filled by the engine: the token the model would say after each response, -1 where it is not
+    known. ``done`` is told of every batch that was differentiated.
+    """
+
+    model: Reference
+    batches: Sequence[ResponseBatch]
+    target: Target
+    config: SimilarityConfig
+    predicted: NDArray[np.int64]
+    done: Callable[[], None] = lambda: None
+
+    @property
+    def responses(self) -> int:
+        """N."""
+        return len(self.predicted)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model reads."""
+        return embedding(self.model).weight.device
+
+    @property
+    def limit(self) -> float:
+        """Bytes for patterns."""
+        return self.config.memory_gib * 2**30
+
+    def rows(self) -> Iterator[tuple[slice, ResponseBatch]]:
+        """Each batch with its rows among the responses."""
+        start = 0
+        for batch in self.batches:
+            yield slice(start, start + len(batch)), batch
+            start += len(batch)
+
+    def predict(self, rows: slice, found: TargetValues) -> None:
+        """Keep what the model would say after the responses of a batch."""
+        if found.predicted_B is not None:
+            self.predicted[rows] = found.predicted_B.cpu().numpy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TileGram:
+    """The dots [N, N] of the patterns over a tile, and their sums [N], both fp64."""
+
+    tile: Tile
+    gram: NDArray[np.float64]
+    l1: NDArray[np.float64]
+
+
+class Source(Protocol):
+    """Writes the patterns of a batch over each tile into a place, tile after tile."""
+
+    def __call__(
+        self,
+        model: Reference,
+        batch: ResponseBatch,
+        tiles: Sequence[Tile],
+        target: Target,
+        kind: PatternKind,
+        place: Place,
+    ) -> Iterator[tuple[int, TargetValues]]:
+        """See ``single_patterns`` and ``batched_patterns``."""
+        ...
+
+
+def tile_gram(tile: Tile, patterns_NP: Tensor) -> TileGram:
+    """The Gram of the patterns over a tile."""
+    l1 = patterns_NP.sum(dim=1, dtype=torch.float64)
+    return TileGram(tile=tile, gram=raw_gram(patterns_NP).cpu().numpy(), l1=l1.cpu().numpy())
+
+
+# All terms are positive, so long fp32 sums drift low; short ones, added up in fp64, do not.
+_COLUMNS = 4096
+
+
+def raw_gram(patterns_NP: Tensor) -> Tensor:
+    """[N, N] fp64: the dots of the rows, each to 5e-6 of its value or better."""
+    gram_NN = torch.zeros(len(patterns_NP), len(patterns_NP), dtype=torch.float64, device=patterns_NP.device)
+    for columns_NC in patterns_NP.split(_COLUMNS, dim=1):
+        gram_NN += columns_NC @ columns_NC.T
+    return gram_NN
