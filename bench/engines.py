@@ -3,6 +3,7 @@
     prm_tokens_per_unique_token  tokens that a beam search sends through the PRM, over the tokens of its tree
     cached_scoring_speedup       the same search, against a PRM that reads every candidate's whole text at every step
     generation_speedup_vs_loop   8 samples a problem, against model.generate in a loop over the problems
+    generation_speed_vs_vllm     the same work, tokens a second over vLLM's, where it is installed; all cores each
     overlap_time_ratio           generator and scorer busy together, against one after the other
     overlap_of_plain_threads     the same of two threads that only multiply matrices: what the machine allows just now
 
@@ -12,9 +13,12 @@ torch thread for each engine.
 
 import argparse
 import asyncio
+import importlib.util
 import json
+import os
 import random
 import statistics
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +30,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrained
 
 import prmkit
 from prmkit.benchmarks import load
-from prmkit.generate import GeneratorConfig, Sampling
+from prmkit.generate import Generator, GeneratorConfig, Sampling
+from prmkit.generate import load_generator as load_any
 from prmkit.generate.transformers import TransformersGenerator, load_generator
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
 from prmkit.models.config import StepFormat
@@ -151,16 +156,10 @@ def bench_scoring(encoder: StepEncoder, problems: int, repeats: int) -> tuple[fl
     return tokens / unique, ratios
 
 
-def generate_all(engine: TransformersGenerator, prompts: list[list[int]], sampling: Sampling, seed: int) -> int:
+async def generate_all(engine: Generator, prompts: list[list[int]], sampling: Sampling, seed: int) -> int:
     """Tokens drawn for 8 samples of every prompt."""
-
-    async def ask() -> int:
-        asked = (
-            engine.generate(ids, 8, sampling=sampling, seed=seed * 1000 + index) for index, ids in enumerate(prompts)
-        )
-        return sum(generation.decode_tokens for generation in await asyncio.gather(*asked))
-
-    return asyncio.run(ask())
+    asked = (engine.generate(ids, 8, sampling=sampling, seed=seed * 1000 + index) for index, ids in enumerate(prompts))
+    return sum(generation.decode_tokens for generation in await asyncio.gather(*asked))
 
 
 @torch.inference_mode()
@@ -182,9 +181,36 @@ def bench_generation(prompts: list[list[int]], repeats: int) -> list[float]:
     ratios = []
     for seed in range(repeats):
         engine, _ = load_generator(GeneratorConfig(name=str(POLICY), max_rows=512))
-        ours, mine = timed(lambda engine=engine, seed=seed: generate_all(engine, prompts, sampling, seed))
+        ours, mine = timed(lambda engine=engine, seed=seed: asyncio.run(generate_all(engine, prompts, sampling, seed)))
         theirs, loop = timed(lambda: generate_loop(peer, prompts, sampling))
         ratios.append((ours / mine) / (theirs / loop))
+    return ratios
+
+
+def bench_vllm(encoder: StepEncoder, prompts: list[list[int]], repeats: int) -> list[float]:
+    """A random model, for vLLM's CPU kernels refuse heads as narrow as the embedded policy's."""
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    sampling, ratios = Sampling(max_tokens=160), []
+    torch.set_num_threads(os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as folder:
+        torch.manual_seed(2)
+        AutoModelForCausalLM.from_config(config(256, len(encoder.tokenizer))).save_pretrained(folder)
+        encoder.tokenizer.save_pretrained(folder)
+
+        async def rate(engine: Generator, seed: int) -> float:
+            start = time.perf_counter()
+            return await generate_all(engine, prompts, sampling, seed) / (time.perf_counter() - start)
+
+        async def compare() -> None:
+            ours, _ = load_any(GeneratorConfig(name=folder, max_rows=512))
+            peer, _ = load_any(GeneratorConfig(name=folder, max_rows=512, engine={"name": "vllm"}))
+            for seed in range(-1, repeats):
+                ratio = await rate(ours, seed + 1) / await rate(peer, seed + 1)
+                if seed >= 0:  # the first round warms both up
+                    ratios.append(ratio)
+
+        asyncio.run(compare())
+    torch.set_num_threads(1)
     return ratios
 
 
@@ -250,6 +276,7 @@ def main() -> None:
     prompts = [encoder.path_ids(problem, [])[0] for problem in problems]
     tokens_ratio, scoring = bench_scoring(encoder, 2 if quick else 8, 2 if quick else 5)
     generation = bench_generation(prompts, 2 if quick else 5)
+    vllm = bench_vllm(encoder, prompts, 5) if importlib.util.find_spec("vllm") and not quick else []
     overlap, plain = bench_overlap(encoder, 64, 3 if quick else 9)
     whole_text = "the same PRM, whole texts, padded batches"
     figures = {
@@ -264,6 +291,8 @@ def main() -> None:
         "overlap_time_ratio": (statistics.median(overlap), "ratio", "strict alternation", len(overlap)),
         "overlap_of_plain_threads": (statistics.median(plain), "ratio", "strict alternation", len(plain)),
     }
+    if vllm:
+        figures["generation_speed_vs_vllm"] = (statistics.median(vllm), "x", "vLLM on the CPU", len(vllm))
     for name, (value, unit, peer, n) in figures.items():
         print(f"{name:30} {value:8.3f} {unit:14} against {peer} (median of {n})")
     print(

@@ -10,6 +10,7 @@ import typer
 
 from prmkit import __version__
 from prmkit.commands import (
+    annotate,
     attribute,
     checkpoint,
     data,
@@ -17,7 +18,6 @@ from prmkit.commands import (
     evaluate,
     recipes,
     report,
-    runs,
     search,
     similarity,
     train,
@@ -32,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-runs.add_verbs(app)
+app.command("annotate")(annotate.annotate)
 app.command("train")(train.train)
 app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)

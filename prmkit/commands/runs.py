@@ -1,59 +1,18 @@
-"""The verbs that run a recipe: annotate needs nothing else; search, train and similarity have options of their own."""
+"""What the verbs that run a recipe do with it: annotate, train, search, similarity."""
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from prmkit.commands.console import (
-    DryRunOption,
-    JsonOption,
-    OutOption,
-    OverwriteOption,
-    RecipeArgument,
-    ResumeOption,
-    SetOption,
-    print_record,
-    print_table,
-    progress,
-)
+from prmkit.commands.console import print_record, print_table, progress
 
 if TYPE_CHECKING:
     from prmkit.recipe.compose import Composed
-
-VERBS = {
-    "annotate": "Label the steps of solutions with a policy, and write trees.jsonl.",
-}
-"""What each verb does, by the stage of its recipe."""
-
-
-def add_verbs(app: typer.Typer) -> None:
-    """Give the app one command for each verb."""
-    for stage, summary in VERBS.items():
-        app.command(stage, help=summary)(_verb(stage))
-
-
-def _verb(stage: str) -> Callable[..., None]:
-    def run(
-        recipe: RecipeArgument,
-        overrides: SetOption = None,
-        out: OutOption = None,
-        dry_run: DryRunOption = False,
-        resume: ResumeOption = False,
-        overwrite: OverwriteOption = False,
-        as_json: JsonOption = False,
-    ) -> None:
-        from prmkit.recipe.catalog import locate
-        from prmkit.recipe.compose import compose
-
-        composed = compose(locate(recipe), overrides or [])
-        run_recipe(stage, composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)
-
-    return run
 
 
 def run_recipe(

@@ -1,0 +1,29 @@
+"""``prmkit annotate``: label steps."""
+
+from prmkit.commands.console import (
+    DryRunOption,
+    JsonOption,
+    OutOption,
+    OverwriteOption,
+    RecipeArgument,
+    ResumeOption,
+    SetOption,
+)
+from prmkit.commands.runs import run_recipe
+
+
+def annotate(
+    recipe: RecipeArgument,
+    overrides: SetOption = None,
+    out: OutOption = None,
+    dry_run: DryRunOption = False,
+    resume: ResumeOption = False,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Label the steps of solutions with a policy, and write trees.jsonl; --dry-run tells the cost from a pilot."""
+    from prmkit.recipe.catalog import locate
+    from prmkit.recipe.compose import compose
+
+    composed = compose(locate(recipe), overrides or [])
+    run_recipe("annotate", composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)
