@@ -167,7 +167,7 @@ class _Fetch:
         """The parts that an earlier try has fetched of the same version of the file."""
         repair_lines(self.parts)
         lines = [record for _, record in read_lines(self.parts)] if self.parts.exists() else []
-        if lines and lines[0] == self.version and self.partial.exists():
+        if self.ranged and lines and lines[0] == self.version and self.partial.exists():
             os.truncate(self.partial, self.size)
             return {int(line["start"]) for line in lines[1:]} | self._whole()
         self.forget()
