@@ -226,6 +226,8 @@ def download(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch a corpus in parallel parts. Asked again after an interruption, it goes on where it was."""
+    import signal
+
     from prmkit.sources.download import download as fetch
 
     last = -1
@@ -236,7 +238,12 @@ def download(
             last = got * 10 // total
             typer.echo(f"{got / 1e6:.1f} of {total / 1e6:.1f} MB", err=True)
 
-    found = fetch(what, out, sha256=sha256, done=done)
+    # hf-transfer holds Python back, which would hear a Ctrl-C late. What has come is kept however the process ends.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        found = fetch(what, out, sha256=sha256, done=done)
+    finally:
+        signal.signal(signal.SIGINT, before)
     print_record({"wrote": str(out), "sha256" if out.is_file() else "folder": found}, as_json=as_json)
 
 

@@ -1,11 +1,17 @@
 """Files of plain web servers, in parallel ranges: a download that was killed goes on, and its hash is checked.
 
+``hf-transfer`` fetches a file and writes each part at its place. It does not tell which parts have come, but the file
+does: what has not come is a hole. What it leaves out, killed or failed, the standard library fetches, and lists;
+where the file system knows no holes, that is the whole file.
+
 Data sets of the Hugging Face hub go through ``huggingface_hub``, which does the same for them.
 """
 
+import contextlib
 import hashlib
 import http.client
 import os
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -39,15 +45,18 @@ def download(
     """Fetch a file to ``out``, or a data set of the hub into the folder ``out``; returns the file's SHA-256 (of a data
     set, its folder).
 
-    What has come is kept in ``out.partial``, and listed in ``out.parts``, until the whole is there and its hash is
+    What has come is kept in ``out.partial``, and its version in ``out.parts``, until the whole is there and its hash is
     right; asked again, only the missing parts are fetched, unless the server's file is another one by then.
+
+    hf-transfer holds the interpreter while it runs: no other thread of this process goes on, and Python hears a Ctrl-C
+    when the next part has come.
 
     Args:
         what: a name in ASSETS, an address that begins with http, or ``hub:org/name``.
         out: must not exist.
         sha256: the hash that the file must have.
         done: told the bytes that are there and the bytes in all.
-        part: bytes of one request.
+        part: bytes of one request; a multiple of the file system's block.
 
     Raises:
         InputError: there is no such file, the server tells no size, ``out`` exists, or the hash is wrong.
@@ -78,6 +87,8 @@ class _Fetch:
     def __init__(self, url: str, out: Path, part: int, done: Callable[[int, int], None]) -> None:
         self.url, self.part, self.done = url, part, done
         self.partial, self.parts = out.with_name(out.name + ".partial"), out.with_name(out.name + ".parts")
+        # When hf-transfer fails, it removes the file that it was told to write: so it is told of a link.
+        self.link = out.with_name(out.name + ".partial.link")
         with self._open({"Range": "bytes=0-0"}) as reply:
             span = reply.headers.get("Content-Range", "")
             self.ranged = reply.status == 206 and span.rpartition("/")[2].isdigit()
@@ -86,19 +97,23 @@ class _Fetch:
         if not length.isdigit():
             raise InputError("the server does not tell the size of the file", where=url)
         self.size = int(length)
+        self.starts = range(0, self.size, part) if self.ranged else range(0, self.size, max(self.size, 1))
+        self.holes = self.ranged and _knows_holes(out.parent)
 
     def run(self) -> None:
         """Fetch the missing parts."""
-        starts = range(0, self.size, self.part) if self.ranged else range(0, self.size, max(self.size, 1))
         there = self._there()
-        self.partial.touch()
-        os.truncate(self.partial, self.size)
-        got = sum(min(self.part, self.size - start) for start in starts if start in there)
+        if self.holes and not there:
+            self._transfer()
+            there = self._whole()
+        got = sum(min(self.part, self.size - start) for start in there)
         self.done(got, self.size)
         with self.partial.open("r+b") as file, ThreadPoolExecutor(_THREADS) as threads:
-            missing = [start for start in starts if start not in there]
+            missing = [start for start in self.starts if start not in there]
             for start, data in zip(missing, threads.map(self._bytes, missing), strict=True):
-                os.pwrite(file.fileno(), data, start)
+                file.seek(start)
+                file.write(data)
+                file.flush()
                 append_lines(self.parts, [{"start": start}])
                 got += len(data)
                 self.done(got, self.size)
@@ -110,17 +125,55 @@ class _Fetch:
 
     def forget(self) -> None:
         """Remove what was kept for a later try."""
-        self.partial.unlink(missing_ok=True)
-        self.parts.unlink(missing_ok=True)
+        for path in (self.link, self.partial, self.parts):
+            path.unlink(missing_ok=True)
+
+    def _transfer(self) -> None:
+        """Let hf-transfer fetch what it can. Its errors aren't told: who fills the holes that are left meets them."""
+        import hf_transfer
+
+        got = 0
+
+        def came(count: int) -> None:
+            nonlocal got
+            got = min(got + count + 1, self.size)  # its ranges count to their last byte, not past it
+            self.done(got, self.size)
+
+        self.done(got, self.size)
+        with contextlib.suppress(Exception):
+            self.link.unlink(missing_ok=True)
+            self.link.symlink_to(self.partial.name)
+            hf_transfer.download(
+                self.url,
+                str(self.link),
+                max_files=_THREADS,
+                chunk_size=self.part,
+                parallel_failures=_THREADS,
+                max_retries=_ATTEMPTS - 1,
+                headers={"User-Agent": "prmkit"},
+                callback=came,
+            )
+        self.link.unlink(missing_ok=True)
+
+    def _whole(self) -> set[int]:
+        """The parts of the file without a hole; none where holes are unknown."""
+        if not self.holes:
+            return set()
+        with self.partial.open("rb") as file:
+            holes = [(start, os.lseek(file.fileno(), start, os.SEEK_HOLE)) for start in self.starts]
+        return {start for start, hole in holes if hole >= min(start + self.part, self.size)}
 
     def _there(self) -> set[int]:
         """The parts that an earlier try has fetched of the same version of the file."""
         repair_lines(self.parts)
         lines = [record for _, record in read_lines(self.parts)] if self.parts.exists() else []
-        if lines and lines[0] == self.version and self.partial.exists():
-            return {int(line["start"]) for line in lines[1:]}
+        if self.ranged and lines and lines[0] == self.version and self.partial.exists():
+            os.truncate(self.partial, self.size)
+            return {int(line["start"]) for line in lines[1:]} | self._whole()
         self.forget()
         append_lines(self.parts, [self.version])
+        self.partial.touch()
+        os.truncate(self.partial, self.size)
         return set()
 
     def _bytes(self, start: int) -> bytes:
@@ -148,6 +201,13 @@ class _Fetch:
         except urllib.error.URLError as error:
             raise RunError(f"{self.url}: no connection ({error.reason})") from None
         return reply
+
+
+def _knows_holes(folder: Path) -> bool:
+    """Whether the file system tells what of a file was never written (ext4, XFS, Btrfs, APFS and tmpfs do)."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(1 << 20)
+        return os.lseek(file.fileno(), 0, os.SEEK_HOLE) == 0
 
 
 def _from_hub(name: str, out: Path) -> str:

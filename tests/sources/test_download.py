@@ -1,121 +1,186 @@
 import hashlib
-import http.server
-import random
-import re
-import threading
-from collections.abc import Iterator
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import hf_transfer
 import pytest
 
 from prmkit.errors import InputError, RunError
 from prmkit.sources import download as module
 from prmkit.sources.download import download
+from tests.sources import file_server
+from tests.sources.file_server import CONTENT
 
-CONTENT = random.Random(0).randbytes(100_000)
+ROOT = Path(__file__).parents[2]
 PART = 8_192
+STARTS = list(range(0, 100_000, PART))
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves CONTENT; counts what it served, and fails as it is told."""
+class Server:
+    """The server of CONTENT, in a process of its own."""
 
-    content, ranges, failures, fail_from, etag = CONTENT, True, 0, 1 << 60, '"1"'
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.obey()
+        command = [sys.executable, file_server.__file__, str(folder)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/file.jsonl"
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.starts: list[int] = []
+    def obey(self, **settings: Any) -> None:
+        (self.folder / "settings.json").write_text(json.dumps(settings))
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/file.jsonl"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-    def do_GET(self) -> None:
-        server, content = self.server, self.server.content
-        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")) if server.ranges else None
-        start, end = (int(asked[1]), int(asked[2])) if asked else (0, len(content) - 1)
-        probe = (start, end) == (0, 0)
-        if self.path != "/file.jsonl":
-            self.send_error(404)
-        elif not probe and (start >= server.fail_from or server.failures > 0):
-            server.failures -= 1
-            self.send_error(503)
-        else:
-            if not probe:
-                server.starts.append(start)
-            body = content[start : end + 1]
-            self.send_response(206 if asked else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", server.etag)
-            if asked:
-                self.send_header("Content-Range", f"bytes {start}-{end}/{len(content)}")
-            self.end_headers()
-            self.wfile.write(body)
+    def served(self) -> list[int]:
+        """Where the ranges began that were served since the last call."""
+        path = self.folder / "served"
+        starts = sorted(map(int, path.read_text().split())) if path.exists() else []
+        path.unlink(missing_ok=True)
+        return starts
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("server"))
+    yield running
+    with running.process as process:
+        process.kill()
+
+
+@pytest.fixture
+def transfers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that were given to hf-transfer."""
+    real: Callable[..., None] = hf_transfer.download
+    asked: list[str] = []
+
+    def download(url: str, filename: str, **options: Any) -> None:
+        asked.append(url)
+        real(url, filename, **options)
+
+    monkeypatch.setattr(hf_transfer, "download", download)
+    return asked
+
+
+@pytest.fixture(params=["holes", "no holes"])
+def transferred(request: pytest.FixtureRequest, transfers: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """As ``transfers``, on a file system with holes and on one without."""
+    if request.param == "no holes":
+        monkeypatch.setattr(module, "_knows_holes", lambda folder: False)
+    return transfers
 
 
 def leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_parts_become_the_file_and_its_hash_is_checked(server: Server, tmp_path: Path) -> None:
+def test_hf_transfer_fetches_the_parts_and_its_hash_is_checked(
+    server: Server, transfers: list[str], tmp_path: Path
+) -> None:
     seen: list[tuple[int, int]] = []
-    wanted = hashlib.sha256(CONTENT).hexdigest()
-    found = download(server.url, tmp_path / "a", sha256=wanted, part=PART, done=lambda *got: seen.append(got))
-    assert found == wanted
+    found = download(server.url, tmp_path / "a", sha256=DIGEST, part=PART, done=lambda *got: seen.append(got))
+    assert found == DIGEST
     assert (tmp_path / "a").read_bytes() == CONTENT
     assert leftovers(tmp_path) == ["a"]
-    assert sorted(server.starts) == list(range(0, 100_000, PART))
+    assert transfers == [server.url]
+    assert server.served() == STARTS
     assert (seen[0], seen[-1]) == ((0, 100_000), (100_000, 100_000))
+    assert seen == sorted(seen)
+    assert len(seen) >= len(STARTS)
 
 
+def test_a_file_system_without_holes_gets_the_same(
+    server: Server, transfers: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_knows_holes", lambda folder: False)
+    seen: list[int] = []
+    assert download(server.url, tmp_path / "a", part=PART, done=lambda got, total: seen.append(got)) == DIGEST
+    assert leftovers(tmp_path) == ["a"]
+    assert transfers == []
+    assert server.served() == STARTS
+    assert seen == [*STARTS, 100_000]
+
+
+def test_a_killed_download_fetches_only_the_holes(server: Server, transfers: list[str], tmp_path: Path) -> None:
+    server.obey(hang_from=10 * PART)
+    code = "import pathlib, sys; from prmkit.sources.download import download; "
+    code += f"download(sys.argv[1], pathlib.Path(sys.argv[2]), part={PART})"
+    partial = tmp_path / "a.partial"
+    with subprocess.Popen([sys.executable, "-c", code, server.url, str(tmp_path / "a")]) as running:
+        while not partial.exists() or first_hole(partial) < 10 * PART:
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.kill()
+    assert leftovers(tmp_path) == ["a.partial", "a.partial.link", "a.parts"]
+    assert server.served() == STARTS[:10]
+    server.obey()
+    seen: list[int] = []
+    assert download(server.url, tmp_path / "a", part=PART, done=lambda got, total: seen.append(got)) == DIGEST
+    assert server.served() == STARTS[10:]
+    assert seen[0] == 10 * PART
+    assert transfers == []
+    assert leftovers(tmp_path) == ["a"]
+
+
+def first_hole(path: Path) -> int:
+    with path.open("rb") as file:
+        return os.lseek(file.fileno(), 0, os.SEEK_HOLE) if path.stat().st_size else 0
+
+
+def test_ctrl_c_ends_hf_transfer_at_once(server: Server, tmp_path: Path) -> None:
+    server.obey(hang_from=0)
+    command = [sys.executable, str(ROOT / "cli.py"), "data", "download", server.url, "--out", str(tmp_path / "a")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        while not (server.folder / "hanging").exists():
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate()
+    assert running.returncode == -signal.SIGINT  # which a shell tells as 130
+    assert "Traceback" not in errors
+
+
+@pytest.mark.usefixtures("transferred")
 def test_a_download_that_broke_off_goes_on_where_it_was(server: Server, tmp_path: Path) -> None:
-    server.fail_from = 5 * PART
+    server.obey(fail_from=10 * PART)
     with pytest.raises(RunError, match=r"the connection failed 4 times .*answers 503.*it goes on"):
         download(server.url, tmp_path / "a", part=PART)
     assert leftovers(tmp_path) == ["a.partial", "a.parts"]
-    first, server.starts, server.fail_from = set(server.starts), [], 1 << 60
-    download(server.url, tmp_path / "a", part=PART)
-    assert (tmp_path / "a").read_bytes() == CONTENT
-    assert first == {number * PART for number in range(5)}
-    assert not first & set(server.starts)
+    assert server.served() == STARTS[:10]
+    server.obey()
+    assert download(server.url, tmp_path / "a", part=PART) == DIGEST
+    assert server.served() == STARTS[10:]
 
 
+@pytest.mark.usefixtures("transferred")
 def test_a_file_that_changed_meanwhile_is_fetched_anew(server: Server, tmp_path: Path) -> None:
-    server.fail_from = 5 * PART
+    server.obey(fail_from=10 * PART)
     with pytest.raises(RunError):
         download(server.url, tmp_path / "a", part=PART)
-    server.fail_from, server.etag, server.content = 1 << 60, '"2"', CONTENT[::-1]
+    server.obey(etag='"2"', reversed=True)
     download(server.url, tmp_path / "a", part=PART)
     assert (tmp_path / "a").read_bytes() == CONTENT[::-1]
 
 
-def test_a_failure_now_and_then_is_tried_again(server: Server, tmp_path: Path) -> None:
-    server.failures = 2
-    download(server.url, tmp_path / "a", part=PART)
-    assert (tmp_path / "a").read_bytes() == CONTENT
+def test_a_failure_now_and_then_is_tried_again(server: Server, transferred: list[str], tmp_path: Path) -> None:
+    server.obey(failures=2)
+    assert download(server.url, tmp_path / "a", part=PART) == DIGEST
+    assert server.served() == STARTS
 
 
-def test_a_server_without_ranges_sends_it_whole(server: Server, tmp_path: Path) -> None:
-    server.ranges = False
-    download(server.url, tmp_path / "a", part=PART)
-    assert (tmp_path / "a").read_bytes() == CONTENT
+def test_a_server_without_ranges_sends_it_whole(server: Server, transfers: list[str], tmp_path: Path) -> None:
+    server.obey(ranges=False)
+    assert download(server.url, tmp_path / "a", part=PART) == DIGEST
+    assert transfers == []
 
 
+@pytest.mark.usefixtures("transferred")
 def test_a_wrong_hash_leaves_nothing_behind(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the file has another hash"):
         download(server.url, tmp_path / "a", sha256="0" * 64, part=PART)
