@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prmkit.benchmarks.code_rows import shown_calls
-from prmkit.benchmarks.download import fetch
+from prmkit.download import cached
 from prmkit.errors import InputError
 from prmkit.grade import values
 from prmkit.rows_io import Row, field, first_rows
@@ -32,7 +32,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, form: Literal["rich
         InputError: a row lacks what its form promises.
     """
     if path is None and form == "rich":
-        path = fetch(_RELEASE)
+        path = cached(_RELEASE)
     rows = first_rows(path, hub="evalplus/humanevalplus", split="test", limit=limit)
     return [_problem(row, where) for where, row in rows]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prmkit.benchmarks.code_rows import shown_calls
-from prmkit.benchmarks.download import fetch
 from prmkit.benchmarks.humaneval_plus import cases_of, text_of
 from prmkit.benchmarks.mbpp_types import typed_arguments
+from prmkit.download import cached
 from prmkit.errors import InputError
 from prmkit.rows_io import Row, field, first_rows
 from prmkit.tree import Problem
@@ -35,7 +35,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, form: Literal["rich
         InputError: a row lacks what its form promises.
     """
     if path is None and form == "rich":
-        path = fetch(_RELEASE)
+        path = cached(_RELEASE)
     rows = first_rows(path, hub="evalplus/mbppplus", split="test", limit=limit)
     return [_rich(row, where) if "base_input" in row else _hub(row, where) for where, row in rows]
 

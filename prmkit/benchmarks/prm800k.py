@@ -5,7 +5,7 @@ Source: Lightman et al. 2023, arXiv:2305.20050.
 
 from pathlib import Path
 
-from prmkit.benchmarks.download import fetch
+from prmkit.download import cached
 from prmkit.errors import InputError
 from prmkit.rows_io import Row, field, local_rows
 from prmkit.tree import Problem
@@ -26,7 +26,7 @@ def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
         InputError: a row lacks its problem or its answer.
     """
     problems: dict[str, Problem] = {}
-    for raw in local_rows(path or fetch(_TEST)):
+    for raw in local_rows(path or cached(_TEST)):
         row = raw.parse()
         problem = _labelled(row, raw.where) if "question" in row else _split(row, raw.where)
         if problem is not None:

@@ -228,7 +228,7 @@ def download(
     """Fetch a corpus in parallel parts. Asked again after an interruption, it goes on where it was."""
     import signal
 
-    from prmkit.sources.download import download as fetch
+    from prmkit.download import download as fetch
 
     last = -1
 

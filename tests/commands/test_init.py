@@ -8,8 +8,20 @@ from prmkit import __version__, commands
 from prmkit.errors import RunError
 from tests.commands.conftest import ROOT, Answer
 
-VERBS = ("annotate", "train", "search", "evaluate", "similarity", "report", "demo", "trees", "recipes", "data", "attribute",
-    "checkpoint")
+VERBS = (
+    "annotate",
+    "train",
+    "search",
+    "evaluate",
+    "similarity",
+    "report",
+    "demo",
+    "trees",
+    "recipes",
+    "data",
+    "attribute",
+    "checkpoint",
+)
 
 
 def test_help_names_every_verb(prmkit: Callable[..., Answer]) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 import hf_transfer
 import pytest
 
+from prmkit import download as module
+from prmkit.download import download
 from prmkit.errors import InputError, RunError
-from prmkit.sources import download as module
-from prmkit.sources.download import download
-from tests.sources import file_server
-from tests.sources.file_server import CONTENT
+from tests import file_server
+from tests.file_server import CONTENT
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PART = 8_192
 STARTS = list(range(0, 100_000, PART))
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -109,7 +109,7 @@ def test_a_file_system_without_holes_gets_the_same(
 
 def test_a_killed_download_fetches_only_the_holes(server: Server, transfers: list[str], tmp_path: Path) -> None:
     server.obey(hang_from=10 * PART)
-    code = "import pathlib, sys; from prmkit.sources.download import download; "
+    code = "import pathlib, sys; from prmkit.download import download; "
     code += f"download(sys.argv[1], pathlib.Path(sys.argv[2]), part={PART})"
     partial = tmp_path / "a.partial"
     with subprocess.Popen([sys.executable, "-c", code, server.url, str(tmp_path / "a")]) as running:

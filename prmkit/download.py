@@ -18,8 +18,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.rows_io import HUB
+from prmkit.run import cache_folder
 from prmkit.trees_io import append_lines, read_lines, repair_lines
 
 ASSETS = {
@@ -79,6 +80,23 @@ def download(
     fetch.partial.rename(out)
     fetch.forget()
     return found
+
+
+def cached(url: str) -> Path:
+    """The local copy of a file, downloaded into prmkit's cache (run.cache_folder) if it is not there.
+
+    Raises:
+        InputError: it cannot be downloaded.
+    """
+    *_, owner, name = ["", *url.removeprefix("https://").split("/")]
+    path = cache_folder() / f"{owner}-{name}"
+    if not path.is_file():
+        try:
+            download(url, path)
+        except PrmkitError as error:
+            cure = "Download it elsewhere and give the path of its file."
+            raise InputError(f"cannot download the file ({error})", where=url, cure=cure) from None
+    return path
 
 
 class _Fetch:
