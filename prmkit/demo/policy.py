@@ -29,7 +29,7 @@ from prmkit.models.encode import StepEncoder
 from prmkit.tree import Problem
 
 LOSSES = "losses.json"
-"""The training losses of both models, means of 20 steps: how a remaking can be compared with this one."""
+"""The training losses of both models, means of 20 steps; with the shipped models lie those of the first 100 steps."""
 
 _MEAN = 20
 _IGNORED = -100

@@ -30,9 +30,9 @@ def test_each_shipped_model_knows_the_text_it_was_trained_on_best() -> None:
 
 
 @pytest.mark.slow
-def test_the_training_of_the_shipped_models_can_be_repeated(tmp_path: Path) -> None:
+def test_the_training_of_the_shipped_models_begins_as_it_was_recorded(tmp_path: Path) -> None:
     """The first 100 steps: the rate stays at its peak for half of any training, so a shorter one begins alike."""
-    shipped = json.loads((WEIGHTS / LOSSES).read_text())["policy"][:5]
+    recorded = json.loads((WEIGHTS / LOSSES).read_text())["policy"]
     train_policy(tmp_path, PolicyConfig(policy_steps=200, backbone_steps=20))
-    assert json.loads((tmp_path / LOSSES).read_text())["policy"][:5] == pytest.approx(shipped, rel=0.05)
-    assert shipped[4] < 0.5 * shipped[0]
+    assert json.loads((tmp_path / LOSSES).read_text())["policy"][: len(recorded)] == pytest.approx(recorded, rel=0.05)
+    assert recorded[-1] < 0.2 * recorded[0]
