@@ -42,8 +42,9 @@ from prmkit.models.config import StepFormat
 from prmkit.models.imports import import_prm
 from prmkit.models.rows import tree_rows
 from prmkit.sources import Corpus
+from prmkit.sources.sample import wording
 from prmkit.train.config import TrainConfig
-from prmkit.train.datamodule import StepDataModule, held_out_problems, problem_key
+from prmkit.train.datamodule import StepDataModule, held_out_problems
 from prmkit.train.losses import step_losses
 from prmkit.train.module import PRMModule
 from prmkit.tree import ROOT, Label, Problem, StepTree
@@ -116,7 +117,7 @@ def curve(losses: list[float], epochs: int) -> str:
 
 def data_of(work: Path, trees: Sequence[StepTree], config: TrainConfig) -> StepDataModule:
     """The rows of the trees. Something must be held out: one more tree, made so that the choice falls on it."""
-    keys = [problem_key(tree) for tree in trees]
+    keys = [wording(tree.problem.prompt) for tree in trees]
     names = (f"word{number}" for number in itertools.count())
     name = next(name for name in names if held_out_problems([*keys, name], config.validation_share, 0) == {name})
     bystander = StepTree.from_steps(Problem(id=name, prompt=name), ["word1"], [Label(value=1.0, source="made")])

@@ -9,7 +9,7 @@ from prmkit.commands.console import (
     ResumeOption,
     SetOption,
 )
-from prmkit.commands.runs import run_recipe
+from prmkit.commands.runs import composed_recipe, run_recipe
 
 
 def annotate(
@@ -22,8 +22,5 @@ def annotate(
     as_json: JsonOption = False,
 ) -> None:
     """Label the steps of solutions with a policy, and write trees.jsonl; --dry-run tells the cost from a pilot."""
-    from prmkit.recipe.catalog import locate
-    from prmkit.recipe.compose import compose
-
-    composed = compose(locate(recipe), overrides or [])
+    composed = composed_recipe(recipe, overrides)
     run_recipe("annotate", composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from prmkit.commands.console import JsonOption, RecipeArgument, SetOption, print_json, print_table
+from prmkit.commands.runs import composed_recipe
 
 app = typer.Typer(help="List, show and describe recipes.", rich_markup_mode=None)
 
@@ -34,10 +35,8 @@ def list_recipes(as_json: JsonOption = False) -> None:
 def show_recipe(recipe: RecipeArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """Print every value of a recipe and where it came from."""
     from prmkit.recipe.bind import Row, bind, describe
-    from prmkit.recipe.catalog import locate
-    from prmkit.recipe.compose import compose
 
-    composed = compose(locate(recipe), overrides or [])
+    composed = composed_recipe(recipe, overrides)
     print_table(Row._fields, describe(composed, bind(composed)), as_json=as_json)
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,14 @@ from prmkit.commands.console import print_record, print_table, progress
 
 if TYPE_CHECKING:
     from prmkit.recipe.compose import Composed
+
+
+def composed_recipe(recipe: str, overrides: Sequence[str] | None) -> "Composed":
+    """The values of the recipe that a user names, with those of ``--set``."""
+    from prmkit.recipe.catalog import locate
+    from prmkit.recipe.compose import compose
+
+    return compose(locate(recipe), overrides or [])
 
 
 def run_recipe(

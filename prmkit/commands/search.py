@@ -13,7 +13,7 @@ from prmkit.commands.console import (
     ResumeOption,
     SetOption,
 )
-from prmkit.commands.runs import run_recipe
+from prmkit.commands.runs import composed_recipe, run_recipe
 
 
 def search(
@@ -35,11 +35,9 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Solve problems with a policy, a PRM and a search strategy, and write trees.jsonl."""
-    from prmkit.recipe.catalog import locate
-    from prmkit.recipe.compare import with_strategies
-    from prmkit.recipe.compose import compose
-
-    composed = compose(locate(recipe), overrides or [])
+    composed = composed_recipe(recipe, overrides)
     if strategy is not None:
+        from prmkit.recipe.compare import with_strategies
+
         composed = with_strategies(composed, [name.strip() for name in strategy.split(",")])
     run_recipe("search", composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)

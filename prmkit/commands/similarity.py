@@ -17,7 +17,7 @@ from prmkit.commands.console import (
     print_record,
     print_table,
 )
-from prmkit.commands.runs import run_recipe
+from prmkit.commands.runs import composed_recipe, run_recipe
 from prmkit.errors import InputError, RunError
 
 _DEFAULT = "similarity/paper"
@@ -65,12 +65,9 @@ def run(
     values = [override for argument in arguments for override in _set_overrides(argument)]
     if reference is not None:
         values.append(f"reference.name={orjson.dumps(reference).decode()}")
-    from prmkit.recipe.catalog import locate
-    from prmkit.recipe.compose import compose
-
     run_recipe(
         "similarity",
-        compose(locate(recipe), [*values, *(overrides or [])]),
+        composed_recipe(recipe, [*values, *(overrides or [])]),
         out,
         dry_run=dry_run,
         resume=resume,

@@ -14,7 +14,7 @@ from prmkit.commands.console import (
     SetOption,
     print_record,
 )
-from prmkit.commands.runs import run_recipe
+from prmkit.commands.runs import composed_recipe, run_recipe
 
 
 def train(
@@ -37,10 +37,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a PRM on labelled trees, and write its checkpoint; with --plan, say what that takes."""
-    from prmkit.recipe.catalog import locate
-    from prmkit.recipe.compose import compose
-
-    composed = compose(locate(recipe), overrides or [])
+    composed = composed_recipe(recipe, overrides)
     if plan is None:
         run_recipe("train", composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)
         return

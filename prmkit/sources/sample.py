@@ -27,7 +27,9 @@ class SampleConfig(BaseModel):
 
 
 def wording(prompt: str) -> str:
-    """What makes two problems one: the words and signs of their texts, whatever the spaces between them."""
+    """What makes two problems one, since sources number the same one differently: the words and signs of their texts,
+    whatever the spaces between them.
+    """
     return " ".join(prompt.split())
 
 

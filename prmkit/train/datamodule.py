@@ -14,6 +14,7 @@ from prmkit.models.batch import StepBatch
 from prmkit.models.encode import StepEncoder
 from prmkit.models.packing import pack
 from prmkit.models.rows import Row, tree_rows
+from prmkit.sources.sample import wording
 from prmkit.train.config import TrainConfig
 from prmkit.train.labels import balanced, hardened, weights_by_source
 from prmkit.train.plan import BatchPlan, RowDataset
@@ -77,7 +78,7 @@ class StepDataModule(pl.LightningDataModule):
             self.counts.dropped += encoded.dropped
             self.counts.labels_lost += encoded.labels_lost
             if encoded.rows:
-                rows[problem_key(tree)] += encoded.rows
+                rows[wording(tree.problem.prompt)] += encoded.rows
             self.counts.rows += len(encoded.rows)
             self.counts.labels += sum(row.supervised for row in encoded.rows)
             values.update(label for row in encoded.rows for label in row.labels if not math.isnan(label))
@@ -157,8 +158,3 @@ def held_out_problems(problems: Iterable[str], share: float, seed: int) -> set[s
             cure="Give trees of more problems.",
         )
     return set(keys[: min(max(1, round(share * len(keys))), len(keys) - 1)])
-
-
-def problem_key(tree: StepTree) -> str:
-    """What makes two trees trees of one problem: the wording, since sources number the same problem differently."""
-    return " ".join(tree.problem.prompt.split())
