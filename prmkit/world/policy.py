@@ -11,6 +11,7 @@ import copy
 import json
 import logging
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +169,7 @@ def _fit(
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
+        enable_progress_bar=sys.stdout.isatty(),  # the bar stands in the way of what --json prints
         log_every_n_steps=10,
     )
     module = PolicyModule(model.train(), lr=config.lr, steps=steps)
