@@ -63,7 +63,7 @@ def study_markdown(result: Mapping[str, Any]) -> str:
     parts = [f"### {_plain(result['title'])} ({result['scale']})", _markdown_table(result["rows"])]
     parts += [_plain(sentence) for sentence in _sentences(result)]
     for name, rows in _further(result):
-        parts += [f"**{name}**", _markdown_table(rows)]
+        parts += [f"**{_plain(name)}**", _markdown_table(rows)]
     if result["paper"]["claim"]:
         parts.append(f"**The paper:** {_plain(result['paper']['claim'])}")
     if result["notes"]:
@@ -171,6 +171,7 @@ def _number(value: Any) -> str:
 
 def _further(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
     named = (
+        *result["tables"].items(),
         ("At equal cost", result["within"]),
         ("Differences, paired over problems", result["pairs"]),
         ("The paper's values", result["paper"]["rows"]),

@@ -18,8 +18,8 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
 
     The folder gets run.yaml (the study as it was run), metrics.json (the result), figure.html, figure.svg (if there is
     a figure), table.md and table.csv. The result: ``title``, ``scale``, ``rows`` (see result.Row), ``figure`` {kind, x,
-    y, series, log, leaps}, ``pairs`` and ``within`` (further tables), ``paper`` {claim, rows}, ``notes``, ``cells``
-    {done, missing, failed: [{cell, run, at, state, reason, command}]}, and ``seconds``, what its cells took in all.
+    y, series, log, leaps}, ``tables``, ``pairs`` and ``within`` (further tables), ``paper`` {claim, rows}, ``notes``,
+    ``cells`` {done, missing, failed: [{cell, run, at, state, reason, command}]}, and ``seconds``, of all its cells.
 
     Args:
         grid: the study's.
@@ -32,7 +32,7 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
     """
     study = grid.plan.study
     assert study.result is not None
-    config, rows = study.result, rows_of(grid)
+    config, (rows, tables) = study.result, rows_of(grid)
     series = config.series
     result: dict[str, Any] = {
         "title": study.title,
@@ -43,6 +43,7 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
             **config.model_dump(include={"kind", "x", "y", "series", "log"}),
             "leaps": _leaps(rows, config.x, config.y, series) if config.leap and config.x and config.y else [],
         },
+        "tables": tables,
         "pairs": list(pairs_of(grid, config.pairs)) if config.pairs is not None else [],
         "within": list(within_limits(rows, config.within, series, config.y))
         if config.within is not None and series and config.y

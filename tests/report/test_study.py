@@ -19,6 +19,7 @@ def result(kind: str = "line", name: str = "prm") -> dict[str, Any]:
         "scale": "synthetic",
         "rows": rows,
         "figure": {"kind": kind, "x": "n", "y": "accuracy", "series": "rule", "log": True, "leaps": []},
+        "tables": {name: [{"step": name}]},
         "pairs": [{"difference": f"{name} - majority", "points": 30.25}],
         "within": [],
         "paper": {"claim": name, "rows": [{"rule": name, "accuracy": 0.5}]},
@@ -63,7 +64,7 @@ def test_hostile_text_is_shown_and_not_run() -> None:
     assert "<script>" not in markdown
     rows = [line.replace("\\|", "") for line in markdown.splitlines() if line.startswith("| &lt;")]
     assert rows
-    assert {line.count("|") for line in rows} == {3, 4}  # of the paper's values, and of the pairs; of the rows
+    assert {line.count("|") for line in rows} == {2, 3, 4}  # further table; pairs and the paper's values; rows
 
 
 def test_the_page_needs_nothing_else_and_what_is_missing_is_said() -> None:
