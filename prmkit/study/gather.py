@@ -19,7 +19,8 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
     The folder gets run.yaml (the study as it was run), metrics.json (the result), figure.html, figure.svg (if there is
     a figure), table.md and table.csv. The result: ``title``, ``scale``, ``rows`` (see result.Row), ``figure`` {kind, x,
     y, series, log, leaps}, ``tables``, ``pairs`` and ``within`` (further tables), ``paper`` {claim, rows}, ``notes``,
-    ``cells`` {done, missing, failed: [{cell, run, at, state, reason, command}]}, and ``seconds``, of all its cells.
+    ``cells`` {done, missing, failed: [{cell, run, at, state, reason, command}]}, and ``seconds`` and
+    ``cpu_seconds`` of all its cells.
 
     Args:
         grid: the study's.
@@ -34,6 +35,7 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
     assert study.result is not None
     config, (rows, tables) = study.result, rows_of(grid)
     series = config.series
+    records = [record_of(cell) for cell in grid.cells.values() if cell.done]
     result: dict[str, Any] = {
         "title": study.title,
         "study": grid.plan.composed.path.stem,
@@ -51,7 +53,7 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
         "paper": study.paper.model_dump(),
         "notes": study.notes,
         "cells": _cells(grid, outcomes),
-        "seconds": sum(record_of(cell)["seconds"] for cell in grid.cells.values() if cell.done),
+        **{kind: sum(record.get(kind, 0.0) for record in records) for kind in ("seconds", "cpu_seconds")},
     }
     values = study.model_dump(mode="json") | {"scale": scale}
     run = RunFolder.create(folder, values, seed=0, overwrite=True)

@@ -14,7 +14,6 @@ from prmkit.study.grid import grid_of
 from prmkit.study.scale import at_scale
 from tests.commands.conftest import ROOT, Answer
 
-TREES = """{"version": 1, "problem": {"id": "p", "prompt": "1 + 1"}, "nodes": []}\n"""
 
 STUDY = """\
 # Sizes of corpora: prmkit study study.yaml
@@ -118,6 +117,14 @@ def iter_logs(cells: Path):  # type: ignore[no-untyped-def]
     for _ in range(1200):
         yield from cells.glob("*.log")
         time.sleep(0.05)
+
+
+def test_the_study_of_the_docs_binds(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    file = tmp_path / "two-rates.yaml"
+    file.write_text(text.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    grid = grid_of(plan_of(*at_scale(compose(file), "synthetic")), tmp_path)
+    assert len(grid.cells) == 1 + 1 + 3 * 4
 
 
 PAPER = [name for name in find_recipes() if name.startswith("paper/")]
