@@ -41,6 +41,7 @@ class RowsConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     each: Reading | None = Field(None, description="a list; each of its items makes a row")
+    where: dict[str, AxisValue] = Field({}, description="of each: only the items that have these values")
     columns: dict[str, AxisValue | Reading] = Field(description="texts and figures, by the name of the column")
 
 

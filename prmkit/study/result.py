@@ -126,7 +126,9 @@ def _items(
         return
     if not isinstance(items, list):
         raise InputError("each is no list", where=grid.plan.composed.origin((*where, "each")), got=items)
-    yield from items
+    for item in items:
+        if not rows.where or (isinstance(item, Mapping) and rows.where.items() <= item.items()):
+            yield item
 
 
 def _read(

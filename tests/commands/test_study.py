@@ -14,7 +14,6 @@ from prmkit.study.grid import grid_of
 from prmkit.study.scale import at_scale
 from tests.commands.conftest import ROOT, Answer
 
-
 STUDY = """\
 # Sizes of corpora: prmkit study study.yaml
 stage: study
@@ -117,6 +116,33 @@ def iter_logs(cells: Path):  # type: ignore[no-untyped-def]
     for _ in range(1200):
         yield from cells.glob("*.log")
         time.sleep(0.05)
+
+
+@pytest.mark.ray
+def test_the_same_on_a_ray_cluster(
+    prmkit: Callable[..., Answer], study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not installed: make .venv/.vllm")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")  # others use this machine's memory too
+    text = study.read_text().replace(
+        "runs:\n", 'runs:\n  again: {command: [data, stats, "FILE", --source, trl], after: [stats]}\n'
+    )
+    text = text.replace("FILE", f"{tmp_path}/{{corpus}}.jsonl").replace(
+        "at: read}", "at: read}, again: {of: again, at: read}"
+    )
+    study.write_text(text.replace("[data, stats", "[data, stats, --max-bad, 0.5", 1))
+    ray.init(num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="error")
+    try:
+        answer = prmkit("study", study, "--out", tmp_path / "out", "--launcher", "ray", "--json")
+    finally:
+        ray.shutdown()
+    result = json.loads(answer.out)
+    assert [(row["trees"], row["again"]) for row in result["rows"]] == [(1, 1), (2, 2), (None, None)]
+    assert [(each["run"], each["state"]) for each in result["cells"]["failed"]] == [
+        ("stats", "failed"),
+        ("again", "skipped"),
+    ]
+    assert answer.code == 1
 
 
 def test_the_study_of_the_docs_binds(tmp_path: Path) -> None:

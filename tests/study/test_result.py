@@ -70,13 +70,21 @@ def test_a_broken_record_is_named(grid: Grid) -> None:
 def test_each_item_of_a_list_makes_a_row_and_history_is_read_beside(tmp_path: Path) -> None:
     text = STUDY.replace(
         '    - columns: {size: "{size}", k: "{k}", loss: {of: stats, at: "loss.{k}"}}',
-        "    - {each: {of: train, at: table}, columns: {pair: {at: name}, mean: {at: mean, times: 100}, "
-        "last: {of: train, at: history.-1.loss}}}",
+        "    - {each: {of: train, at: table}, where: {kept: 1}, "
+        "columns: {pair: {at: name}, mean: {at: mean, times: 100}, last: {of: train, at: history.-1.loss}}}",
     ).replace("x: k\n  y: loss\n  series: size", "x: pair\n  y: mean")
     grid = grid_at(write_study(tmp_path, text), "small", out=str(tmp_path / "out"))
     for size, mean in (("small", 0.5), ("large", 0.7)):
         record(
-            grid, "train", {"size": size, "seed": 3}, {"table": [{"name": "a", "mean": mean}, {"name": "b", "mean": 0}]}
+            grid,
+            "train",
+            {"size": size, "seed": 3},
+            {
+                "table": [
+                    {"name": name, "mean": value, "kept": kept}
+                    for name, value, kept in (("a", mean, 1), ("b", 0, 1), ("c", 9, 0))
+                ]
+            },
         )
         folder = grid.cell("train", {"size": size, "seed": 3}).folder
         folder.mkdir()
