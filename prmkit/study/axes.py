@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from typing import Any
@@ -131,10 +132,28 @@ def _faults(composed: Composed, study: StudyRecipe) -> Iterator[InputError]:
         for name, column in rows.columns.items():
             yield from _faults_of_column(study, column, composed.origin(("result", *under, "columns", name)))
         yield from _faults_of_column(study, rows.each, composed.origin(("result", *under, "each")))
+    yield from _faults_of_figure(composed, study.result)
     pairs = study.result.pairs
     if pairs is not None and (pairs.of not in study.runs or pairs.by not in study.axes):
         name, known = (pairs.by, [*study.axes]) if pairs.of in study.runs else (pairs.of, [*study.runs])
         yield unknown_name(name, known, where=composed.origin(("result", "pairs")))
+
+
+def _faults_of_figure(composed: Composed, result: ResultConfig) -> Iterator[InputError]:
+    columns = list(dict.fromkeys(name for rows in result.rows for name in rows.columns))
+    named: dict[tuple[str, ...], str | None] = {(key,): getattr(result, key) for key in ("x", "y", "series")}
+    if result.within is not None:
+        named["within", "cost"] = result.within.cost
+    for keys, name in named.items():
+        if name is not None and name not in columns:
+            near = get_close_matches(name, columns, n=1)
+            yield InputError(
+                "the rows have no such column",
+                where=composed.origin(("result", *keys)),
+                got=name,
+                expected=f"one of {', '.join(columns)}",
+                cure=f"Did you mean {near[0]}?" if near else "",
+            )
 
 
 def _faults_of_column(study: StudyRecipe, column: object, where: str) -> Iterator[InputError]:

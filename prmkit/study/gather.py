@@ -71,8 +71,8 @@ def _leaps(rows: list[Row], x: str, y: str, series: str | None) -> list[dict[str
     """For each line of the figure its leap, or why there is none."""
     lines: dict[Any, list[Row]] = {}
     for row in rows:
-        if row[y] is not None:
-            lines.setdefault(row[series] if series else "", []).append(row)
+        if row.get(x) is not None and row.get(y) is not None:
+            lines.setdefault(row.get(series) if series else "", []).append(row)
     found = []
     for name, line in lines.items():
         line.sort(key=lambda row: row[x])

@@ -34,7 +34,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.jsonl").write_text(row * number)
     file = tmp_path / "study.yaml"
     file.write_text(STUDY.replace("FOLDER", str(tmp_path)))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the commands are processes of their own
+    # The commands are processes of their own.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     return file
 
 
