@@ -48,11 +48,12 @@ def print_rethinking(folder: Path, *, overwrite: bool, as_json: bool) -> None:
     from prmkit.evaluate.rethinking import rethinking
     from prmkit.trees_io import read_trees
 
+    refuse_existing(folder / "rethinking.json", overwrite=overwrite)
     run = RunFolder(folder)
     if not run.trees.is_file():
         raise InputError("no search run here", where=folder, expected="a trees.jsonl")
     found = rethinking(list(read_trees(run.trees)))
-    _write_and_print(folder / "rethinking.json", found, overwrite=overwrite, as_json=as_json)
+    _write_and_print(folder / "rethinking.json", found, as_json=as_json)
 
 
 def curve_of(run: RunFolder) -> dict[str, Any]:
