@@ -32,6 +32,7 @@ class Reading(BaseModel):
     at: str = Field(
         description="its dotted key, or history.N.NAME in the training's history.csv, N from 0, -1 the last"
     )
+    error: str | None = Field(None, description="the key of its standard error, where that stands apart")
     times: float = Field(1.0, description="is multiplied by this; 100 makes percent of a share")
 
 

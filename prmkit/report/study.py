@@ -5,6 +5,7 @@ A result is the metrics.json of a study's folder. Whatever text it holds is esca
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -153,20 +154,29 @@ def _cell(row: Mapping[str, Any], column: str) -> str:
     value = row.get(column)
     if value is None:
         return _DASH
-    errors = [row[key] for key in (f"{column}_stderr", f"{column}_runs_stderr") if row.get(key) is not None]
-    digits = 1 if isinstance(value, float) and abs(value) >= 10 else 3
-    text = " ".join([_number(value), *(f"± {error:.{digits}f}" for error in errors)])
-    return text if row.get(f"{column}_runs") is None else f"{text} ({row[f'{column}_runs']} runs)"
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, int | float):
         return str(value)
+    over_runs = row.get(f"{column}_runs_stderr") or None  # runs that read the same thing agree to the last digit
+    errors = [error for error in (row.get(f"{column}_stderr"), over_runs) if error is not None]
+    digits = _digits(value, errors)
+    text = " ".join([f"{value:{digits}}" if errors else _number(value), *(f"± {error:{digits}}" for error in errors)])
+    return text if over_runs is None else f"{text} ({row[f'{column}_runs']} runs)"
+
+
+def _digits(value: float, errors: Sequence[float]) -> str:
+    """A format that shows two digits of the first error, and at least one place behind the point."""
+    if abs(value) >= 1e7:
+        return ".2e"
+    places = 1 - math.floor(math.log10(errors[0])) if errors and errors[0] > 0 else 1
+    return f".{min(4, max(1, places))}f"
+
+
+def _number(value: float) -> str:
     if isinstance(value, int) and abs(value) < 10**9:
         return f"{value:,}"
     if value and (abs(value) < 0.001 or abs(value) >= 1e7):
         return f"{value:.2e}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _further(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:

@@ -43,7 +43,8 @@ class Figure:
         if isinstance(found, Mapping):
             if found.get("stderr") is not None:
                 self.errors.append(times * float(found["stderr"]))
-            self.sizes.append(int(found["n"]))
+            if "n" in found:
+                self.sizes.append(int(found["n"]))
             found = found["value"]
         if found is not None:
             self.values.append(found if times == 1 else times * found)
@@ -51,7 +52,8 @@ class Figure:
     def as_columns(self, name: str) -> Row:
         """The columns of the row. Runs of the same problems share the error over problems, so it is not divided."""
         k = len(self.values)
-        mean = self.values[0] if k == 1 else sum(self.values) / k if k else None
+        # Equal values have no spread, not even that of rounding.
+        mean = self.values[0] if len(set(self.values)) == 1 else sum(self.values) / k if k else None
         columns: Row = {name: mean}
         if self.errors:
             columns[f"{name}_stderr"] = sum(self.errors) / len(self.errors)
@@ -144,8 +146,9 @@ def _read(
         if cell.name not in records:
             records[cell.name] = _source(cell)
         source = records[cell.name]
-    path = str(filled(reading.at, lambda name: grid.plan.meaning(name, point)))
-    return _at(source, path, grid.plan.composed.origin(where))
+    place = grid.plan.composed.origin(where)
+    value = _at(source, str(filled(reading.at, lambda name: grid.plan.meaning(name, point))), place)
+    return value if reading.error is None else {"value": value, "stderr": _at(source, reading.error, place)}
 
 
 def _source(cell: Cell) -> Any:

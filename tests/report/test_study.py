@@ -41,10 +41,25 @@ def test_a_figure_stands_with_its_errors_and_the_number_of_runs() -> None:
     assert columns == ["rule", "n", "accuracy"]
     assert cells == [
         ["prm", "8", "81.2 ± 2.5"],
-        ["prm", "1", "43.0 ± 0.5 (2 runs)"],
+        ["prm", "1", "43.00 ± 0.50 (2 runs)"],
         ["majority", "1", "\u2013"],
         ["majority", "8", "51.0 ± 3.0"],
     ]
+
+
+def test_runs_that_agree_to_the_last_digit_are_one_figure_and_large_ones_are_short() -> None:
+    rows = [
+        {
+            "a": 43.5,
+            "a_stderr": 1.25,
+            "a_runs": 8,
+            "a_runs_stderr": 0.0,
+            "flops": 1.5e12,
+            "flops_runs": 2,
+            "flops_runs_stderr": 5e8,
+        }
+    ]
+    assert table_of(rows) == (["a", "flops"], [["43.5 ± 1.2", "1.50e+12 ± 5.00e+08 (2 runs)"]])
 
 
 def test_the_csv_holds_every_column() -> None:
@@ -82,6 +97,6 @@ def test_leaps_are_told_and_marked() -> None:
         {"series": "majority", "found": False, "height": 0.0, "why": "fewer than five points"},
     ]
     markdown = study_markdown(with_leap)
-    assert "prm: a leap of 38.2 between n 1 and 8." in markdown
+    assert "prm: a leap of 38.25 between n 1 and 8." in markdown
     assert "majority: no leap: fewer than five points." in markdown
     assert study_svg(with_leap) != study_svg(result())

@@ -94,6 +94,14 @@ def test_each_item_of_a_list_makes_a_row_and_history_is_read_beside(tmp_path: Pa
     assert rows[0]["mean_runs"] == 2
 
 
+def test_an_error_that_stands_apart_is_read_beside(tmp_path: Path) -> None:
+    text = STUDY.replace('at: "loss.{k}"', 'at: "loss.{k}", error: apart, times: 100')
+    grid = grid_at(write_study(tmp_path, text), out=str(tmp_path / "out"))
+    record(grid, "stats", {"size": "small", "seed": 1}, {"loss": {"1": 0.5, "2": 0.25}, "apart": 0.125})
+    first, *_ = rows_of(grid)[0]
+    assert first == {"size": "small", "k": 1, "loss": 50.0, "loss_stderr": 12.5}
+
+
 def test_the_result_is_written_with_its_figure_and_tables(tmp_path: Path, grid: Grid) -> None:
     folder = tmp_path / "out" / "study-synthetic"
     first = gather(grid, "synthetic", folder, {})
