@@ -7,6 +7,9 @@ from typing import Any
 from prmkit.report.blocks import Block, Card, Cards, Cell, Code, Figure, Heading, Prose, Section, Table
 from prmkit.report.estimates import DASH
 
+_MILLIONS = 1e7
+"""From here on nobody reads the digits of a number one by one."""
+
 
 class Page:
     """Writes sections, and gathers the data of their figures, which the page draws itself."""
@@ -76,7 +79,7 @@ def figure_text(value: Cell) -> str:
     if value is None:
         return DASH
     if isinstance(value, float):
-        return f"{value:,.1f}" if abs(value) >= 1 or value == 0 else f"{value:.3g}"
+        return f"{value:,.1f}" if 1 <= abs(value) < _MILLIONS or value == 0 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else value
 
 

@@ -64,6 +64,8 @@ def packed(judged: Judged, texts: Texts, *, solutions: int | None = None) -> dic
     kept = _kept(judged, solutions)
     new = {ROOT: ROOT} | {node: index for index, node in enumerate(kept)}
     letters = [fate[0] for fate in fates(tree)]
+    if all(node.finish is None for node in tree):  # of a corpus, which knows no search that could have left a step
+        letters = ["i" if letter == "p" else letter for letter in letters]
     nodes = [tree.nodes[node] for node in kept]
     result: dict[str, Any] = {
         "parent": [new[node.parent] for node in nodes],

@@ -136,13 +136,19 @@ def page(*, title: str, sections: Sequence[Section], notes: Sequence[str], trees
         notes=writer.section(Section("About", blocks)) if blocks else "",
         sections="".join(parts),
         made=f"prmkit {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        data="\n".join(f'<script type="application/gzip" id="{name}">{value}</script>' for name, value in data.items()),
+        data="\n".join(
+            f'<script type="application/gzip" id="data-{name}">{value}</script>' for name, value in data.items()
+        ),
         script=script,
     )
 
 
 def _web(name: str) -> str:
     return (_WEB / name).read_text(encoding="utf-8")
+
+
+def _data(named: tuple[str, str]) -> str:
+    return f'<script type="application/gzip" id="data-{named[0]}">{named[1]}</script>'
 
 
 def _hash(script: str) -> str:

@@ -129,18 +129,21 @@ def _missing(run: Run, folder: RunFolder) -> Iterable[str]:
         yield f"{folder.trees} is missing: no tree of this run is shown."
     if run.evaluation is None:
         yield (
-            f"{folder.evaluation} is missing, so only chosen solutions are marked right or wrong, and there is no "
-            f"pass@k. Make it with: prmkit evaluate {folder.path}"
+            f"{folder.evaluation} is missing: there is no pass@k, and only chosen solutions are marked right or wrong. "
+            f"Make it with: prmkit evaluate {folder.path}"
         )
 
 
 def _comparison(run: Run) -> Run:
     """The run with the strategies that are there; the others are named as missing."""
-    members, missing = [], []
+    members, missing, bare = [], [], []
     for name in run.recipe["compare"]:
         folder = RunFolder(run.path / name)
         if folder.metrics_file.is_file() and folder.record.is_file():
             member = _read(folder)
+            if member.evaluation is None and member.trees:
+                bare.append(name)
+                member = replace(member, missing=())  # said of all at once, below
             members.append(replace(member, metrics={"benchmark": run.metrics.get("benchmark"), **member.metrics}))
         else:
             missing.append(f"{folder.path} holds no finished run: the strategy {name} is not shown.")
@@ -148,6 +151,11 @@ def _comparison(run: Run) -> Run:
         raise InputError("no strategy of this run is finished", where=run.path, cure="Go on with --resume.")
     if missing:
         missing.append(f"Go on with: prmkit search {run.path / 'run.yaml'} --out {run.path} --resume")
+    if bare:
+        missing.append(
+            f"No evaluation.json in {', '.join(bare)}: there is no pass@k, and only chosen solutions are marked right "
+            f"or wrong. Make each with: prmkit evaluate {run.path}/STRATEGY"
+        )
     if run.anytime is None:
         missing.append(f"No curve over budgets. Make it with: prmkit evaluate {run.path} --anytime")
     return replace(run, members=tuple(members), missing=tuple(missing))

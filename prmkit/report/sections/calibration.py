@@ -1,5 +1,6 @@
 """Calibration: whether a score of 0.8 is right eight times in ten, overall and by the position of a step."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,12 +30,17 @@ def _of(run: Run, found: Mapping[str, Any]) -> Iterator[Block]:
     yield Prose([f"Of {what}: Brier score {brier}, expected calibration error {error}."])
     yield Figure(
         title=f"Reliability, {run.name}",
-        caption="On the dashed line, a score is the share of right ones. The bars are the shares of all in each bin.",
+        caption="On the dashed line, a score is the share of right ones; errors are binomial.",
         x=Axis(title="mean score", range=(0.0, 1.0)),
         y=Axis(title="share", range=(0.0, 1.0)),
         series=[
             Series(name="perfect", x=[0.0, 1.0], y=[0.0, 1.0], reference=True),
-            Series(name="share of right ones", x=[b["score"] for b in bins], y=[b["right"] for b in bins]),
+            Series(
+                name="share of right ones",
+                x=[b["score"] for b in bins],
+                y=[b["right"] for b in bins],
+                stderr=[math.sqrt(b["right"] * (1 - b["right"]) / b["steps"]) for b in bins],
+            ),
             Series(
                 name="share of all",
                 x=[(b["low"] + b["high"]) / 2 for b in bins],

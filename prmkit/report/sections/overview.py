@@ -92,7 +92,7 @@ def _row(run: Run) -> Sequence[Cell]:
         percent(accuracy) if accuracy else None,
         accuracy["n"] if accuracy else run.metrics.get("problems", len(run.trees) or None),
         seconds if isinstance(seconds, int | float) else None,
-        str(run.record.get("created", DASH)),
+        str(run.record.get("created", DASH))[:16].replace("T", " "),
     )
 
 

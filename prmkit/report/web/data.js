@@ -7,7 +7,7 @@ const unpackedTexts = new Map();
 /** The text of a data block: gzip in base64. */
 function unpackedText(id) {
   if (!unpackedTexts.has(id)) {
-    const bytes = Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(document.getElementById(`data-${id}`).textContent), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     unpackedTexts.set(id, new Response(stream).text());
   }

@@ -51,14 +51,15 @@ function drawn(figure, theme, width) {
   const axes = figure.horizontal ? [axis(figure.x, [], page), namesAxis(page)] : [axis(figure.x, figure.series, page), axis(figure.y, [], page)];
   if (figure.matrix.length) axes[1].autorange = "reversed";
   const legend = data.length > 1;
+  const lines = legend ? Math.ceil(data.reduce((sum, one) => sum + 60 + 7 * one.name.length, 0) / Math.max(260, width - 40)) : 0;
   const rows = figure.horizontal ? Math.max(...figure.series.map((one) => one.x.length)) : figure.rows.length;
   const layout = {
-    height: figure.horizontal ? 90 + 30 * rows : figure.matrix.length ? 130 + 40 * rows : 300 + (legend ? 22 * Math.ceil(data.length / (width < 560 ? 1 : 2)) : 0),
-    margin: { l: 56, r: 16, t: 12, b: 48 },
+    height: figure.horizontal ? 90 + 30 * rows : figure.matrix.length ? 130 + 40 * rows : 290 + 22 * lines,
+    margin: { l: 56, r: 16, t: 12, b: 50 + 22 * lines },
     xaxis: axes[0],
     yaxis: axes[1],
     showlegend: legend,
-    legend: { orientation: "h", x: 0, y: -0.24, yanchor: "top", font: { size: 12 } },
+    legend: { orientation: "h", x: 0, yref: "container", y: 0, yanchor: "bottom", font: { size: 12 } },
     font: { color: page.text, family: "system-ui, sans-serif", size: 13 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -96,7 +97,7 @@ function error(one, colour) {
 }
 
 function axis(described, series, page) {
-  const made = { title: { text: plain(described.title) }, gridcolor: page.grid, zerolinecolor: page.grid, automargin: true };
+  const made = { title: { text: plain(described.title), standoff: 10 }, gridcolor: page.grid, zerolinecolor: page.grid, automargin: true };
   if (described.range) made.range = described.range;
   if (described.log) {
     made.type = "log";

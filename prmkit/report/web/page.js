@@ -9,7 +9,7 @@ async function start() {
     return;
   }
   setTheme(remembered());
-  if (document.getElementById("trees-0")) window.viewer = new Viewer(await unpacked("trees"));
+  if (document.getElementById("data-trees")) window.viewer = new Viewer(await unpacked("trees"));
   figures = await unpacked("figures");
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {

@@ -6,8 +6,7 @@ function solution(view, node, name, heat, changeHeat) {
   const path = view.path(node);
   const record = tree.attributed?.[node];
   const facts = [counted(path.length, "step"), FATES[tree.fate[node]], verdict(tree.right[node])];
-  const more = view.leaves[node] - (view.below(node).length ? 0 : 1);
-  if (more > 0) facts.push(`goes on to ${counted(more, "solution")}`);
+  if (view.below(node).length) facts.push(`goes on to ${counts(view.solutions[node], view.pruned[node], null)}`);
   const rows = path.map((step, at) => stepRow(tree, step, at, record, heat, texts[tree.text[step]]));
   const head = element("h4", {}, name, element("small", {}, facts.filter(Boolean).join(", ")));
   const table = element("table", { class: "steps" }, element("tbody", {}, ...rows));

@@ -1,7 +1,7 @@
 // A tree of steps, to be walked by mouse or keys as WAI-ARIA describes a tree view. Steps become elements when they are
 // first opened, so that a large tree costs nothing until it is looked at.
 
-const FATES = { c: "on the path of the answer", f: "finished", u: "cut by a limit", p: "left by the search", i: "" };
+const FATES = { c: "on the path of the answer", f: "finished", u: "cut by a limit", p: "pruned by the search", i: "" };
 const MOST_LETTERS = 240;
 
 class TreeView {
@@ -26,15 +26,16 @@ class TreeView {
     return this.children.get(node) ?? [];
   }
 
-  /** Solutions below each step, and how many of them are right. */
+  /** Below each step: solutions, how many of them are right, and pruned branches. */
   count() {
-    const { parent, right } = this.tree;
-    this.leaves = parent.map((_, node) => (this.below(node).length ? 0 : 1));
+    const { parent, right, fate } = this.tree;
+    const leaf = parent.map((_, node) => !this.below(node).length);
+    this.solutions = leaf.map((is, node) => Number(is && fate[node] !== "p"));
+    this.pruned = leaf.map((is, node) => Number(is && fate[node] === "p"));
     this.right = parent.map((_, node) => right[node] ?? 0);
     for (let node = parent.length - 1; node > 0; node -= 1) {
       if (parent[node] >= 0) {
-        this.leaves[parent[node]] += this.leaves[node];
-        this.right[parent[node]] += this.right[node];
+        for (const counts of [this.solutions, this.pruned, this.right]) counts[parent[node]] += counts[node];
       }
     }
   }
@@ -57,11 +58,11 @@ class TreeView {
       "div",
       { class: `row ${tree.fate[node] === "c" ? "answer" : ""}` },
       element("span", { class: "twisty", "aria-hidden": "true" }),
-      ...marks(tree, node),
       chip(score),
       label >= 0 ? chip(label, true) : null,
+      ...marks(tree, node),
       element("span", { class: "step" }, text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)}\u2026` : text),
-      inner && this.leaves[node] > 1 ? element("span", { class: "below" }, this.solutions(node)) : null,
+      inner ? this.outlook(node) : null,
     );
     const made = element(
       "li",
@@ -82,9 +83,17 @@ class TreeView {
     return made;
   }
 
-  solutions(node) {
-    const known = Object.keys(this.tree.right).length > 1;
-    return `${this.leaves[node]} solutions${known ? `, ${this.right[node]} right` : ""}`;
+  /** What lies below a step: of one way on its end, of several their number. */
+  outlook(node) {
+    const { tree } = this;
+    if (this.solutions[node] + this.pruned[node] > 1) {
+      return element("span", { class: "below" }, counts(this.solutions[node], this.pruned[node], Object.keys(tree.right).length > 1 ? this.right[node] : null));
+    }
+    let end = node;
+    while (this.below(end).length) [end] = this.below(end);
+    const value = tree.score?.[end] ?? tree.label?.[end] ?? -1;
+    const steps = counted(this.path(end).length - this.path(node).length, "more step");
+    return element("span", { class: "below end" }, value >= 0 ? `${steps} to ` : `${steps} `, value >= 0 ? chip(value, !tree.score) : null, ...marks(tree, end));
   }
 
   expand(node) {
@@ -189,6 +198,12 @@ function counted(number, what) {
   return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 }
 
+/** Numbers of solutions, of right ones (null: not known), and of pruned branches. */
+function counts(solutions, pruned, right) {
+  const parts = [solutions || !pruned ? counted(solutions, "solution") : "", right && `${right} right`, pruned && `${pruned.toLocaleString("en")} pruned`];
+  return parts.filter(Boolean).join(", ");
+}
+
 function verdict(right) {
   return right === undefined ? "" : right ? "right" : "wrong";
 }
@@ -208,7 +223,7 @@ function mark(kind, sign, title) {
 function marks(tree, node) {
   const made = [];
   if (tree.fate[node] === "c") made.push(mark("chosen", "\u2605", "on the path of the answer"));
-  if (tree.fate[node] === "p") made.push(mark("pruned", "\u2702", "left by the search"));
+  if (tree.fate[node] === "p") made.push(mark("pruned", "\u2702", "pruned by the search"));
   if (tree.fate[node] === "u") made.push(mark("unfinished", "\u22ef", "cut by a limit"));
   if (tree.right[node] === 1) made.push(mark("right", "\u2713", "right"));
   if (tree.right[node] === 0) made.push(mark("wrong", "\u2717", "wrong"));

@@ -155,9 +155,9 @@ class Viewer {
 
 function pane(name, view) {
   const { tree } = view;
-  const known = Object.values(tree.right);
-  const facts = [counted((view.children.get(-1) ?? []).reduce((sum, node) => sum + view.leaves[node], 0), "solution")];
-  if (known.length > 1) facts.push(`${known.filter(Boolean).length} right`);
+  const total = (numbers) => view.below(-1).reduce((sum, node) => sum + numbers[node], 0);
+  const judged = Object.keys(tree.right).length > 1;
+  const facts = [counts(total(view.solutions), total(view.pruned), judged ? total(view.right) : null)];
   if (tree.omitted) facts.push(`${counted(tree.omitted.solutions, "more solution")} (${tree.omitted.right} right, ${counted(tree.omitted.steps, "step")}) not in this page`);
   if (tree.chosen === undefined && Object.keys(tree.right).length) facts.push("no answer chosen");
   const all = element("button", { type: "button" }, "Open all");
