@@ -98,7 +98,8 @@ def _kept(judged: Judged, solutions: int | None) -> Sequence[int]:
     kept: set[int] = set()
     for count, leaf in enumerate(dict.fromkeys([*first, *leaves])):
         path = kept | set(tree.path(leaf))
-        if count >= len(first) and (count == solutions or len(path) > MOST_STEPS):
+        full = len(path) > MOST_STEPS or (solutions is not None and count >= solutions)
+        if full and count >= len(first):
             break
         kept = path
     return sorted(kept)

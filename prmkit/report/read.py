@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from prmkit.attribution.record import RECORDS
 from prmkit.errors import InputError
 from prmkit.run import RunFolder
 from prmkit.tree import StepTree
@@ -15,9 +16,6 @@ from prmkit.trees_io import read_lines, read_trees
 from prmkit.yaml_io import read_yaml
 
 STAGES = ("search", "annotate", "train", "similarity", "evaluate", "study")
-
-ATTRIBUTIONS = "attributions.jsonl"
-"""The file of a run folder to which ``prmkit attribute`` adds a line for each solution that it explains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,7 @@ def _read(folder: RunFolder) -> Run:
 
 def _whole(run: Run, folder: RunFolder) -> Run:
     history, costs = folder.path / "history.csv", folder.path / "costs.jsonl"
-    attributions = folder.path / ATTRIBUTIONS
+    attributions = folder.path / RECORDS
     run = replace(
         run,
         evaluation=_json(folder.evaluation) if folder.evaluation.is_file() else None,

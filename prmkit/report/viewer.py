@@ -39,8 +39,8 @@ class TreePages:
     """What the viewer of a page reads.
 
     Attributes:
-        index: ``runs`` [{name, title}], ``problems`` [{id, prompt, tags, runs {number: verdict}}], ``solutions`` kept
-            of each tree (null: all), and ``counts`` {solutions, omitted} of all trees.
+        index: ``runs`` [{name, title}], ``problems`` [{id, prompt, tags, runs {number: verdict}, attributed}],
+            ``solutions`` kept of each tree (null: all), and ``counts`` {solutions, omitted} of all trees.
         chunks: for each problem, its trees: JSON (see ``chunk``), gzip, base64.
     """
 
@@ -165,4 +165,5 @@ def _entry(viewed: Viewed) -> dict[str, Any]:
         "prompt": problem.prompt[:_SHOWN_PROMPT],
         "tags": [tag for tag in (problem.level, problem.subject) if tag],
         "runs": verdicts,
+        "attributed": any(judged.attributions for judged in viewed.trees.values()),
     }

@@ -10,6 +10,7 @@ const PAGE = {
   dark: { text: "#c9d1d9", grid: "rgba(128,128,128,0.28)", paper: "#14181d" },
 };
 const MARKS = ["circle", "square", "diamond", "triangle-up", "x", "star", "pentagon"];
+const DASHES = ["solid", "dot", "dashdot"];
 const CONFIG = { displayModeBar: false, responsive: true };
 
 let plotlyLoading = null;
@@ -81,7 +82,7 @@ function trace(one, at, figure, theme) {
     Object.assign(made, { marker: { color: colour, opacity: figure.x.range ? 0.45 : 0.85 }, orientation: figure.horizontal ? "h" : "v" });
   } else {
     made.mode = one.reference ? "lines" : one.kind === "points" || one.x.length === 1 ? "markers" : "lines+markers";
-    made.line = { color: colour, width: one.reference ? 1 : 2, dash: one.reference ? "dash" : "solid" };
+    made.line = { color: colour, width: one.reference ? 1 : 2, dash: one.reference ? "dash" : DASHES[Math.floor(at / MARKS.length) % DASHES.length] };
     made.marker = { color: colour, size: one.x.length > 40 ? 4 : 7, symbol: MARKS[at % MARKS.length] };
   }
   if (one.reference) made.hoverinfo = "skip";
@@ -99,13 +100,15 @@ function error(one, colour) {
 function axis(described, series, page) {
   const made = { title: { text: plain(described.title), standoff: 10 }, gridcolor: page.grid, zerolinecolor: page.grid, automargin: true };
   if (described.range) made.range = described.range;
+  const places = [...new Set(series.flatMap((one) => one.x))];
   if (described.log) {
     made.type = "log";
-    const places = [...new Set(series.flatMap((one) => one.x))];
     // A few whole numbers, such as 1, 2, 4, 8 samples, are named as they are.
     if (places.length && places.every(Number.isInteger) && Math.max(...places) <= 4096) {
       made.tickvals = places.filter((place) => Number.isInteger(Math.log2(place)) || place === Math.max(...places));
     }
+  } else if (places.length && places.every(Number.isInteger) && Math.max(...places) - Math.min(...places) < 12) {
+    made.dtick = 1;
   } else if (series.some((one) => one.x.some((value) => typeof value === "string"))) {
     made.type = "category";
   }

@@ -84,6 +84,7 @@ class Viewer {
       const right = problem.runs[run];
       return right === null ? element("span", { class: "mark" }, "\u00b7") : mark(right ? "right" : "wrong", right ? "\u2713" : "\u2717", verdict(right));
     });
+    if (problem.attributed) signs.push(mark("heat", "\u25a4", "with attribution"));
     const said = [first, second].filter((run) => run !== null).map((run) => verdict(problem.runs[run] ?? undefined) || "not judged");
     return element(
       "li",
