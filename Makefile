@@ -37,7 +37,7 @@ check: setup
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 # Speed and memory, side by side with peers; the other files of bench/ are experiments.
-BENCHES := training engines search annotation grading similarity readers
+BENCHES := training engines search annotation grading similarity readers report
 
 bench: setup
 	for name in $(BENCHES); do $(BIN)/python bench/$$name.py || exit 1; done

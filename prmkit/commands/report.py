@@ -17,6 +17,9 @@ def report(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Write the sentences and tables as Markdown, as for a model card.")
     ] = False,
+    megabytes: Annotated[
+        float, typer.Option("--megabytes", min=3.0, help="How large the page may be; more room holds more solutions.")
+    ] = 6.0,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -29,5 +32,5 @@ def report(
         if markdown:
             write_summary(runs, file, overwrite=overwrite)
         else:
-            build_report(runs, file, title=title, overwrite=overwrite)
+            build_report(runs, file, title=title, megabytes=megabytes, overwrite=overwrite)
     print_record({"wrote": str(file), "bytes": file.stat().st_size}, as_json=as_json)

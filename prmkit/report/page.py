@@ -43,12 +43,22 @@ SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
 )
 """In the order of the page. A section that has nothing to show of some runs has no blocks, and is left out."""
 
+MEGABYTES = 6.0
+_WITHOUT_TREES = 2.2
+"""Megabytes of a page for plotly, which is two of them, and all that is no tree."""
+
 _WEB = files("prmkit.report") / "web"
 _SCRIPTS = ("data.js", "figures.js", "tree.js", "reader.js", "viewer.js", "page.js")
 
 
 def build_report(
-    runs: Sequence[Path], out: Path, *, title: str, notes: Sequence[str] = (), overwrite: bool = False
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+    megabytes: float = MEGABYTES,
+    overwrite: bool = False,
 ) -> None:
     """Write one self-contained HTML page about some runs; a section without a run to fill it is left out.
 
@@ -57,6 +67,7 @@ def build_report(
         out: the file.
         title: of the page.
         notes: what a reader should know, a sentence each.
+        megabytes: about how large the page may be; solutions that do not fit are left out and counted.
         overwrite: replace the file.
 
     Raises:
@@ -64,7 +75,8 @@ def build_report(
     """
     refuse_existing(out, overwrite=overwrite)
     found = read_runs(runs)
-    write_page(out, title=title, sections=sections_of(found), notes=notes, trees=tree_pages(found))
+    room = int(1_000_000 * (megabytes - _WITHOUT_TREES))
+    write_page(out, title=title, sections=sections_of(found), notes=notes, trees=tree_pages(found, room))
 
 
 def sections_of(runs: Sequence[Run]) -> list[Section]:

@@ -1,23 +1,19 @@
 """The trees of some runs, problem by problem, each compressed on its own, so that a page opens only what is looked at.
 
-A file that people send each other must stay small: where the trees of all runs do not fit, the same number of solutions
-of each is kept, and the rest is counted.
+A file that people send each other must stay small: what does not fit is left out, and counted.
 """
 
 import gzip
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from prmkit.report.pack import Judged, Texts, packed
 from prmkit.report.read import Run, single
 from prmkit.tree import ROOT, Problem, StepTree
-
-ROOM = 3_750_000
-"""Bytes of a page for trees: with plotly's two million and the rest it stays below six."""
 
 _SHOWN_PROMPT = 160
 _SAMPLE = 10
@@ -40,7 +36,7 @@ class TreePages:
 
     Attributes:
         index: ``runs`` [{name, title}], ``problems`` [{id, prompt, tags, runs {number: verdict}, attributed}],
-            ``solutions`` kept of each tree (null: all), and ``counts`` {solutions, omitted} of all trees.
+            ``solutions`` kept of each tree at least (null: all), and ``counts`` {solutions, omitted} of all trees.
         chunks: for each problem, its trees: JSON (see ``chunk``), gzip, base64.
     """
 
@@ -48,30 +44,33 @@ class TreePages:
     chunks: list[str]
 
 
-def tree_pages(runs: Sequence[Run], room: int = ROOM) -> TreePages | None:
-    """The trees of these runs within ``room`` bytes as far as that is possible; None if there is none.
+def tree_pages(runs: Sequence[Run], room: int) -> TreePages | None:
+    """The trees of these runs within ``room`` bytes; None if there is none.
 
-    One solution of each tree is kept at least, whatever that takes.
+    Where not all fit, of each tree the same number of solutions is kept, its answer first, and what room is left goes
+    to whole trees of the first problems. One solution of each tree is kept at least, whatever that takes.
     """
     shown = [run for run in single(runs) if run.trees]
     if not shown:
         return None
     problems = list(_by_problem(shown))
     solutions = _fitting(problems, room)
-    chunks, omitted = _chunks(problems, solutions)
-    while sum(map(len, chunks)) > room and solutions != 1:
+    pages = [_page(viewed, solutions) for viewed in problems]
+    while _size(pages) > room and solutions != 1:  # the sample was not like the rest
         solutions = max(1, (solutions or _most(problems)) * 3 // 4)
-        chunks, omitted = _chunks(problems, solutions)
+        pages = [_page(viewed, solutions) for viewed in problems]
+    if solutions is not None:
+        _fill(pages, problems, room)
     index = {
         "runs": [{"name": run.name, "title": run.title} for run in shown],
         "problems": [_entry(each) for each in problems],
         "solutions": solutions,
         "counts": {
             "solutions": sum(len(one.tree.leaves()) for each in problems for one in each.trees.values()),
-            "omitted": omitted,
+            "omitted": sum(page.omitted for page in pages),
         },
     }
-    return TreePages(index=index, chunks=chunks)
+    return TreePages(index=index, chunks=[page.text for page in pages])
 
 
 def chunk(viewed: Viewed, solutions: int | None) -> dict[str, Any]:
@@ -120,36 +119,53 @@ def _matches(tree: StepTree, leaf: int, record: Mapping[str, Any]) -> bool:
     return 0 <= leaf < len(tree) and tree.steps(leaf) == list(record["steps"])
 
 
+class _Page(NamedTuple):
+    """A problem, compressed, and how many solutions that leaves out."""
+
+    text: str
+    omitted: int
+
+
+def _page(viewed: Viewed, solutions: int | None) -> _Page:
+    made = chunk(viewed, solutions)
+    omitted = sum(tree["omitted"]["solutions"] for tree in made["trees"].values() if "omitted" in tree)
+    return _Page(compressed(made), omitted)
+
+
+def _size(pages: Sequence[_Page]) -> int:
+    return sum(len(page.text) for page in pages)
+
+
 def _fitting(problems: Sequence[Viewed], room: int) -> int | None:
     """How many solutions of each tree fit, judged by a sample of the problems; None if all do."""
     sample = problems[::_SAMPLE]
     share = room * len(sample) / len(problems)
-    if _size(sample, None) <= share:
+
+    def fits(solutions: int | None) -> bool:
+        return _size([_page(viewed, solutions) for viewed in sample]) <= share
+
+    if fits(None):
         return None
     low, high = 1, _most(problems)  # low is kept even if it does not fit; high does not fit
     while high - low > 1:
         middle = (low + high) // 2
-        fits = _size(sample, middle) <= share
-        low, high = (middle, high) if fits else (low, middle)
+        low, high = (middle, high) if fits(middle) else (low, middle)
     return low
+
+
+def _fill(pages: list[_Page], problems: Sequence[Viewed], room: int) -> None:
+    """Put whole trees in the place of the first problems' cut ones, as long as there is room."""
+    left = room - _size(pages)
+    for number, viewed in enumerate(problems):
+        whole = _page(viewed, None)
+        left -= len(whole.text) - len(pages[number].text)
+        if left < 0:
+            return
+        pages[number] = whole
 
 
 def _most(problems: Sequence[Viewed]) -> int:
     return max(len(one.tree.leaves()) for each in problems for one in each.trees.values())
-
-
-def _size(problems: Sequence[Viewed], solutions: int | None) -> int:
-    return sum(map(len, _chunks(problems, solutions)[0]))
-
-
-def _chunks(problems: Sequence[Viewed], solutions: int | None) -> tuple[list[str], int]:
-    """The problems, compressed, and how many solutions they leave out."""
-    chunks, omitted = [], 0
-    for viewed in problems:
-        made = chunk(viewed, solutions)
-        omitted += sum(tree["omitted"]["solutions"] for tree in made["trees"].values() if "omitted" in tree)
-        chunks.append(compressed(made))
-    return chunks, omitted
 
 
 def _entry(viewed: Viewed) -> dict[str, Any]:

@@ -61,7 +61,10 @@ def search_run(folder: Path, *, difference: float = 0.2, benchmark: str = "synth
             "brier": estimate(0.1, 0.02),
             "ece": 0.25,
             "reliability": [{"low": 0.5, "high": 0.6, "steps": 4, "score": 0.55, "right": 0.75}],
-            "by_position": [{"position": "1", "steps": 4, "score": 0.55, "right": 0.75, "brier": 0.1, "ece": 0.2}],
+            "by_position": [
+                {"position": name, "steps": 2, "score": 0.55, "right": 0.75, "brier": 0.1, "ece": 0.2}
+                for name in ("1", "10+")
+            ],
         },
     }
     ledger = {"generations": 1600, "decode_tokens": 83721, "prm_tokens": 115562, "generator_flops": None}

@@ -11,6 +11,7 @@ const PAGE = {
 };
 const MARKS = ["circle", "square", "diamond", "triangle-up", "x", "star", "pentagon"];
 const DASHES = ["solid", "dot", "dashdot"];
+const MOST_OF_A_NAME = 44;
 const CONFIG = { displayModeBar: false, responsive: true };
 
 let plotlyLoading = null;
@@ -131,9 +132,10 @@ function heat(figure) {
   };
 }
 
-/** Text that plotly shall not read as its markup (it knows tags such as b and a, and entities). */
+/** A name in a figure: short enough to leave room for the figure, and nothing that plotly reads as markup (b, a, &...;). */
 function plain(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  const short = text.length > MOST_OF_A_NAME ? `${text.slice(0, MOST_OF_A_NAME)}\u2026` : text;
+  return short.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
 
 /** Save a figure: as data, or as a picture in light colours, as papers want it. */

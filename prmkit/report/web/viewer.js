@@ -37,7 +37,7 @@ class Viewer {
   say() {
     const { problems, solutions, counts } = this.index;
     const kept = counts.omitted
-      ? ` ${counted(counts.omitted, "solution")} of ${counts.solutions.toLocaleString("en")} are not in this page, to keep it small${solutions ? ` (${solutions} a tree are kept)` : ""}; the run folders hold them all.`
+      ? ` ${counted(counts.omitted, "solution")} of ${counts.solutions.toLocaleString("en")} are not in this page, to keep it small${solutions ? ` (of each tree ${solutions} are kept at least)` : ""}. The run folders hold them all, and prmkit report --megabytes 20 makes a larger page.`
       : "";
     document.getElementById("tree-counts").textContent = `${counted(problems.length, "problem")}, ${counted(counts.solutions, "solution")}.${kept}`;
   }
