@@ -21,13 +21,21 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -r .venv/vllm-requirements.txt -e '.[ray]'
 	touch $@
 
+# Chromium, for the tests that look at the report: Debian's, where this user may install it; else they are skipped.
+.venv/.browser: .venv/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[browser]'
+	command -v chromium || command -v google-chrome || test "$$(id -u)" != 0 || ! command -v apt-get \
+		|| { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } \
+		|| echo "Chromium could not be installed: the browser tests will be skipped"
+	touch $@
+
 demo: setup
 	$(BIN)/prmkit demo --out runs/demo --overwrite
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not vllm and not ray and not browser and not gpu'
 
-test-slow: setup .venv/.vllm
+test-slow: setup .venv/.vllm .venv/.browser
 	$(BIN)/python -m pytest -m '(slow or vllm or ray or browser) and not gpu'
 
 check: setup

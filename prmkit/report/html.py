@@ -17,7 +17,7 @@ class Page:
     def __init__(self) -> None:
         self.figures: list[dict[str, Any]] = []
         self._writers: dict[type[Any], Callable[[Any], str]] = {
-            Prose: _prose,
+            Prose: prose,
             Table: table,
             Figure: self._figure,
             Heading: lambda heading: f"<h3>{escape(heading.text)}</h3>",
@@ -91,7 +91,8 @@ def _kind(block: Table, at: int) -> str:
     return ' class="text"' if at < block.texts else ""
 
 
-def _prose(block: Prose) -> str:
+def prose(block: Prose) -> str:
+    """A paragraph of one sentence, a list of several."""
     kind = ' class="warning" role="note"' if block.warning else ""
     if len(block.lines) == 1:
         return f"<p{kind}>{escape(block.lines[0])}</p>"

@@ -16,8 +16,8 @@ from string import Template
 
 from prmkit import __version__
 from prmkit.errors import InputError
-from prmkit.report.blocks import Block, Prose, Section
-from prmkit.report.html import Page, anchor
+from prmkit.report.blocks import Prose, Section
+from prmkit.report.html import Page, anchor, prose
 from prmkit.report.read import Run, read_runs
 from prmkit.report.sections.accuracy import accuracy
 from prmkit.report.sections.calibration import calibration
@@ -139,13 +139,12 @@ def page(*, title: str, sections: Sequence[Section], notes: Sequence[str], trees
     if trees is not None:
         data |= {"trees": compressed(trees.index)}
         data |= {f"trees-{number}": chunk for number, chunk in enumerate(trees.chunks)}
-    blocks: list[Block] = [Prose(notes)] if notes else []
     return Template(_web("page.html")).substitute(
         title=escape(title),
         policy=f"{_hash(script)} {_hash(plotly)}",
         style=_web("page.css"),
         navigation="".join(f'<a href="#{name}">{escape(text)}</a>' for name, text in links),
-        notes=writer.section(Section("About", blocks)) if blocks else "",
+        notes=f'<div class="notes">{prose(Prose(notes))}</div>' if notes else "",
         sections="".join(parts),
         made=f"prmkit {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         data="\n".join(

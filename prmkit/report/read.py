@@ -70,12 +70,15 @@ class Run:
 def read_runs(folders: Sequence[Path]) -> list[Run]:
     """The runs of these folders, in their order; strategies side by side are members of the run they belong to.
 
+    In the place of a folder that is no run of a known stage, such as that of a demo, stand the finished runs in it, the
+    oldest first.
+
     Raises:
         InputError: a folder holds no finished run, or one of a stage that no report knows.
     """
     if not folders:
         raise InputError("no run to report", expected="at least one run folder")
-    return _named([_read(RunFolder(folder)) for folder in folders])
+    return _named([_read(run) for folder in folders for run in _runs_in(RunFolder(folder))])
 
 
 def single(runs: Iterable[Run]) -> list[Run]:
@@ -83,15 +86,27 @@ def single(runs: Iterable[Run]) -> list[Run]:
     return [one for run in runs for one in (run.members or (run,))]
 
 
+def _runs_in(folder: RunFolder) -> list[RunFolder]:
+    if folder.record.is_file() and _stage(folder) in STAGES:
+        return [folder]
+    children = [RunFolder(child) for child in sorted(folder.path.iterdir())] if folder.path.is_dir() else []
+    runs = [child for child in children if child.record.is_file() and child.metrics_file.is_file()]
+    runs.sort(key=lambda run: str(read_yaml(run.record).values.get("created")))
+    return runs or [folder]
+
+
+def _stage(folder: RunFolder) -> Any:
+    recipe = read_yaml(folder.record).values.get("recipe")
+    return recipe.get("stage") if isinstance(recipe, dict) else None
+
+
 def _read(folder: RunFolder) -> Run:
     if not folder.record.is_file():
         raise InputError("not the folder of a finished run", where=folder.path, expected="run.yaml and metrics.json")
-    record = read_yaml(folder.record).values
-    recipe = record.get("recipe")
-    stage = recipe.get("stage") if isinstance(recipe, dict) else None
+    record, stage = read_yaml(folder.record).values, _stage(folder)
     if stage not in STAGES:
         raise InputError("no report knows this stage", where=folder.record, got=stage, expected=", ".join(STAGES))
-    side_by_side = stage == "search" and isinstance(recipe, dict) and bool(recipe.get("compare"))
+    side_by_side = stage == "search" and bool(record["recipe"].get("compare"))
     if not folder.metrics_file.is_file() and not side_by_side:
         raise InputError("not the folder of a finished run", where=folder.path, expected="run.yaml and metrics.json")
     run = Run(
@@ -130,6 +145,10 @@ def _missing(run: Run, folder: RunFolder) -> Iterable[str]:
             f"{folder.evaluation} is missing: there is no pass@k, and only chosen solutions are marked right or wrong. "
             f"Make it with: prmkit evaluate {folder.path}"
         )
+    unjudged = (run.evaluation or {}).get("unsupported")
+    if unjudged:
+        problem, reason = next(iter(unjudged.items()))
+        yield f"{run.path}: {len(unjudged)} problems were not judged, the first, {problem}, because: {reason}"
 
 
 def _comparison(run: Run) -> Run:

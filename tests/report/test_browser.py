@@ -131,7 +131,8 @@ def test_a_script_that_got_in_would_not_run(browser: "Browser", everything: Path
     )
     page.wait_for_timeout(100)
     assert page.evaluate("window.ran") is None
-    assert len([text for text in refused if "Content Security Policy" in text]) == 3
+    for what in ("Executing inline script violates", "Executing inline event handler violates", "Connecting to "):
+        assert any(text.startswith(what) for text in refused), refused
     page.close()
 
 

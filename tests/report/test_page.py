@@ -100,6 +100,20 @@ def test_the_figures_hold_the_numbers_of_the_runs(tmp_path: Path) -> None:
     assert text.count("data-figure=") == len(figures)
 
 
+def test_what_an_evaluation_says_beside_its_figures_is_shown(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "s")
+    found = orjson.loads((run / "evaluation.json").read_bytes())
+    found["unsupported"] = {"three": "no such interpreter"}
+    found["contamination"] = {"corpus": "c.jsonl", "seen": 2, "of": 200, "problems": []}
+    difference = {"value": 0.125, "stderr": 0.0625, "n": 200}
+    found["comparison"] = [{"rule": "prm@4", "difference": difference, "better": 30, "worse": 5}]
+    (run / "evaluation.json").write_bytes(orjson.dumps(found))
+    text = page(tmp_path / "r.html", run)
+    assert "1 problems were not judged, the first, three, because: no such interpreter" in text
+    assert "2 of 200 problems have been seen in c.jsonl." in text
+    assert "<td>0.125 ± 0.062</td><td>30</td><td>5</td>" in text
+
+
 def test_sections_without_a_run_are_left_out(tmp_path: Path) -> None:
     text = page(tmp_path / "r.html", similarity_run(tmp_path / "m"))
     headings = re.findall("<h2>(.*?)</h2>", text)

@@ -7,7 +7,7 @@ from prmkit.report.blocks import Figure, Prose, Section, Table
 from prmkit.report.read import read_runs
 from prmkit.report.sections.overview import warnings
 from prmkit.report.sections.strategies import strategies
-from tests.report.runs import comparison_run, strategy_run
+from tests.report.runs import comparison_run, strategy_run, write_run
 
 
 def section(*folders: Path) -> Section:
@@ -61,6 +61,15 @@ def test_a_comparison_is_one_run_with_members(tmp_path: Path) -> None:
     assert warning.lines[1].endswith(f"prmkit search {run}/run.yaml --out {run} --resume")
     assert warning.lines[2].startswith("No evaluation.json in beam, greedy: ")
     assert warning.lines[3].endswith(f"prmkit evaluate {run} --anytime")
+
+
+def test_a_folder_of_runs_is_its_finished_runs_by_age(tmp_path: Path) -> None:
+    demo = write_run(tmp_path / "demo", "demo", None)
+    for name, created in (("a", "2026-02"), ("b", "2026-01")):
+        record = strategy_run(demo / name, {"p": True}) / "run.yaml"
+        record.write_text(record.read_text().replace("created: now", f"created: {created}"))
+    write_run(demo / "unfinished", "search", None)
+    assert [run.name for run in read_runs([demo])] == ["b", "a"]
 
 
 def test_names_are_unlike_each_other(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Series, Table
+from prmkit.report.blocks import Axis, Block, Figure, Heading, Prose, Section, Series, Table
 from prmkit.report.estimates import percent
 from prmkit.report.read import Run, single
 from prmkit.report.sections.overview import most_samples
+from prmkit.report.sections.records import records_table
 
 RULES = {
     "pass": "pass@k: any of k is right",
@@ -36,6 +37,13 @@ def _of(run: Run) -> Iterator[Block]:
             x=Axis(title="samples a problem", log=True),
             y=Axis(title="accuracy, %"),
             series=series,
+        )
+    if run.evaluation.get("comparison"):
+        yield records_table(run.evaluation["comparison"], f"{run.name} less the run it was compared with")
+    seen = run.evaluation.get("contamination")
+    if seen:
+        yield Prose(
+            [f"{seen['seen']} of {seen['of']} problems have been seen in {seen['corpus']}."], warning=seen["seen"] > 0
         )
     for kind, groups in (run.evaluation.get("groups") or {}).items():
         most = most_samples(run)

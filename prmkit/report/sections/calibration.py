@@ -24,7 +24,7 @@ def calibration(runs: Sequence[Run]) -> Section:
 
 
 def _of(run: Run, found: Mapping[str, Any]) -> Iterator[Block]:
-    what = "the final score of a solution" if run.stage == "search" else "the score of a step"
+    what = "the final score of a solution" if run.evaluation is not None else "the score of a step"
     bins = found["reliability"]
     brier, error = with_error(found["brier"]), f"{found['ece']:.3f}"
     yield Prose([f"Of {what}: Brier score {brier}, expected calibration error {error}."])

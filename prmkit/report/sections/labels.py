@@ -21,6 +21,8 @@ def labels(runs: Sequence[Run]) -> Section:
 def _of(run: Run) -> Iterator[Block]:
     if run.stage not in _FIGURES:
         return
+    if not any(name in run.metrics for name in ("labelled", "step_auc")):
+        return  # an evaluation of solutions
     yield Heading(run.name)
     yield from _spread(run)
     rows = [(name.replace("_", " "), cell(run.metrics[name])) for name in _FIGURES[run.stage] if name in run.metrics]

@@ -12,7 +12,10 @@ class TreeView {
     this.chosen = chosen;
     this.items = new Map();
     this.children = new Map();
-    tree.parent.forEach((parent, node) => this.children.set(parent, [...(this.children.get(parent) ?? []), node]));
+    tree.parent.forEach((parent, node) => {
+      if (!this.children.has(parent)) this.children.set(parent, []);
+      this.children.get(parent).push(node);
+    });
     this.count();
     this.root = element("ul", { role: "tree", "aria-label": name, class: "tree" });
     this.fill(this.root, -1, 1);
