@@ -63,6 +63,7 @@ class Figure:
         x: horizontal axis (vertical where ``horizontal``).
         y: the other one.
         series: what is drawn.
+        bands: stretches of the x axis to be marked.
         horizontal: the series lie on their side, as intervals of named rows do best.
         rows: names of the rows of a matrix.
         columns: names of its columns.
@@ -74,6 +75,7 @@ class Figure:
     y: Axis
     series: Sequence[Series] = ()
     caption: str = ""
+    bands: Sequence[tuple[float, float]] = ()
     horizontal: bool = False
     rows: Sequence[str] = ()
     columns: Sequence[str] = ()
@@ -86,6 +88,7 @@ class Figure:
             "x": self.x.as_dict(),
             "y": self.y.as_dict(),
             "series": [one.as_dict() for one in self.series],
+            "bands": self.bands,
             "horizontal": self.horizontal,
             "rows": self.rows,
             "columns": self.columns,

@@ -27,11 +27,13 @@ from prmkit.report.sections.manifests import manifests
 from prmkit.report.sections.overview import overview
 from prmkit.report.sections.similarity import similarity
 from prmkit.report.sections.strategies import strategies
+from prmkit.report.sections.studies import studies
 from prmkit.report.sections.training import training
 from prmkit.report.viewer import TreePages, compressed, tree_pages
 
 SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
     overview,
+    studies,
     strategies,
     accuracy,
     calibration,

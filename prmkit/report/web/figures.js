@@ -60,6 +60,7 @@ function drawn(figure, theme, width) {
     margin: { l: 56, r: 16, t: 12, b: 50 + 22 * lines },
     xaxis: axes[0],
     yaxis: axes[1],
+    shapes: figure.bands.map(([from, to]) => ({ type: "rect", xref: "x", yref: "paper", x0: from, x1: to, y0: 0, y1: 1, fillcolor: page.text, opacity: 0.12, line: { width: 0 }, layer: "below" })),
     showlegend: legend,
     legend: { orientation: "h", x: 0, yref: "container", y: 0, yanchor: "bottom", font: { size: 12 } },
     font: { color: page.text, family: "system-ui, sans-serif", size: 13 },
@@ -102,7 +103,9 @@ function axis(described, series, page) {
   const made = { title: { text: plain(described.title), standoff: 10 }, gridcolor: page.grid, zerolinecolor: page.grid, automargin: true };
   if (described.range) made.range = described.range;
   const places = [...new Set(series.flatMap((one) => one.x))];
-  if (described.log) {
+  if (!described.range && (series.some((one) => one.kind === "bars") || places.some((place) => typeof place === "string"))) {
+    made.type = "category";
+  } else if (described.log) {
     made.type = "log";
     // A few whole numbers, such as 1, 2, 4, 8 samples, are named as they are.
     if (places.length && places.every(Number.isInteger) && Math.max(...places) <= 4096) {
@@ -110,8 +113,6 @@ function axis(described, series, page) {
     }
   } else if (places.length && places.every(Number.isInteger) && Math.max(...places) - Math.min(...places) < 12) {
     made.dtick = 1;
-  } else if (series.some((one) => one.x.some((value) => typeof value === "string"))) {
-    made.type = "category";
   }
   return made;
 }
