@@ -10,9 +10,13 @@ Chromium, where it is installed with playwright (pip install prmkit[browser]), o
 """
 
 import argparse
+import base64
+import gzip
 import json
 import random
+import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -36,7 +40,7 @@ PROBLEMS, SOLUTIONS, STEPS, WORDS = 500, 16, 8, 25
 RECURRING = 0.7
 STRATEGIES = ("best-of-n", "beam", "dvts", "mcts", "particle-filtering")
 MEGABYTE = 1_000_000
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class Writer:
@@ -199,10 +203,10 @@ def main() -> None:
         except ImportError:
             print("not opened: playwright is not installed (pip install prmkit[browser])")
         else:
-            if CHROMIUM.exists():
+            if CHROMIUM is not None:
                 figures["open_s"] = opening(out, empty, bare)
             else:
-                print(f"not opened: {CHROMIUM} is not there (apt-get install chromium)")
+                print("not opened: there is no Chromium (apt-get install chromium)")
     for name, figure in figures.items():
         print(f"{name}: {figure['value']:.2f} {figure['unit']} ({figure['peer']})")
     print(json.dumps(figures))
@@ -210,10 +214,6 @@ def main() -> None:
 
 def kept(page: Path) -> str:
     """What the page says of the solutions that it left out."""
-    import base64
-    import gzip
-    import re
-
     packed = re.search(r'id="data-trees">(.*?)<', page.read_text(encoding="utf-8"))
     assert packed is not None
     counts = orjson.loads(gzip.decompress(base64.b64decode(packed[1])))["counts"]

@@ -20,7 +20,7 @@ from prmkit.recipe.compose import compose
 from prmkit.recipe.execute import prepare
 from prmkit.report.blocks import Section
 from prmkit.report.page import write_page
-from prmkit.report.sections.strategies import anytime_figures
+from prmkit.report.sections.anytime import anytime_figures
 from prmkit.run import RunFolder
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "synthetic" / "strategies.yaml"

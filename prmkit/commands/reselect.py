@@ -25,7 +25,7 @@ def print_anytime(folder: Path, *, overwrite: bool, as_json: bool) -> None:
     """The accuracy of each run at every budget; written to anytime.json, and drawn to anytime.html."""
     from prmkit.report.blocks import Section
     from prmkit.report.page import write_page
-    from prmkit.report.sections.strategies import anytime_figures
+    from prmkit.report.sections.anytime import anytime_figures
 
     curves = {name: curve_of(run) for name, run in runs_in(folder).items()}
     rows = [

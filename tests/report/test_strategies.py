@@ -5,7 +5,7 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.report.blocks import Figure, Prose, Section, Table
 from prmkit.report.read import read_runs
-from prmkit.report.sections.overview import warnings
+from prmkit.report.sections.overview import overview, warnings
 from prmkit.report.sections.strategies import strategies
 from tests.report.runs import comparison_run, strategy_run, write_run
 
@@ -37,7 +37,6 @@ def test_the_differences_are_paired_over_problems_in_any_order(tmp_path: Path) -
     ("right", "prompt", "reason"),
     [
         ({"a": True, "z": True}, "?", "they searched 2 and 2 problems, of which both have 1"),
-        ({"x": True, "z": True}, "?", "they have no problem in common (b, b)"),
         ({"a": True, "b": True}, "!", "2 of the 2 problem ids that both have name different texts or answers"),
     ],
 )
@@ -46,8 +45,22 @@ def test_runs_on_different_problems_are_not_paired_and_it_is_said_why(
 ) -> None:
     one = strategy_run(tmp_path / "one", {"a": True, "b": False})
     other = strategy_run(tmp_path / "other", right, prompt=prompt)
-    found = section(one, other)
-    assert found.blocks == [Prose([f"one and other are not compared: {reason}."], warning=True)]
+    assert section(one, other).blocks == []
+    assert (
+        Prose([f"one and other are not compared: {reason}."], warning=True) in overview(read_runs([one, other])).blocks
+    )
+
+
+def test_runs_without_a_common_problem_are_named_together(tmp_path: Path) -> None:
+    """Only where the benchmark is the same would a reader expect them to be paired: else it is no warning."""
+    runs = [strategy_run(tmp_path / name, {name: True}) for name in ("a", "b", "c")]
+    line = "Not compared, for they have no problem in common: a (b); b (b); c (b)."
+    assert Prose([line], warning=True) in overview(read_runs(runs)).blocks
+    for run in runs:
+        metrics = (run / "metrics.json").read_text().replace('"benchmark":"b"', f'"benchmark":"of {run.name}"')
+        (run / "metrics.json").write_text(metrics)
+    line = "Not compared, for they have no problem in common: a (of a); b (of b); c (of c)."
+    assert Prose([line]) in overview(read_runs(runs)).blocks
 
 
 def test_a_comparison_is_one_run_with_members(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from prmkit.report.blocks import Block, Card, Cards, Cell, Prose, Section, Table
 from prmkit.report.estimates import DASH, percent, verdict, with_error
 from prmkit.report.read import Run, single
+from prmkit.report.sections.pairing import groups_of, one_benchmark, refusals
 
 _VERSIONED = ("prmkit", "torch", "transformers", "lightning", "vllm")
 
 
 def overview(runs: Sequence[Run]) -> Section:
     """Headline numbers, warnings, and a row a run."""
-    return Section("Overview", [*_cards(runs), *warnings(runs), *_findings(runs), _table(runs)])
+    return Section("Overview", [*_cards(runs), *warnings(runs), *_unpaired(runs), *_findings(runs), _table(runs)])
 
 
 def warnings(runs: Sequence[Run]) -> list[Block]:
@@ -27,6 +28,12 @@ def warnings(runs: Sequence[Run]) -> list[Block]:
             parts = "; ".join(f"{version} ({', '.join(names)})" for version, names in found.items())
             lines.append(f"The runs were made by different versions of {name}: {parts}. They may differ by that.")
     return [Prose(lines, warning=True)] if lines else []
+
+
+def _unpaired(runs: Sequence[Run]) -> Iterator[Block]:
+    groups = groups_of(runs)
+    if len(groups) > 1:
+        yield Prose(refusals(groups), warning=one_benchmark(groups))
 
 
 def most_samples(run: Run) -> int:
