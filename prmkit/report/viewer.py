@@ -16,8 +16,6 @@ from prmkit.report.read import Run, single
 from prmkit.tree import ROOT, Problem, StepTree
 
 _SHOWN_PROMPT = 160
-_SAMPLE = 10
-"""Every tenth problem tells how many solutions fit."""
 
 Key = tuple[str, str, str | None]
 
@@ -36,7 +34,7 @@ class TreePages:
 
     Attributes:
         index: ``runs`` [{name, title}], ``problems`` [{id, prompt, tags, runs {number: verdict}, attributed}],
-            ``solutions`` kept of each tree at least (null: all), and ``counts`` {solutions, omitted} of all trees.
+            ``whole`` (how many of them, from the first on, are whole), ``counts`` {solutions, omitted} of all trees.
         chunks: for each problem, its trees: JSON (see ``chunk``), gzip, base64.
     """
 
@@ -47,24 +45,19 @@ class TreePages:
 def tree_pages(runs: Sequence[Run], room: int) -> TreePages | None:
     """The trees of these runs within ``room`` bytes; None if there is none.
 
-    Where not all fit, of each tree the same number of solutions is kept, its answer first, and what room is left goes
-    to whole trees of the first problems. One solution of each tree is kept at least, whatever that takes.
+    Where not all fit, the first problems are whole, and of the others each tree keeps its answer, whatever that takes:
+    whole trees say more than parts, and compress better.
     """
     shown = [run for run in single(runs) if run.trees]
     if not shown:
         return None
     problems = list(_by_problem(shown))
-    solutions = _fitting(problems, room)
-    pages = [_page(viewed, solutions) for viewed in problems]
-    while _size(pages) > room and solutions != 1:  # the sample was not like the rest
-        solutions = max(1, (solutions or _most(problems)) * 3 // 4)
-        pages = [_page(viewed, solutions) for viewed in problems]
-    if solutions is not None:
-        _fill(pages, problems, room)
+    pages = [_page(viewed, 1) for viewed in problems]
+    whole = _fill(pages, problems, room)
     index = {
         "runs": [{"name": run.name, "title": run.title} for run in shown],
         "problems": [_entry(each) for each in problems],
-        "solutions": solutions,
+        "whole": whole,
         "counts": {
             "solutions": sum(len(one.tree.leaves()) for each in problems for one in each.trees.values()),
             "omitted": sum(page.omitted for page in pages),
@@ -132,40 +125,16 @@ def _page(viewed: Viewed, solutions: int | None) -> _Page:
     return _Page(compressed(made), omitted)
 
 
-def _size(pages: Sequence[_Page]) -> int:
-    return sum(len(page.text) for page in pages)
-
-
-def _fitting(problems: Sequence[Viewed], room: int) -> int | None:
-    """How many solutions of each tree fit, judged by a sample of the problems; None if all do."""
-    sample = problems[::_SAMPLE]
-    share = room * len(sample) / len(problems)
-
-    def fits(solutions: int | None) -> bool:
-        return _size([_page(viewed, solutions) for viewed in sample]) <= share
-
-    if fits(None):
-        return None
-    low, high = 1, _most(problems)  # low is kept even if it does not fit; high does not fit
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
-
-
-def _fill(pages: list[_Page], problems: Sequence[Viewed], room: int) -> None:
-    """Put whole trees in the place of the first problems' cut ones, as long as there is room."""
-    left = room - _size(pages)
+def _fill(pages: list[_Page], problems: Sequence[Viewed], room: int) -> int:
+    """Put whole trees in the place of cut ones, from the first problem on as far as there is room; return how far."""
+    left = room - sum(len(page.text) for page in pages)
     for number, viewed in enumerate(problems):
-        whole = _page(viewed, None)
-        left -= len(whole.text) - len(pages[number].text)
+        page = _page(viewed, None)
+        left -= len(page.text) - len(pages[number].text)
         if left < 0:
-            return
-        pages[number] = whole
-
-
-def _most(problems: Sequence[Viewed]) -> int:
-    return max(len(one.tree.leaves()) for each in problems for one in each.trees.values())
+            return number
+        pages[number] = page
+    return len(problems)
 
 
 def _entry(viewed: Viewed) -> dict[str, Any]:

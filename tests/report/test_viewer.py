@@ -109,13 +109,14 @@ def test_verdicts_of_all_solutions_come_from_the_evaluation(tmp_path: Path) -> N
 def test_the_page_keeps_its_size_and_says_what_it_left_out(tmp_path: Path) -> None:
     long = " ".join(str(number**3) for number in range(100))
     run = strategy_run(tmp_path / "beam", {str(number): True for number in range(30)}, left=long)
-    whole = sum(map(len, pages(run).chunks))
-    found = pages(run, room=whole - 1)
-    assert sum(map(len, found.chunks)) < whole
-    assert found.index["solutions"] == 1
-    # All but the last problem are whole: their page is as long as what was saved on it.
+    whole = [len(chunk) for chunk in pages(run).chunks]
+    found = pages(run, room=sum(whole) - 1)
+    assert sum(map(len, found.chunks)) < sum(whole)
+    assert found.index["whole"] == 29  # all but the last, of which one solution of two is left out
     assert found.index["counts"] == {"solutions": 60, "omitted": 1}
-    assert pages(run, room=1).index["solutions"] == 1  # never less
+    smallest = pages(run, room=1)
+    assert (smallest.index["whole"], smallest.index["counts"]["omitted"]) == (0, 30)  # the answers are always there
+    assert [opened(chunk)["trees"]["0"]["chosen"] for chunk in smallest.chunks] == [1] * 30
 
 
 def test_attributions_belong_to_the_solutions_that_they_explain(tmp_path: Path) -> None:

@@ -35,11 +35,10 @@ class Viewer {
   }
 
   say() {
-    const { problems, solutions, counts } = this.index;
-    const kept = counts.omitted
-      ? ` ${counted(counts.omitted, "solution")} of ${counts.solutions.toLocaleString("en")} are not in this page, to keep it small${solutions ? ` (of each tree ${solutions} are kept at least)` : ""}. The run folders hold them all, and prmkit report --megabytes 20 makes a larger page.`
-      : "";
-    document.getElementById("tree-counts").textContent = `${counted(problems.length, "problem")}, ${counted(counts.solutions, "solution")}.${kept}`;
+    const { problems, whole, counts } = this.index;
+    const kept = whole ? `the first ${counted(whole, "problem")} are whole, of the others the answers are here` : "the answers are here";
+    const rest = `${counts.omitted.toLocaleString("en")} of them are not in this page, to keep it small: ${kept}. The run folders hold them all, and prmkit report --megabytes 20 makes a larger page.`;
+    document.getElementById("tree-counts").textContent = `${counted(problems.length, "problem")}, ${counted(counts.solutions, "solution")}. ${counts.omitted ? rest : ""}`;
   }
 
   number(id) {
