@@ -7,7 +7,8 @@ A Content-Security-Policy lets run the page's own two scripts, by their hashes, 
 import hashlib
 import os
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
@@ -77,8 +78,10 @@ def build_report(
     """
     refuse_existing(out, overwrite=overwrite)
     found = read_runs(runs)
-    room = int(1_000_000 * (megabytes - _WITHOUT_TREES))
-    write_page(out, title=title, sections=sections_of(found), notes=notes, trees=tree_pages(found, room))
+    sections = sections_of(found)
+    with _as_written(found):
+        trees = tree_pages(found, int(1_000_000 * (megabytes - _WITHOUT_TREES)))
+    write_page(out, title=title, sections=sections, notes=notes, trees=trees)
 
 
 def sections_of(runs: Sequence[Run]) -> list[Section]:
@@ -87,19 +90,22 @@ def sections_of(runs: Sequence[Run]) -> list[Section]:
     Raises:
         InputError: a file of a run lacks what a section reads.
     """
-    sections = []
-    for make in SECTIONS:
-        try:
-            section = make(runs)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"the files of these runs are not as this version writes them ({type(error).__name__}: {error})",
-                where=", ".join(str(run.path) for run in runs),
-                cure="Make evaluation.json again with prmkit evaluate --overwrite, or report fewer runs.",
-            ) from error
-        if section.blocks:
-            sections.append(section)
-    return sections
+    with _as_written(runs):
+        sections = [make(runs) for make in SECTIONS]
+    return [section for section in sections if section.blocks]
+
+
+@contextmanager
+def _as_written(runs: Sequence[Run]) -> Iterator[None]:
+    """Turn what goes wrong with the files of another version, or of another hand, into one line."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"the files of these runs are not as this version writes them ({type(error).__name__}: {error})",
+            where=", ".join(str(run.path) for run in runs),
+            cure="Make evaluation.json again with prmkit evaluate --overwrite, or report fewer runs.",
+        ) from error
 
 
 def write_page(
@@ -120,7 +126,7 @@ def write_text(out: Path, text: str) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="replace")  # names of files may be no text
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
@@ -158,10 +164,6 @@ def page(*, title: str, sections: Sequence[Section], notes: Sequence[str], trees
 
 def _web(name: str) -> str:
     return (_WEB / name).read_text(encoding="utf-8")
-
-
-def _data(named: tuple[str, str]) -> str:
-    return f'<script type="application/gzip" id="data-{named[0]}">{named[1]}</script>'
 
 
 def _hash(script: str) -> str:

@@ -111,7 +111,7 @@ def _read(folder: RunFolder) -> Run:
         raise InputError("not the folder of a finished run", where=folder.path, expected="run.yaml and metrics.json")
     run = Run(
         path=folder.path,
-        name=folder.path.resolve().name,
+        name=folder.path.resolve().name.encode(errors="replace").decode(),
         stage=str(stage),
         record=record,
         metrics=_json(folder.metrics_file) if folder.metrics_file.is_file() else {},

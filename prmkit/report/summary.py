@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from prmkit.report.blocks import Block, Cards, Heading, Prose, Section, Table
+from prmkit.report.blocks import Block, Heading, Prose, Section, Table
 from prmkit.report.html import figure_text
 from prmkit.report.page import refuse_existing, sections_of, write_text
 from prmkit.report.read import read_runs
@@ -46,7 +46,7 @@ def _section(section: Section) -> list[str]:
 
 
 def _block(block: Block) -> str:
-    writers: dict[type, Callable[..., str]] = {Prose: _prose, Heading: _heading, Table: _table, Cards: lambda block: ""}
+    writers: dict[type, Callable[..., str]] = {Prose: _prose, Heading: _heading, Table: _table}
     write = writers.get(type(block))
     return write(block) if write is not None else ""
 

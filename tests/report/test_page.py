@@ -1,6 +1,7 @@
 import base64
 import gzip
 import hashlib
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -149,6 +150,21 @@ def test_files_of_another_version_are_no_traceback(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"not as this version writes them.*prmkit evaluate --overwrite"):
         build_report([run], tmp_path / "r.html", title="T")
     assert not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.parametrize("chosen", ["none", "7"])
+def test_a_tree_that_names_no_step_as_its_answer_is_no_traceback(tmp_path: Path, chosen: str) -> None:
+    run = search_run(tmp_path / "s")
+    trees = (run / "trees.jsonl").read_text().replace('"chosen","value":"0"', f'"chosen","value":"{chosen}"')
+    (run / "trees.jsonl").write_text(trees)
+    with pytest.raises(InputError, match="not as this version writes them"):
+        build_report([run], tmp_path / "r.html", title="T")
+
+
+def test_a_folder_with_a_name_that_is_no_text_is_reported(tmp_path: Path) -> None:
+    run = train_run(tmp_path / "t")
+    odd = run.rename(tmp_path / os.fsdecode(b"odd\xff"))
+    assert "odd?" in page(tmp_path / "r.html", odd)
 
 
 def test_a_broken_metrics_file_is_named(tmp_path: Path) -> None:
