@@ -45,8 +45,7 @@ class TreePages:
 def tree_pages(runs: Sequence[Run], room: int) -> TreePages | None:
     """The trees of these runs within ``room`` bytes; None if there is none.
 
-    Where not all fit, the first problems are whole, and of the others each tree keeps its answer, whatever that takes:
-    whole trees say more than parts, and compress better.
+    Where not all fit, the first problems are whole, and of the others each tree keeps its answer, whatever that takes.
     """
     shown = [run for run in single(runs) if run.trees]
     if not shown:
