@@ -22,7 +22,7 @@ LAYERS = (
     "session",
     "annotate train search similarity attribution",
     "evaluate",
-    "report",
+    "report publish",
     "recipe",
     "demo",
     "commands",
