@@ -1,5 +1,6 @@
 """Every command in the documentation is one that prmkit takes, on recipes, keys and corpora that exist."""
 
+import inspect
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
+from pydantic import BaseModel
 
 from prmkit.benchmarks import BENCHMARKS
 from prmkit.commands import app
@@ -18,7 +21,7 @@ from prmkit.recipe.compose import compose
 from prmkit.recipe.keys import fields_at
 from prmkit.recipe.schema import RECIPES
 from prmkit.sources import SOURCES
-from tests.docs.pages import NOT_CHECKED, PAGES, ROOT, Command, blocks, commands, shell_lines
+from tests.docs.pages import NOT_CHECKED, PAGES, ROOT, Block, Command, blocks, commands, shell_lines
 
 COMMANDS = [command for page in PAGES for command in commands(page)]
 LINES = [(where, line) for page in PAGES for where, line in shell_lines(page)]
@@ -76,11 +79,35 @@ def check_names(verb: str, told: dict[str, Any]) -> None:
     """Sources, benchmarks, stages and local files of this repository that are named exist."""
     if verb == "recipes schema":
         recipe_model(told["stage"])
+    if verb.startswith("data") and told.get("source") in SOURCES.builtin:
+        options = inspect.signature(SOURCES.load(told["source"])).parameters
+        for option in told.get("options") or []:
+            assert option.partition("=")[0] in options, f"no option {option} of the source {told['source']}"
     for option, seam in (("source", SOURCES), ("benchmark", BENCHMARKS), ("against", BENCHMARKS)):
         value = told.get(option)
         for name in value if isinstance(value, list | tuple) else [value] if verb.startswith("data") else []:
             if isinstance(name, str) and ":" not in name and not YOURS.fullmatch(name):
                 assert name in seam.builtin, f"no {option} {name}"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [block for page in PAGES for block in blocks(page) if block.language == "yaml"],
+    ids=lambda block: f"{block.page.relative_to(ROOT)}:{block.line}",
+)
+def test_a_part_of_a_recipe_has_the_keys_of_one(block: Block) -> None:
+    for part in yaml.safe_load_all(block.text):
+        assert any(legal(kind, part) for kind in RECIPES.values()), part
+
+
+def legal(kind: type[BaseModel], values: Any, path: tuple[str, ...] = ()) -> bool:
+    """Whether every key may stand where it stands; below a key that holds anything, any may."""
+    if isinstance(values, list):
+        return all(legal(kind, value, (*path, "0")) for value in values)
+    fields = fields_at(kind, path)
+    if not isinstance(values, dict) or (path and not fields):
+        return True
+    return all(key in fields and legal(kind, value, (*path, key)) for key, value in values.items())
 
 
 def test_what_is_not_checked_says_why_and_is_little() -> None:
