@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.demo.loop import make_world
 from tests.docs.pages import ROOT, blocks
 
 NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
@@ -41,7 +40,6 @@ def test_the_quickstart_runs_and_prints_what_it_shows(tmp_path: Path) -> None:
     (tmp_path / "bin" / "prmkit").write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "cli.py"} "$@"\n')
     (tmp_path / "bin" / "prmkit").chmod(0o755)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-    make_world(tmp_path / "runs" / "demo" / "world", from_scratch=False)  # as `make demo` leaves it
     ran = [block for block in PAGE if block.language in ("bash", "text")]
     for block, after in pairwise([*ran, ran[-1]]):
         if block.language != "bash":
