@@ -22,9 +22,9 @@ LAYERS = (
     "session",
     "annotate train search similarity attribution world",
     "evaluate",
-    "report publish",
+    "report",
     "recipe",
-    "study demo",
+    "study demo publish",
     "commands",
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms.split()}

@@ -15,7 +15,8 @@ from prmkit.errors import InputError
 from prmkit.models.checkpoint import CheckpointFacts, inspect_checkpoint
 from prmkit.models.config import TEMPLATES
 from prmkit.publish.figures import Figure, figures_of, held_out
-from prmkit.publish.training import Training, public, training_of, values_of
+from prmkit.publish.training import Training, public, training_of
+from prmkit.recipe.compose import leaves
 from prmkit.score.aggregate import default_aggregation
 
 CARD = "README.md"
@@ -137,7 +138,7 @@ def _sections(training: Training) -> dict[str, Any]:
         "corpus": _corpus(training),
         "counts": list(_counts(training.metrics)),
         "hashes": [(public(str(file)), digest) for file, digest in training.record.get("inputs", {}).items()],
-        "recipe": list(values_of(training.recipe)),
+        "recipe": [(".".join(keys), public(value)) for keys, value in leaves(training.recipe)],
         "cost": list(_cost(training)),
     }
 

@@ -1,7 +1,6 @@
 """The training behind a checkpoint, as its run folder tells it."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -88,15 +87,6 @@ def public(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: public(inner) for key, inner in value.items()}
     return [public(inner) for inner in value] if isinstance(value, list) else value
-
-
-def values_of(recipe: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a recipe that can be published, with its key."""
-    for key, value in recipe.items():
-        if isinstance(value, dict) and value:
-            yield from values_of(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", public(value)
 
 
 def _annotation(path: str) -> dict[str, Any] | None:
