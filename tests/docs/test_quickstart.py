@@ -34,7 +34,7 @@ def missing(shown: str, printed: str) -> str | None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # it waits for eleven programs, one after the other
+@pytest.mark.timeout(1800)  # it waits for eleven programs, one after the other
 def test_the_quickstart_runs_and_prints_what_it_shows(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "prmkit").write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "cli.py"} "$@"\n')
