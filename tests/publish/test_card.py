@@ -10,7 +10,7 @@ from prmkit.errors import InputError
 from prmkit.publish.card import card_of, write_card
 from prmkit.publish.training import checkpoint_of
 from prmkit.run import RunFolder
-from tests.publish.conftest import save_tiny_prm
+from tests.publish.conftest import save_tiny_prm, write_run
 
 
 def blocks(card: ModelCard) -> list[str]:
@@ -91,6 +91,15 @@ def test_runs_without_figures_of_a_prm_are_refused(training: Path, search: Path,
     RunFolder(search).metrics_file.unlink()
     with pytest.raises(InputError, match="Let it end first"):
         card_of(training / "checkpoint", runs=[search])
+
+
+def test_of_several_strategies_one_must_be_named(training: Path, search: Path) -> None:
+    run = RunFolder(search)
+    recipe = run.read_record()["recipe"]
+    side = {"strategy": None, "compare": {"a": recipe["strategy"], "b": recipe["strategy"]}}
+    together = write_run(search.parent / "together", recipe | side, {"benchmark": "gsm8k"})
+    with pytest.raises(InputError, match="Name the folder of one strategy"):
+        card_of(training / "checkpoint", runs=[together.path])
 
 
 def test_a_search_that_was_not_evaluated_has_its_accuracy(training: Path, search: Path) -> None:
