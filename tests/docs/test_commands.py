@@ -21,12 +21,11 @@ from prmkit.recipe.compose import compose
 from prmkit.recipe.keys import fields_at
 from prmkit.recipe.schema import RECIPES
 from prmkit.sources import SOURCES
-from tests.docs.pages import NOT_CHECKED, PAGES, ROOT, Block, Command, blocks, commands, shell_lines
+from tests.docs.pages import NOT_CHECKED, PAGES, ROOT, YOURS, Block, Command, blocks, commands, shell_lines
 
 COMMANDS = [command for page in PAGES for command in commands(page)]
 LINES = [(where, line) for page in PAGES for where, line in shell_lines(page)]
 MOST_NOT_CHECKED = 4
-YOURS = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def parsed(arguments: Iterable[str], *, lenient: bool = False) -> tuple[str, dict[str, Any]]:
@@ -47,7 +46,7 @@ def parsed(arguments: Iterable[str], *, lenient: bool = False) -> tuple[str, dic
 def test_a_command_is_one_that_prmkit_takes(command: Command) -> None:
     assert command.arguments, "no verb"
     verb, told = parsed(command.arguments, lenient=command.span)
-    if not command.span or told.get("recipe"):
+    if not (command.span and told.get("recipe") in (None, "...")):
         check_recipe(verb, told)
     check_names(verb, told)
 
