@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from prmkit.benchmarks import BENCHMARKS
 from prmkit.commands import app
 from prmkit.errors import PrmkitError
-from prmkit.recipe.bind import bind_stage, recipe_model
+from prmkit.recipe.bind import bind, bind_stage, recipe_model
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compare import with_strategies
 from prmkit.recipe.compose import compose
@@ -94,9 +94,13 @@ def check_names(verb: str, told: dict[str, Any]) -> None:
     [block for page in PAGES for block in blocks(page) if block.language == "yaml"],
     ids=lambda block: f"{block.page.relative_to(ROOT)}:{block.line}",
 )
-def test_a_part_of_a_recipe_has_the_keys_of_one(block: Block) -> None:
+def test_a_recipe_binds_and_a_part_of_one_has_its_keys(block: Block, tmp_path: Path) -> None:
     for part in yaml.safe_load_all(block.text):
-        assert any(legal(kind, part) for kind in RECIPES.values()), part
+        if "stage" in part:
+            (tmp_path / "recipe.yaml").write_text(block.text)
+            bind(compose(tmp_path / "recipe.yaml"))
+        else:
+            assert any(legal(kind, part) for kind in RECIPES.values()), part
 
 
 def legal(kind: type[BaseModel], values: Any, path: tuple[str, ...] = ()) -> bool:
