@@ -1,18 +1,18 @@
 """The Hugging Face hub on this machine: what an upload asks of it, and what it keeps."""
 
-import asyncio
 import base64
 import hashlib
 import json
-import threading
 from typing import Any
 
 from aiohttp import web
 
+from tests.local_server import LocalServer
+
 WEIGHTS = ".safetensors"
 
 
-class FakeHub:
+class FakeHub(LocalServer):
     """Repositories by name, each with its files; weights come by Git LFS, everything else within the commit.
 
     It knows the token ``token``. ``asked`` lists the paths of the requests, ``created`` what was asked of new
@@ -27,35 +27,15 @@ class FakeHub:
         self.faults: list[int] = []
         self._large: dict[str, bytes] = {}
 
-    def __enter__(self) -> "FakeHub":
-        started = threading.Event()
-        self._loop = asyncio.new_event_loop()
-
-        async def start() -> None:
-            app = web.Application(middlewares=[self._guard], client_max_size=1 << 26)
-            app.router.add_post("/api/repos/create", self._create)
-            app.router.add_post("/api/validate-yaml", self._validate)
-            app.router.add_post("/api/models/{owner}/{name}/preupload/main", self._preupload)
-            app.router.add_post("/api/models/{owner}/{name}/commit/main", self._commit)
-            app.router.add_post("/{owner}/{name}.git/info/lfs/objects/batch", self._batch)
-            app.router.add_put("/lfs/{oid}", self._put)
-            self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-            await self._runner.setup()
-            await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-            started.set()
-
-        def serve() -> None:
-            self._loop.run_until_complete(start())
-            self._loop.run_forever()
-
-        threading.Thread(target=serve, daemon=True).start()
-        started.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard], client_max_size=1 << 26)
+        app.router.add_post("/api/repos/create", self._create)
+        app.router.add_post("/api/validate-yaml", self._validate)
+        app.router.add_post("/api/models/{owner}/{name}/preupload/main", self._preupload)
+        app.router.add_post("/api/models/{owner}/{name}/commit/main", self._commit)
+        app.router.add_post("/{owner}/{name}.git/info/lfs/objects/batch", self._batch)
+        app.router.add_put("/lfs/{oid}", self._put)
+        return app
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
