@@ -40,7 +40,7 @@ from prmkit.models.prm import PRM
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree
 
-POLICY = Path(prmkit.__file__).parent / "demo" / "weights" / "policy"
+POLICY = Path(prmkit.__file__).parent / "world" / "weights" / "policy"
 STEPS, BEAMS, WIDTH = 10, 4, 4
 STEP_TOKENS, PROMPT_TOKENS = 24, 60
 

@@ -23,7 +23,7 @@ from prmkit.tree import Problem, StepTree
 _PRMS: dict[int, PRM] = {}
 """The PRM behind a scorer, by its encoder: the peer does without the engine's cache."""
 
-WEIGHTS = Path(prmkit.__file__).parent / "demo" / "weights"
+WEIGHTS = Path(prmkit.__file__).parent / "world" / "weights"
 
 
 def world(*, journal: Path | None = None, millions: int | None = None) -> Engines:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.commands.conftest import ROOT, Answer
 
-POLICY = ROOT / "prmkit" / "demo" / "weights" / "policy"
+POLICY = ROOT / "prmkit" / "world" / "weights" / "policy"
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ def test_the_quickstart_runs_and_prints_what_it_shows(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "prmkit").write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "cli.py"} "$@"\n')
     (tmp_path / "bin" / "prmkit").chmod(0o755)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": path, "OMP_NUM_THREADS": "1"}
     ran = [block for block in PAGE if block.language in ("bash", "text")]
     for block, after in pairwise([*ran, ran[-1]]):
         if block.language != "bash":

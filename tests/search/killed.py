@@ -32,7 +32,7 @@ from prmkit.search.run import search
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 
-WEIGHTS = Path(__file__).parents[2] / "prmkit" / "demo" / "weights"
+WEIGHTS = Path(__file__).parents[2] / "prmkit" / "world" / "weights"
 CHAIN = 5
 OPTIONS = {"beam": {"n": 8}, "mcts": {"n": 6, "parallel": 2}}
 
