@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two threads are what the figures in docs/ were measured with; more cores only help.
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup demo test test-slow check docs bench
+.PHONY: setup demo test test-slow check docs bench studies
 
 setup: .venv/.installed
 
