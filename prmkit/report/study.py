@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 # Okabe and Ito's colours, which people with any colour vision tell apart; further lines are dashed.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999", "#8c564b")
 _DASH = "\u2013"
+_TICKS = 8
+"""A logarithmic axis has a tick for each x, if there are no more."""
+
 _PARTS = ("_stderr", "_n", "_runs", "_runs_stderr")
 
 
@@ -79,6 +82,11 @@ def study_svg(result: Mapping[str, Any]) -> str | None:
                 axes.axvspan(leap["from"], leap["to"], color="#808080", alpha=0.2, lw=0)
         if shape["log"]:
             axes.set_xscale("log")
+            places = sorted({x for line in lines for x in line.x})
+            if len(places) <= _TICKS:
+                axes.set_xticks(places)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")  # powers of ten would be mathtext
+            axes.xaxis.set_minor_formatter(lambda value, _: "")
         axes.set_xlabel(shape["x"])
         axes.set_ylabel(shape["y"])
         axes.grid(alpha=0.3)

@@ -103,6 +103,13 @@ def test_the_section_has_the_figure_the_tables_and_what_is_missing() -> None:
     assert said[0].warning
 
 
+def test_the_ticks_of_a_logarithmic_axis_are_plain_numbers() -> None:
+    drawn = study_svg(result())
+    assert drawn is not None
+    assert "mathdefault" not in drawn
+    assert ">8</text>" in drawn
+
+
 def test_leaps_are_told_and_marked() -> None:
     with_leap = result()
     with_leap["figure"]["leaps"] = [
