@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from prmkit.similarity.job import FLOAT32, Job, Source, TileGram, raw_gram
+from prmkit.similarity.job import FLOAT32, Job, Source, TileGram, raw_gram, row_sums
 from prmkit.similarity.parameters import Tile
 from prmkit.similarity.scratch import Scratch
 
@@ -31,13 +31,14 @@ def sketched_gram(job: Job, tiles: Sequence[Tile], source: Source) -> TileGram:
         place = scratch.place(len(batch), pieces)
         for index, found in source(job.model, batch, pieces, job.target, job.config.pattern, place):
             patterns_BP = place(index)
-            squares_N[rows] += patterns_BP.square().sum(dim=1, dtype=torch.float64)
-            l1_N[rows] += patterns_BP.sum(dim=1, dtype=torch.float64)
+            squares_B, l1_B = row_sums(patterns_BP)
+            squares_N[rows] += squares_B
+            l1_N[rows] += l1_B
             bucket_P, sign_P = _hash(pieces[index], width, job.device)
             sketch_NK[rows] = sketch_NK[rows].index_add(1, bucket_P, patterns_BP.mul_(sign_P))
             job.predict(rows, found)
         job.done()
-    gram_NN = raw_gram(sketch_NK)
+    gram_NN, _ = raw_gram(sketch_NK)
     gram_NN.fill_diagonal_(0.0)
     gram_NN += torch.diag(squares_N)
     return TileGram(tile=tiles[0], gram=gram_NN.cpu().numpy(), l1=l1_N.cpu().numpy())
