@@ -13,7 +13,6 @@ from prmkit.errors import InputError
 from prmkit.models.config import TEMPLATES, StepFormat
 from prmkit.tree import Problem
 
-
 _REMEMBERED = 8192
 """Texts whose ids are kept: a search asks for every step of a path again with each step that follows."""
 

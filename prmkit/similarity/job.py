@@ -45,6 +45,11 @@ class Job:
         return len(self.predicted)
 
     @property
+    def problem_ids(self) -> list[str]:
+        """Of the N responses."""
+        return [problem for batch in self.batches for problem in batch.problem_ids]
+
+    @property
     def device(self) -> torch.device:
         """Where the model reads."""
         return embedding(self.model).weight.device
