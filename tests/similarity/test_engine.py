@@ -247,12 +247,12 @@ def test_processes_share_means_and_sketches(
     model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
     config = SimilarityConfig(engine=engine, shard=shard, batch_tokens=12)  # type: ignore[arg-type]
     alone = similarity(model, sets, config)
-    both = threading.Barrier(2)
+    models, both = [family("qwen2"), family("qwen2")], threading.Barrier(2)
     monkeypatch.setattr(torch.distributed, "barrier", both.wait)
     with ThreadPoolExecutor(2) as pool:
         found = list(
             pool.map(
-                lambda rank: similarity(family("qwen2"), sets, config, folder=tmp_path, process=Process(rank, 2)),
+                lambda rank: similarity(models[rank], sets, config, folder=tmp_path, process=Process(rank, 2)),
                 range(2),
             )
         )
