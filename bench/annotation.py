@@ -24,13 +24,13 @@ from prmkit.annotate.consensus import Consensus, ConsensusConfig, first_error
 from prmkit.annotate.passes import PassJournal, run_pass
 from prmkit.benchmarks import synthetic_math
 from prmkit.benchmarks.synthetic_world import Slips
-from prmkit.demo.loop import WEIGHTS
 from prmkit.generate import GeneratorConfig, Sampling
 from prmkit.generate.transformers import load_generator
 from prmkit.session import Engines
 from prmkit.session.ledger import Ledger
 from prmkit.tree import StepTree
 from prmkit.trees_io import read_trees
+from prmkit.world import WEIGHTS
 
 SLIPS = Slips(misread=0.25, miscalculate=0.02)
 CLUMSY, CAREFUL, JUDGE_ERRORS = Slips(misread=0.5, miscalculate=0.05), Slips(misread=0.1), 1 / 6

@@ -26,7 +26,6 @@ from prmkit.attribution import Attribution
 from prmkit.attribution.explain import attribute
 from prmkit.benchmarks.synthetic_math import correct_steps, problems, write
 from prmkit.benchmarks.synthetic_world import OPERATIONS, Slips, instructions_of
-from prmkit.demo.loop import WEIGHTS
 from prmkit.models.checkpoint import LoadedPRM, load_prm
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
@@ -36,6 +35,7 @@ from prmkit.run import RunFolder
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import Label, Problem, StepTree
 from prmkit.trees_io import write_trees
+from prmkit.world import WEIGHTS
 
 _VALUE = re.compile(r"= (\d) #")
 

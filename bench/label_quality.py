@@ -23,7 +23,6 @@ from world import solutions, true_first_error
 from prmkit.annotate.consensus import Consensus, ConsensusConfig
 from prmkit.benchmarks import synthetic_math
 from prmkit.benchmarks.synthetic_world import Slips
-from prmkit.demo.loop import WEIGHTS
 from prmkit.evaluate.step_errors import best_threshold, predicted_first_error
 from prmkit.models.checkpoint import load_prm
 from prmkit.models.config import ModelConfig
@@ -32,6 +31,7 @@ from prmkit.score.transformers import TransformersScorer
 from prmkit.train.config import TrainConfig
 from prmkit.train.fit import train_prm
 from prmkit.tree import Problem, StepTree
+from prmkit.world import WEIGHTS
 
 WRITER = Slips(misread=0.5, miscalculate=0.02)
 SAMPLES = 8

@@ -66,7 +66,7 @@ class RunFolder:
         if resume and overwrite:
             raise InputError("--resume and --overwrite exclude each other", where=path, cure="Give one of them.")
         _refuse_secrets(recipe, ())
-        if _is_follower():
+        if is_follower():
             return cls(path, follower=True)
         run, hashes = cls(path), {str(given): sha256(given) for given in inputs}
         if run._holds_something():
@@ -251,7 +251,8 @@ def _refuse_secrets(value: Any, path: KeyPath) -> None:
         )
 
 
-def _is_follower() -> bool:
+def is_follower() -> bool:
+    """Whether this process is one of several that work together, and not the first of them."""
     # torchrun sets RANK; Lightning starts its processes with LOCAL_RANK and NODE_RANK; srun sets SLURM_PROCID.
     return any(os.environ.get(name, "0") != "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 

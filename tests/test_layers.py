@@ -14,17 +14,17 @@ import prmkit
 PACKAGE = Path(prmkit.__file__).parent
 LAYERS = (
     "errors tree seam",
-    "trees_io rows_io yaml_io run stats download",
+    "trees_io rows_io yaml_io run stats download cluster",
     "grade",
     "sources benchmarks",
     "models generate",
     "score",
     "session",
-    "annotate train search similarity attribution",
+    "annotate train search similarity attribution world",
     "evaluate",
     "report",
     "recipe",
-    "demo",
+    "study demo",
     "commands",
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms.split()}

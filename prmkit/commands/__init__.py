@@ -20,8 +20,10 @@ from prmkit.commands import (
     report,
     search,
     similarity,
+    study,
     train,
     trees,
+    world,
 )
 from prmkit.errors import PrmkitError
 
@@ -38,7 +40,9 @@ app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("attribute")(attribute.attribute)
+app.command("study")(study.study)
 app.command("demo")(demo.demo)
+app.command("world")(world.world)
 app.add_typer(similarity.app, name="similarity")
 app.add_typer(data.app, name="data")
 app.add_typer(trees.app, name="trees")

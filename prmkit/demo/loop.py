@@ -4,7 +4,6 @@ Every stage is a recipe in recipes/synthetic and a run folder, so each can be ru
 """
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,9 +22,8 @@ from prmkit.recipe.watch import Watch
 from prmkit.report import build_report
 from prmkit.run import RunFolder, writing
 from prmkit.trees_io import read_trees
-
-WEIGHTS = Path(__file__).parent / "weights"
-"""Policy and backbone as ``prmkit.demo.policy.train_policy`` made them."""
+from prmkit.world import make_world
+from prmkit.world.config import PolicyConfig
 
 HOME = "runs/demo"
 """The folder that the recipes in recipes/synthetic name."""
@@ -57,7 +55,7 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch:
     clock = _Clock(say)
     with writing(root.path):
         with clock.stage("world"):
-            make_world(root.path / "world", from_scratch=from_scratch)
+            make_world(root.path / "world", PolicyConfig() if from_scratch else None)
         labels = _run("annotate", root, clock, watch)
         say(f"{labels['labelled']} steps labelled with {labels['ledger']['continuations']} rollouts")
         trained = _run("train", root, clock, watch)
@@ -71,16 +69,6 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch:
         summary["seconds"] = clock.seconds
         (root.path / "summary.json").write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
     return summary
-
-
-def make_world(folder: Path, *, from_scratch: bool) -> None:
-    """Put policy and backbone into a new folder: the shipped ones, or fresh ones."""
-    if from_scratch:
-        from prmkit.demo.policy import PolicyConfig, train_policy
-
-        train_policy(folder, PolicyConfig())
-    else:
-        shutil.copytree(WEIGHTS, folder)
 
 
 def _search(root: RunFolder, domain: str, clock: "_Clock", say: Say, watch: Watch | None) -> dict[str, Any]:

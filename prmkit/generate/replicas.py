@@ -1,4 +1,4 @@
-"""Copies of an engine on a Ray cluster: the one file that imports Ray.
+"""Copies of an engine on a Ray cluster.
 
 Each copy is an actor that holds a whole engine. Requests of one problem go to one copy, whose prefix cache then serves
 them; those of a copy that is lost go to another.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
+from prmkit.cluster import connect
 from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, load_generator
 from prmkit.generate.engines import LocalEngine, VllmEngine
@@ -33,14 +34,7 @@ class Replicas:
     """
 
     def __init__(self, engine: LocalEngine, build: Callable[[], Any]) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise InputError(f"Ray is not installed ({error})", cure="pip install 'prmkit[ray]'") from None
-        self._ray = ray
-        if not ray.is_initialized():
-            # Joins the cluster of RAY_ADDRESS or of this machine, or else starts one here.
-            ray.init(log_to_driver=False, logging_level="error")
+        self._ray = ray = connect()
         gpus = _gpus_of(engine, ray.available_resources().get("GPU", 0.0))
         # No CPU is claimed: an engine that stays would keep it, and the next one would wait for ever.
         actor = ray.remote(_Replica).options(

@@ -51,15 +51,38 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Composed:
         _refuse_overlaps(fragments, errors)
         composed = Composed(path=path, values={}, origins={})
         for part in [*fragments, _part(path, document)]:
-            composed = _merge(composed, part)
-    for override in overrides:
+            composed = merge(composed, part)
+    try:
+        composed = override(composed, overrides)
+    except InputErrors as error:
+        errors += error.errors
+    if errors:
+        raise InputErrors(errors)
+    return composed
+
+
+def override(composed: Composed, texts: Sequence[str]) -> Composed:
+    """The values with those of ``--set``, which win.
+
+    Raises:
+        InputErrors: a text is no ``key.path=value``.
+    """
+    errors: list[InputError] = []
+    for text in texts:
         try:
-            composed = _merge(composed, _override(path, override))
+            composed = merge(composed, _override(composed.path, text))
         except InputError as error:
             errors.append(error)
     if errors:
         raise InputErrors(errors)
     return composed
+
+
+def merge(below: Composed, above: Composed) -> Composed:
+    """Both together; what stands above wins."""
+    values, origins = dict(below.values), dict(below.origins)
+    _merge_into(values, above.values, (), origins)
+    return Composed(path=above.path, values=values, origins=above.origins | origins)
 
 
 def leaves(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
@@ -149,13 +172,6 @@ def _override(path: Path, text: str) -> Composed:
         origins[keys[:length]] = OVERRIDE
         values = {keys[length - 1]: values}
     return Composed(path=path, values=values, origins=origins)
-
-
-def _merge(below: Composed, above: Composed) -> Composed:
-    """Both together; what stands above wins."""
-    values, origins = dict(below.values), dict(below.origins)
-    _merge_into(values, above.values, (), origins)
-    return Composed(path=above.path, values=values, origins=above.origins | origins)
 
 
 def _merge_into(values: dict[str, Any], above: Mapping[str, Any], path: KeyPath, origins: dict[KeyPath, str]) -> None:

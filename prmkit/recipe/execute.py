@@ -6,6 +6,7 @@ earlier run left in it, is still untouched. What it returns then works in the fo
 
 import functools
 import itertools
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from prmkit.recipe.schema import (
     SearchRecipe,
     SimilarityRecipe,
     TrainRecipe,
+    WorldRecipe,
 )
 from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
@@ -37,6 +39,7 @@ from prmkit.session import Engines
 from prmkit.similarity.response import Response, read_responses, responses_of
 from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import append_lines, read_trees
+from prmkit.world import make_world
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -59,6 +62,7 @@ def prepare(recipe: BaseModel, watch: Watch | None = None) -> Work:
         SearchRecipe: _search,
         SimilarityRecipe: _similarity,
         TrainRecipe: _train,
+        WorldRecipe: _world,
     }
     return kinds[type(recipe)](recipe, watch)
 
@@ -171,6 +175,19 @@ def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
         )
         folder.metrics(metrics)
         return metrics
+
+    return work
+
+
+def _world(recipe: WorldRecipe, watch: Watch | None) -> Work:
+    """A run that has its metrics is done; one that was cut off begins anew."""
+
+    def work(folder: RunFolder) -> dict[str, Any]:
+        if not folder.metrics_file.exists():
+            start = time.monotonic()
+            cost = make_world(folder.path, recipe.policy, seed=recipe.seed)
+            folder.metrics({**cost, "seconds": time.monotonic() - start})
+        return folder.read_metrics()
 
     return work
 

@@ -21,12 +21,14 @@ class Key(NamedTuple):
 
 def fields_at(model: type[BaseModel], path: Sequence[str]) -> dict[str, FieldInfo]:
     """The fields that may stand in the mapping that ``path`` leads to; none where anything may stand."""
-    models = [model]
+    models, named = [model], False
     for key in path:
-        if key.isdecimal():  # an item of a list, whose models stand for each item already
+        if named or key.isdecimal():  # an entry of a mapping or list, whose models stand for each of them already
+            named = False
             continue
         annotations = [each.model_fields[key].annotation for each in models if key in each.model_fields]
         models = [found for annotation in annotations for found in _models_in(annotation)]
+        named = any(get_origin(annotation) is dict for annotation in annotations)
     return {name: field for each in models for name, field in each.model_fields.items()}
 
 

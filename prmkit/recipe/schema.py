@@ -8,6 +8,7 @@ from prmkit.annotate.config import AnnotatorConfig
 from prmkit.annotate.consensus import ConsensusConfig
 from prmkit.generate import GeneratorConfig
 from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.recipe.studies import StudyRecipe
 from prmkit.score import ScorerConfig
 from prmkit.search.options import StrategyConfig
 from prmkit.session.budget import BudgetConfig
@@ -15,6 +16,7 @@ from prmkit.similarity.config import BaselineName, SimilarityConfig
 from prmkit.similarity.response import Selection
 from prmkit.sources.sample import SampleConfig
 from prmkit.train.config import TrainConfig
+from prmkit.world.config import PolicyConfig
 
 
 class DataConfig(BaseModel):
@@ -154,10 +156,22 @@ class SimilarityRecipe(BaseModel):
     draws: PositiveInt = Field(10_000, description="random selections of each permutation test")
 
 
+class WorldRecipe(BaseModel):
+    """Make the embedded world's policy and backbone (``prmkit world``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["world"] = Field(description="the verb that runs this recipe")
+    seed: int = Field(1, ge=0, lt=2**32, description="of weights and text")
+    policy: PolicyConfig | None = Field(None, description="models to be trained; none: the shipped ones")
+
+
 RECIPES: dict[str, type[BaseModel]] = {
     "annotate": AnnotateRecipe,
     "search": SearchRecipe,
     "similarity": SimilarityRecipe,
+    "study": StudyRecipe,
     "train": TrainRecipe,
+    "world": WorldRecipe,
 }
 """The recipe of each stage, by the value of its key ``stage``."""

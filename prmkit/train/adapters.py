@@ -41,6 +41,11 @@ def adapted(name: str, model: ModelConfig, lora: LoraConfig) -> PRM:
             expected=f"some of {', '.join(sorted(maps))}",
         ) from None
     if lora.quantize != "none":
+        for part in prm.model.modules():
+            # On some CPUs bitsandbytes repacks weights in its first forward pass without gradients (a validation), for
+            # widths that are multiples of 64 alone, and in bf16. What is validated shall be what is trained.
+            if hasattr(part, "support_avx512bf16_for_cpu"):
+                cast(Any, part).support_avx512bf16_for_cpu = False
         # What peft does for quantised models: the first activations must carry gradients to the adapters.
         prm.model.enable_input_require_grads()
     return prm
@@ -49,10 +54,9 @@ def adapted(name: str, model: ModelConfig, lora: LoraConfig) -> PRM:
 def _quantization(model: ModelConfig, lora: LoraConfig) -> dict[str, Any]:
     if lora.quantize == "none":
         return {}
-    if not torch.cuda.is_available():
-        raise InputError("weights in 4 bits need a CUDA device", where="train.lora.quantize", got=lora.quantize)
     if find_spec("bitsandbytes") is None:
-        raise InputError("bitsandbytes is not installed", where="train.lora.quantize", cure="pip install bitsandbytes")
+        cure = "pip install 'prmkit[qlora]'"
+        raise InputError("bitsandbytes is not installed", where="train.lora.quantize", cure=cure)
     dtype = getattr(torch, model.dtype)
     return {
         "quantization_config": BitsAndBytesConfig(

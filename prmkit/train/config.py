@@ -18,7 +18,7 @@ class LoraConfig(BaseModel):
     targets: tuple[str, ...] = Field(
         (), description="ends of the names of the linear maps that get one, such as q_proj; none given: all of them"
     )
-    quantize: Literal["none", "nf4"] = Field("none", description="nf4: QLoRA, the frozen weights in 4 bits (CUDA)")
+    quantize: Literal["none", "nf4"] = Field("none", description="nf4: QLoRA, the frozen weights in 4 bits")
 
 
 class TrainConfig(BaseModel):

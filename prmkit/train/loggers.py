@@ -4,10 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from prmkit.errors import InputError
 
-_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}
+
+class _FinishedWandbLogger(WandbLogger):
+    """Ends its W&B run with the training; Lightning leaves it open, so a second training would go on writing to it."""
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Called by Lightning after the last step."""
+        super().finalize(status)
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=int(status != "success"))
 
 
 def loggers_of(names: Sequence[str], out: Path, *, resumed: Path | None) -> list[Logger]:
@@ -27,9 +37,10 @@ def loggers_of(names: Sequence[str], out: Path, *, resumed: Path | None) -> list
             elif name == "tensorboard":
                 made.append(TensorBoardLogger(folder, name="tensorboard", version=version))
             else:
-                made.append(WandbLogger(save_dir=folder, project="prmkit", name=out.resolve().name, resume="allow"))
+                run = out.resolve().name
+                made.append(_FinishedWandbLogger(save_dir=folder, project="prmkit", name=run, resume="allow"))
         except ModuleNotFoundError:
             raise InputError(
-                f"the logger {name} is not installed", where="train.loggers", cure=f"pip install {_PACKAGES[name]}"
+                f"the logger {name} is not installed", where="train.loggers", cure="pip install 'prmkit[loggers]'"
             ) from None
     return made

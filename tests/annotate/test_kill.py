@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from prmkit.demo.loop import WEIGHTS
+from prmkit.world import WEIGHTS
 from tests.commands.conftest import ROOT
 
 RECIPE = f"""\

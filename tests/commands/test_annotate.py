@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.demo.loop import WEIGHTS
 from prmkit.trees_io import read_trees
+from prmkit.world import WEIGHTS
 from tests.commands.conftest import ROOT, Answer
 
 RECIPE = f"""\

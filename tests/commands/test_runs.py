@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from prmkit.demo.loop import WEIGHTS
 from prmkit.models.checkpoint import load_prm
+from prmkit.world import WEIGHTS
 from prmkit.yaml_io import read_yaml
 from tests.commands.conftest import ROOT, Answer
 

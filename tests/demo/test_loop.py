@@ -3,17 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.demo.loop import HOME, WEIGHTS, make_world, moved_recipe, run_demo
+from prmkit.demo.loop import HOME, moved_recipe, run_demo
 from prmkit.errors import InputError
 from prmkit.models.backbone import load_causal_lm
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose, leaves
 from prmkit.recipe.schema import SearchRecipe
 from prmkit.trees_io import read_trees
+from prmkit.world import WEIGHTS, make_world
 
 
 def test_the_shipped_models_are_small_and_load(tmp_path: Path) -> None:
-    make_world(tmp_path / "world", from_scratch=False)
+    make_world(tmp_path / "world", None)
     files = [file for file in WEIGHTS.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= 2_000_000
     for name in ("policy", "backbone"):

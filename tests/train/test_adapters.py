@@ -55,10 +55,32 @@ def test_targets_that_match_nothing_are_refused(name: str) -> None:
         adapted(name, config(name), LoraConfig(targets=("query",)))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_four_bits_need_a_gpu(name: str) -> None:
-    with pytest.raises(InputError, match="4 bits need a CUDA device"):
+def test_four_bits_name_the_extra_that_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prmkit.train.adapters.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"quantize: bitsandbytes is not installed\. pip install 'prmkit\[qlora\]'"):
         adapted(name, config(name), LoraConfig(quantize="nf4"))
+
+
+@pytest.mark.slow
+def test_four_bit_weights_are_trained_on_and_merged(name: str, tmp_path: Path) -> None:
+    """The checkpoint scores as the 4-bit model with its adapters does, and a training in 4 bits learns."""
+    pytest.importorskip("bitsandbytes", reason="needs prmkit[qlora]")
+    prm = adapted(name, config(name), LoraConfig(rank=4, quantize="nf4")).eval()
+    stored = prm.model.layers[0].mlp.up_proj.base_layer.weight  # type: ignore[union-attr]
+    assert stored.dtype == torch.uint8
+    assert stored.nbytes * 8 == 4 * 32 * 64
+    for key, parameter in prm.named_parameters():
+        if ".lora_B." in key:
+            torch.nn.init.normal_(parameter, std=0.2)
+    with torch.no_grad():
+        expected = prm(IDS, torch.ones_like(IDS), ENDS)
+    meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
+    save_prm(prm, tiny_tokenizer(), tmp_path / "prm", meta)
+    merged = load_prm(tmp_path / "prm").prm
+    with torch.no_grad():
+        torch.testing.assert_close(merged(IDS, torch.ones_like(IDS), ENDS), expected, atol=1e-5, rtol=0)
+    fields: dict[str, object] = {"epochs": 8, "lr": 5e-3, "lora": LoraConfig(rank=8, quantize="nf4")}
+    assert train(name, tmp_path / "run", told_by_a_token(), **fields).metrics["auroc"] > 0.9
 
 
 def test_adapters_learn_and_go_on(name: str, tmp_path: Path) -> None:

@@ -245,6 +245,20 @@ def test_a_logger_that_is_not_installed_is_named(name: str, tmp_path: Path, monk
     def missing(*args: object, **kwargs: object) -> None:
         raise ModuleNotFoundError("no wandb")
 
-    monkeypatch.setattr("prmkit.train.loggers.WandbLogger", missing)
-    with pytest.raises(InputError, match=r"the logger wandb is not installed\. pip install wandb"):
+    monkeypatch.setattr("prmkit.train.loggers._FinishedWandbLogger", missing)
+    with pytest.raises(InputError, match=r"the logger wandb is not installed\. pip install 'prmkit\[loggers\]'"):
         train(name, tmp_path, told_by_a_token(), loggers=("wandb",))
+
+
+@pytest.mark.slow
+def test_tensorboard_and_wandb_get_every_step(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="needs prmkit[loggers]")
+    events_of = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="as above")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+
+    result = train(name, tmp_path, told_by_a_token(), loggers=("tensorboard", "wandb"), log_every=1)
+    events = events_of.EventAccumulator(str(tmp_path / "logs" / "tensorboard" / "step-0")).Reload()
+    losses = events.Scalars("train/train_loss")
+    assert [event.step for event in losses] == list(range(1, int(result.metrics["steps"]) + 1))
+    (written,) = tmp_path.glob("logs/wandb/offline-run-*/*.wandb")
+    assert b"train/train_loss" in written.read_bytes()

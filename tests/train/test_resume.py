@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from prmkit.models.checkpoint import load_prm
-from prmkit.train.config import TrainConfig
+from prmkit.train.config import LoraConfig, TrainConfig
 from prmkit.train.fit import STATE, TrainResult
 from prmkit.train.keep import KeepState, last_state
 from tests.tiny import tiny_backbone
@@ -54,6 +54,18 @@ def curve(out: Path) -> dict[int, str]:
     return found
 
 
+def stopped_before(step: int, patched: pytest.MonkeyPatch) -> None:
+    """Have trainings die as this optimiser step begins, once their state is saved."""
+    save = KeepState.on_train_batch_start
+
+    def stop(self: KeepState, trainer: object, *args: object) -> None:
+        save(self, trainer, *args)  # type: ignore[arg-type]
+        if trainer.global_step == step:  # type: ignore[attr-defined]
+            raise Killed
+
+    patched.setattr(KeepState, "on_train_batch_start", stop)
+
+
 def same(one: TrainResult, other: TrainResult) -> None:
     assert [{**record, "seconds": 0} for record in one.history] == [{**r, "seconds": 0} for r in other.history]
     assert {**one.metrics, "seconds": 0} == {**other.metrics, "seconds": 0}
@@ -66,20 +78,25 @@ def same(one: TrainResult, other: TrainResult) -> None:
 def test_a_training_goes_on_from_any_step(
     name: str, whole: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    save = KeepState.on_train_batch_start
-
-    def stop(self: KeepState, trainer: object, *args: object) -> None:
-        save(self, trainer, *args)  # type: ignore[arg-type]
-        if trainer.global_step == step:  # type: ignore[attr-defined]
-            raise Killed
-
     with monkeypatch.context() as patched:
-        patched.setattr(KeepState, "on_train_batch_start", stop)
+        stopped_before(step, patched)
         with pytest.raises(Killed):
             train(name, tmp_path, told_by_a_token(), dropout=0.2, **FIELDS)
     again = train(name, tmp_path, told_by_a_token(), dropout=0.2, **FIELDS)
     same(whole, again)
     assert sorted(curve(tmp_path)) == list(range(1, 13))
+
+
+@pytest.mark.slow
+def test_a_training_in_four_bits_goes_on(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("bitsandbytes", reason="needs prmkit[qlora]")
+    fields = {**FIELDS, "lora": LoraConfig(rank=4, quantize="nf4")}
+    whole = train(name, tmp_path / "whole", told_by_a_token(), **fields)
+    with monkeypatch.context() as patched:
+        stopped_before(4, patched)
+        with pytest.raises(Killed):
+            train(name, tmp_path / "killed", told_by_a_token(), **fields)
+    same(whole, train(name, tmp_path / "killed", told_by_a_token(), **fields))
 
 
 def test_the_last_whole_state_counts(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from transformers import AutoModelForCausalLM
 
 from prmkit.benchmarks import synthetic_code, synthetic_math
 from prmkit.benchmarks.synthetic_world import Slips, held_out
-from prmkit.demo.policy import PolicyConfig, Solutions, collate, make_tokenizer, train_policy
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.config import StepFormat
 from prmkit.models.encode import StepEncoder
 from prmkit.tree import Problem
+from prmkit.world.config import PolicyConfig
+from prmkit.world.policy import Solutions, collate, make_tokenizer, train_policy
 
 
 def encoder() -> StepEncoder:

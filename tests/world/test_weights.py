@@ -6,11 +6,12 @@ import torch
 from transformers import PreTrainedModel
 
 from prmkit.benchmarks.synthetic_world import Slips
-from prmkit.demo.loop import WEIGHTS
-from prmkit.demo.policy import LOSSES, PolicyConfig, Solutions, collate, make_tokenizer, train_policy
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.config import StepFormat
 from prmkit.models.encode import StepEncoder
+from prmkit.world import COST, WEIGHTS
+from prmkit.world.config import PolicyConfig
+from prmkit.world.policy import LOSSES, Solutions, collate, make_tokenizer, train_policy
 
 
 def loss_on(model: PreTrainedModel, slips: Slips) -> float:
@@ -36,3 +37,16 @@ def test_the_training_of_the_shipped_models_begins_as_it_was_recorded(tmp_path: 
     train_policy(tmp_path, PolicyConfig(policy_steps=200, backbone_steps=20))
     assert json.loads((tmp_path / LOSSES).read_text())["policy"][: len(recorded)] == pytest.approx(recorded, rel=0.05)
     assert recorded[-1] < 0.2 * recorded[0]
+
+
+def test_the_cost_of_the_shipped_models_is_that_of_their_text() -> None:
+    """6 N D. Short problems are soon used up, so that the whole text is 7 % longer than the first 500 solutions say."""
+    config, cost = PolicyConfig(), json.loads((WEIGHTS / COST).read_text())
+    rows = iter(Solutions(StepEncoder(make_tokenizer(), StepFormat()), config.policy_slips, seed=1))
+    mean = sum(len(next(rows)[0]) for _ in range(500)) / 500
+    assert cost["policy"]["tokens"] == pytest.approx(mean * config.policy_steps * config.batch_size, rel=0.1)
+    for name in ("policy", "backbone"):
+        model = load_causal_lm(str(WEIGHTS / name))[0]
+        assert cost[name]["parameters"] == model.num_parameters()
+        assert cost[name]["flops"] == 6 * cost[name]["parameters"] * cost[name]["tokens"]
+    assert cost["backbone"]["tokens"] > 2 * cost["policy"]["tokens"]  # corrections make its text longer

@@ -11,13 +11,13 @@ import copy
 import json
 import logging
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from pydantic import BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
@@ -26,7 +26,10 @@ from prmkit.benchmarks import synthetic_code, synthetic_math
 from prmkit.benchmarks.synthetic_world import LETTERS, OPERATIONS, Slips, draw_prompts
 from prmkit.models.config import StepFormat
 from prmkit.models.encode import StepEncoder
+from prmkit.models.flops import parameters
 from prmkit.tree import Problem
+from prmkit.world import COST
+from prmkit.world.config import PolicyConfig
 
 LOSSES = "losses.json"
 """The training losses of both models, means of 20 steps; with the shipped models lie those of the first 100 steps."""
@@ -34,24 +37,6 @@ LOSSES = "losses.json"
 _MEAN = 20
 _IGNORED = -100
 _WORDS = [".", "x", "=", "def", "f", "(", ")", "+", "-", "min", "max", ",", "#", "return", "####", "wait"]
-
-
-class PolicyConfig(BaseModel):
-    """Size and training of the embedded models."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    hidden_size: int = Field(96, description="width")
-    layers: int = Field(3, description="decoder layers")
-    # With the usual 0.02 a model this narrow starts four times too quiet, and learns four times slower.
-    initializer_range: float = Field(0.08, description="standard deviation of the first weights")
-    batch_size: int = Field(64, description="solutions of one optimiser step")
-    lr: float = Field(4e-3, description="peak learning rate")
-    policy_steps: int = Field(1300, description="optimiser steps on text with few corrections")
-    backbone_steps: int = Field(1300, description="further steps on text with many corrections")
-    policy_slips: Slips = Field(Slips(), description="mistakes in the policy's text")
-    backbone_slips: Slips = Field(Slips(corrected=0.6), description="mistakes in the backbone's further text")
-    seed: int = Field(1, description="of weights and text")
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
@@ -104,10 +89,12 @@ class PolicyModule(L.LightningModule):
         super().__init__()
         self.model, self.lr, self.steps = model, lr, steps
         self.losses: list[float] = []
+        self.tokens = 0
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
         """Mean cross-entropy of the step tokens; the LM head runs on them alone."""
         ids_BT, labels_BT = batch
+        self.tokens += int((ids_BT != 0).sum())
         hidden_BTH = self.model.model(input_ids=ids_BT).last_hidden_state[:, :-1]
         wanted_BT = labels_BT[:, 1:] != _IGNORED
         logits = self.model.lm_head(hidden_BTH[wanted_BT])
@@ -125,13 +112,19 @@ class PolicyModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
 
-def train_policy(out: Path, config: PolicyConfig) -> None:
+def train_policy(out: Path, config: PolicyConfig, *, seed: int = 1) -> None:
     """Train both models and write them as Hugging Face folders, ``policy`` and ``backbone``, beside losses.json.
 
-    Weights are stored in half precision.
+    Weights are stored in half precision. cost.json holds for each model its ``parameters`` N, and the ``tokens`` D that
+    it has read until then, those of the policy included, and ``flops``, 6 N D (Kaplan et al. 2020, arXiv 2001.08361).
+
+    Args:
+        out: the folder; it is made.
+        config: size and training.
+        seed: of weights and text.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(seed)
     tokenizer = make_tokenizer()
     model = Qwen2ForCausalLM(
         Qwen2Config(
@@ -153,18 +146,22 @@ def train_policy(out: Path, config: PolicyConfig) -> None:
         ("policy", config.policy_steps, config.policy_slips),
         ("backbone", config.backbone_steps, config.backbone_slips),
     )
-    losses = {}
+    losses, cost, tokens = {}, {}, 0
     for stage, (name, steps, slips) in enumerate(stages):
-        found = _fit(model, StepEncoder(tokenizer, StepFormat()), steps, slips, config, seed=config.seed + stage)
+        found, new = _fit(model, StepEncoder(tokenizer, StepFormat()), steps, slips, config, seed=seed + stage)
+        tokens += new
+        size = parameters(model.config)
+        cost[name] = {"parameters": size, "tokens": tokens, "flops": 6 * size * tokens}
         losses[name] = [sum(found[start : start + _MEAN]) / _MEAN for start in range(0, steps - _MEAN + 1, _MEAN)]
         copy.deepcopy(model).half().save_pretrained(out / name)
         tokenizer.save_pretrained(out / name)
     (out / LOSSES).write_text(json.dumps(losses, indent=1) + "\n")
+    (out / COST).write_text(json.dumps(cost, indent=1) + "\n")
 
 
 def _fit(
     model: Qwen2ForCausalLM, encoder: StepEncoder, steps: int, slips: Slips, config: PolicyConfig, *, seed: int
-) -> list[float]:
+) -> tuple[list[float], int]:
     rows = DataLoader(Solutions(encoder, slips, seed), batch_size=config.batch_size, collate_fn=collate)
     trainer = L.Trainer(
         max_steps=steps,
@@ -172,9 +169,10 @@ def _fit(
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
+        enable_progress_bar=sys.stdout.isatty(),  # the bar stands in the way of what --json prints
         log_every_n_steps=10,
     )
     module = PolicyModule(model.train(), lr=config.lr, steps=steps)
     trainer.fit(module, rows)
     model.eval()
-    return module.losses
+    return module.losses, module.tokens

@@ -1,0 +1,252 @@
+"""The result of a study as a figure and tables: HTML for a page, Markdown, CSV, and SVG for documents.
+
+A result is the metrics.json of a study's folder. Whatever text it holds is escaped here.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+# Okabe and Ito's colours, which people with any colour vision tell apart; further lines are dashed.
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999", "#8c564b")
+_DASH = "\u2013"
+_PARTS = ("_stderr", "_n", "_runs", "_runs_stderr")
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0; }
+th, td { padding: .25rem .8rem; border-bottom: 1px solid #8883; text-align: left; }
+"""
+
+
+class Line(NamedTuple):
+    """A line or colour of the figure: its points, sorted by x where x is a number."""
+
+    name: str
+    x: list[Any]
+    y: list[float]
+    errors: list[float]
+
+
+def study_fragment(result: Mapping[str, Any]) -> str:
+    """The study as HTML for a page that has plotly's script: figure, tables, the paper's values, notes."""
+    paper = result["paper"]
+    parts = [f"<h3>{escape(result['title'])} ({escape(result['scale'])})</h3>"]
+    if drawn := _plotly(result):
+        parts.append(drawn)
+    parts += [f"<p>{escape(sentence)}</p>" for sentence in _sentences(result)]
+    parts.append(_html_table(result["rows"]))
+    for name, rows in _further(result):
+        parts.append(f"<h4>{escape(name)}</h4>{_html_table(rows)}")
+    if paper["claim"]:
+        parts.append(f"<p><b>The paper:</b> {escape(paper['claim'])}</p>")
+    if result["notes"]:
+        parts.append(f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in result['notes'])}</ul>")
+    return "\n".join(parts)
+
+
+def study_page(result: Mapping[str, Any]) -> str:
+    """One self-contained page with the fragment."""
+    from plotly.offline import get_plotlyjs
+
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(result["title"])}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
+        f"<script>{get_plotlyjs()}</script></head><body>{study_fragment(result)}</body></html>\n"
+    )
+
+
+def study_markdown(result: Mapping[str, Any]) -> str:
+    """The study as Markdown, without its figure."""
+    parts = [f"### {_plain(result['title'])} ({result['scale']})", _markdown_table(result["rows"])]
+    parts += [_plain(sentence) for sentence in _sentences(result)]
+    for name, rows in _further(result):
+        parts += [f"**{name}**", _markdown_table(rows)]
+    if result["paper"]["claim"]:
+        parts.append(f"**The paper:** {_plain(result['paper']['claim'])}")
+    if result["notes"]:
+        parts.append("\n".join(f"* {_plain(note)}" for note in result["notes"]))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def study_csv(result: Mapping[str, Any]) -> str:
+    """The rows with every column, errors included."""
+    rows = result["rows"]
+    out = io.StringIO()
+    writer = csv.DictWriter(
+        out, list(dict.fromkeys(key for row in rows for key in row)), restval="", lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def study_svg(result: Mapping[str, Any]) -> str | None:
+    """The figure for documents; None where the study draws none."""
+    lines = lines_of(result)
+    if not lines:
+        return None
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    shape = result["figure"]
+    with matplotlib.rc_context({"svg.hashsalt": "prmkit", "svg.fonttype": "none", "text.parse_math": False}):
+        drawing = Figure(figsize=(7, 3.6), layout="constrained")
+        axes = drawing.subplots()
+        groups = list(dict.fromkeys(x for line in lines for x in line.x))
+        for number, line in enumerate(lines):
+            style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "label": line.name or None}
+            if shape["kind"] == "bar":
+                width = 0.8 / len(lines)
+                places = [groups.index(x) + (number - (len(lines) - 1) / 2) * width for x in line.x]
+                axes.bar(places, line.y, width, yerr=line.errors, **style)
+            else:
+                dashed = "--" if number >= len(COLOURS) else "-"
+                axes.errorbar(line.x, line.y, yerr=line.errors, marker="o", capsize=2, linestyle=dashed, **style)
+        if shape["kind"] == "bar":
+            axes.set_xticks(range(len(groups)), [str(group) for group in groups])
+        for leap in shape.get("leaps", []):
+            if leap["found"]:
+                axes.axvspan(leap["from"], leap["to"], color="#808080", alpha=0.2, lw=0)
+        if shape["log"]:
+            axes.set_xscale("log")
+        axes.set_xlabel(shape["x"])
+        axes.set_ylabel(shape["y"])
+        axes.grid(alpha=0.3)
+        if shape["series"]:
+            axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+        out = io.StringIO()
+        drawing.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
+
+
+def lines_of(result: Mapping[str, Any]) -> list[Line]:
+    """The lines of the figure, points without a value left out."""
+    shape = result["figure"]
+    x, y, series = shape["x"], shape["y"], shape["series"]
+    if shape["kind"] == "table" or x is None or y is None:
+        return []
+    lines: dict[str, Line] = {}
+    rows = [row for row in result["rows"] if row.get(x) is not None and row.get(y) is not None]
+    if shape["kind"] == "line" and all(isinstance(row[x], int | float) for row in rows):
+        rows.sort(key=lambda row: row[x])
+    for row in rows:
+        line = lines.setdefault(
+            str(row[series]) if series else "", Line(str(row[series]) if series else "", [], [], [])
+        )
+        line.x.append(row[x])
+        line.y.append(row[y])
+        line.errors.append(row.get(f"{y}_stderr") or row.get(f"{y}_runs_stderr") or 0.0)
+    return list(lines.values())
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Columns and cells as people read them: a figure with its error, and how many runs it is the mean of."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    columns = [key for key in keys if not any(key == f"{other}{part}" for other in keys for part in _PARTS)]
+    return columns, [[_cell(row, column) for column in columns] for row in rows]
+
+
+def _cell(row: Mapping[str, Any], column: str) -> str:
+    value = row.get(column)
+    if value is None:
+        return _DASH
+    errors = [row[key] for key in (f"{column}_stderr", f"{column}_runs_stderr") if row.get(key) is not None]
+    digits = 1 if isinstance(value, float) and abs(value) >= 10 else 3
+    text = " ".join([_number(value), *(f"± {error:.{digits}f}" for error in errors)])
+    return text if row.get(f"{column}_runs") is None else f"{text} ({row[f'{column}_runs']} runs)"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) and abs(value) < 10**9:
+        return f"{value:,}"
+    if value and (abs(value) < 0.001 or abs(value) >= 1e7):
+        return f"{value:.2e}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def _further(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+    named = (
+        ("At equal cost", result["within"]),
+        ("Differences, paired over problems", result["pairs"]),
+        ("The paper's values", result["paper"]["rows"]),
+    )
+    yield from ((name, rows) for name, rows in named if rows)
+
+
+def _sentences(result: Mapping[str, Any]) -> Iterator[str]:
+    """What is to be said of the result: leaps, and what is missing."""
+    x = result["figure"]["x"]
+    for leap in result["figure"].get("leaps", []):
+        name = f"{leap['series']}: " if leap["series"] else ""
+        if leap["found"]:
+            where = f"between {x} {_number(leap['from'])} and {_number(leap['to'])}"
+            yield f"{name}a leap of {_number(leap['height'])} {where}."
+        else:
+            yield f"{name}no leap: {leap['why']}."
+    if missing := result["cells"]["missing"]:
+        yield f"{missing} runs are missing; figures that need them are {_DASH}, or rest on the others."
+
+
+def _html_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    columns, cells = table_of(rows)
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    columns, cells = table_of(rows)
+    lines = [columns, ["---"] * len(columns), *cells]
+    return "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines) if rows else ""
+
+
+def _plain(text: str) -> str:
+    """A text that Markdown shows as it is: on one line, and no tag."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _plotly(result: Mapping[str, Any]) -> str:
+    lines = lines_of(result)
+    if not lines:
+        return ""
+    import plotly.graph_objects as go
+
+    shape, figure = result["figure"], go.Figure()
+    for number, line in enumerate(lines):
+        colour = COLOURS[number % len(COLOURS)]
+        shared = {
+            "x": [escape(x) if isinstance(x, str) else x for x in line.x],
+            "y": line.y,
+            "error_y": {"type": "data", "array": line.errors},
+            "name": escape(line.name),
+        }
+        if shape["kind"] == "bar":
+            figure.add_bar(**shared, marker={"color": colour})
+        else:
+            dash = "dash" if number >= len(COLOURS) else "solid"
+            figure.add_scatter(**shared, mode="lines+markers", line={"color": colour, "dash": dash})
+    for leap in shape.get("leaps", []):
+        if leap["found"]:
+            figure.add_vrect(x0=leap["from"], x1=leap["to"], fillcolor="#808080", opacity=0.2, line_width=0)
+    figure.update_layout(
+        template="none",
+        height=400,
+        margin={"l": 60, "r": 20, "t": 20, "b": 50},
+        showlegend=shape["series"] is not None,
+        legend={"orientation": "h", "y": -0.25},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": "#808080"},  # readable on white and on black
+    )
+    figure.update_xaxes(
+        title=escape(shape["x"]), type="log" if shape["log"] else None, gridcolor="rgba(128,128,128,0.25)"
+    )
+    figure.update_yaxes(title=escape(shape["y"]), gridcolor="rgba(128,128,128,0.25)")
+    return str(
+        figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
+    )

@@ -1,0 +1,54 @@
+"""Two further tables of a study: differences that are paired over problems, and what fits into a limit."""
+
+from collections.abc import Iterator, Sequence
+
+from prmkit.evaluate.side_by_side import side_by_side
+from prmkit.recipe.studies import PairsConfig, WithinConfig
+from prmkit.search.run import COSTS, read_costs
+from prmkit.study.grid import Grid
+from prmkit.study.result import Row
+
+
+def pairs_of(grid: Grid, pairs: PairsConfig) -> Iterator[Row]:
+    """The difference of each two values of the axis ``by``, in points of accuracy, with a 95 % bootstrap interval.
+
+    A row for each place on the other axes of the searches; searches that are not done are left out.
+
+    Raises:
+        InputError: searches at one place are not of the same problems.
+    """
+    others = [axis for axis in grid.plan.over[pairs.of] if axis != pairs.by]
+    values = [point[pairs.by] for point in grid.plan.points([pairs.by])]
+    for point in grid.plan.points(others):
+        cells = {str(value): grid.cell(pairs.of, {**point, pairs.by: value}) for value in values}
+        found = {
+            name: read_costs(cell.folder / "trees.jsonl")
+            for name, cell in cells.items()
+            if cell.done and (cell.folder / COSTS).is_file()
+        }
+        for row in side_by_side(found, seed=0)["differences"]:
+            yield {**point, **row}
+
+
+def within_limits(rows: Sequence[Row], config: WithinConfig, series: str, y: str) -> Iterator[Row]:
+    """At each limit, of each series the row that costs most and not more; where even the least costs more, none.
+
+    So a strategy that has no answer before its end is given the largest run that ends in time, and one that could have
+    been stopped earlier is not given the part of a larger one.
+    """
+    for limit in config.limits:
+        for name in dict.fromkeys(row[series] for row in rows):
+            fitting = [
+                row
+                for row in rows
+                if row[series] == name and row[config.cost] is not None and row[config.cost] <= limit
+            ]
+            best = max(fitting, key=lambda row: row[config.cost], default=None)
+            kept = {key: value for key, value in (best or {}).items() if key not in (series, config.cost)}
+            yield {
+                f"{config.cost}, at most": limit,
+                series: name,
+                config.cost: best and best[config.cost],
+                y: None,
+                **kept,
+            }

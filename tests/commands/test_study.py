@@ -1,0 +1,134 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from prmkit.recipe.catalog import find_recipes
+from prmkit.recipe.compose import compose
+from prmkit.study.axes import plan_of
+from prmkit.study.grid import grid_of
+from prmkit.study.scale import at_scale
+from tests.commands.conftest import ROOT, Answer
+
+TREES = """{"version": 1, "problem": {"id": "p", "prompt": "1 + 1"}, "nodes": []}\n"""
+
+STUDY = """\
+# Sizes of corpora: prmkit study study.yaml
+stage: study
+title: Sizes of corpora
+axes: {corpus: [one, two, none]}
+runs:
+  stats: {command: [data, stats, "FOLDER/{corpus}.jsonl", --source, trl]}
+result:
+  rows: [{columns: {corpus: "{corpus}", trees: {of: stats, at: read}}}]
+scales: {synthetic: {}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    row = '{"prompt": "p", "completions": ["a", "b"], "labels": [true, false]}\n'
+    for number, name in enumerate(("one", "two"), start=1):
+        (tmp_path / f"{name}.jsonl").write_text(row * number)
+    file = tmp_path / "study.yaml"
+    file.write_text(STUDY.replace("FOLDER", str(tmp_path)))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the commands are processes of their own
+    return file
+
+
+def test_what_fails_is_told_and_the_rest_is_kept(prmkit: Callable[..., Answer], study: Path, tmp_path: Path) -> None:
+    answer = prmkit("study", study, "--out", tmp_path / "out", "--jobs", 2, "--json")
+    assert answer.code == 1
+    result = json.loads(answer.out)
+    assert result["run"] == str(tmp_path / "out" / "study-synthetic")
+    assert [(row["corpus"], row["trees"]) for row in result["rows"]] == [("one", 1), ("two", 2), ("none", None)]
+    (failed,) = result["cells"]["failed"]
+    assert "none.jsonl: no such file" in failed["reason"]
+    assert failed["command"] == f"prmkit data stats {tmp_path}/none.jsonl --source trl"
+    assert failed["command"] in answer.err
+    assert not (tmp_path / "none.jsonl").exists()
+
+    (tmp_path / "none.jsonl").write_text((tmp_path / "two.jsonl").read_text() * 2)
+    again = prmkit("study", study, "--out", tmp_path / "out")
+    assert again.code == 0
+    assert again.err.count(": found") == 2
+    assert again.err.count(": done") == 1
+    assert [line.split() for line in again.out.splitlines()[1:4]] == [["one", "1"], ["two", "2"], ["none", "4"]]
+
+
+def test_a_plan_a_single_run_and_the_gathering(prmkit: Callable[..., Answer], study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    planned = json.loads(prmkit("study", study, "--out", out, "--dry-run", "--json").out)
+    assert planned["total"] == {"cells": 3, "to_run": 3, "seconds_left": 0, "unknown": 3}
+    first, *_ = planned["cells"]
+    assert (first["verb"], first["state"], first["cost"], first["seconds"]) == ("data", "to run", "reads files", None)
+    assert not out.exists()
+    assert prmkit("study", study, "--out", out, "--cell", first["cell"]).code == 0
+    planned = json.loads(prmkit("study", study, "--out", out, "--dry-run", "--json").out)
+    assert [cell["state"] for cell in planned["cells"]] == ["done", "to run", "to run"]
+    assert planned["total"]["unknown"] == 0  # others of the kind were timed
+    gathered = json.loads(prmkit("study", study, "--out", out, "--collect", "--json").out)
+    assert [row["trees"] for row in gathered["rows"]] == [1, None, None]
+    assert "is missing" not in gathered
+    unknown = prmkit("study", study, "--out", out, "--cell", "nothing")
+    assert (unknown.code, unknown.out) == (2, "")
+    failing = prmkit("study", study, "--out", out, "--cell", planned["cells"][2]["cell"])
+    assert failing.code == 1
+    assert "no such file" in failing.err
+
+
+def test_the_script_for_slurm_is_printed_and_nothing_is_submitted(
+    prmkit: Callable[..., Answer], study: Path, tmp_path: Path
+) -> None:
+    answer = prmkit("study", study, "--out", tmp_path / "out", "--launcher", "slurm", "--sbatch=--partition=gpu")
+    assert answer.code == 0
+    assert answer.out.count("sbatch --parsable") == 3 + 1
+    assert "--dependency=afterany:$job1:$job2:$job3" in answer.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_says_how_to_go_on(study: Path, tmp_path: Path) -> None:
+    """The corpus is a pipe into which nobody writes, so that its command waits."""
+    import signal
+    import time
+
+    (tmp_path / "one.jsonl").unlink()
+    os.mkfifo(tmp_path / "one.jsonl")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prmkit.commands", "study", str(study), "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log = next(iter_logs(tmp_path / "out" / "cells"))
+    time.sleep(0.5)  # the command has begun; whether it already reads makes no difference
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (err, log.read_text())
+    assert f"interrupted; go on with: prmkit study {study} --out {tmp_path}/out" in err
+
+
+def iter_logs(cells: Path):  # type: ignore[no-untyped-def]
+    import time
+
+    for _ in range(1200):
+        yield from cells.glob("*.log")
+        time.sleep(0.05)
+
+
+PAPER = [name for name in find_recipes() if name.startswith("paper/")]
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_every_run_of_every_scale_of_the_paper_binds(name: str) -> None:
+    composed = compose(find_recipes()[name])
+    scales = list(composed.values["scales"])
+    assert scales == ["synthetic", "small", "paper"]
+    for scale in scales:
+        grid = grid_of(plan_of(*at_scale(composed, scale)), Path("runs/studies"))
+        assert grid.cells
+        assert all(cell.recipe is not None or cell.words[0] in ("evaluate", "data") for cell in grid.cells.values())

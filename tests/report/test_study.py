@@ -1,0 +1,86 @@
+import csv
+import io
+from typing import Any
+
+from prmkit.report.study import lines_of, study_csv, study_fragment, study_markdown, study_page, study_svg, table_of
+
+HOSTILE = "</script><script>alert(1)</script><b>|\n$x_1$"
+
+
+def result(kind: str = "line", name: str = "prm") -> dict[str, Any]:
+    rows = [
+        {"rule": name, "n": 8, "accuracy": 81.25, "accuracy_stderr": 2.5, "accuracy_n": 250},
+        {"rule": name, "n": 1, "accuracy": 43.0, "accuracy_runs": 2, "accuracy_runs_stderr": 0.5},
+        {"rule": "majority", "n": 1, "accuracy": None},
+        {"rule": "majority", "n": 8, "accuracy": 51.0, "accuracy_stderr": 3.0},
+    ]
+    return {
+        "title": name,
+        "scale": "synthetic",
+        "rows": rows,
+        "figure": {"kind": kind, "x": "n", "y": "accuracy", "series": "rule", "log": True, "leaps": []},
+        "pairs": [{"difference": f"{name} - majority", "points": 30.25}],
+        "within": [],
+        "paper": {"claim": name, "rows": [{"rule": name, "accuracy": 0.5}]},
+        "notes": [name],
+        "cells": {"done": 3, "missing": 1, "failed": []},
+        "seconds": 3.0,
+    }
+
+
+def test_lines_are_sorted_and_points_without_a_value_left_out() -> None:
+    prm, majority = lines_of(result())
+    assert prm == ("prm", [1, 8], [43.0, 81.25], [0.5, 2.5])
+    assert majority == ("majority", [8], [51.0], [3.0])
+    assert lines_of(result("table")) == []
+
+
+def test_a_figure_stands_with_its_errors_and_the_number_of_runs() -> None:
+    columns, cells = table_of(result()["rows"])
+    assert columns == ["rule", "n", "accuracy"]
+    assert cells == [
+        ["prm", "8", "81.2 ± 2.5"],
+        ["prm", "1", "43.0 ± 0.5 (2 runs)"],
+        ["majority", "1", "\u2013"],
+        ["majority", "8", "51.0 ± 3.0"],
+    ]
+
+
+def test_the_csv_holds_every_column() -> None:
+    rows = list(csv.DictReader(io.StringIO(study_csv(result()))))
+    assert [row["accuracy_stderr"] for row in rows] == ["2.5", "", "", "3.0"]
+    assert [row["accuracy_runs"] for row in rows] == ["", "2", "", ""]
+
+
+def test_hostile_text_is_shown_and_not_run() -> None:
+    for kind in ("line", "bar", "table"):
+        fragment = study_fragment(result(kind, HOSTILE))
+        assert "alert(1)</script>" not in fragment
+        assert "<b>|" not in fragment
+        drawn = study_svg(result(kind, HOSTILE))
+        assert drawn is None or "<script>" not in drawn
+    markdown = study_markdown(result(name=HOSTILE))
+    assert "<script>" not in markdown
+    rows = [line.replace("\\|", "") for line in markdown.splitlines() if line.startswith("| &lt;")]
+    assert rows
+    assert {line.count("|") for line in rows} == {3, 4}  # of the paper's values, and of the pairs; of the rows
+
+
+def test_the_page_needs_nothing_else_and_what_is_missing_is_said() -> None:
+    page = study_page(result())
+    assert "src=" not in page.partition("<body>")[2]
+    assert page.count("<!doctype html>") == 1
+    assert "1 runs are missing" in page
+    assert "The paper" in page
+
+
+def test_leaps_are_told_and_marked() -> None:
+    with_leap = result()
+    with_leap["figure"]["leaps"] = [
+        {"series": "prm", "found": True, "from": 1, "to": 8, "height": 38.25, "why": ""},
+        {"series": "majority", "found": False, "height": 0.0, "why": "fewer than five points"},
+    ]
+    markdown = study_markdown(with_leap)
+    assert "prm: a leap of 38.2 between n 1 and 8." in markdown
+    assert "majority: no leap: fewer than five points." in markdown
+    assert study_svg(with_leap) != study_svg(result())
