@@ -3,7 +3,7 @@
     prm_tokens_per_unique_token  tokens that a beam search sends through the PRM, over the tokens of its tree
     cached_scoring_speedup       the same search, against a PRM that reads every candidate's whole text at every step
     generation_speedup_vs_loop   8 samples a problem, against model.generate in a loop over the problems
-    generation_speed_vs_vllm     the same work, tokens a second over vLLM's, where it is installed; all cores each
+    generation_speed_vs_vllm     the same work, tokens a second over vLLM's, where it is installed; all cores (--vllm: only this)
     overlap_time_ratio           generator and scorer busy together, against one after the other
     overlap_of_plain_threads     the same of two threads that only multiply matrices: what the machine allows just now
 
@@ -22,13 +22,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel
 
-import prmkit
 from prmkit.benchmarks import load
 from prmkit.generate import Generator, GeneratorConfig, Sampling
 from prmkit.generate import load_generator as load_any
@@ -39,8 +37,12 @@ from prmkit.models.encode import StepEncoder
 from prmkit.models.prm import PRM
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree
+from prmkit.world import WEIGHTS
 
-POLICY = Path(prmkit.__file__).parent / "demo" / "weights" / "policy"
+Figures = dict[str, tuple[float, str, str, int]]
+"""Value, unit, peer and n by name."""
+
+POLICY = WEIGHTS / "policy"
 STEPS, BEAMS, WIDTH = 10, 4, 4
 STEP_TOKENS, PROMPT_TOKENS = 24, 60
 
@@ -269,17 +271,22 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer problems and repetitions")
-    quick = parser.parse_args().quick
+    parser.add_argument("--vllm", action="store_true", help="only generation_speed_vs_vllm")
+    given = parser.parse_args()
+    quick = given.quick
     torch.set_num_threads(1)
     _, encoder = load_generator(GeneratorConfig(name=str(POLICY)))
     problems = load("synthetic-math", limit=32, seed=11) + load("synthetic-code", limit=32, seed=11)
     prompts = [encoder.path_ids(problem, [])[0] for problem in problems]
+    if given.vllm:
+        report(vllm_figure(bench_vllm(encoder, prompts, 5)))
+        return
     tokens_ratio, scoring = bench_scoring(encoder, 2 if quick else 8, 2 if quick else 5)
     generation = bench_generation(prompts, 2 if quick else 5)
     vllm = bench_vllm(encoder, prompts, 5) if importlib.util.find_spec("vllm") and not quick else []
     overlap, plain = bench_overlap(encoder, 64, 3 if quick else 9)
     whole_text = "the same PRM, whole texts, padded batches"
-    figures = {
+    figures: Figures = {
         "prm_tokens_per_unique_token": (tokens_ratio, "tokens/token", "1 is the least", len(scoring)),
         "cached_scoring_speedup": (statistics.median(scoring), "x", whole_text, len(scoring)),
         "generation_speedup_vs_loop": (
@@ -291,8 +298,14 @@ def main() -> None:
         "overlap_time_ratio": (statistics.median(overlap), "ratio", "strict alternation", len(overlap)),
         "overlap_of_plain_threads": (statistics.median(plain), "ratio", "strict alternation", len(plain)),
     }
-    if vllm:
-        figures["generation_speed_vs_vllm"] = (statistics.median(vllm), "x", "vLLM on the CPU", len(vllm))
+    report(figures | (vllm_figure(vllm) if vllm else {}))
+
+
+def vllm_figure(ratios: list[float]) -> Figures:
+    return {"generation_speed_vs_vllm": (statistics.median(ratios), "x", "vLLM on the CPU", len(ratios))}
+
+
+def report(figures: Figures) -> None:
     for name, (value, unit, peer, n) in figures.items():
         print(f"{name:30} {value:8.3f} {unit:14} against {peer} (median of {n})")
     print(
