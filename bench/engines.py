@@ -3,7 +3,7 @@
     prm_tokens_per_unique_token  tokens that a beam search sends through the PRM, over the tokens of its tree
     cached_scoring_speedup       the same search, against a PRM that reads every candidate's whole text at every step
     generation_speedup_vs_loop   8 samples a problem, against model.generate in a loop over the problems
-    generation_speed_vs_vllm     the same work, tokens a second over vLLM's, where it is installed; all cores (--vllm: only this)
+    generation_speed_vs_vllm     the same work, tokens a second over vLLM's, where it is installed (--vllm: only this)
     overlap_time_ratio           generator and scorer busy together, against one after the other
     overlap_of_plain_threads     the same of two threads that only multiply matrices: what the machine allows just now
 
