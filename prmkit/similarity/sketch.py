@@ -9,10 +9,10 @@ Source: Charikar, Chen and Farach-Colton 2002 (count sketch); checked against ex
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -64,7 +64,12 @@ def sketched(
     wait_for_all(process)
     if process.rank:
         return [whole], []
-    return [whole], [_gram([store.of_all(number, shared=False)[0] for number in range(len(chunks))])]
+    return [whole], [_gram((store.of_all(number, shared=False)[0] for number in range(len(chunks))), job)]
+
+
+def pair_error(width: int, cosine: float = 1.0) -> float:
+    """The standard deviation of the error of a cosine, percent points."""
+    return 100.0 * math.sqrt((1.0 + cosine**2) / width)
 
 
 def _chunks(batches: Sequence[ResponseBatch]) -> Iterator[list[ResponseBatch]]:
@@ -100,10 +105,17 @@ def _sketch_rows(job: Job, pieces: Sequence[Tile], source: Source) -> SketchRows
     return SketchRows(sketch_RK.cpu().numpy(), squares_R.cpu().numpy(), l1_R.cpu().numpy(), job.predicted)
 
 
-def _gram(found: Sequence[SketchRows]) -> PartGram:
+def _gram(found: Iterable[SketchRows], job: Job) -> PartGram:
     """The Gram of all responses, in their order: its diagonal and sums are exact."""
-    sketches, squares_N, l1_N, predicted_N = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    gram_NN = raw_gram(torch.from_numpy(sketches))[0].numpy()
+    sketch_NK = torch.empty(job.responses, job.config.sketch_width, device=job.device)
+    others: list[tuple[NDArray[Any], ...]] = []
+    start = 0
+    for one in found:
+        sketch_NK[start : start + len(one.sketches)] = torch.from_numpy(one.sketches)
+        start += len(one.sketches)
+        others.append(one[1:])
+    squares_N, l1_N, predicted_N = (np.concatenate(arrays) for arrays in zip(*others, strict=True))
+    gram_NN = raw_gram(sketch_NK)[0].cpu().numpy()
     np.fill_diagonal(gram_NN, squares_N)
     return PartGram(gram_NN, l1_N, predicted_N)
 
@@ -117,11 +129,6 @@ def _pieces(job: Job, tiles: Sequence[Tile]) -> list[Tile]:
     return [
         piece for tile in tiles for piece in tile.split(max(1, int(job.limit // (tile.width * (batch + 4) * FLOAT32))))
     ]
-
-
-def pair_error(width: int, cosine: float = 1.0) -> float:
-    """The standard deviation of the error of a cosine, percent points."""
-    return 100.0 * math.sqrt((1.0 + cosine**2) / width)
 
 
 def _hash(tile: Tile, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
