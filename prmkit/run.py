@@ -73,9 +73,7 @@ class RunFolder:
             if resume:
                 run._check_same(recipe, hashes)
                 return run
-            if not overwrite:
-                cure = "Give --resume, --overwrite or another --out."
-                raise InputError("the folder is not empty", where=path, cure=cure)
+            run.refuse_taken(overwrite=overwrite)
             run._clear(inputs)
         record = {
             "recipe": dict(recipe),
@@ -141,6 +139,16 @@ class RunFolder:
         """The figures of the run so far."""
         known: dict[str, Any] = orjson.loads(self.metrics_file.read_bytes()) if self.metrics_file.exists() else {}
         return known
+
+    def refuse_taken(self, *, overwrite: bool) -> None:
+        """For who makes the folder only when the work is done, to ask before it.
+
+        Raises:
+            InputError: the folder holds something that may not be replaced.
+        """
+        if self._holds_something() and not overwrite:
+            cure = "Give --resume, --overwrite or another --out."
+            raise InputError("the folder is not empty", where=self.path, cure=cure)
 
     def _holds_something(self) -> bool:
         if self.path.exists() and not self.path.is_dir():

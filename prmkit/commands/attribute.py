@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record
+from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record, refuse_existing
 from prmkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def attribute(
     from prmkit.run import writing
     from prmkit.trees_io import read_trees
 
-    if out.exists() and not overwrite:
-        raise InputError("the file exists", where=out, cure="Give --overwrite or another --out.")
+    refuse_existing(out, overwrite=overwrite)
     file = trees / "trees.jsonl" if trees.is_dir() else trees
     tree = next((tree for tree in read_trees(file) if problem in (None, tree.problem.id)), None)
     if tree is None:

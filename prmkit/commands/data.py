@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_record, print_table
+from prmkit.commands.console import JsonOption, OverwriteOption, print_record, print_table, refuse_existing
 from prmkit.errors import InputError
 from prmkit.yaml_io import parse_value
 
@@ -288,8 +288,7 @@ def _write(out: Path, trees: Iterable["StepTree"], *, overwrite: bool) -> int:
 
 
 def _make_room(out: Path, *, overwrite: bool) -> None:
-    if out.exists() and not overwrite:
-        raise InputError("the file exists", where=out, cure="Give --overwrite or another --out.")
+    refuse_existing(out, overwrite=overwrite)
     out.unlink(missing_ok=True)
 
 

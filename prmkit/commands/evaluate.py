@@ -1,13 +1,22 @@
 """``prmkit evaluate``: what a search or anybody's samples achieved, or how well a PRM finds wrong steps."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record, progress
+from prmkit.commands.console import (
+    JsonOption,
+    OverwriteOption,
+    print_json,
+    print_record,
+    progress,
+    refuse_existing,
+)
 from prmkit.errors import InputError
 from prmkit.models.config import Adapter
 from prmkit.run import RunFolder, writing
@@ -107,78 +116,80 @@ def evaluate(
     judging = Judging(relation=grader, vote=vote, unsafe_local=unsafe_local)
     other = read_evaluation(compare) if compare is not None else None
     if Path(path).is_file():
-        file, result, posed = evaluate_file(Path(path), judging, benchmark, problems, out, overwrite=overwrite)
+        run = RunFolder(out or Path("runs", f"evaluate-{Path(path).name.partition('.')[0]}"))
+        run.refuse_taken(overwrite=overwrite)
+        asked = asked_of_file(Path(path), benchmark, problems)
     else:
-        file, result, posed = evaluate_run(Path(path), judging, overwrite=overwrite)
+        run = RunFolder(Path(path))
+        refuse_existing(run.evaluation, overwrite=overwrite)
+        asked = asked_of_run(Path(path))
+    seen = contaminated(asked.problems, source, against) if against is not None else None
+    with progress("judge", len(asked.problems)) as watch:
+        result = asked.evaluate(judging, watch)
     if other is not None:
         from prmkit.evaluate.compare import compare as compared
 
         result["comparison"] = compared(result, other)
-    if against is not None:
-        result["contamination"] = contaminated(posed, source, against)
-    with writing(file.parent):
-        file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
+    if seen is not None:
+        result["contamination"] = seen
+    if asked.inputs:
+        values = {"stage": "evaluate", "path": path, "benchmark": benchmark, "grader": grader, "vote": vote}
+        RunFolder.create(run.path, values, inputs=asked.inputs, seed=0, overwrite=overwrite)
+        run.metrics({name: value for name, value in result.items() if name not in _SHOWN_ONLY_IN_JSON})
+    with writing(run.path):
+        run.evaluation.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
     if as_json:
-        print_json({"wrote": str(file), **result})
+        print_json({"wrote": str(run.evaluation), **result})
     else:
-        print_record({"wrote": str(file), **_shown(result)}, as_json=False)
+        print_record({"wrote": str(run.evaluation), **_shown(result)}, as_json=False)
 
 
-def evaluate_run(folder: Path, judging: "Judging", *, overwrite: bool) -> tuple[Path, dict[str, Any], "list[Problem]"]:
-    """Evaluate the trees of a search run: where to write the result, the result, the problems."""
-    from prmkit.evaluate.trees import evaluate_trees
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be evaluated, read and checked: the problems, how, and the files, unless a run folder holds them."""
+
+    problems: "list[Problem]"
+    evaluate: "Callable[[Judging, Callable[..., None]], dict[str, Any]]"
+    inputs: tuple[Path, ...] = ()
+
+
+def asked_of_run(folder: Path) -> Asked:
+    """The trees of a search run."""
     from prmkit.trees_io import read_trees
 
-    run = RunFolder(folder)
     if not folder.is_dir():
         raise InputError("no such run folder", where=folder, cure="For a labelled file, name the PRM with --prm.")
-    if run.evaluation.exists() and not overwrite:
-        raise InputError("the file exists", where=run.evaluation, cure="Give --overwrite.")
-    trees = list(read_trees(run.trees))
-    return run.evaluation, evaluate_trees(trees, judging=judging), [tree.problem for tree in trees]
+    return _asked_of_trees(list(read_trees(RunFolder(folder).trees)))
 
 
-def evaluate_file(
-    path: Path,
-    judging: "Judging",
-    benchmark: str | None,
-    problems: Path | None,
-    out: Path | None,
-    *,
-    overwrite: bool,
-) -> tuple[Path, dict[str, Any], "list[Problem]"]:
-    """Evaluate JSON lines of responses, or of trees, in a run folder of their own."""
+def asked_of_file(path: Path, benchmark: str | None, problems: Path | None) -> Asked:
+    """JSON lines of responses, or of trees."""
     from prmkit.benchmarks import load
     from prmkit.evaluate.responses import evaluate_responses, read_responses
-    from prmkit.evaluate.trees import evaluate_trees
     from prmkit.rows_io import local_rows
     from prmkit.trees_io import read_trees
 
     if problems is not None and benchmark is None:
         raise InputError("--problems without --benchmark", where=problems, cure="Say whose problems they are.")
+    inputs = (path, *([problems] if problems is not None else []))
     first = next(iter(local_rows(path)), None)
     if first is not None and "nodes" in first.parse():
-        trees = list(read_trees(path))
-        result, posed = evaluate_trees(trees, judging=judging), [tree.problem for tree in trees]
-    else:
-        known = load(benchmark, path=problems) if benchmark is not None else []
-        answered = read_responses(path, problems=known)
-        result, posed = evaluate_responses(answered, judging), [one.problem for one in answered]
-    run = RunFolder.create(
-        out or Path("runs", f"evaluate-{path.name.partition('.')[0]}"),
-        {
-            "stage": "evaluate",
-            "path": str(path),
-            "benchmark": benchmark,
-            "grader": judging.relation,
-            "vote": judging.vote,
-        },
-        inputs=[path, *([problems] if problems is not None else [])],
-        seed=0,
-        overwrite=overwrite,
+        return replace(_asked_of_trees(list(read_trees(path))), inputs=inputs)
+    answered = read_responses(path, problems=load(benchmark, path=problems) if benchmark is not None else [])
+    return Asked(
+        problems=[one.problem for one in answered],
+        evaluate=lambda judging, watch: evaluate_responses(answered, judging, watch=watch),
+        inputs=inputs,
     )
-    run.metrics({name: value for name, value in result.items() if name not in _SHOWN_ONLY_IN_JSON})
-    return run.evaluation, result, posed
+
+
+def _asked_of_trees(trees: "list[StepTree]") -> Asked:
+    from prmkit.evaluate.trees import evaluate_trees
+
+    return Asked(
+        problems=[tree.problem for tree in trees],
+        evaluate=lambda judging, watch: evaluate_trees(trees, judging=judging, watch=watch),
+    )
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:

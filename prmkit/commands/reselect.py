@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from prmkit.commands.console import print_json, print_record
+from prmkit.commands.console import print_json, print_record, refuse_existing
 from prmkit.errors import InputError
 from prmkit.run import RunFolder, writing
 
@@ -16,15 +16,17 @@ def print_selection(folder: Path, *, overwrite: bool, as_json: bool) -> None:
     from prmkit.evaluate.select import select
     from prmkit.trees_io import read_trees
 
+    refuse_existing(folder / "selection.json", overwrite=overwrite)
     tables = {name: select(list(read_trees(run.trees))) for name, run in runs_in(folder).items()}
     rows = [{"strategy": name, **row} for name, table in tables.items() for row in table]
-    _write_and_print(folder / "selection.json", {"selection": rows}, overwrite=overwrite, as_json=as_json)
+    _write_and_print(folder / "selection.json", {"selection": rows}, as_json=as_json)
 
 
 def print_anytime(folder: Path, *, overwrite: bool, as_json: bool) -> None:
     """The accuracy of each run at every budget; written to anytime.json, and drawn to anytime.html."""
     from prmkit.report.anytime import anytime_page
 
+    refuse_existing(folder / "anytime.json", overwrite=overwrite)
     curves = {name: curve_of(run) for name, run in runs_in(folder).items()}
     rows = [
         {"strategy": name, "from": curve["kind"], **point}
@@ -34,7 +36,6 @@ def print_anytime(folder: Path, *, overwrite: bool, as_json: bool) -> None:
     _write_and_print(
         folder / "anytime.json",
         {"curves": curves, "points": rows},
-        overwrite=overwrite,
         as_json=as_json,
         shown="points",
     )
@@ -83,11 +84,7 @@ def runs_in(folder: Path) -> dict[str, RunFolder]:
     return found
 
 
-def _write_and_print(
-    file: Path, result: Mapping[str, Any], *, overwrite: bool, as_json: bool, shown: str | None = None
-) -> None:
-    if file.exists() and not overwrite:
-        raise InputError("the file exists", where=file, cure="Give --overwrite.")
+def _write_and_print(file: Path, result: Mapping[str, Any], *, as_json: bool, shown: str | None = None) -> None:
     with writing(file.parent):
         file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
     if as_json:

@@ -1,11 +1,16 @@
 """How an evaluation judges solutions: whose equality of answers, which vote on programs."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from prmkit.grade import Judge, Relation, grader_for
 from prmkit.tree import Problem
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Vote = Literal["behaviour", "text"]
 """Programs agree if they do the same on the public inputs, or (a baseline) if their normalised text is the same."""
@@ -48,6 +53,22 @@ class Judging:
 
 
 DEFAULT = Judging()
+
+
+def nobody_watches(done: int = 1) -> None:
+    """Told of each judged problem, where there is nobody to show it to."""
+
+
+def judged_in_threads(judge: Callable[[T], R], problems: Sequence[T], watch: Callable[[int], None]) -> list[R]:
+    """What ``judge`` gives for each problem, in their order; ``watch`` is told as each is done."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        return list(_told(threads.map(judge, problems), watch))
+
+
+def _told(results: Iterator[R], watch: Callable[[int], None]) -> Iterator[R]:
+    for result in results:
+        watch(1)
+        yield result
 
 
 def groups_of(problem: Problem) -> dict[str, str]:

@@ -7,15 +7,13 @@ number, or the list of its step scores. ``level``, ``subject`` and ``domain`` gr
 """
 
 import math
-import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import DEFAULT, Judging, groups_of
+from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judged_in_threads, nobody_watches
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
 from prmkit.grade import isolation_of
@@ -67,8 +65,10 @@ def read_responses(
     return list(merged.values())
 
 
-def evaluate_responses(answered: Sequence[Answered], judging: Judging = DEFAULT) -> dict[str, Any]:
-    """The figures of evaluate_samples; ``unsupported`` as in evaluate_trees.
+def evaluate_responses(
+    answered: Sequence[Answered], judging: Judging = DEFAULT, *, watch: Callable[[int], None] = nobody_watches
+) -> dict[str, Any]:
+    """The figures of evaluate_samples; ``unsupported`` and ``watch`` as in evaluate_trees.
 
     Raises:
         InputError: a problem has nothing to be judged by, or none can be judged here.
@@ -82,8 +82,7 @@ def evaluate_responses(answered: Sequence[Answered], judging: Judging = DEFAULT)
     if not kept:
         first, reason = next(iter(unsupported.items()))
         raise InputError("no problem can be judged on this machine", where=first, got=reason)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        samples = list(threads.map(lambda one: _samples(one, judging), kept))
+    samples = judged_in_threads(lambda one: _samples(one, judging), kept, watch)
     result = evaluate_samples(samples, scored=kept[0].scores is not None)
     result |= isolation_of([one.problem for one in kept if one.correct is None])
     return result | ({"unsupported": unsupported} if unsupported else {})

@@ -1,12 +1,10 @@
 """Evaluation of a search run from its trees: every number is a recomputation, nothing is sampled again."""
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import DEFAULT, Judging, groups_of
+from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judged_in_threads, nobody_watches
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
 from prmkit.grade import isolation_of
@@ -15,7 +13,11 @@ from prmkit.tree import StepTree
 
 
 def evaluate_trees(
-    trees: Sequence[StepTree], aggregation: Aggregation | None = None, judging: Judging = DEFAULT
+    trees: Sequence[StepTree],
+    aggregation: Aggregation | None = None,
+    judging: Judging = DEFAULT,
+    *,
+    watch: Callable[[int], None] = nobody_watches,
 ) -> dict[str, Any]:
     """What a search run found, as JSON: evaluate_samples' figures, and what they rest on.
 
@@ -27,6 +29,7 @@ def evaluate_trees(
         trees: of one search run.
         aggregation: of step scores; by default the one that the search used.
         judging: how solutions are judged.
+        watch: told as each problem is judged.
 
     Raises:
         InputError: there is no tree, or none that can be judged, or some solutions have scores and others have none.
@@ -42,8 +45,7 @@ def evaluate_trees(
     if not kept:
         first, reason = next(iter(unsupported.items()))
         raise InputError("no problem can be judged on this machine", where=first, got=reason)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        problems = list(threads.map(lambda tree: samples_of(tree, how if scored else None, judging), kept))
+    problems = judged_in_threads(lambda tree: samples_of(tree, how if scored else None, judging), kept, watch)
     result = {
         "aggregation": how,
         **evaluate_samples(problems, scored=scored),

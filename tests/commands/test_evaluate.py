@@ -115,6 +115,27 @@ def test_anybodys_samples_are_evaluated_compared_and_checked_for_contamination(
     assert "1.0000" in table.out
 
 
+def test_nothing_is_judged_where_the_result_could_not_be_written(
+    prmkit: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = tmp_path / "samples.jsonl", tmp_path / "out"
+    data.write_text(json.dumps({"problem": "1 + 1?", "answer": "2", "responses": ["#### 2", "#### 3"]}) + "\n")
+    assert prmkit("evaluate", data, "--out", out).code == 0
+
+    def judge(*_: object) -> None:
+        raise AssertionError("it was judged")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("prmkit.evaluate.judging.Judging.judge", judge)
+        answer = prmkit("evaluate", data, "--out", out)
+    assert answer.code == 2
+    assert "the folder is not empty. Give --resume" in answer.err
+    before = (out / "evaluation.json").read_bytes()
+    data.write_text(json.dumps({"problem": "1 + 1?", "responses": ["#### 2"]}) + "\n")  # nothing to judge it by
+    assert prmkit("evaluate", data, "--out", out, "--overwrite").code == 2
+    assert (out / "evaluation.json").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

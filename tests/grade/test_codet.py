@@ -14,7 +14,7 @@ from tests.grade.codet import codet_samples
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_vote_by_behaviour_lies_between_one_sample_and_any_and_beats_a_vote_on_text(data_dir: Path) -> None:
-    """Every tenth problem, 30 samples; docs/benchmarks.md has the command and the figures of 41 x 100."""
+    """Every tenth problem, 30 samples; docs/benchmarks.md has the command and the figures of all."""
     problems = load("humaneval-plus", path=data_dir / "humanevalplus" / "HumanEvalPlus.jsonl.gz")
     samples = codet_samples(data_dir, problems)
     assert len({id(given) for given in samples}) == 164  # every row is used once
