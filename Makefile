@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two threads are what the figures in docs/ were measured with; more cores only help.
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup demo test test-slow check bench
+.PHONY: setup demo test test-slow check docs bench
 
 setup: .venv/.installed
 
@@ -21,13 +21,26 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -r .venv/vllm-requirements.txt -e '.[ray,qlora,loggers]'
 	touch $@
 
+# Chromium, for the tests that look at the report: Debian's, where this user may install it; else they are skipped.
+.venv/.browser: .venv/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[browser]'
+	command -v chromium || command -v google-chrome || test "$$(id -u)" != 0 || ! command -v apt-get \
+		|| { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } \
+		|| echo "Chromium could not be installed: the browser tests will be skipped"
+	touch $@
+
+# mkdocs: the documentation site, and the test that builds it.
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
 demo: setup
 	$(BIN)/prmkit demo --out runs/demo --overwrite
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not vllm and not ray and not browser and not gpu'
 
-test-slow: setup .venv/.vllm
+test-slow: setup .venv/.vllm .venv/.docs .venv/.browser
 	$(BIN)/python -m pytest -m '(slow or vllm or ray or browser) and not gpu'
 
 check: setup
@@ -36,8 +49,12 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
+# The site goes to site/. The messages that are switched off advertise mkdocs' successors.
+docs: setup .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # Speed and memory, side by side with peers; the other files of bench/ are experiments.
-BENCHES := training engines search annotation grading similarity readers
+BENCHES := training engines search annotation grading similarity readers report
 
 bench: setup
 	for name in $(BENCHES); do $(BIN)/python bench/$$name.py || exit 1; done

@@ -140,6 +140,18 @@ class RunFolder:
         known: dict[str, Any] = orjson.loads(self.metrics_file.read_bytes()) if self.metrics_file.exists() else {}
         return known
 
+    def read_record(self) -> dict[str, Any]:
+        """What run.yaml says.
+
+        Raises:
+            InputError: the folder holds no run.
+        """
+        if self.record.is_file():
+            values = read_yaml(self.record).values
+            if isinstance(values.get("recipe"), dict):
+                return values
+        raise InputError("not the folder of a run", where=self.path, expected="run.yaml with its recipe in it")
+
     def refuse_taken(self, *, overwrite: bool) -> None:
         """For who makes the folder only when the work is done, to ask before it.
 

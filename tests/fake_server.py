@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.local_server import LocalServer
+
 CONTEXT = 4096
 
 
@@ -22,7 +24,7 @@ class Chars:
         return "".join(map(chr, ids))
 
 
-class FakeServer:
+class FakeServer(LocalServer):
     """A model that writes letters by lot, fixed by prompt and seed.
 
     Args:
@@ -41,33 +43,12 @@ class FakeServer:
         self.dropped = threading.Event()
         self.pause = 0.0
 
-    def __enter__(self) -> "FakeServer":
-        started = threading.Event()
-        self._loop = asyncio.new_event_loop()
-
-        async def start() -> None:
-            app = web.Application()
-            app.router.add_get("/v1/models", self._list)
-            app.router.add_post("/v1/completions", self._complete)
-            app.router.add_post("/pooling", self._pool)
-            self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, "127.0.0.1", 0)
-            await site.start()
-            self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-            started.set()
-
-        def serve() -> None:
-            self._loop.run_until_complete(start())
-            self._loop.run_forever()
-
-        threading.Thread(target=serve, daemon=True).start()
-        started.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/v1/models", self._list)
+        app.router.add_post("/v1/completions", self._complete)
+        app.router.add_post("/pooling", self._pool)
+        return app
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         self.keys.append(request.headers.get("Authorization"))

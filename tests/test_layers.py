@@ -24,7 +24,7 @@ LAYERS = (
     "evaluate",
     "report",
     "recipe",
-    "study demo",
+    "study demo publish",
     "commands",
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms.split()}

@@ -129,3 +129,14 @@ def test_the_hash_of_a_folder_depends_on_names_and_contents_alone(tmp_path: Path
     assert sha256(tmp_path / "one") == sha256(tmp_path / "two")
     (tmp_path / "two" / "sub" / "file").rename(tmp_path / "two" / "sub" / "other")
     assert sha256(tmp_path / "one") != sha256(tmp_path / "two")
+
+
+def test_the_record_reads_back_and_a_folder_without_one_is_refused(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {"stage": "train", "lr": 0.1}, seed=3)
+    record = run.read_record()
+    assert (record["recipe"], record["seed"]) == ({"stage": "train", "lr": 0.1}, 3)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "run.yaml").write_text("stage: train\n")
+    for folder in ("nowhere", "other"):
+        with pytest.raises(InputError, match="not the folder of a run"):
+            RunFolder(tmp_path / folder).read_record()

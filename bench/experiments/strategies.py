@@ -18,7 +18,9 @@ from typing import Any
 from prmkit.recipe.bind import bind
 from prmkit.recipe.compose import compose
 from prmkit.recipe.execute import prepare
-from prmkit.report.anytime import anytime_page
+from prmkit.report.blocks import Section
+from prmkit.report.page import write_page
+from prmkit.report.sections.anytime import anytime_figures
 from prmkit.run import RunFolder
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "synthetic" / "strategies.yaml"
@@ -105,7 +107,8 @@ def main() -> None:
     by_generations = at_equal_generations(given.out, given.demo, given.generations, given.options)
     by_seconds = at_equal_seconds(given.out, given.demo, given.seconds, by_generations, given.options)
     for name, found in (("figure-4", by_generations), ("figure-5", by_seconds)):
-        (given.out / f"{name}.html").write_text(anytime_page(_curves(found)), encoding="utf-8")
+        sections = [Section("Accuracy against budget", anytime_figures(_curves(found), name))]
+        write_page(given.out / f"{name}.html", title=name, sections=sections)
     for row in [*by_generations, *by_seconds]:
         print(f"{row['budget']:6g}  {row['strategy']:20}  {row['accuracy, %']:5.1f} ± {row['stderr']:.1f}", end="  ")
         print(f"{row['generations']:7.1f} generations  {row['total_tokens']:9.0f} tokens  {row['seconds']:.3f} s")

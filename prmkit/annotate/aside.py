@@ -1,7 +1,4 @@
-"""What an estimator asks beside the tree of its problem: rollouts that it may throw away, and questions of its own.
-
-The only place in this package that looks behind the door of a session.
-"""
+"""What an estimator asks beside the tree of its problem: rollouts that it may throw away, and questions of its own."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -15,7 +12,7 @@ async def roll_out(session: Session, steps: Sequence[str], n: int) -> tuple[Sess
 
     What they cost is counted in the ledger of ``session``, whose tree does not change.
     """
-    beside = Session(StepTree.from_steps(session.tree.problem, steps), session._engines)
+    beside = session.beside(StepTree.from_steps(session.tree.problem, steps))
     leaves = await beside.complete(len(steps) - 1 if steps else ROOT, n)
     session.ledger.add(beside.ledger)
     return beside, leaves
@@ -25,12 +22,7 @@ async def ask(session: Session, text: str, n: int, *, attempt: int) -> list[str]
     """``n`` answers of the session's model to a text in place of its problem; another attempt gives others."""
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     question = Problem(id=f"{session.tree.problem.id}/ask/{digest}/{attempt}", prompt=text)
-    beside = Session(StepTree(question), session._engines)
+    beside = session.beside(StepTree(question))
     leaves = await beside.complete(ROOT, n)
     session.ledger.add(beside.ledger)
     return ["\n".join(beside.tree.steps(leaf)) for leaf in leaves]
-
-
-def tokens(session: Session, node: int) -> int:
-    """Tokens of the problem and the steps up to ``node``, as the model reads them."""
-    return len(session._engines.encoder.path_ids(session.tree.problem, session.tree.steps(node))[0])

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.annotate.aside import roll_out, tokens
+from prmkit.annotate.aside import roll_out
 from prmkit.annotate.rollouts import Share, gradable, implied
 from prmkit.session import Session
 from prmkit.tree import ROOT
@@ -86,9 +86,9 @@ class _Search:
 
     async def run(self) -> None:
         tree, leaves = self.tree, self.tree.leaves()
-        start = tokens(self.session, ROOT)
+        start = self.session.tokens(ROOT)
         rollouts = [
-            Rollout(tuple(tree.steps(leaf)), tokens(self.session, leaf) - start, tree.finished(leaf), right)
+            Rollout(tuple(tree.steps(leaf)), self.session.tokens(leaf) - start, tree.finished(leaf), right)
             for leaf, right in zip(leaves, await self.session.correct(leaves), strict=True)
         ]
         self._enter(ROOT, rollouts or await self._rollouts(ROOT))
@@ -103,11 +103,11 @@ class _Search:
         """``k`` rollouts from a state, on a tree beside the problem's own."""
         steps = self.tree.steps(node)
         beside, leaves = await roll_out(self.session, steps, self.config.rollouts)
-        start = tokens(beside, len(steps) - 1 if steps else ROOT)
+        start = beside.tokens(len(steps) - 1 if steps else ROOT)
         return [
             Rollout(
                 steps=tuple(beside.tree.steps(leaf)[len(steps) :]),
-                tokens=tokens(beside, leaf) - start,
+                tokens=beside.tokens(leaf) - start,
                 finished=beside.tree.finished(leaf),
                 right=right,
             )

@@ -5,10 +5,16 @@ Shapes: T tokens, S steps. Values are of logits: a step score is the sigmoid of 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from prmkit.trees_io import append_lines, repair_lines
+
+RECORDS = "attributions.jsonl"
+"""The file of a run folder with a line for each attribution; of a solution, a report shows the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,14 @@ class Attribution:
     def as_dict(self) -> dict[str, Any]:
         """The attribution as JSON has it."""
         return asdict(self)
+
+
+def add_record(found: Attribution, folder: Path, *, problem_id: str, leaf: int) -> Path:
+    """Add an attribution of the solution that ends in ``leaf`` to a run folder, and return the file."""
+    file = folder / RECORDS
+    repair_lines(file)
+    append_lines(file, [{"problem_id": problem_id, "leaf": leaf, **found.as_dict()}])
+    return file
 
 
 def first_bad_step(scores: Sequence[float], threshold: float = 0.5) -> int:

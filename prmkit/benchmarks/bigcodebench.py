@@ -7,8 +7,7 @@ import ast
 from pathlib import Path
 from typing import Literal
 
-from prmkit.benchmarks.code_rows import shown_calls
-from prmkit.benchmarks.humaneval_plus import text_of
+from prmkit.benchmarks.code_rows import shown_calls, text_of
 from prmkit.errors import InputError
 from prmkit.rows_io import Row, field, first_rows
 from prmkit.tree import Problem

@@ -1,10 +1,17 @@
-"""What the readers of code benchmarks share: the calls that a prompt shows, as public inputs."""
+"""What the readers of code benchmarks share: texts of code, and the calls that a prompt shows, as public inputs."""
 
 import ast
 import doctest
 
 from prmkit.grade import values
+from prmkit.rows_io import Row, field
 from prmkit.tree import Case
+
+
+def text_of(row: Row, where: str, column: str) -> str:
+    """A text as it stands, blanks included: they matter in code. Raises InputError if there is none."""
+    field(row, where, column)
+    return str(row[column])
 
 
 def shown_calls(prompt: str, entry_point: str) -> tuple[Case, ...]:

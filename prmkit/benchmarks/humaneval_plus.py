@@ -7,19 +7,17 @@ Source: Liu et al. 2023, arXiv 2305.01210; Chen et al. 2021, arXiv 2107.03374.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from prmkit.benchmarks.code_rows import shown_calls
-from prmkit.download import cached
-from prmkit.errors import InputError
-from prmkit.grade import values
-from prmkit.rows_io import Row, field, first_rows
-from prmkit.tree import Case, Problem
+from prmkit.benchmarks.code_rows import shown_calls, text_of
+from prmkit.benchmarks.evalplus_rows import Form, cases_of, evalplus_rows
+from prmkit.rows_io import Row, field
+from prmkit.tree import Problem
 
 _RELEASE = "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz"
 
 
-def load(*, path: Path | None, limit: int | None, seed: int, form: Literal["rich", "hub"] = "rich") -> list[Problem]:
+def load(*, path: Path | None, limit: int | None, seed: int, form: Form = "rich") -> list[Problem]:
     """The problems in file order.
 
     Args:
@@ -31,9 +29,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, form: Literal["rich
     Raises:
         InputError: a row lacks what its form promises.
     """
-    if path is None and form == "rich":
-        path = cached(_RELEASE)
-    rows = first_rows(path, hub="evalplus/humanevalplus", split="test", limit=limit)
+    rows = evalplus_rows(path, form, release=_RELEASE, hub="evalplus/humanevalplus", limit=limit)
     return [_problem(row, where) for where, row in rows]
 
 
@@ -52,23 +48,3 @@ def _problem(row: Row, where: str) -> Problem:
         return Problem(**shared, tests=cases, rule="evalplus", atol=float(row.get("atol") or 0.0))
     check = f"{text_of(row, where, 'test')}\n\ncheck({name})\n"
     return Problem(**shared, tests=shown_calls(prompt, name), rule="asserts", check=check)
-
-
-def cases_of(row: Row, where: str, column: str) -> list[Case]:
-    """The inputs of a column; those of ``base_input`` are public.
-
-    Raises:
-        InputError: it is no list of argument lists.
-    """
-    inputs = row.get(column)
-    if inputs == {}:  # Mbpp/793 has no plus inputs, written so
-        return []
-    if not isinstance(inputs, list) or not all(isinstance(given, list | tuple) for given in inputs):
-        raise InputError(f"illegal {column}", where=where, got=inputs, expected="a list of argument lists")
-    return [Case(input=values.encode(list(given)), public=column == "base_input") for given in inputs]
-
-
-def text_of(row: Row, where: str, column: str) -> str:
-    """A text as it stands, blanks included: they matter in code. Raises InputError if there is none."""
-    field(row, where, column)
-    return str(row[column])

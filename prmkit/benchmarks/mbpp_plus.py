@@ -9,20 +9,19 @@ Source: Liu et al. 2023, arXiv 2305.01210; Austin et al. 2021, arXiv 2108.07732.
 import ast
 import builtins
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from prmkit.benchmarks.code_rows import shown_calls
-from prmkit.benchmarks.humaneval_plus import cases_of, text_of
+from prmkit.benchmarks.code_rows import shown_calls, text_of
+from prmkit.benchmarks.evalplus_rows import Form, cases_of, evalplus_rows
 from prmkit.benchmarks.mbpp_types import typed_arguments
-from prmkit.download import cached
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field, first_rows
+from prmkit.rows_io import Row, field
 from prmkit.tree import Problem
 
 _RELEASE = "https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz"
 
 
-def load(*, path: Path | None, limit: int | None, seed: int, form: Literal["rich", "hub"] = "rich") -> list[Problem]:
+def load(*, path: Path | None, limit: int | None, seed: int, form: Form = "rich") -> list[Problem]:
     """The problems in file order, with ids ``Mbpp/2`` and so on.
 
     Args:
@@ -34,9 +33,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, form: Literal["rich
     Raises:
         InputError: a row lacks what its form promises.
     """
-    if path is None and form == "rich":
-        path = cached(_RELEASE)
-    rows = first_rows(path, hub="evalplus/mbppplus", split="test", limit=limit)
+    rows = evalplus_rows(path, form, release=_RELEASE, hub="evalplus/mbppplus", limit=limit)
     return [_rich(row, where) if "base_input" in row else _hub(row, where) for where, row in rows]
 
 

@@ -34,9 +34,13 @@ def attribute(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Attribute step scores to tokens and steps, and write one HTML page."""
+    """Attribute step scores to tokens and steps, and write one HTML page.
+
+    In a run folder the attribution is kept too, for prmkit report.
+    """
     from prmkit.attribution.page import attribution_page
-    from prmkit.run import writing
+    from prmkit.attribution.record import add_record
+    from prmkit.run import RunFolder, writing
     from prmkit.trees_io import read_trees
 
     refuse_existing(out, overwrite=overwrite)
@@ -44,7 +48,8 @@ def attribute(
     tree = next((tree for tree in read_trees(file) if problem in (None, tree.problem.id)), None)
     if tree is None:
         raise InputError("no such problem", where=file, got=problem, cure="Leave --problem out for the first one.")
-    steps = tree.steps(_leaf(tree, leaf))
+    last = _leaf(tree, leaf)
+    steps = tree.steps(last)
     if step is not None and step > len(steps):
         raise InputError("no such step", where=tree.problem.id, got=step, expected=f"1 to {len(steps)}")
 
@@ -61,10 +66,13 @@ def attribute(
         partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
         partial.write_text(attribution_page(found, f"Scores of {tree.problem.id}"), encoding="utf-8")
         partial.replace(out)
+        wrote = [str(out)]
+        if RunFolder(file.parent).record.is_file():
+            wrote.append(str(add_record(found, file.parent, problem_id=tree.problem.id, leaf=last)))
     if as_json:
         print_json({"wrote": str(out), **found.as_dict()})
     else:
-        print_record({"wrote": str(out), **_summary(found)}, as_json=False)
+        print_record({"wrote": ", ".join(wrote), **_summary(found)}, as_json=False)
 
 
 def _leaf(tree: "StepTree", leaf: int | None) -> int:

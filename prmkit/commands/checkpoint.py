@@ -1,18 +1,21 @@
-"""``prmkit checkpoint``: what a PRM is, and its other forms."""
+"""``prmkit checkpoint``: what a PRM is, its other forms, and its way to others."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prmkit.commands.console import JsonOption, print_record
+from prmkit.commands.console import JsonOption, OverwriteOption, print_record
 
 if TYPE_CHECKING:
     from prmkit.models.checkpoint import CheckpointMeta
 
-app = typer.Typer(help="Inspect, export, import and merge PRMs.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(help="Inspect, export, import, merge and publish PRMs.", rich_markup_mode=None, no_args_is_help=True)
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint, such as RUN/checkpoint.")]
+RunOrFolderArgument = Annotated[
+    Path, typer.Argument(metavar="RUN|CHECKPOINT", help="The run folder of a training, or a checkpoint.")
+]
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")]
 StepEndOption = Annotated[str, typer.Option("--step-end", help=r"What ends a step; \n stands for a line break.")]
 TemplateOption = Annotated[str, typer.Option("--template", help="The text around a problem: plain, bare or qwen-math.")]
@@ -84,6 +87,56 @@ def merge(
     with writing(out):
         merge_adapter(adapter, out, meta, base=base)
     print_record({"wrote": str(out)}, as_json=as_json)
+
+
+@app.command("card")
+def card(
+    path: RunOrFolderArgument,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option("--run", metavar="RUN", help="A search or step evaluation of this PRM to show. Repeatable."),
+    ] = None,
+    license: Annotated[str | None, typer.Option("--license", help="As the hub names it, such as apache-2.0.")] = None,
+    repository: Annotated[
+        str | None, typer.Option("--repo", metavar="OWNER/NAME", help="Where it will stand on the hub.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the model card of a checkpoint, README.md: what it is, data, recipe, figures with errors, cost, limits."""
+    from prmkit.publish.card import write_card
+    from prmkit.publish.training import checkpoint_of
+    from prmkit.run import writing
+
+    checkpoint = checkpoint_of(path)
+    with writing(checkpoint):
+        file = write_card(checkpoint, runs=runs or [], license=license, repository=repository, overwrite=overwrite)
+    print_record({"wrote": str(file)}, as_json=as_json)
+
+
+@app.command("push")
+def push(
+    path: RunOrFolderArgument,
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository on the Hugging Face hub.")],
+    private: Annotated[bool, typer.Option("--private", help="With --create: only you can see it.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Make the repository if it does not exist.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be uploaded.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload a checkpoint and its card to the Hugging Face hub. The token comes from HF_TOKEN or `hf auth login`."""
+    from prmkit.publish.card import CARD
+    from prmkit.publish.push import push as upload
+    from prmkit.publish.push import to_upload
+    from prmkit.publish.training import checkpoint_of
+
+    checkpoint = checkpoint_of(path)
+    done = {} if dry_run else {"commit": upload(checkpoint, repository, private=private, create=create)}
+    files = to_upload(checkpoint, repository)
+    if CARD not in files:
+        done["card"] = "would be made first"
+    rows = [{"file": name, "bytes": size} for name, size in files.items()]
+    total = "would upload" if dry_run else "uploaded"
+    print_record({"repository": repository, "files": rows, total: sum(files.values()), **done}, as_json=as_json)
 
 
 def _meta(step_end: str, template: str, label_source: str, max_length: int) -> "CheckpointMeta":

@@ -24,7 +24,9 @@ def print_selection(folder: Path, *, overwrite: bool, as_json: bool) -> None:
 
 def print_anytime(folder: Path, *, overwrite: bool, as_json: bool) -> None:
     """The accuracy of each run at every budget; written to anytime.json, and drawn to anytime.html."""
-    from prmkit.report.anytime import anytime_page
+    from prmkit.report.blocks import Section
+    from prmkit.report.page import write_page
+    from prmkit.report.sections.anytime import anytime_figures
 
     refuse_existing(folder / "anytime.json", overwrite=overwrite)
     curves = {name: curve_of(run) for name, run in runs_in(folder).items()}
@@ -39,8 +41,9 @@ def print_anytime(folder: Path, *, overwrite: bool, as_json: bool) -> None:
         as_json=as_json,
         shown="points",
     )
+    section = Section("Accuracy against budget", anytime_figures(curves, folder.resolve().name))
     with writing(folder):
-        (folder / "anytime.html").write_text(anytime_page(curves), encoding="utf-8")
+        write_page(folder / "anytime.html", title=", ".join(curves), sections=[section])
 
 
 def curve_of(run: RunFolder) -> dict[str, Any]:

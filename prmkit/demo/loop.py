@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from prmkit.errors import RunError
 from prmkit.evaluate.trees import evaluate_trees
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
@@ -64,6 +65,7 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch:
         table = _run("similarity", root, clock, watch)["table"]
         summary["similarity"] = {f"{row['first']} - {row['second']}": row for row in table}
         with clock.stage("report"):
+            _explain(root, "search-math")
             runs = [root.path / name for name in ("search-math", "search-code", "annotate", "train", "similarity")]
             build_report(runs, root.path / "report.html", title="The embedded world", notes=_notes(from_scratch))
         summary["seconds"] = clock.seconds
@@ -83,6 +85,29 @@ def _search(root: RunFolder, domain: str, clock: "_Clock", say: Say, watch: Watc
     shown = "  ".join(f"{rule} {100 * figure['value']:.1f}%" for rule, figure in selection.items())
     say(f"synthetic-{domain}: {shown}")
     return {**selection, "differences": found["differences"], "within_problem_auc": found["within_problem_auc"]}
+
+
+def _explain(root: RunFolder, search: str) -> None:
+    """Attribute the scores of one wrong solution for the report: the first of the first problem that has one.
+
+    A solution whose integrated gradients do not converge is passed over.
+    """
+    from prmkit.attribution.explain import attribute
+    from prmkit.attribution.record import add_record
+    from prmkit.models.checkpoint import load_prm
+
+    folder, prm = RunFolder(root.path / search), load_prm(root.path / "train" / "checkpoint")
+    correct = orjson.loads(folder.evaluation.read_bytes())["correct"]
+    for tree in read_trees(folder.trees):
+        verdicts = zip(tree.leaves(), correct[tree.problem.id], strict=False)
+        leaf = next((leaf for leaf, right in verdicts if tree.finished(leaf) and not right), None)
+        if leaf is not None:
+            try:
+                found = attribute(prm, tree.problem, tree.steps(leaf))
+            except RunError:
+                continue
+            add_record(found, folder.path, problem_id=tree.problem.id, leaf=leaf)
+            return
 
 
 def _run(name: str, root: RunFolder, clock: "_Clock", watch: Watch | None) -> dict[str, Any]:

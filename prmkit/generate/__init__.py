@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.errors import InputError
 from prmkit.generate.engines import GeneratorEngine, TransformersEngine
-from prmkit.models.config import StepFormat
+from prmkit.models.config import Device, Memory, StepFormat
 from prmkit.seam import Seam
 from prmkit.tree import Finish
 
@@ -47,13 +47,8 @@ class GeneratorConfig(BaseModel):
     engine: GeneratorEngine = Field(TransformersEngine(), description="what runs it")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
     max_rows: int = Field(256, ge=1, description="continuations that a local engine decodes together")
-    device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
-    memory: float | None = Field(
-        None,
-        gt=0.0,
-        le=1.0,
-        description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
-    )
+    device: Device = None
+    memory: Memory = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

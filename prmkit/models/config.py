@@ -1,6 +1,6 @@
 """What a recipe may say about a model. No torch, so that recipes bind in milliseconds."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,17 @@ Weighting = Literal["once", "rows"]
 
 Adapter = Literal["prmkit", "qwen-math-prm", "skywork-o1", "math-shepherd", "rlhflow", "trl"]
 """Whose PRM a folder holds: how its weights are laid out, and how it reads a solution."""
+
+Device = Annotated[str | None, Field(description="such as cuda:1 or cpu; default: the first GPU, or the CPU")]
+
+Memory = Annotated[
+    float | None,
+    Field(
+        gt=0.0,
+        le=1.0,
+        description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
+    ),
+]
 
 TEMPLATES = {
     "plain": "{problem}\n",

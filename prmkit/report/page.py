@@ -1,29 +1,67 @@
-"""The page: sections around figures and tables, in one file that needs nothing else."""
+"""The page: sections around figures, tables and trees, in one file that needs nothing else.
 
-import os
-from collections.abc import Iterator, Sequence
-from html import escape
-from pathlib import Path
-
-from prmkit.errors import InputError
-from prmkit.report import figures, tables
-from prmkit.report.read import Run, read_runs
-from prmkit.report.solution import scored_solution
-
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-h2 { margin-top: 2.5rem; border-bottom: 1px solid #8886; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .8rem; border-bottom: 1px solid #8883; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-pre { overflow-x: auto; padding: .8rem; background: #8881; }
-meter { width: 8rem; }
+The file holds HTML that is readable without scripts, and, compressed, plotly, the data of the figures and the trees.
+A Content-Security-Policy lets run the page's own two scripts, by their hashes, and no other; nothing may be fetched.
 """
+
+import hashlib
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from prmkit import __version__
+from prmkit.errors import InputError
+from prmkit.report.blocks import Prose, Section
+from prmkit.report.html import Page, anchor, prose
+from prmkit.report.read import Run, read_runs
+from prmkit.report.sections.accuracy import accuracy
+from prmkit.report.sections.calibration import calibration
+from prmkit.report.sections.costs import costs
+from prmkit.report.sections.labels import labels
+from prmkit.report.sections.manifests import manifests
+from prmkit.report.sections.overview import overview
+from prmkit.report.sections.similarity import similarity
+from prmkit.report.sections.strategies import strategies
+from prmkit.report.sections.studies import studies
+from prmkit.report.sections.training import training
+from prmkit.report.viewer import TreePages, compressed, tree_pages
+
+SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
+    overview,
+    studies,
+    strategies,
+    accuracy,
+    calibration,
+    labels,
+    training,
+    similarity,
+    costs,
+    manifests,
+)
+"""In the order of the page. A section that has nothing to show of some runs has no blocks, and is left out."""
+
+MEGABYTES = 6.0
+_WITHOUT_TREES = 2.2
+"""Megabytes of a page for plotly, which is two of them, and all that is no tree."""
+
+_WEB = files("prmkit.report") / "web"
+_SCRIPTS = ("data.js", "figures.js", "tree.js", "reader.js", "viewer.js", "page.js")
 
 
 def build_report(
-    runs: Sequence[Path], out: Path, *, title: str, notes: Sequence[str] = (), overwrite: bool = False
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+    megabytes: float = MEGABYTES,
+    overwrite: bool = False,
 ) -> None:
     """Write one self-contained HTML page about some runs; a section without a run to fill it is left out.
 
@@ -32,43 +70,102 @@ def build_report(
         out: the file.
         title: of the page.
         notes: what a reader should know, a sentence each.
+        megabytes: about how large the page may be; solutions that do not fit are left out and counted.
         overwrite: replace the file.
 
     Raises:
         InputError: a folder holds no finished run, or the file exists.
     """
+    refuse_existing(out, overwrite=overwrite)
+    found = read_runs(runs)
+    sections = sections_of(found)
+    with _as_written(found):
+        trees = tree_pages(found, int(1_000_000 * (megabytes - _WITHOUT_TREES)))
+    write_page(out, title=title, sections=sections, notes=notes, trees=trees)
+
+
+def sections_of(runs: Sequence[Run]) -> list[Section]:
+    """The sections that have something to show.
+
+    Raises:
+        InputError: a file of a run lacks what a section reads.
+    """
+    with _as_written(runs):
+        sections = [make(runs) for make in SECTIONS]
+    return [section for section in sections if section.blocks]
+
+
+@contextmanager
+def _as_written(runs: Sequence[Run]) -> Iterator[None]:
+    """Turn what goes wrong with the files of another version, or of another hand, into one line."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"the files of these runs are not as this version writes them ({type(error).__name__}: {error})",
+            where=", ".join(str(run.path) for run in runs),
+            cure="Make evaluation.json again with prmkit evaluate --overwrite, or report fewer runs.",
+        ) from error
+
+
+def write_page(
+    out: Path, *, title: str, sections: Sequence[Section], notes: Sequence[str] = (), trees: TreePages | None = None
+) -> None:
+    """Write a page of these sections, as a whole or not at all."""
+    write_text(out, page(title=title, sections=sections, notes=notes, trees=trees))
+
+
+def refuse_existing(out: Path, *, overwrite: bool) -> None:
+    """Raise InputError if the file is there and may not be replaced."""
     if out.exists() and not overwrite:
         raise InputError("the file exists", where=out, cure="Give --overwrite or another --out.")
-    found = read_runs(runs)
-    sections = "".join(f"<section><h2>{name}</h2>{content}</section>" for name, content in _sections(found) if content)
-    listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
-        f"{figures.plotly_script()}</head><body><h1>{escape(title)}</h1><ul>{listed}</ul>{sections}</body></html>\n"
-    )
+
+
+def write_text(out: Path, text: str) -> None:
+    """Write a file as a whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="replace")  # names of files may be no text
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _sections(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
-    searched = [run for run in runs if run.evaluation is not None]
-    trained = [run for run in runs if run.history]
-    yield "What the PRM is worth", "".join(map(tables.headline, searched))
-    yield "Accuracy", "".join(_under(run, figures.accuracy_figure(run)) for run in searched)
-    yield "Selection rules", tables.strategies(searched) if searched else ""
-    yield "Cost", tables.costs(runs)
-    yield "Training", "".join(_under(run, figures.training_figure(run)) for run in trained)
-    compared = [run for run in runs if run.stage == "similarity"]
-    yield "Similarity of activation patterns", "".join(map(tables.similarity, compared))
-    yield "A scored solution", next(filter(None, map(scored_solution, searched)), "")
-    yield "How to run it again", "".join(map(tables.manifest, runs))
+def page(*, title: str, sections: Sequence[Section], notes: Sequence[str], trees: TreePages | None) -> str:
+    """The page as text."""
+    from plotly.offline import get_plotlyjs
+
+    writer = Page()
+    parts = [writer.section(section) for section in sections]
+    links = [(anchor(section), section.title) for section in sections]
+    if trees is not None:
+        parts.insert(1, _web("viewer.html"))  # after the overview: it is what people come to look at
+        links.insert(1, ("trees", "Trees and solutions"))
+    plotly, script = get_plotlyjs(), "".join(map(_web, _SCRIPTS))
+    data = {"figures": compressed(writer.figures), "plotly": compressed(plotly.encode(), level=9)}
+    if trees is not None:
+        data |= {"trees": compressed(trees.index)}
+        data |= {f"trees-{number}": chunk for number, chunk in enumerate(trees.chunks)}
+    return Template(_web("page.html")).substitute(
+        title=escape(title),
+        policy=f"{_hash(script)} {_hash(plotly)}",
+        style=_web("page.css"),
+        navigation="".join(f'<a href="#{name}">{escape(text)}</a>' for name, text in links),
+        notes=f'<div class="notes">{prose(Prose(notes))}</div>' if notes else "",
+        sections="".join(parts),
+        made=f"prmkit {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        data="\n".join(
+            f'<script type="application/gzip" id="data-{name}">{value}</script>' for name, value in data.items()
+        ),
+        script=script,
+    )
 
 
-def _under(run: Run, content: str) -> str:
-    return f"<h3>{escape(str(run.metrics.get('benchmark', run.name)))}</h3>{content}"
+def _web(name: str) -> str:
+    return (_WEB / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """A script as a Content-Security-Policy names it."""
+    return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

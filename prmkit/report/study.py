@@ -1,4 +1,5 @@
-"""The result of a study as a figure and tables: HTML for a page, Markdown, CSV, and SVG for documents.
+"""The result of a study as a figure and tables: Markdown, CSV, and SVG for documents. For pages see
+sections/studies.py.
 
 A result is the metrics.json of a study's folder. Whatever text it holds is escaped here.
 """
@@ -6,19 +7,12 @@ A result is the metrics.json of a study's folder. Whatever text it holds is esca
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; further lines are dashed.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999", "#8c564b")
 _DASH = "\u2013"
 _PARTS = ("_stderr", "_n", "_runs", "_runs_stderr")
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0; }
-th, td { padding: .25rem .8rem; border-bottom: 1px solid #8883; text-align: left; }
-"""
 
 
 class Line(NamedTuple):
@@ -30,39 +24,11 @@ class Line(NamedTuple):
     errors: list[float]
 
 
-def study_fragment(result: Mapping[str, Any]) -> str:
-    """The study as HTML for a page that has plotly's script: figure, tables, the paper's values, notes."""
-    paper = result["paper"]
-    parts = [f"<h3>{escape(result['title'])} ({escape(result['scale'])})</h3>"]
-    if drawn := _plotly(result):
-        parts.append(drawn)
-    parts += [f"<p>{escape(sentence)}</p>" for sentence in _sentences(result)]
-    parts.append(_html_table(result["rows"]))
-    for name, rows in _further(result):
-        parts.append(f"<h4>{escape(name)}</h4>{_html_table(rows)}")
-    if paper["claim"]:
-        parts.append(f"<p><b>The paper:</b> {escape(paper['claim'])}</p>")
-    if result["notes"]:
-        parts.append(f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in result['notes'])}</ul>")
-    return "\n".join(parts)
-
-
-def study_page(result: Mapping[str, Any]) -> str:
-    """One self-contained page with the fragment."""
-    from plotly.offline import get_plotlyjs
-
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(result["title"])}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
-        f"<script>{get_plotlyjs()}</script></head><body>{study_fragment(result)}</body></html>\n"
-    )
-
-
 def study_markdown(result: Mapping[str, Any]) -> str:
     """The study as Markdown, without its figure."""
     parts = [f"### {_plain(result['title'])} ({result['scale']})", _markdown_table(result["rows"])]
-    parts += [_plain(sentence) for sentence in _sentences(result)]
-    for name, rows in _further(result):
+    parts += [_plain(sentence) for sentence in sentences(result)]
+    for name, rows in further(result):
         parts += [f"**{name}**", _markdown_table(rows)]
     if result["paper"]["claim"]:
         parts.append(f"**The paper:** {_plain(result['paper']['claim'])}")
@@ -169,8 +135,10 @@ def _number(value: Any) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
 
 
-def _further(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+def further(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """The tables beside the rows, by name."""
     named = (
+        *result.get("tables", {}).items(),
         ("At equal cost", result["within"]),
         ("Differences, paired over problems", result["pairs"]),
         ("The paper's values", result["paper"]["rows"]),
@@ -178,7 +146,7 @@ def _further(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[
     yield from ((name, rows) for name, rows in named if rows)
 
 
-def _sentences(result: Mapping[str, Any]) -> Iterator[str]:
+def sentences(result: Mapping[str, Any]) -> Iterator[str]:
     """What is to be said of the result: leaps, and what is missing."""
     x = result["figure"]["x"]
     for leap in result["figure"].get("leaps", []):
@@ -192,13 +160,6 @@ def _sentences(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{missing} runs are missing; figures that need them are {_DASH}, or rest on the others."
 
 
-def _html_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    columns, cells = table_of(rows)
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
 def _markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     columns, cells = table_of(rows)
     lines = [columns, ["---"] * len(columns), *cells]
@@ -208,45 +169,3 @@ def _markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _plain(text: str) -> str:
     """A text that Markdown shows as it is: on one line, and no tag."""
     return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-
-
-def _plotly(result: Mapping[str, Any]) -> str:
-    lines = lines_of(result)
-    if not lines:
-        return ""
-    import plotly.graph_objects as go
-
-    shape, figure = result["figure"], go.Figure()
-    for number, line in enumerate(lines):
-        colour = COLOURS[number % len(COLOURS)]
-        shared = {
-            "x": [escape(x) if isinstance(x, str) else x for x in line.x],
-            "y": line.y,
-            "error_y": {"type": "data", "array": line.errors},
-            "name": escape(line.name),
-        }
-        if shape["kind"] == "bar":
-            figure.add_bar(**shared, marker={"color": colour})
-        else:
-            dash = "dash" if number >= len(COLOURS) else "solid"
-            figure.add_scatter(**shared, mode="lines+markers", line={"color": colour, "dash": dash})
-    for leap in shape.get("leaps", []):
-        if leap["found"]:
-            figure.add_vrect(x0=leap["from"], x1=leap["to"], fillcolor="#808080", opacity=0.2, line_width=0)
-    figure.update_layout(
-        template="none",
-        height=400,
-        margin={"l": 60, "r": 20, "t": 20, "b": 50},
-        showlegend=shape["series"] is not None,
-        legend={"orientation": "h", "y": -0.25},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": "#808080"},  # readable on white and on black
-    )
-    figure.update_xaxes(
-        title=escape(shape["x"]), type="log" if shape["log"] else None, gridcolor="rgba(128,128,128,0.25)"
-    )
-    figure.update_yaxes(title=escape(shape["y"]), gridcolor="rgba(128,128,128,0.25)")
-    return str(
-        figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
-    )

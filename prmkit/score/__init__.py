@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Protocol, cast, get_args
 from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
 from prmkit.generate.engines import CustomEngine, EngineConfig, TransformersEngine, VllmEngine, by_name
-from prmkit.models.config import Adapter
+from prmkit.models.config import Adapter, Device, Memory
 from prmkit.score.aggregate import Aggregation
 from prmkit.score.engines import PRM_ENGINES, BaselineName, PoolingEngine, PrmEngine, PrmEngines
 from prmkit.seam import Seam
@@ -36,13 +36,8 @@ class PrmConfig(BaseModel):
     adapter: Adapter | None = Field(None, description="whose layout it has; default: what its config says")
     engine: PrmEngine = Field(TransformersEngine(), description="what runs it")
     max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass of a local engine, padding included")
-    device: str | None = Field(None, description="such as cuda:1 or cpu; default: the first GPU, or the CPU")
-    memory: float | None = Field(
-        None,
-        gt=0.0,
-        le=1.0,
-        description="share of the device's memory for weights and key-values; default: 0.45 of a GPU",
-    )
+    device: Device = None
+    memory: Memory = None
 
     @model_validator(mode="after")
     def _has_what_the_engine_reads(self) -> "PrmConfig":

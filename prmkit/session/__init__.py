@@ -149,6 +149,14 @@ class Session:
                     self.tree.set_finish(node, "length")
         return [self._step_score(node) for node in nodes]
 
+    def beside(self, tree: StepTree) -> "Session":
+        """A session of the same engines on another tree, without a limit; its ledger is its own."""
+        return Session(tree, self._engines)
+
+    def tokens(self, node: int) -> int:
+        """Tokens of the problem and the steps up to ``node``, as the policy reads them."""
+        return len(self._engines.encoder.path_ids(self.tree.problem, self.tree.steps(node))[0])
+
     def solution_score(self, leaf: int, how: Aggregation | None = None) -> float:
         """The aggregated score of the path to ``leaf``, by the run's aggregation unless told otherwise.
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prmkit.report.study import study_csv, study_markdown, study_page, study_svg
+from prmkit.report.page import write_page
+from prmkit.report.sections.studies import study_section
+from prmkit.report.study import study_csv, study_markdown, study_svg
 from prmkit.run import RunFolder, writing
 from prmkit.study.compared import pairs_of, within_limits
 from prmkit.study.grid import Grid
@@ -56,7 +58,7 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
     run = RunFolder.create(folder, values, seed=0, overwrite=True)
     with writing(folder):
         run.metrics(result)
-        (folder / "figure.html").write_text(study_page(result), encoding="utf-8")
+        write_page(folder / "figure.html", title=result["title"], sections=[study_section(result)])
         (folder / "table.md").write_text(study_markdown(result), encoding="utf-8")
         (folder / "table.csv").write_text(study_csv(result), encoding="utf-8")
         if (drawn := study_svg(result)) is not None:

@@ -92,3 +92,9 @@ def test_the_real_files(data_dir: Path) -> None:
             True,
             False,
         ]
+
+
+@pytest.mark.parametrize("name", ["humaneval-plus", "mbpp-plus"])
+def test_an_unknown_form_is_refused_before_anything_is_fetched(name: str) -> None:
+    with pytest.raises(InputError, match="unknown form"):
+        load(name, form="plain")

@@ -69,3 +69,16 @@ def test_what_is_not_there_is_one_line(
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
     assert not (tmp_path / "page.html").exists()
+
+
+def test_in_a_run_folder_the_attribution_is_kept_for_the_report(
+    prmkit: Callable[..., Answer], prm: Path, trees: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "run.yaml").write_text("recipe: {stage: search}\n")
+    for step in ("1", "2"):
+        options = ("--step", step, "--samples", "4", "--out", tmp_path / "page.html", "--overwrite")
+        answer = prmkit("attribute", prm, tmp_path, *options)
+        assert answer.code == 0, answer.err
+    kept = [json.loads(line) for line in (tmp_path / "attributions.jsonl").read_text().splitlines()]
+    assert [(one["problem_id"], one["leaf"], one["explained"]) for one in kept] == [("p", 1, 0), ("p", 1, 1)]
+    assert kept[0]["steps"] == ["so <b>", "it is 2"]

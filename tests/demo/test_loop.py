@@ -50,7 +50,8 @@ def test_the_whole_loop_keeps_its_promise(tmp_path: Path) -> None:
         for difference in ("prm@8 - pass@1", "prm@8 - maj@8"):
             better = figures["differences"][difference]
             assert better["value"] > 2 * better["stderr"], (name, difference)
-    assert (tmp_path / "demo" / "report.html").stat().st_size > 100_000
+    assert "Trees and solutions" in (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "demo" / "search-math" / "attributions.jsonl").is_file()
     trained = {tree.problem.prompt for tree in read_trees(tmp_path / "demo" / "annotate" / "trees.jsonl")}
     tested = {
         tree.problem.prompt

@@ -2,7 +2,10 @@ import csv
 import io
 from typing import Any
 
-from prmkit.report.study import lines_of, study_csv, study_fragment, study_markdown, study_page, study_svg, table_of
+from prmkit.report.blocks import Figure, Prose, Table
+from prmkit.report.html import Page
+from prmkit.report.sections.studies import study_section
+from prmkit.report.study import lines_of, study_csv, study_markdown, study_svg, table_of
 
 HOSTILE = "</script><script>alert(1)</script><b>|\n$x_1$"
 
@@ -54,7 +57,7 @@ def test_the_csv_holds_every_column() -> None:
 
 def test_hostile_text_is_shown_and_not_run() -> None:
     for kind in ("line", "bar", "table"):
-        fragment = study_fragment(result(kind, HOSTILE))
+        fragment = Page().section(study_section(result(kind, HOSTILE)))
         assert "alert(1)</script>" not in fragment
         assert "<b>|" not in fragment
         drawn = study_svg(result(kind, HOSTILE))
@@ -66,12 +69,22 @@ def test_hostile_text_is_shown_and_not_run() -> None:
     assert {line.count("|") for line in rows} == {3, 4}  # of the paper's values, and of the pairs; of the rows
 
 
-def test_the_page_needs_nothing_else_and_what_is_missing_is_said() -> None:
-    page = study_page(result())
-    assert "src=" not in page.partition("<body>")[2]
-    assert page.count("<!doctype html>") == 1
-    assert "1 runs are missing" in page
-    assert "The paper" in page
+def test_the_section_has_the_figure_the_tables_and_what_is_missing() -> None:
+    with_leap = result()
+    with_leap["figure"]["leaps"] = [{"series": "prm", "found": True, "from": 1, "to": 8, "height": 38.25, "why": ""}]
+    blocks = study_section(with_leap).blocks
+    (figure,) = (block for block in blocks if isinstance(block, Figure))
+    assert [(one.name, one.x, one.y, one.stderr) for one in figure.series] == [
+        ("prm", [1, 8], [43.0, 81.25], [0.5, 2.5]),
+        ("majority", [8], [51.0], [3.0]),
+    ]
+    assert (figure.x.log, figure.bands) == (True, [(1, 8)])
+    tables = [block for block in blocks if isinstance(block, Table)]
+    assert [table.title for table in tables] == ["", "Differences, paired over problems", "The paper's values"]
+    assert (tables[0].rows[0], tables[0].texts) == (["prm", "8", "81.2 ± 2.5"], 1)
+    said = [block for block in blocks if isinstance(block, Prose)]
+    assert said[0].lines[1].startswith("1 runs are missing")
+    assert said[0].warning
 
 
 def test_leaps_are_told_and_marked() -> None:

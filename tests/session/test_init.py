@@ -91,3 +91,18 @@ def test_random_numbers_are_fixed_by_seed_problem_and_purpose() -> None:
     draws = [make_session(TWO_STEPS, seed=seed).random(purpose).random() for seed in (0, 1) for purpose in ("a", "b")]
     assert len(set(draws)) == 4
     assert draws[0] == make_session(TWO_STEPS).random("a").random()
+
+
+def test_a_session_beside_has_its_own_tree_and_ledger() -> None:
+    session = make_session(TWO_STEPS)
+    beside = session.beside(StepTree.from_steps(session.tree.problem, ["given"]))
+    asyncio.run(beside.complete(0, 1))
+    assert beside.tree.steps(2) == ["given", "s0", "4"]
+    assert len(session.tree) == 0
+    assert (session.ledger.continuations, beside.ledger.continuations) == (0, 1)
+
+
+def test_tokens_are_those_of_problem_and_steps() -> None:
+    """The encoder of the fakes: a token a character, a line end after the problem and after each step."""
+    session = make_session(TWO_STEPS, tree=StepTree.from_steps(Problem(id="p", prompt="ask"), ["one", "four"]))
+    assert (session.tokens(ROOT), session.tokens(1)) == (4, 4 + 4 + 5)

@@ -1,6 +1,6 @@
 import pytest
 
-from prmkit.report.tables import DASH, percent, table, verdict
+from prmkit.report.estimates import DASH, interval_verdict, percent, verdict, with_error
 
 
 @pytest.mark.parametrize(
@@ -16,14 +16,16 @@ def test_a_verdict_needs_two_standard_errors(value: float, stderr: float | None,
     assert verdict({"value": value, "stderr": stderr}) == words
 
 
+def test_an_interval_around_nothing_tells_nothing_apart() -> None:
+    assert [interval_verdict(*ends) for ends in ((0.1, 2.0), (-2.0, -0.1), (-1.0, 1.0))] == [
+        "better",
+        "worse",
+        "not told apart",
+    ]
+
+
 def test_unknown_figures_are_dashes() -> None:
     assert percent(None) == percent({"value": None, "stderr": None}) == DASH
     assert percent({"value": 0.5, "stderr": None}) == "50.0"
     assert percent({"value": 0.1234, "stderr": 0.01}) == "12.3 ± 1.0"
-
-
-def test_a_table_escapes_text_and_groups_digits() -> None:
-    assert table(("a<b",), [("x<y",), (1234567,), (None,), (0.25,)]) == (
-        "<table><thead><tr><th>a&lt;b</th></tr></thead><tbody><tr><td>x&lt;y</td></tr><tr><td>1,234,567</td></tr>"
-        f"<tr><td>{DASH}</td></tr><tr><td>0.2</td></tr></tbody></table>"
-    )
+    assert with_error({"value": 0.1234, "stderr": 0.01}) == "0.123 ± 0.010"

@@ -1,0 +1,1 @@
+"""A checkpoint for others: the model card that says what it is, and its way to the Hugging Face hub."""

@@ -1,0 +1,103 @@
+"""Calibration: whether a score of 0.8 is right eight times in ten, overall and by the position of a step."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from prmkit.report.blocks import Axis, Block, Figure, Heading, Prose, Section, Series, Table
+from prmkit.report.estimates import with_error
+from prmkit.report.read import Run, single
+from prmkit.score.aggregate import aggregate
+from prmkit.tree import StepTree
+
+_BINS = 20
+
+
+def calibration(runs: Sequence[Run]) -> Section:
+    """Of solution scores where a search was evaluated, of step scores where a PRM was."""
+    blocks: list[Block] = []
+    for run in single(runs):
+        found = (run.evaluation or run.metrics).get("calibration")
+        if found:
+            blocks += [Heading(run.title), *_of(run, found), *_separation(run)]
+    return Section("Calibration", blocks)
+
+
+def _of(run: Run, found: Mapping[str, Any]) -> Iterator[Block]:
+    what = "the final score of a solution" if run.evaluation is not None else "the score of a step"
+    bins = found["reliability"]
+    brier, error = with_error(found["brier"]), f"{found['ece']:.3f}"
+    yield Prose([f"Of {what}: Brier score {brier}, expected calibration error {error}."])
+    yield Figure(
+        title=f"Reliability, {run.name}",
+        caption="On the dashed line, a score is the share of right ones; errors are binomial.",
+        x=Axis(title="mean score", range=(0.0, 1.0)),
+        y=Axis(title="share", range=(0.0, 1.0)),
+        series=[
+            Series(name="perfect", x=[0.0, 1.0], y=[0.0, 1.0], reference=True),
+            Series(
+                name="share of right ones",
+                x=[b["score"] for b in bins],
+                y=[b["right"] for b in bins],
+                stderr=[math.sqrt(b["right"] * (1 - b["right"]) / b["steps"]) for b in bins],
+            ),
+            Series(
+                name="share of all",
+                x=[(b["low"] + b["high"]) / 2 for b in bins],
+                y=[b["steps"] / sum(b["steps"] for b in bins) for b in bins],
+                kind="bars",
+            ),
+        ],
+    )
+    positions = found["by_position"]
+    if len(positions) > 1:
+        names = [str(row["position"]) for row in positions]
+        yield Figure(
+            title=f"Scores by position of the step, {run.name}",
+            caption="Steps at the same position of their solutions: mean score, and share of right ones.",
+            x=Axis(title="position"),
+            y=Axis(title="share", range=(0.0, 1.0)),
+            series=[
+                Series(name="mean score", x=names, y=[row["score"] for row in positions]),
+                Series(name="share of right ones", x=names, y=[row["right"] for row in positions]),
+            ],
+        )
+        yield Table(
+            title="By position of the step",
+            columns=("position", "steps", "mean score", "right", "Brier score", "calibration error"),
+            rows=[
+                (str(r["position"]), r["steps"], *(f"{r[key]:.3f}" for key in ("score", "right", "brier", "ece")))
+                for r in positions
+            ],
+        )
+
+
+def _separation(run: Run) -> Iterator[Block]:
+    """How the final scores of right and of wrong solutions are spread."""
+    verdicts = (run.evaluation or {}).get("correct", {})
+    spread = {True: [0] * _BINS, False: [0] * _BINS}
+    for tree in run.trees:
+        for leaf, right in zip(tree.leaves(), verdicts.get(tree.problem.id, ()), strict=False):
+            score = _final(tree, leaf, (run.evaluation or {}).get("aggregation", "last"))
+            if score is not None:
+                spread[bool(right)][min(int(score * _BINS), _BINS - 1)] += 1
+    if any(spread[True]) and any(spread[False]):
+        middles = [(index + 0.5) / _BINS for index in range(_BINS)]
+        yield Figure(
+            title=f"Scores of right and wrong solutions, {run.name}",
+            caption="Finished solutions by their final score.",
+            x=Axis(title="final score", range=(0.0, 1.0)),
+            y=Axis(title="solutions"),
+            series=[
+                Series(name="right", x=middles, y=[float(count) for count in spread[True]], kind="bars"),
+                Series(name="wrong", x=middles, y=[float(count) for count in spread[False]], kind="bars"),
+            ],
+        )
+
+
+def _final(tree: StepTree, leaf: int, how: Any) -> float | None:
+    """The aggregated score of a finished solution; None where it is not finished, or a step has no score."""
+    scores = [tree.nodes[node].score for node in tree.path(leaf)]
+    if not tree.finished(leaf) or None in scores:
+        return None
+    return aggregate([score for score in scores if score is not None], how)

@@ -1,0 +1,50 @@
+"""What each run was allowed, and what it took."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from prmkit.report.blocks import Block, Cell, Section, Table
+from prmkit.report.read import Run, single
+
+_LEDGER = {
+    "generator_calls": "calls of the policy",
+    "generations": "generations",
+    "prefill_tokens": "prefilled tokens",
+    "cached_tokens": "cached tokens",
+    "decode_tokens": "decoded tokens",
+    "generator_flops": "FLOPs of the policy",
+    "prm_calls": "calls of the PRM",
+    "prm_tokens": "tokens of the PRM",
+    "prm_cached_tokens": "cached tokens of the PRM",
+    "prm_flops": "FLOPs of the PRM",
+    "replayed": "replies from the journal",
+}
+
+
+def costs(runs: Sequence[Run]) -> Section:
+    """The ledger of each run, a column a run, and the budgets."""
+    every = single(runs)
+    kept = [run for run in every if run.metrics.get("ledger")]
+    blocks: list[Block] = []
+    if any(_limits(run) for run in every):
+        searches = [run for run in every if run.stage == "search"]
+        limits = [(run.name, ", ".join(_limits(run)) or "none", run.metrics.get("exhausted")) for run in searches]
+        blocks.append(Table(title="Budgets", columns=("run", "limit", "problems it ended"), rows=limits, texts=2))
+    if kept:
+        ledger = [(title, *(_of(run, key) for run in kept)) for key, title in _LEDGER.items()]
+        blocks.append(Table(title="Ledger", columns=("", *(run.name for run in kept)), rows=ledger))
+    took = [(run.name, run.metrics["seconds"]) for run in every if isinstance(run.metrics.get("seconds"), int | float)]
+    if took:
+        blocks.append(Table(title="Time", columns=("run", "seconds"), rows=took))
+    return Section("Budgets and costs", blocks)
+
+
+def _limits(run: Run) -> list[str]:
+    budget: dict[str, Any] = run.recipe.get("budget") or {}
+    limits = [f"{value:,} {name.replace('_', ' ')}" for name, value in budget.items() if value and name != "shared"]
+    return [*limits, *(["shared by all problems"] if limits and budget.get("shared") else [])]
+
+
+def _of(run: Run, key: str) -> Cell:
+    value = run.metrics["ledger"].get(key)
+    return f"{value:.3g}" if key.endswith("flops") and value is not None else value

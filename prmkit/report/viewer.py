@@ -1,0 +1,153 @@
+"""The trees of some runs, problem by problem, each compressed on its own, so that a page opens only what is looked at.
+
+A file that people send each other must stay small: what does not fit is left out, and counted.
+"""
+
+import gzip
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from prmkit.report.pack import Judged, Texts, packed
+from prmkit.report.read import Run, single
+from prmkit.tree import ROOT, Problem, StepTree
+
+_SHOWN_PROMPT = 160
+
+Key = tuple[str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """A problem, and its tree in each run that has one, by the run's number."""
+
+    problem: Problem
+    trees: dict[int, Judged] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreePages:
+    """What the viewer of a page reads.
+
+    Attributes:
+        index: ``runs`` [{name, title}], ``problems`` [{id, prompt, tags, runs {number: verdict}, attributed}],
+            ``whole`` (how many of them, from the first on, are whole), ``counts`` {solutions, omitted} of all trees.
+        chunks: for each problem, its trees: JSON (see ``chunk``), gzip, base64.
+    """
+
+    index: dict[str, Any]
+    chunks: list[str]
+
+
+def tree_pages(runs: Sequence[Run], room: int) -> TreePages | None:
+    """The trees of these runs within ``room`` bytes; None if there is none.
+
+    Where not all fit, the first problems are whole, and of the others each tree keeps its answer, whatever that takes.
+    """
+    shown = [run for run in single(runs) if run.trees]
+    if not shown:
+        return None
+    problems = list(_by_problem(shown))
+    pages = [_page(viewed, 1) for viewed in problems]
+    whole = _fill(pages, problems, room)
+    index = {
+        "runs": [{"name": run.name, "title": run.title} for run in shown],
+        "problems": [_entry(each) for each in problems],
+        "whole": whole,
+        "counts": {
+            "solutions": sum(len(one.tree.leaves()) for each in problems for one in each.trees.values()),
+            "omitted": sum(page.omitted for page in pages),
+        },
+    }
+    return TreePages(index=index, chunks=[page.text for page in pages])
+
+
+def chunk(viewed: Viewed, solutions: int | None) -> dict[str, Any]:
+    """A problem as JSON has it: ``prompt``, ``answer``, ``texts`` of its steps, ``trees`` {run number: pack.packed}."""
+    texts = Texts()
+    trees = {str(run): packed(judged, texts, solutions=solutions) for run, judged in viewed.trees.items()}
+    return {"prompt": viewed.problem.prompt, "answer": viewed.problem.answer, "texts": texts.all, "trees": trees}
+
+
+def compressed(value: Any, level: int = 6) -> str:
+    """JSON (or bytes), gzip, base64: what the page's ``unpacked`` reads. The same for the same value."""
+    data = value if isinstance(value, bytes) else orjson.dumps(value)
+    return b64encode(gzip.compress(data, level, mtime=0)).decode()
+
+
+def _by_problem(runs: Sequence[Run]) -> Iterator[Viewed]:
+    """The problems in the order in which the runs name them; the same id with another text is another problem."""
+    found: dict[Key, Viewed] = {}
+    for number, run in enumerate(runs):
+        costs = {record["problem"]: record for record in run.costs}
+        attributions: dict[str, dict[int, Any]] = {}
+        for record in run.attributions:
+            attributions.setdefault(record["problem_id"], {})[record["leaf"]] = record
+        for tree in run.trees:
+            problem = tree.problem
+            viewed = found.setdefault((problem.id, problem.prompt, problem.answer), Viewed(problem))
+            right = _verdicts(run, tree, costs.get(problem.id))
+            records = attributions.get(problem.id, {}).items()
+            explained = {leaf: record for leaf, record in records if _matches(tree, leaf, record)}
+            viewed.trees[number] = Judged(tree=tree, right=right, attributions=explained)
+    yield from found.values()
+
+
+def _verdicts(run: Run, tree: StepTree, cost: Mapping[str, Any] | None) -> dict[int, bool]:
+    """Of each finished solution where the run was evaluated, else of the chosen one as the search judged it."""
+    verdicts = (run.evaluation or {}).get("correct", {}).get(tree.problem.id)
+    if verdicts is not None:
+        pairs = zip(tree.leaves(), verdicts, strict=False)
+        return {leaf: bool(right) for leaf, right in pairs if tree.finished(leaf)}
+    chosen = int(tree.meta.get("chosen", ROOT))
+    return {chosen: bool(cost["right"])} if cost is not None and chosen != ROOT else {}
+
+
+def _matches(tree: StepTree, leaf: int, record: Mapping[str, Any]) -> bool:
+    """Whether the record explains this solution: the trees may have been made again since."""
+    return 0 <= leaf < len(tree) and tree.steps(leaf) == list(record["steps"])
+
+
+class _Page(NamedTuple):
+    """A problem, compressed, and how many solutions that leaves out."""
+
+    text: str
+    omitted: int
+
+
+def _page(viewed: Viewed, solutions: int | None) -> _Page:
+    made = chunk(viewed, solutions)
+    omitted = sum(tree["omitted"]["solutions"] for tree in made["trees"].values() if "omitted" in tree)
+    return _Page(compressed(made), omitted)
+
+
+def _fill(pages: list[_Page], problems: Sequence[Viewed], room: int) -> int:
+    """Put whole trees in the place of cut ones, from the first problem on as far as there is room; return how far."""
+    left = room - sum(len(page.text) for page in pages)
+    for number, viewed in enumerate(problems):
+        page = _page(viewed, None)
+        left -= len(page.text) - len(pages[number].text)
+        if left < 0:
+            return number
+        pages[number] = page
+    return len(problems)
+
+
+def _entry(viewed: Viewed) -> dict[str, Any]:
+    """The problem in the picker. A verdict is 1 or 0 of the answer, or null where it is unknown."""
+    problem = viewed.problem
+    verdicts = {}
+    for run, judged in viewed.trees.items():
+        chosen = int(judged.tree.meta.get("chosen", ROOT))
+        verdict = judged.right.get(chosen)
+        verdicts[str(run)] = None if verdict is None else int(verdict)
+    return {
+        "id": problem.id,
+        "prompt": problem.prompt[:_SHOWN_PROMPT],
+        "tags": [tag for tag in (problem.level, problem.subject) if tag],
+        "runs": verdicts,
+        "attributed": any(judged.attributions for judged in viewed.trees.values()),
+    }
