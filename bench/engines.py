@@ -209,7 +209,7 @@ def bench_vllm(encoder: StepEncoder, prompts: list[list[int]], repeats: int) -> 
 
         async def compare() -> None:
             ours, _ = load_any(GeneratorConfig(name=folder, max_rows=512))
-            options = {"name": "vllm", "enforce_eager": True, "options": {"enable_chunked_prefill": False}}
+            options = {"name": "vllm", "enforce_eager": True}
             peer, _ = load_any(GeneratorConfig(name=folder, max_rows=512, engine=options))
             for seed in range(-1, repeats):
                 ratio = await rate(ours, seed + 1) / await rate(peer, seed + 1)
