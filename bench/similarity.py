@@ -79,7 +79,7 @@ def measured(pipe: Connection, size: Size, options: dict[str, Any]) -> None:
     gram_seconds = 0.0
     plain = job.raw_gram
 
-    def timed(patterns_NP: torch.Tensor) -> torch.Tensor:
+    def timed(patterns_NP: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         nonlocal gram_seconds
         start = time.process_time()
         found = plain(patterns_NP)

@@ -8,7 +8,8 @@ import pytest
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import FRAGMENT_FOLDERS, find_recipes, recipes_root
 from prmkit.recipe.compose import compose, leaves
-from prmkit.recipe.schema import TrainRecipe
+from prmkit.recipe.schema import SearchRecipe, TrainRecipe
+from prmkit.search.options import bind_strategy
 from prmkit.yaml_io import read_yaml
 
 CELLS = find_recipes()
@@ -23,7 +24,10 @@ def test_a_cell_binds_is_short_and_says_what_runs_it(name: str) -> None:
     assert len(lines) <= (90 if name.startswith("paper/") else 12)
     assert lines[0].startswith("# ")
     assert f"recipes/{name}.yaml" in lines[0]
-    bind(compose(path))
+    recipe = bind(compose(path))
+    if isinstance(recipe, SearchRecipe):
+        for strategy in (recipe.strategy, *recipe.compare.values()):
+            assert strategy is None or bind_strategy(strategy)
 
 
 def test_the_grid_of_the_paper_is_complete() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-import prmkit
 from prmkit.generate import Sampling
 from prmkit.generate.transformers import TransformersGenerator
 from prmkit.models.backbone import load_causal_lm
@@ -19,11 +18,10 @@ from prmkit.score.transformers import TransformersScorer
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.tree import Problem, StepTree
+from prmkit.world import WEIGHTS
 
 _PRMS: dict[int, PRM] = {}
 """The PRM behind a scorer, by its encoder: the peer does without the engine's cache."""
-
-WEIGHTS = Path(prmkit.__file__).parent / "world" / "weights"
 
 
 def world(*, journal: Path | None = None, millions: int | None = None) -> Engines:

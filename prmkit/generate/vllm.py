@@ -66,6 +66,7 @@ class Vllm:
         try:
             from vllm import AsyncEngineArgs
             from vllm.config import PoolerConfig
+            from vllm.platforms import current_platform
             from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as error:
             raise InputError(
@@ -81,6 +82,8 @@ class Vllm:
             "gpu_memory_utilization": memory or _GPU_SHARE,
             "max_model_len": engine.max_model_len,
             "enforce_eager": engine.enforce_eager,
+            # On a CPU vLLM 0.32 dies where a seeded request is read in chunks.
+            **({"enable_chunked_prefill": False} if runner == "generate" and current_platform.is_cpu() else {}),
             **(limits or {}),
             **engine.options,
             "trust_remote_code": False,  # code that comes with a model is never run

@@ -13,6 +13,9 @@ from prmkit.errors import InputError
 from prmkit.models.config import TEMPLATES, StepFormat
 from prmkit.tree import Problem
 
+_REMEMBERED = 8192
+"""Texts whose ids are kept: a search asks for every step of a path again with each step that follows."""
+
 
 class StepEncoder:
     """Token ids of problems and steps under one tokenizer and one format.
@@ -24,7 +27,9 @@ class StepEncoder:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, format: StepFormat) -> None:
         self.tokenizer = tokenizer
         self.format = format
+        self._known: dict[str, tuple[int, ...]] = {}
         self.before, self.after = TEMPLATES[format.template].replace("{{", "{").replace("}}", "}").split("{problem}")
+        self._before_ids, self._after_ids = self._template_ids(self.before), self._template_ids(self.after)
         self.step_end_ids = self._template_ids(format.step_end)
         unknown = tokenizer.unk_token_id
         if not self.step_end_ids or (unknown is not None and unknown in self.step_end_ids):
@@ -38,7 +43,7 @@ class StepEncoder:
 
     def problem_ids(self, problem: Problem) -> list[int]:
         """Ids of the problem inside its template: what stands before the first step."""
-        ids = self._template_ids(self.before) + self._text_ids(problem.prompt) + self._template_ids(self.after)
+        ids = [*self._before_ids, *self._text_ids(problem.prompt), *self._after_ids]
         bos = self.tokenizer.bos_token_id
         return [bos, *ids] if bos is not None and self.format.template in ("plain", "bare") else ids
 
@@ -68,8 +73,14 @@ class StepEncoder:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _text_ids(self, text: str) -> list[int]:
-        # Text of a problem or a model may spell a special token; it must not become one.
-        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+        found = self._known.get(text)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            # Text of a problem or a model may spell a special token; it must not become one.
+            found = tuple(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+            self._known[text] = found
+        return list(found)
 
 
 def _stripped(step: str) -> str:

@@ -8,7 +8,7 @@ from prmkit.session import Session
 async def best_of_n(session: Session, *, n: Count) -> int:
     """Write ``n`` solutions and choose the one with the highest reward: arg max_i R_i.
 
-    An unfinished solution is neither scored nor chosen.
+    An unfinished solution is neither scored nor chosen. One solution is chosen from nothing, so it needs no PRM.
 
     Source: the paper, B.4 item 1.
     """
@@ -23,5 +23,6 @@ async def scored_solutions(session: Session, n: int) -> list[int]:
         async for leaves in session.solutions(n):
             portion = [leaf for leaf in leaves if session.tree.finished(leaf)]
             finished += portion
-            await session.score(portion)
+            if n > 1 or session.has_prm:
+                await session.score(portion)
     return finished

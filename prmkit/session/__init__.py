@@ -62,6 +62,11 @@ class Session:
         self._growth = Growth(tree)
         self._requests = Requests(engines, self._growth, self.ledger, self.allowance)
 
+    @property
+    def has_prm(self) -> bool:
+        """Whether the run can score steps."""
+        return self._engines.scorer is not None
+
     async def expand(self, node: int, n: int) -> list[int]:
         """Draw ``n`` next steps of ``node``; see expand_each."""
         return (await self.expand_each([(node, n)]))[0]

@@ -16,7 +16,6 @@ from prmkit.similarity.layersync import layer_calls
 from prmkit.similarity.parameters import OUTSIDE, Part, Reference, backbone, decoder
 from prmkit.similarity.patterns import batched_patterns, single_patterns
 from prmkit.similarity.response import Response
-from prmkit.similarity.store import Process
 
 MOST_FOR_GRAMS = 5000
 """Responses above which ``auto`` keeps sketches: Grams of every part would be larger than the patterns' worth."""
@@ -53,14 +52,12 @@ def choose_engine(
     return "layersync", source, fits
 
 
-def refuse_unsuited(engine: str, config: SimilarityConfig, process: Process) -> None:
-    """Raise InputError for what an engine cannot do: a sketch with a norm of each layer, means over processes."""
+def refuse_unsuited(engine: str, config: SimilarityConfig) -> None:
+    """Raise InputError for what an engine cannot do: a sketch with a norm of each layer."""
     if engine == "sketch" and config.normalise == "layer":
         raise InputError(
             "a sketch holds all layers together", got="normalise: layer", cure="Use normalise: whole or engine: mean."
         )
-    if engine in ("mean", "sketch") and process.world > 1:
-        raise InputError("the engine works in one process", got=engine, cure="Start it without torchrun.")
 
 
 def _mixing(model: Reference, parts: Sequence[Part], response: Response) -> str | None:

@@ -45,7 +45,9 @@ class SimilarityConfig(BaseModel):
     )
     batch_tokens: PositiveInt = Field(2048, description="tokens of one forward pass, padding included")
     sketch_width: PositiveInt = Field(65_536, description="values kept of each pattern by the sketch")
-    shard: Literal["layer", "rows"] = Field("layer", description="what the processes of torchrun divide")
+    shard: Literal["layer", "rows"] = Field(
+        "layer", description="what the processes of torchrun divide (of a sketch: the responses)"
+    )
     offload: bool = Field(
         False, description="layersync: keep weights on the CPU and boundary states on disk, one layer on the device"
     )

@@ -45,6 +45,11 @@ class Job:
         return len(self.predicted)
 
     @property
+    def problem_ids(self) -> list[str]:
+        """Of the N responses."""
+        return [problem for batch in self.batches for problem in batch.problem_ids]
+
+    @property
     def device(self) -> torch.device:
         """Where the model reads."""
         return embedding(self.model).weight.device
@@ -94,17 +99,30 @@ class Source(Protocol):
 
 def tile_gram(tile: Tile, patterns_NP: Tensor) -> TileGram:
     """The Gram of the patterns over a tile."""
-    l1 = patterns_NP.sum(dim=1, dtype=torch.float64)
-    return TileGram(tile=tile, gram=raw_gram(patterns_NP).cpu().numpy(), l1=l1.cpu().numpy())
+    gram_NN, l1_N = raw_gram(patterns_NP)
+    return TileGram(tile=tile, gram=gram_NN.cpu().numpy(), l1=l1_N.cpu().numpy())
 
 
-# All terms are positive, so long fp32 sums drift low; short ones, added up in fp64, do not.
+# All terms are positive, so long fp32 sums drift low; short ones, added up in fp64, do not. Nor does it take a copy in
+# fp64, which would be twice the patterns.
 _COLUMNS = 4096
 
 
-def raw_gram(patterns_NP: Tensor) -> Tensor:
-    """[N, N] fp64: the dots of the rows, each to 5e-6 of its value or better."""
+def raw_gram(patterns_NP: Tensor) -> tuple[Tensor, Tensor]:
+    """[N, N] the dots of the rows and [N] the sums of them, fp64, each to 5e-6 of its value or better."""
     gram_NN = torch.zeros(len(patterns_NP), len(patterns_NP), dtype=torch.float64, device=patterns_NP.device)
+    l1_N = torch.zeros(len(patterns_NP), dtype=torch.float64, device=patterns_NP.device)
     for columns_NC in patterns_NP.split(_COLUMNS, dim=1):
         gram_NN += columns_NC @ columns_NC.T
-    return gram_NN
+        l1_N += columns_NC.sum(dim=1)
+    return gram_NN, l1_N
+
+
+def row_sums(patterns_BP: Tensor) -> tuple[Tensor, Tensor]:
+    """[B] the sums of the squares and of the values of the rows, fp64, as exact as ``raw_gram``."""
+    squares_B = torch.zeros(len(patterns_BP), dtype=torch.float64, device=patterns_BP.device)
+    l1_B = torch.zeros_like(squares_B)
+    for columns_BC in patterns_BP.split(_COLUMNS, dim=1):
+        squares_B += torch.linalg.vecdot(columns_BC, columns_BC)
+        l1_B += columns_BC.sum(dim=1)
+    return squares_B, l1_B

@@ -83,8 +83,7 @@ def _down(job: Job, layers: nn.ModuleList, states: "_States", device: torch.devi
 def _up(
     job: Job, layers: nn.ModuleList, by_layer: dict[int, list[Tile]], states: "_States", device: torch.device
 ) -> Iterator[TileGram]:
-    """Differentiate one layer after the other."""
-    deltas: list[Tensor] = []
+    """Differentiate one layer after the other. What entered it gives way to its delta."""
     for number in range(len(layers) - 1, min(by_layer) - 1, -1):
         layer, tiles = layers[number], by_layer.get(number, [])
         modules = {tile.weight.module for tile in tiles if tile.weight.module is not None}
@@ -99,12 +98,12 @@ def _up(
                         found = _target_after(job, layers, batch, out_BTH)
                         job.predict(rows, found)
                         (delta_BTH,) = torch.autograd.grad(found.values_B.sum(), hidden_BTH)
-                        deltas.append(delta_BTH)
                     else:
-                        (deltas[index],) = torch.autograd.grad(out_BTH, hidden_BTH, deltas[index])
+                        (delta_BTH,) = torch.autograd.grad(out_BTH, hidden_BTH, states.get(number + 1, index, device))
+                states.put(number, index, delta_BTH)
                 kept.append(factors)
                 job.done()
-            states.drop(number)
+            states.drop(number + 1)
             rows_of = [rows for rows, _ in job.rows()]
             for tile in tiles:
                 yield from _tile_grams(job, tile, kept, rows_of, device)
@@ -194,7 +193,7 @@ def _lent(tensors: Sequence[Tensor], device: torch.device) -> Iterator[None]:
 
 
 class _States:
-    """The states [B, T, H] that enter each layer, by layer and batch, in memory or on disk."""
+    """The states [B, T, H] that enter each layer, or their deltas, by layer and batch, in memory or on disk."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

@@ -109,6 +109,9 @@ def chosen_parts(model: Reference, config: SimilarityConfig) -> list[Part]:
     """
     prefix, layers = decoder(model)
     start, stop = _layer_range(config, len(layers))
+    method = getattr(backbone(model).config, "quantization_config", None)
+    if method is not None:  # Some methods keep their weights where no parameter shows them.
+        raise _quantised(type(model).__name__, getattr(method, "quant_method", method))
     modules = {id(module.weight): module for module in layers.modules() if isinstance(module, nn.Linear | Conv1D)}
     found: dict[tuple[int, str], list[Weight]] = {}
     for name, parameter in cast(nn.Module, model).named_parameters():
@@ -117,12 +120,7 @@ def chosen_parts(model: Reference, config: SimilarityConfig) -> list[Part]:
         if (inside and not start <= layer < stop) or not _is_chosen(name, parameter, inside, config):
             continue
         if not parameter.is_floating_point():
-            raise InputError(
-                "quantised weights have no gradient",
-                where=name,
-                got=parameter.dtype,
-                cure="Load the model unquantised.",
-            )
+            raise _quantised(name, parameter.dtype)
         weight = Weight(name=name, parameter=parameter, module=modules.get(id(parameter)))
         found.setdefault((layer, _kind(name) if inside else "outside"), []).append(weight)
     parts = [Part(layer=layer, kind=kind, weights=tuple(weights)) for (layer, kind), weights in found.items()]
@@ -172,6 +170,10 @@ def _layer_range(config: SimilarityConfig, count: int) -> tuple[int, int]:
             cure="Set pattern.layers for this model.",
         )
     return start, stop
+
+
+def _quantised(where: str, got: object) -> InputError:
+    return InputError("quantised weights have no gradient", where=where, got=got, cure="Load the model unquantised.")
 
 
 def _kind(name: str) -> str:

@@ -29,7 +29,8 @@ Target = Callable[[Reference, ResponseBatch], TargetValues]
 Place = Callable[[int], Tensor]
 """The [B, size] fp32 tensor that the patterns of a tile shall be written to."""
 Factors = dict[nn.Module, list[tuple[Tensor, Tensor]]]
-"""Of each linear map, its inputs [B, T, I] and deltas [B, T, O], once for every time it was called."""
+"""Of each linear map, its inputs [B, T, I] and deltas [B, T, O], once for every time it was called. Tokens without a
+delta may be left out."""
 
 
 def single_patterns(
@@ -97,7 +98,7 @@ def captured(modules: Collection[nn.Module]) -> Iterator[Factors]:
     def keep(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
         inputs = args[0].detach()
         if output.requires_grad:
-            output.register_hook(lambda delta: factors.setdefault(module, []).append((inputs, delta)))
+            output.register_hook(lambda delta: factors.setdefault(module, []).append(_where_delta(inputs, delta)))
 
     handles = [module.register_forward_hook(keep) for module in modules]
     try:
@@ -141,6 +142,23 @@ def differentiable(model: Reference, parameters: Sequence[nn.Parameter]) -> Iter
             parameter.requires_grad_(required)
         for child, training in modes:
             child.training = training
+
+
+def _where_delta(x_BTI: Tensor, delta_BTO: Tensor) -> tuple[Tensor, Tensor]:
+    """Inputs and deltas without most of the positions whose delta is 0, which add nothing to a gradient.
+
+    Those are padding and, in the last layer, every token that F does not look at: all but one, for a next-token logit.
+    """
+    half = delta_BTO.shape[1] // 2
+    if delta_BTO.ndim != 3 or int(delta_BTO[:, :, 0].count_nonzero(dim=1).max()) > half:  # most often, and cheap
+        return x_BTI, delta_BTO
+    lives_BT = (delta_BTO != 0).any(dim=2)
+    most = max(int(lives_BT.sum(dim=1).max()), 1)
+    if most > half:
+        return x_BTI, delta_BTO
+    kept_BK1 = lives_BT.byte().topk(most, dim=1).indices[:, :, None]
+    x_BKI, delta_BKO = (one.gather(1, kept_BK1.expand(-1, -1, one.shape[2])) for one in (x_BTI, delta_BTO))
+    return x_BKI, delta_BKO
 
 
 def _weigh(out: Tensor, tile: Tile, kind: PatternKind) -> None:

@@ -54,6 +54,7 @@ def run_similarity(
         if isinstance(found, PatternGram):
             found = replace(found, baselines=baseline_kernels(model, sets, config, baselines))
             found.save(folder / "gram")
+        if found is not None:
             shutil.rmtree(folder / "parts", ignore_errors=True)
     if found is None:
         return {}

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import ROOT, Answer
+from prmkit.world import WEIGHTS
+from tests.commands.conftest import Answer
 
-POLICY = ROOT / "prmkit" / "world" / "weights" / "policy"
+POLICY = WEIGHTS / "policy"
 
 
 @pytest.fixture

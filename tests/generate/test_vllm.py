@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from prmkit.errors import InputError
-from prmkit.generate import Generator, GeneratorConfig, Sampling, load_generator
+from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
 from prmkit.generate.engines import VllmEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.flops import forward_flops
@@ -75,3 +75,14 @@ def test_a_folder_that_is_no_language_model_is_refused(vllm_cpu: None, prm_folde
     config = GeneratorConfig(name=str(prm_folder), engine=VllmEngine(**EAGER | {"options": {"no_such": 1}}))
     with pytest.raises(InputError, match=r"vLLM refuses the model or an option .*no_such"):
         load_generator(config)
+
+
+def test_many_seeded_requests_at_once_are_answered(vllm_generator: Generator) -> None:
+    """Their prompts exceed what vLLM reads in a step; on a CPU its engine would end if it read one in chunks."""
+
+    async def ask_all() -> list[Generation]:
+        prompts = [[4 + (index * place) % 50 for place in range(300)] for index in range(1, 41)]
+        sampling = Sampling(max_tokens=4)
+        return await asyncio.gather(*(vllm_generator.generate(ids, 1, sampling=sampling, seed=3) for ids in prompts))
+
+    assert all(1 <= len(found.continuations[0].ids) <= 4 for found in run(ask_all()))

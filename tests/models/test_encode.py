@@ -73,3 +73,14 @@ def test_a_step_that_begins_within_a_block_of_code_keeps_its_indentation() -> No
 def test_an_unknown_step_end_is_refused() -> None:
     with pytest.raises(InputError, match=r"does not know the step end, got '<extra_0>'.*model.format.step_end"):
         StepEncoder(tiny_tokenizer(), StepFormat(step_end="<extra_0>"))
+
+
+def test_ids_are_kept_and_a_caller_cannot_change_what_is_kept() -> None:
+    encoder = tiny_encoder()
+    first = encoder.step_ids("1 + 2")
+    first.append(99)
+    calls = []
+    tokenizer = encoder.tokenizer
+    encoder.tokenizer = lambda *a, **k: calls.append(a) or tokenizer(*a, **k)  # type: ignore[assignment, func-returns-value]
+    assert encoder.step_ids("1 + 2") == first[:-1]
+    assert calls == []

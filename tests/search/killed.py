@@ -31,8 +31,8 @@ from prmkit.search.options import StrategyConfig
 from prmkit.search.run import search
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
+from prmkit.world import WEIGHTS
 
-WEIGHTS = Path(__file__).parents[2] / "prmkit" / "world" / "weights"
 CHAIN = 5
 OPTIONS = {"beam": {"n": 8}, "mcts": {"n": 6, "parallel": 2}}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from prmkit.world import WEIGHTS
 from tests.commands.conftest import ROOT
 
 KILLS = 20
@@ -32,10 +33,9 @@ def test_a_killed_search_ends_in_the_same_bytes_and_asks_nothing_again(strategy:
 
 @pytest.mark.slow
 def test_ctrl_c_exits_with_130_and_the_line_to_resume(tmp_path: Path) -> None:
-    policy = ROOT / "prmkit" / "world" / "weights" / "policy"
     (tmp_path / "recipe.yaml").write_text(
         "stage: search\nproblems: {benchmark: synthetic-math, limit: 200}\n"
-        f"generator: {{name: {policy}, sampling: {{max_tokens: 100}}, max_rows: 64}}\n"
+        f"generator: {{name: {WEIGHTS / 'policy'}, sampling: {{max_tokens: 100}}, max_rows: 64}}\n"
         "strategy: {name: majority, options: {n: 32}}\n"
     )
     command = [

@@ -1,3 +1,6 @@
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.measure import cosines, measure_of
 from prmkit.similarity.parameters import chosen_parts
 from prmkit.similarity.response import Response
+from prmkit.similarity.store import ArrayStore
 from prmkit.similarity.table import similarity_table
 from tests.similarity.conftest import family, response
 
@@ -137,8 +141,6 @@ def test_what_an_engine_cannot_do_is_refused(responses: list[Response]) -> None:
     model, sets = family("qwen2"), {"all": responses}
     with pytest.raises(InputError, match=r"a sketch holds all layers together.*Use normalise: whole or engine: mean"):
         similarity(model, sets, SimilarityConfig(engine="sketch", normalise="layer"))
-    with pytest.raises(InputError, match="the engine works in one process, got 'mean'"):
-        similarity(model, sets, SimilarityConfig(engine="mean"), process=Process(0, 2))
 
 
 def mixture() -> PreTrainedModel:
@@ -202,6 +204,63 @@ def test_what_is_in_the_store_is_not_made_again(responses: list[Response], engin
     assert again.predicted_tokens == whole.predicted_tokens
 
 
+def arrays(found: Any) -> list[np.ndarray]:
+    """The numbers of a result."""
+    return [found.grams, found.l1] if isinstance(found, PatternGram) else [found.sums, found.flatness]
+
+
+@pytest.mark.parametrize(("engine", "files"), [("mean", 12), ("sketch", 3)])
+def test_means_and_sketches_that_were_killed_go_on_to_the_same_bytes(
+    responses: list[Response], engine: str, files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prmkit.similarity.sketch._CHUNK", 1)
+    model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
+    # Two responses a batch at most, and for means only some weights a pass.
+    config = SimilarityConfig(engine=engine, batch_tokens=10, memory_gib=2e-5, sketch_width=512)  # type: ignore[arg-type]
+    whole = similarity(model, sets, config, folder=tmp_path / "whole")
+    assert len(list((tmp_path / "whole").iterdir())) == files
+    put = ArrayStore.put
+    for killed in range(1, files):
+        store, left = tmp_path / f"killed-{killed}", iter(range(killed))
+
+        def put_until_killed(self: ArrayStore[Any], *found: Any, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            put(self, *found)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(ArrayStore, "put", put_until_killed)
+            with pytest.raises(KeyboardInterrupt):
+                similarity(model, sets, config, folder=store)
+        kept = {file: file.stat().st_mtime_ns for file in store.iterdir()}
+        assert len(kept) == killed
+        again = similarity(model, sets, config, folder=store)
+        assert [one.tobytes() for one in arrays(again)] == [one.tobytes() for one in arrays(whole)]
+        assert all(file.stat().st_mtime_ns == time for file, time in kept.items())
+
+
+@pytest.mark.parametrize(("engine", "shard"), [("mean", "layer"), ("mean", "rows"), ("sketch", "layer")])
+def test_processes_share_means_and_sketches(
+    responses: list[Response], engine: str, shard: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prmkit.similarity.sketch._CHUNK", 1)
+    model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
+    config = SimilarityConfig(engine=engine, shard=shard, batch_tokens=12)  # type: ignore[arg-type]
+    alone = similarity(model, sets, config)
+    models, both = [family("qwen2"), family("qwen2")], threading.Barrier(2)
+    monkeypatch.setattr(torch.distributed, "barrier", both.wait)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(
+            pool.map(
+                lambda rank: similarity(models[rank], sets, config, folder=tmp_path, process=Process(rank, 2)),
+                range(2),
+            )
+        )
+    assert found[1] is None
+    for one, other in zip(arrays(found[0]), arrays(alone), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
 def test_cosines_are_of_a_scalar_product(model: PreTrainedModel, responses: list[Response]) -> None:
     cosine_NN = cosines(gram_of(model, responses))
     np.testing.assert_allclose(np.diag(cosine_NN), 1.0)
@@ -241,7 +300,7 @@ def test_a_set_without_responses_is_named(model: PreTrainedModel) -> None:
 def test_a_gradient_that_is_not_finite_names_its_layer(responses: list[Response], engine: str) -> None:
     model = family("qwen2")
     model.model.layers[1].self_attn.v_proj.weight.data[0, 0] = torch.inf
-    where = "the model" if engine in ("mean", "sketch") else "layer [012]"
+    where = "the model" if engine == "sketch" else "layer [012]"
     with pytest.raises(RunError, match=rf"[ab]: the gradient of {where} is not finite"):
         gram_of(model, responses, engine=engine)
 

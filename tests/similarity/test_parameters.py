@@ -1,4 +1,6 @@
 import pytest
+import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
@@ -75,3 +77,15 @@ def test_a_preset_sets_what_is_left_unsaid() -> None:
     config = SimilarityConfig(preset="wang2025", normalise="whole")
     assert (config.layers, config.normalise, config.target) == ("deep", "whole", "max_logit")
     assert SimilarityConfig(**config.model_dump()) == config
+
+
+def test_quantised_weights_are_refused_also_where_no_parameter_shows_them() -> None:
+    loaded = family("qwen2")
+    plain = loaded.model.layers[1].mlp.up_proj.weight
+    loaded.model.layers[1].mlp.up_proj.weight = nn.Parameter(plain.data.to(torch.int8), requires_grad=False)
+    with pytest.raises(InputError, match=r"layers\.1\.mlp\.up_proj\.weight: quantised .*torch\.int8.* unquantised"):
+        chosen_parts(loaded, SimilarityConfig())
+    loaded.model.layers[1].mlp.up_proj.weight = plain
+    loaded.config.quantization_config = {"quant_method": "gptq", "bits": 4}
+    with pytest.raises(InputError, match=r"quantised weights have no gradient, got .*gptq"):
+        chosen_parts(loaded, SimilarityConfig())

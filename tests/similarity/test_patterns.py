@@ -1,14 +1,16 @@
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
 from prmkit.similarity.batches import batched, content_ids
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.parameters import OUTSIDE, Part, chosen_parts, tiles_of
-from prmkit.similarity.patterns import single_patterns
+from prmkit.similarity.patterns import captured, differentiable, embedding_starts_gradient, single_patterns
 from prmkit.similarity.response import Response
 from prmkit.similarity.targets import target_values
 from tests.similarity.conftest import response
@@ -87,3 +89,18 @@ def test_a_response_that_does_not_suit_the_model(model: PreTrainedModel, ids: tu
     assert model.config.eos_token_id == 1
     with pytest.raises(InputError, match=f"p: .*{message}"):
         content_ids(model, response(*ids))
+
+
+def test_positions_without_a_delta_are_left_out_and_change_nothing(model: PreTrainedModel) -> None:
+    batch = batched(model, [ANY, response(4, 5, 6)], 100)[0]
+    last = cast(nn.Module, model.model.layers[-1].mlp.down_proj)
+    with differentiable(model, ()), embedding_starts_gradient(model) as starts, captured({last}) as factors:
+        torch.autograd.grad(target_values("max_logit")(model, batch).values_B.sum(), starts)
+    ((x_BKI, delta_BKO),) = factors[last]
+    assert (x_BKI.shape[1], delta_BKO.shape[1]) == (1, 1)  # F looks at one token of each, and they stand apart
+    parts = [part for part in chosen_parts(model, SimilarityConfig()) if part.kind == "mlp"]
+    tiles = [tile for tile in tiles_of(enumerate(parts)) if tile.weight.module is last]
+    out = torch.empty(1, tiles[0].size)
+    one, target = batched(model, [ANY], 100)[0], target_values("max_logit")
+    list(single_patterns(model, one, tiles, target, "signed_gradient", lambda index: out))
+    torch.testing.assert_close(out.view(last.weight.shape), delta_BKO[0].T @ x_BKI[0], rtol=1e-4, atol=1e-7)

@@ -14,7 +14,7 @@ def part(value: float) -> PartGram:
 def test_parts_by_rows_are_added_up_over_processes(tmp_path: Path) -> None:
     first, second = (PartStore(tmp_path, Process(rank, 2), "rows") for rank in range(2))
     first.put(0, part(1.0))
-    with pytest.raises(RunError, match=r"part 0 of the model was not finished.*--resume"):
+    with pytest.raises(RunError, match=r"part 0 was not finished.*--resume"):
         first.whole(0)
     second.put(0, part(2.0))
     whole = first.whole(0)
