@@ -21,7 +21,7 @@ DATASETS = ("prm800k", "math-shepherd", "aslaf", "code")
 def test_a_cell_binds_is_short_and_says_what_runs_it(name: str) -> None:
     path = CELLS[name]
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 12
+    assert len(lines) <= (90 if name.startswith("paper/") else 12)
     assert lines[0].startswith("# ")
     assert f"recipes/{name}.yaml" in lines[0]
     recipe = bind(compose(path))

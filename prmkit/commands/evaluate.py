@@ -93,6 +93,9 @@ def evaluate(
     anytime: Annotated[
         bool, typer.Option("--anytime", help="Accuracy of a search, or of several side by side, at every budget.")
     ] = False,
+    rethinking: Annotated[
+        bool, typer.Option("--rethinking", help="What the PRM says of steps that think again, over a search.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="The run folder; by default runs/evaluate-NAME (no search run)."),
@@ -104,10 +107,11 @@ def evaluate(
     from prmkit.evaluate.judging import Judging
     from prmkit.score import PrmConfig
 
-    if select or anytime:
-        from prmkit.commands.reselect import print_anytime, print_selection
+    if select or anytime or rethinking:
+        from prmkit.commands.reselect import print_anytime, print_rethinking, print_selection
 
-        (print_selection if select else print_anytime)(Path(path), overwrite=overwrite, as_json=as_json)
+        shown = print_selection if select else print_anytime if anytime else print_rethinking
+        shown(Path(path), overwrite=overwrite, as_json=as_json)
         return
     if prm is not None:
         config = PrmConfig(checkpoint=str(prm), adapter=adapter)

@@ -46,6 +46,19 @@ def print_anytime(folder: Path, *, overwrite: bool, as_json: bool) -> None:
         write_page(folder / "anytime.html", title=", ".join(curves), sections=[section])
 
 
+def print_rethinking(folder: Path, *, overwrite: bool, as_json: bool) -> None:
+    """What the PRM says of steps that think again; written to rethinking.json."""
+    from prmkit.evaluate.rethinking import rethinking
+    from prmkit.trees_io import read_trees
+
+    refuse_existing(folder / "rethinking.json", overwrite=overwrite)
+    run = RunFolder(folder)
+    if not run.trees.is_file():
+        raise InputError("no search run here", where=folder, expected="a trees.jsonl")
+    found = rethinking(list(read_trees(run.trees)))
+    _write_and_print(folder / "rethinking.json", found, as_json=as_json)
+
+
 def curve_of(run: RunFolder) -> dict[str, Any]:
     """The curve of one run, by the rule that its strategy answers by.
 

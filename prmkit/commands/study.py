@@ -36,7 +36,7 @@ def study(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every run and what it will take.")] = False,
     machine: Annotated[
-        str | None, typer.Option("--machine", metavar="MACHINE", help="With --dry-run: where PRMs are trained, 8xH100.")
+        str | None, typer.Option("--machine", metavar="MACHINE", help="With --dry-run: where PRMs are trained, H100.")
     ] = None,
     pilot: Annotated[
         bool, typer.Option("--pilot", help="With --dry-run: try a few problems of each annotation.")
@@ -120,8 +120,12 @@ def _print_plan(grid: "Grid", machine: str | None, *, pilot: bool, as_json: bool
 
     trained_on = machine_of(machine) if machine is not None else None
     seconds = expected_seconds(grid.cells)
+    places: dict[str, str] = {}
+    for (run, values), name in grid.places.items():
+        places.setdefault(name, " ".join([run, *map(str, values)]))
     rows = [
         (
+            places[name],
             name,
             cell.words[0],
             "done" if cell.done else "to run",
@@ -133,13 +137,13 @@ def _print_plan(grid: "Grid", machine: str | None, *, pilot: bool, as_json: bool
     left = [seconds[name] for name, cell in grid.cells.items() if not cell.done]
     known = [each for each in left if each is not None]
     total = {"cells": len(rows), "to_run": len(left), "seconds_left": sum(known), "unknown": len(left) - len(known)}
-    columns = ("cell", "verb", "state", "cost", "seconds")
+    columns = ("run", "cell", "verb", "state", "cost", "seconds")
     if as_json:
         commands = {name: ["prmkit", *cell.words] for name, cell in grid.cells.items()}
-        cells = [dict(zip(columns, row, strict=True)) | {"command": commands[row[0]]} for row in rows]
+        cells = [dict(zip(columns, row, strict=True)) | {"command": commands[row[1]]} for row in rows]
         print_json({"cells": cells, "total": total})
         return
-    print_table(columns, [(*row[:4], "unknown" if row[4] is None else row[4]) for row in rows], as_json=False)
+    print_table(columns, [(*row[:5], "unknown" if row[5] is None else row[5]) for row in rows], as_json=False)
     unknown = f", and {total['unknown']} runs of a kind that was never run here" if total["unknown"] else ""
     typer.echo(f"\n{len(left)} of {len(rows)} to run: {total['seconds_left']:.0f} s one after the other{unknown}")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prmkit.errors import InputError
 
-FRAGMENT_FOLDERS = ("models", "datasets", "generators", "strategies", "benchmarks", "selections")
+FRAGMENT_FOLDERS = ("models", "datasets", "generators", "strategies", "benchmarks", "selections", "studies")
 """Folders whose files cells extend. Every other file in a folder of ``recipes/`` is a cell."""
 
 

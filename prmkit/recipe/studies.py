@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field
 
 Scale = Literal["synthetic", "small", "paper"]
 """synthetic: the embedded world, on a laptop; small: one GPU and real benchmarks; paper: the paper's models."""
@@ -19,8 +19,8 @@ class RunConfig(BaseModel):
     set: dict[str, Any] = Field({}, description="values in place of the recipe's, by dotted key")
     command: list[AxisValue] | None = Field(None, description="in place of a recipe, a verb with its arguments")
     after: list[str] = Field([], description="runs that must be done before, though none of their folders is named")
-    gpus: int = Field(0, ge=0, description="GPUs of each machine, for the launchers ray and slurm")
-    nodes: PositiveInt = Field(1, description="machines, for the launcher slurm")
+    gpus: int | str = Field(0, description="GPUs of each machine, for the launchers ray and slurm")
+    nodes: int | str = Field(1, description="machines, for the launcher slurm")
 
 
 class Reading(BaseModel):
@@ -32,6 +32,7 @@ class Reading(BaseModel):
     at: str = Field(
         description="its dotted key, or history.N.NAME in the training's history.csv, N from 0, -1 the last"
     )
+    error: str | None = Field(None, description="the key of its standard error, where that stands apart")
     times: float = Field(1.0, description="is multiplied by this; 100 makes percent of a share")
 
 
@@ -41,6 +42,7 @@ class RowsConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     each: Reading | None = Field(None, description="a list; each of its items makes a row")
+    where: dict[str, AxisValue] = Field({}, description="of each: only the items that have these values")
     columns: dict[str, AxisValue | Reading] = Field(description="texts and figures, by the name of the column")
 
 
@@ -73,8 +75,9 @@ class ResultConfig(BaseModel):
     series: str | None = Field(None, description="column that tells its lines or colours apart")
     log: bool = Field(False, description="whether x is drawn logarithmically")
     leap: bool = Field(False, description="look in each line for a plateau and a sudden leap, and mark it")
-    rows: list[RowsConfig] = Field(min_length=1, description="where the rows come from")
+    rows: list[RowsConfig] = Field([], description="where the rows come from")
     pairs: PairsConfig | None = Field(None, description="differences, paired over problems")
+    tables: dict[str, RowsConfig] = Field({}, description="further tables, by title")
     within: WithinConfig | None = Field(None, description="a second table, at equal cost")
 
 
@@ -93,7 +96,9 @@ class StudyPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     axes: dict[str, list[AxisValue] | dict[str, dict[str, Any]]] = Field(
-        {}, description="values that runs range over: a list, or names with what each stands for"
+        {},
+        description="values that runs range over: a list, or names with what each stands for, which may name axes "
+        "that stand before",
     )
     runs: dict[str, RunConfig] = Field({}, description="what is run; only what the result needs is")
     result: ResultConfig | None = Field(None, description="what is read from the runs")

@@ -6,12 +6,16 @@ A result is the metrics.json of a study's folder. Whatever text it holds is esca
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; further lines are dashed.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999", "#8c564b")
 _DASH = "\u2013"
+_TICKS = 8
+"""A logarithmic axis has a tick for each x, if there are no more."""
+
 _PARTS = ("_stderr", "_n", "_runs", "_runs_stderr")
 
 
@@ -29,7 +33,7 @@ def study_markdown(result: Mapping[str, Any]) -> str:
     parts = [f"### {_plain(result['title'])} ({result['scale']})", _markdown_table(result["rows"])]
     parts += [_plain(sentence) for sentence in sentences(result)]
     for name, rows in further(result):
-        parts += [f"**{name}**", _markdown_table(rows)]
+        parts += [f"**{_plain(name)}**", _markdown_table(rows)]
     if result["paper"]["claim"]:
         parts.append(f"**The paper:** {_plain(result['paper']['claim'])}")
     if result["notes"]:
@@ -78,6 +82,11 @@ def study_svg(result: Mapping[str, Any]) -> str | None:
                 axes.axvspan(leap["from"], leap["to"], color="#808080", alpha=0.2, lw=0)
         if shape["log"]:
             axes.set_xscale("log")
+            places = sorted({x for line in lines for x in line.x})
+            if len(places) <= _TICKS:
+                axes.set_xticks(places)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")  # powers of ten would be mathtext
+            axes.xaxis.set_minor_formatter(lambda value, _: "")
         axes.set_xlabel(shape["x"])
         axes.set_ylabel(shape["y"])
         axes.grid(alpha=0.3)
@@ -119,26 +128,35 @@ def _cell(row: Mapping[str, Any], column: str) -> str:
     value = row.get(column)
     if value is None:
         return _DASH
-    errors = [row[key] for key in (f"{column}_stderr", f"{column}_runs_stderr") if row.get(key) is not None]
-    digits = 1 if isinstance(value, float) and abs(value) >= 10 else 3
-    text = " ".join([_number(value), *(f"± {error:.{digits}f}" for error in errors)])
-    return text if row.get(f"{column}_runs") is None else f"{text} ({row[f'{column}_runs']} runs)"
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, int | float):
         return str(value)
+    over_runs = row.get(f"{column}_runs_stderr") or None  # runs that read the same thing agree to the last digit
+    errors = [error for error in (row.get(f"{column}_stderr"), over_runs) if error is not None]
+    digits = _digits(value, errors)
+    text = " ".join([f"{value:{digits}}" if errors else _number(value), *(f"± {error:{digits}}" for error in errors)])
+    return text if over_runs is None else f"{text} ({row[f'{column}_runs']} runs)"
+
+
+def _digits(value: float, errors: Sequence[float]) -> str:
+    """A format that shows two digits of the first error, and at least one place behind the point."""
+    if abs(value) >= 1e7:
+        return ".2e"
+    places = 1 - math.floor(math.log10(errors[0])) if errors and errors[0] > 0 else 1
+    return f".{min(4, max(1, places))}f"
+
+
+def _number(value: float) -> str:
     if isinstance(value, int) and abs(value) < 10**9:
         return f"{value:,}"
     if value and (abs(value) < 0.001 or abs(value) >= 1e7):
         return f"{value:.2e}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def further(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
     """The tables beside the rows, by name."""
     named = (
-        *result.get("tables", {}).items(),
+        *result["tables"].items(),
         ("At equal cost", result["within"]),
         ("Differences, paired over problems", result["pairs"]),
         ("The paper's values", result["paper"]["rows"]),

@@ -10,10 +10,11 @@ from typing import Any
 from prmkit.similarity.gram import PatternGram
 from prmkit.stats import clustered_mean
 
-_RETHINKING = re.compile(
+RETHINKING = re.compile(
     r"\b(wait|hmm|however|actually|alternatively|re-?check|double[- ]check|let me (check|verify)|mistake|correction)\b",
     re.IGNORECASE,
 )
+"""Words of a step that thinks again."""
 
 
 def text_facts(gram: PatternGram) -> list[dict[str, Any]]:
@@ -22,7 +23,7 @@ def text_facts(gram: PatternGram) -> list[dict[str, Any]]:
     """
     facts = []
     for name, rows in gram.sets.items():
-        markers = [len(_RETHINKING.findall(gram.texts[row])) for row in rows]
+        markers = [len(RETHINKING.findall(gram.texts[row])) for row in rows]
         lengths = [gram.lengths[row] for row in rows]
         correct = [gram.correct[row] for row in rows]
         facts.append(

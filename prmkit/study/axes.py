@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from typing import Any
 
 from prmkit.errors import InputError, InputErrors
 from prmkit.recipe.compose import Composed
-from prmkit.recipe.studies import AxisValue, Reading, RowsConfig, RunConfig, StudyRecipe
-from prmkit.study.templates import Name, names_in, unknown_name
+from prmkit.recipe.studies import AxisValue, Reading, ResultConfig, RowsConfig, RunConfig, StudyRecipe
+from prmkit.study.templates import Name, filled, names_in, unknown_name
 
 Point = Mapping[str, AxisValue]
 """A value of each of some axes."""
@@ -31,15 +32,15 @@ class Plan:
             yield dict(zip(axes, values, strict=True))
 
     def meaning(self, name: Name, point: Point) -> Any:
-        """What a name of an axis means at a point. Its field was checked by ``plan_of``."""
+        """What a name of an axis means at a point, names in that filled in. Its field was checked by ``plan_of``."""
         if name.field is None:
             return point[name.name]
-        return self.study.axes[name.name][point[name.name]][name.field]  # type: ignore[index]
+        value = self.study.axes[name.name][point[name.name]][name.field]  # type: ignore[index]
+        return filled(value, lambda inner: self.meaning(inner, point))
 
     def axes_in(self, value: Any) -> list[str]:
         """The axes that the texts of a value name, in the order of the study."""
-        named = {name.name for name in names_in(value)}
-        return [axis for axis in self.study.axes if axis in named]
+        return _axes_in(value, self.study)
 
 
 def plan_of(composed: Composed, study: StudyRecipe) -> Plan:
@@ -69,10 +70,16 @@ def plan_of(composed: Composed, study: StudyRecipe) -> Plan:
         ) from None
     over: dict[str, list[str]] = {}
     for name in order:
-        named = {each.name for each in names_in(_templates(study.runs[name]))}
+        named = {*_axes_in(_templates(study.runs[name]), study)}
         named |= {axis for other in upstream[name] for axis in over[other]}
         over[name] = [axis for axis in study.axes if axis in named]
     return Plan(study=study, composed=composed, order=order, upstream=upstream, over=over)
+
+
+def rows_in(result: ResultConfig) -> dict[tuple[str, str], RowsConfig]:
+    """The rows of the result and of its further tables, by their place below ``result``."""
+    main = {("rows", str(number)): rows for number, rows in enumerate(result.rows)}
+    return main | {("tables", title): rows for title, rows in result.tables.items()}
 
 
 def readings_of(rows: RowsConfig) -> list[Reading]:
@@ -82,7 +89,19 @@ def readings_of(rows: RowsConfig) -> list[Reading]:
 
 
 def _templates(run: RunConfig) -> Any:
-    return [run.recipe, run.set, run.command]
+    return [run.recipe, run.set, run.command, run.gpus, run.nodes]
+
+
+def _axes_in(value: Any, study: StudyRecipe) -> list[str]:
+    """The axes that a value names, and those that are named in the fields which it names."""
+    named, waiting = set[str](), [*names_in(value)]
+    while waiting:
+        name, field = waiting.pop()
+        named.add(name)
+        values = study.axes.get(name)
+        if field is not None and isinstance(values, dict):
+            waiting += [inner for each in values.values() for inner in names_in(each.get(field))]
+    return [axis for axis in study.axes if axis in named]
 
 
 def _upstream(run: RunConfig, study: StudyRecipe) -> list[str]:
@@ -92,30 +111,49 @@ def _upstream(run: RunConfig, study: StudyRecipe) -> list[str]:
 
 def _read_by(study: StudyRecipe) -> list[str]:
     assert study.result is not None
-    read = [each.of for rows in study.result.rows for each in readings_of(rows) if each.of is not None]
+    read = [each.of for rows in rows_in(study.result).values() for each in readings_of(rows) if each.of is not None]
     return [*read, *([study.result.pairs.of] if study.result.pairs is not None else [])]
 
 
 def _faults(composed: Composed, study: StudyRecipe) -> Iterator[InputError]:
-    if study.result is None:
-        yield InputError("the study has no result", where=composed.path, expected="a key result")
+    if study.result is None or not study.result.rows:
+        yield InputError("the study has no result", where=composed.origin(("result",)), expected="result.rows")
         return
     for axis, values in study.axes.items():
         if not values:
             yield InputError("an axis without values", where=composed.origin(("axes", axis)), got=axis)
         if axis in study.runs:
             yield InputError("an axis and a run have one name", where=composed.origin(("axes", axis)), got=axis)
+        before = [*study.axes][: [*study.axes].index(axis)]
+        yield from _unknown(names_in(values), study, before, composed.origin(("axes", axis)))
     for name, run in study.runs.items():
         yield from _faults_of_run(composed, study, name, run)
-    for number, rows in enumerate(study.result.rows):
-        under = ("result", "rows", str(number))
+    for under, rows in rows_in(study.result).items():
         for name, column in rows.columns.items():
-            yield from _faults_of_column(study, column, composed.origin((*under, "columns", name)))
-        yield from _faults_of_column(study, rows.each, composed.origin((*under, "each")))
+            yield from _faults_of_column(study, column, composed.origin(("result", *under, "columns", name)))
+        yield from _faults_of_column(study, rows.each, composed.origin(("result", *under, "each")))
+    yield from _faults_of_figure(composed, study.result)
     pairs = study.result.pairs
     if pairs is not None and (pairs.of not in study.runs or pairs.by not in study.axes):
         name, known = (pairs.by, [*study.axes]) if pairs.of in study.runs else (pairs.of, [*study.runs])
         yield unknown_name(name, known, where=composed.origin(("result", "pairs")))
+
+
+def _faults_of_figure(composed: Composed, result: ResultConfig) -> Iterator[InputError]:
+    columns = list(dict.fromkeys(name for rows in result.rows for name in rows.columns))
+    named: dict[tuple[str, ...], str | None] = {(key,): getattr(result, key) for key in ("x", "y", "series")}
+    if result.within is not None:
+        named["within", "cost"] = result.within.cost
+    for keys, name in named.items():
+        if name is not None and name not in columns:
+            near = get_close_matches(name, columns, n=1)
+            yield InputError(
+                "the rows have no such column",
+                where=composed.origin(("result", *keys)),
+                got=name,
+                expected=f"one of {', '.join(columns)}",
+                cure=f"Did you mean {near[0]}?" if near else "",
+            )
 
 
 def _faults_of_column(study: StudyRecipe, column: object, where: str) -> Iterator[InputError]:
@@ -130,6 +168,7 @@ def _faults_of_run(composed: Composed, study: StudyRecipe, name: str, run: RunCo
     if (run.recipe is None) == (run.command is None):
         yield InputError("a run is a recipe or a command", where=where, got=name, expected="one of them")
     places: dict[tuple[str, ...], Any] = {("recipe",): run.recipe, ("command",): run.command}
+    places |= {("gpus",): run.gpus, ("nodes",): run.nodes}
     places |= {("set", key): value for key, value in run.set.items()}
     for keys, value in places.items():
         known, where = [*study.axes, *study.runs], composed.origin(("runs", name, *keys))

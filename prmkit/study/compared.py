@@ -1,5 +1,6 @@
 """Two further tables of a study: differences that are paired over problems, and what fits into a limit."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from prmkit.evaluate.side_by_side import side_by_side
@@ -38,11 +39,7 @@ def within_limits(rows: Sequence[Row], config: WithinConfig, series: str, y: str
     """
     for limit in config.limits:
         for name in dict.fromkeys(row[series] for row in rows):
-            fitting = [
-                row
-                for row in rows
-                if row[series] == name and row[config.cost] is not None and row[config.cost] <= limit
-            ]
+            fitting = [row for row in rows if row[series] == name and (row.get(config.cost) or math.inf) <= limit]
             best = max(fitting, key=lambda row: row[config.cost], default=None)
             kept = {key: value for key, value in (best or {}).items() if key not in (series, config.cost)}
             yield {

@@ -32,14 +32,16 @@ def planned_cost(cell: Cell, machine: Machine | None, *, pilot: bool) -> str:
 
     Args:
         cell: whose cost is asked.
-        machine: on which a training is planned, as ``prmkit train --plan`` does; None leaves that out.
+        machine: on which a training is planned, as ``prmkit train --plan`` does, with as many GPUs as the study asks
+            for where it does; None leaves that out.
         pilot: whether an annotation whose model is there may try a few problems, as its ``--dry-run`` does.
     """
     recipe: BaseModel | None = cell.recipe
     if isinstance(recipe, SearchRecipe):
         return _search(recipe)
     if isinstance(recipe, TrainRecipe):
-        return _train(recipe, machine)
+        asked = cell.gpus * cell.nodes
+        return _train(recipe, Machine(asked, machine.kind) if machine is not None and asked else machine)
     if isinstance(recipe, AnnotateRecipe):
         return _annotate(recipe, pilot=pilot)
     if isinstance(recipe, WorldRecipe):
@@ -66,7 +68,7 @@ def _search(recipe: SearchRecipe) -> str:
 def _train(recipe: TrainRecipe, machine: Machine | None) -> str:
     epochs = f"{recipe.train.epochs} epochs" if recipe.train.epochs > 1 else "1 epoch"
     if machine is None:
-        return f"{epochs}; --machine 8xH100 tells memory and time of a step"
+        return f"{epochs}; --machine H100 tells memory and time of a step"
     from prmkit.train.estimate import estimate
 
     try:
@@ -74,8 +76,8 @@ def _train(recipe: TrainRecipe, machine: Machine | None) -> str:
     except PrmkitError as error:
         return f"{epochs}; unknown ({error})"
     fits = "" if plan["fits"] else ", does not fit"
-    gib = plan["gib"]
-    return f"{epochs}; {gib['total']:.0f} of {gib['device']:.0f} GiB{fits}, {plan['step']['seconds']:.1f} s a step"
+    gib, seconds = plan["gib"], plan["step"]["seconds"]
+    return f"{epochs}; {plan['machine']}: {gib['total']:.0f} of {gib['device']:.0f} GiB{fits}, {seconds:.1f} s a step"
 
 
 def _annotate(recipe: AnnotateRecipe, *, pilot: bool) -> str:

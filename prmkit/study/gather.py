@@ -20,8 +20,9 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
 
     The folder gets run.yaml (the study as it was run), metrics.json (the result), figure.html, figure.svg (if there is
     a figure), table.md and table.csv. The result: ``title``, ``scale``, ``rows`` (see result.Row), ``figure`` {kind, x,
-    y, series, log, leaps}, ``pairs`` and ``within`` (further tables), ``paper`` {claim, rows}, ``notes``, ``cells``
-    {done, missing, failed: [{cell, run, at, state, reason, command}]}, and ``seconds``, what its cells took in all.
+    y, series, log, leaps}, ``tables``, ``pairs`` and ``within`` (further tables), ``paper`` {claim, rows}, ``notes``,
+    ``cells`` {done, missing, failed: [{cell, run, at, state, reason, command}]}, and ``seconds`` and
+    ``cpu_seconds`` of all its cells.
 
     Args:
         grid: the study's.
@@ -34,8 +35,9 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
     """
     study = grid.plan.study
     assert study.result is not None
-    config, rows = study.result, rows_of(grid)
+    config, (rows, tables) = study.result, rows_of(grid)
     series = config.series
+    records = [record_of(cell) for cell in grid.cells.values() if cell.done]
     result: dict[str, Any] = {
         "title": study.title,
         "study": grid.plan.composed.path.stem,
@@ -45,6 +47,7 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
             **config.model_dump(include={"kind", "x", "y", "series", "log"}),
             "leaps": _leaps(rows, config.x, config.y, series) if config.leap and config.x and config.y else [],
         },
+        "tables": tables,
         "pairs": list(pairs_of(grid, config.pairs)) if config.pairs is not None else [],
         "within": list(within_limits(rows, config.within, series, config.y))
         if config.within is not None and series and config.y
@@ -52,7 +55,7 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
         "paper": study.paper.model_dump(),
         "notes": study.notes,
         "cells": _cells(grid, outcomes),
-        "seconds": sum(record_of(cell)["seconds"] for cell in grid.cells.values() if cell.done),
+        **{kind: sum(record.get(kind, 0.0) for record in records) for kind in ("seconds", "cpu_seconds")},
     }
     values = study.model_dump(mode="json") | {"scale": scale}
     run = RunFolder.create(folder, values, seed=0, overwrite=True)
@@ -70,8 +73,8 @@ def _leaps(rows: list[Row], x: str, y: str, series: str | None) -> list[dict[str
     """For each line of the figure its leap, or why there is none."""
     lines: dict[Any, list[Row]] = {}
     for row in rows:
-        if row[y] is not None:
-            lines.setdefault(row[series] if series else "", []).append(row)
+        if row.get(x) is not None and row.get(y) is not None:
+            lines.setdefault(row.get(series) if series else "", []).append(row)
     found = []
     for name, line in lines.items():
         line.sort(key=lambda row: row[x])

@@ -133,8 +133,8 @@ def _cell(plan: Plan, run: str, point: Point, after: Mapping[str, str], root: Pa
         folder=root / name,
         after=tuple(dict.fromkeys(after.values())),
         recipe=recipe,
-        gpus=config.gpus,
-        nodes=config.nodes,
+        gpus=int(filled(config.gpus, meaning)),
+        nodes=int(filled(config.nodes, meaning)),
     )
 
 

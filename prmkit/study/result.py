@@ -11,7 +11,7 @@ from typing import Any
 
 from prmkit.errors import InputError
 from prmkit.recipe.studies import Reading, RowsConfig
-from prmkit.study.axes import Point, readings_of
+from prmkit.study.axes import Point, readings_of, rows_in
 from prmkit.study.grid import Cell, Grid
 from prmkit.study.templates import filled
 from prmkit.study.work import record_of
@@ -27,18 +27,24 @@ MISSING: Any = object()
 class Figure:
     """The values that go into one figure of a row."""
 
+    cells: set[str] = field(default_factory=set)
     values: list[float] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
 
-    def add(self, found: Any, times: float) -> None:
-        """Take in what was read: a number, or an estimate with value, stderr and n. The unknown counts for no run."""
-        if found is MISSING:
+    def add(self, found: Any, times: float, cell: str | None) -> None:
+        """Take in what was read, of each cell once: a number, or an estimate with value, stderr and n. The unknown
+        counts for no run.
+        """
+        if found is MISSING or cell in self.cells:
             return
+        if cell is not None:
+            self.cells.add(cell)
         if isinstance(found, Mapping):
             if found.get("stderr") is not None:
                 self.errors.append(times * float(found["stderr"]))
-            self.sizes.append(int(found["n"]))
+            if "n" in found:
+                self.sizes.append(int(found["n"]))
             found = found["value"]
         if found is not None:
             self.values.append(found if times == 1 else times * found)
@@ -46,7 +52,8 @@ class Figure:
     def as_columns(self, name: str) -> Row:
         """The columns of the row. Runs of the same problems share the error over problems, so it is not divided."""
         k = len(self.values)
-        mean = self.values[0] if k == 1 else sum(self.values) / k if k else None
+        # Equal values have no spread, not even that of rounding.
+        mean = self.values[0] if len(set(self.values)) == 1 else sum(self.values) / k if k else None
         columns: Row = {name: mean}
         if self.errors:
             columns[f"{name}_stderr"] = sum(self.errors) / len(self.errors)
@@ -58,8 +65,8 @@ class Figure:
         return columns
 
 
-def rows_of(grid: Grid) -> list[Row]:
-    """The rows of the study's result. A figure whose runs are not done is None.
+def rows_of(grid: Grid) -> tuple[list[Row], dict[str, list[Row]]]:
+    """The rows of the study's result, and those of its further tables. A figure whose runs are not done is None.
 
     Raises:
         InputError: a run's result has no such figure; with the place in the study.
@@ -68,10 +75,15 @@ def rows_of(grid: Grid) -> list[Row]:
     result = grid.plan.study.result
     assert result is not None
     records: dict[str, Any] = {}
-    found: list[Row] = []
-    for number, rows in enumerate(result.rows):
-        found += _rows(grid, rows, ("result", "rows", str(number)), records)
-    return found
+    main: list[Row] = []
+    tables: dict[str, list[Row]] = {}
+    for (kind, name), rows in rows_in(result).items():
+        found = _rows(grid, rows, ("result", kind, name), records)
+        if kind == "rows":
+            main += found
+        else:
+            tables[name] = found
+    return main, tables
 
 
 def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[str, Any]) -> list[Row]:
@@ -82,13 +94,15 @@ def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[st
     for point in plan.points([axis for axis in plan.study.axes if axis in named]):
         for item in _items(grid, rows, point, where, records):
             labels: Row = {}
-            found: dict[str, tuple[Any, float]] = {}
+            found: dict[str, tuple[Any, float, str | None]] = {}
             for name, column in rows.columns.items():
                 if isinstance(column, Reading):
-                    found[name] = _read(grid, column, point, item, (*where, "columns", name), records), column.times
+                    value = _read(grid, column, point, item, (*where, "columns", name), records)
+                    cell = grid.cell(column.of, point).name if column.of is not None else None
+                    found[name] = value, column.times, cell
                 else:
                     labels[name] = filled(column, functools.partial(plan.meaning, point=point))
-            labels |= {name: value for name, (value, _) in found.items() if isinstance(value, str)}
+            labels |= {name: value for name, (value, *_) in found.items() if isinstance(value, str)}
             figures = groups.setdefault(tuple(labels.items()), {})
             for name in found.keys() - labels.keys():
                 figures.setdefault(name, Figure()).add(*found[name])
@@ -110,11 +124,13 @@ def _items(
         yield None
         return
     items = _read(grid, rows.each, point, None, (*where, "each"), records)
-    if items is MISSING:
+    if items is MISSING or items is None:
         return
     if not isinstance(items, list):
         raise InputError("each is no list", where=grid.plan.composed.origin((*where, "each")), got=items)
-    yield from items
+    for item in items:
+        if not rows.where or (isinstance(item, Mapping) and rows.where.items() <= item.items()):
+            yield item
 
 
 def _read(
@@ -130,8 +146,9 @@ def _read(
         if cell.name not in records:
             records[cell.name] = _source(cell)
         source = records[cell.name]
-    path = str(filled(reading.at, lambda name: grid.plan.meaning(name, point)))
-    return _at(source, path, grid.plan.composed.origin(where))
+    place = grid.plan.composed.origin(where)
+    value = _at(source, str(filled(reading.at, lambda name: grid.plan.meaning(name, point))), place)
+    return value if reading.error is None else {"value": value, "stderr": _at(source, reading.error, place)}
 
 
 def _source(cell: Cell) -> Any:

@@ -66,16 +66,17 @@ class Processes:
     def interrupt(self) -> None:
         """Ask all to write down what they did and end; those that do not are killed."""
         self.stopped = True
-        with self._lock:
-            running = list(self._running)
-        for process in running:
+        for process in self._now():
             process.send_signal(signal.SIGINT)
         end = time.monotonic() + _PATIENCE
-        for process in running:
-            try:
-                process.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
+        while self._now() and time.monotonic() < end:
+            time.sleep(0.05)
+        for process in self._now():
+            process.kill()
+
+    def _now(self) -> list["subprocess.Popen[bytes]"]:
+        with self._lock:
+            return list(self._running)
 
 
 def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | None = None) -> Outcome:
@@ -115,7 +116,8 @@ def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | N
                 start_new_session=True,
             )
             with (processes or Processes()).running(process):
-                code = process.wait()
+                _, status, usage = os.wait4(process.pid, 0)
+                code = process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - start
         if code:
             return Outcome(cell=cell.name, state="failed", seconds=seconds, reason=_last_line(cell.log, code))
@@ -123,7 +125,8 @@ def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | N
             result = orjson.loads(printed.read_bytes())
         except orjson.JSONDecodeError:
             return Outcome(cell=cell.name, state="failed", seconds=seconds, reason="it printed no JSON")
-        record = {"command": shown(cell), "seconds": seconds, "result": result}
+        spent = {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime}
+        record = {"command": shown(cell), **spent, "result": result}
         printed.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
         printed.replace(cell.record)
         return Outcome(cell=cell.name, state="done", seconds=seconds)
@@ -145,7 +148,8 @@ def shown(cell: Cell) -> str:
 
 
 def record_of(cell: Cell) -> Mapping[str, Any]:
-    """The record of a cell that is done: ``command``, ``seconds``, and ``result``, what it printed.
+    """The record of a cell that is done: ``command``, ``seconds`` and ``cpu_seconds`` (its and its children's), and
+    ``result``, what it printed.
 
     Raises:
         RunError: the record is broken.

@@ -68,6 +68,9 @@ class TrainConfig(BaseModel):
         "loss", description="held-out metric that chooses the kept weights and stops the training"
     )
     patience: int = Field(3, ge=1, description="validations without a better monitored metric before training stops")
+    snapshots: bool = Field(
+        False, description="also keep the weights of every validation, in snapshots/0, 1, ... as in history.csv"
+    )
     save_every: PositiveInt = Field(500, description="optimiser steps between the states that --resume goes on from")
     loggers: tuple[Literal["csv", "tensorboard", "wandb"], ...] = Field(
         (), description="where the course of each step goes, besides history.csv"

@@ -14,7 +14,6 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
-from transformers import PreTrainedTokenizerBase
 
 from prmkit.errors import InputError, RunError
 from prmkit.models.backbone import load_tokenizer
@@ -27,7 +26,7 @@ from prmkit.train.adapters import adapted
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule
 from prmkit.train.flops import pretraining_flops
-from prmkit.train.keep import KeepBest, KeepState, last_state
+from prmkit.train.keep import KeepAll, KeepBest, KeepState, last_state
 from prmkit.train.loggers import loggers_of
 from prmkit.train.module import PRMModule
 from prmkit.train.plot import plot_history
@@ -65,9 +64,9 @@ def train_prm(
 ) -> TrainResult:
     """Train a PRM on labelled trees and write the weights with the best held-out metric to ``out/checkpoint``.
 
-    Beside it, ``out/history.csv`` holds the metrics of every validation, and ``out/curve.png`` their picture. A
-    training that was cut off goes on from the state in ``out``, and gives what it would have given. With several
-    devices every rank must call this with the same arguments.
+    Beside it, ``out/history.csv`` holds the metrics of every validation, and ``out/curve.png`` their picture; with
+    ``snapshots``, ``out/snapshots`` the weights. A training that was cut off goes on from the state in ``out``, and
+    gives what it would have given. With several devices every rank must call this with the same arguments.
 
     Args:
         trees: labelled trees, read once.
@@ -96,10 +95,16 @@ def train_prm(
     history = History(out / "history.csv", show=progress)
     module = PRMModule(prm, config, seed=seed)
     meta = CheckpointMeta(format=model.format, label_source=label_source, max_length=model.max_length)
-    best = _keep_best(out / ".best", prm, tokenizer, meta, config)
+
+    def write(fresh: Path) -> None:
+        save_prm(prm, tokenizer, fresh, meta)
+
+    best = KeepBest(out / ".best", monitor=config.monitor, patience=config.patience, write=write)
+    callbacks = [history, best, *([KeepAll(out / "snapshots", write)] if config.snapshots else [])]
     with _quiet():
         loggers = loggers_of(config.loggers, out, resumed=state)
-        trainer = _trainer(config, strategy, loggers, [history, best, KeepState(out / STATE, every=config.save_every)])
+        callbacks.append(KeepState(out / STATE, every=config.save_every))
+        trainer = _trainer(config, strategy, loggers, callbacks)
         _fit(trainer, module, data, state, out)
     if trainer.is_global_zero:
         (out / ".best").rename(out / "checkpoint")
@@ -122,15 +127,6 @@ def _build(model: ModelConfig, config: TrainConfig) -> PRM:
     if config.lora is not None:
         return adapted(model.name, model, config.lora)
     return PRM.skeleton(model.name, model) if config.strategy == "fsdp2" else PRM.from_backbone(model.name, model)
-
-
-def _keep_best(
-    folder: Path, prm: PRM, tokenizer: PreTrainedTokenizerBase, meta: CheckpointMeta, config: TrainConfig
-) -> KeepBest:
-    def write(fresh: Path) -> None:
-        save_prm(prm, tokenizer, fresh, meta)
-
-    return KeepBest(folder, monitor=config.monitor, patience=config.patience, write=write)
 
 
 def _trainer(config: TrainConfig, strategy: Any, loggers: list[Logger], callbacks: list[pl.Callback]) -> pl.Trainer:

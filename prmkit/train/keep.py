@@ -59,6 +59,37 @@ class KeepBest(pl.Callback):
         return new < old if self.monitor in _LOWER_IS_BETTER else new > old
 
 
+class KeepAll(pl.Callback):
+    """Writes the weights after every validation, to a folder with its number, from 0, as in the lines of history.csv.
+
+    Args:
+        folder: where these folders lie.
+        write: writes the present weights to a folder that is not there. Called on every rank.
+    """
+
+    def __init__(self, folder: Path, write: Callable[[Path], None]) -> None:
+        self.folder = folder
+        self._write, self._kept = write, 0
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the next one; what a stopped training left there of it is replaced."""
+        one = self.folder / str(self._kept)
+        if trainer.is_global_zero:
+            shutil.rmtree(one, ignore_errors=True)
+            self.folder.mkdir(exist_ok=True)
+        trainer.strategy.barrier()
+        self._write(one)
+        self._kept += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many are written."""
+        return {"kept": self._kept}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it up again."""
+        self._kept = state_dict["kept"]
+
+
 class KeepState(pl.Callback):
     """Saves the whole state of a training every so many optimiser steps: weights, optimiser, place in the data.
 

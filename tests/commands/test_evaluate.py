@@ -9,6 +9,8 @@ from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig, StepFormat
 from prmkit.models.prm import PRM
+from prmkit.tree import Problem, StepTree
+from prmkit.trees_io import write_trees
 from tests.commands.conftest import Answer
 
 ROWS = [
@@ -180,3 +182,18 @@ def test_another_ones_prm_is_evaluated_by_its_adapter(
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["scoring"]["steps"] == 3
     assert prmkit(*arguments, "--adapter", "mathshepherd").code == 2
+
+
+def test_rethinking_is_told_of_a_search_and_kept(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    tree = StepTree.from_steps(Problem(id="p", prompt="2 + 2", answer="4"), ["5", "wait, 4", "#### 4"], [None] * 3)
+    for node, score in enumerate((0.25, 0.75, 0.5)):
+        tree.set_score(node, score)
+    tree.set_finish(2, "eos")
+    write_trees(tmp_path / "trees.jsonl", [tree])
+    answer = prmkit("evaluate", tmp_path, "--rethinking", "--json")
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    assert found["differences"]["rethinking - before"]["value"] == 0.5
+    assert json.loads((tmp_path / "rethinking.json").read_text())["example"] == found["example"]
+    assert prmkit("evaluate", tmp_path, "--rethinking").code == 2
+    assert prmkit("evaluate", tmp_path / "nowhere", "--rethinking").code == 2

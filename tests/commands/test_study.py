@@ -14,8 +14,6 @@ from prmkit.study.grid import grid_of
 from prmkit.study.scale import at_scale
 from tests.commands.conftest import ROOT, Answer
 
-TREES = """{"version": 1, "problem": {"id": "p", "prompt": "1 + 1"}, "nodes": []}\n"""
-
 STUDY = """\
 # Sizes of corpora: prmkit study study.yaml
 stage: study
@@ -36,7 +34,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.jsonl").write_text(row * number)
     file = tmp_path / "study.yaml"
     file.write_text(STUDY.replace("FOLDER", str(tmp_path)))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the commands are processes of their own
+    # The commands are processes of their own.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     return file
 
 
@@ -118,6 +117,41 @@ def iter_logs(cells: Path):  # type: ignore[no-untyped-def]
     for _ in range(1200):
         yield from cells.glob("*.log")
         time.sleep(0.05)
+
+
+@pytest.mark.ray
+def test_the_same_on_a_ray_cluster(
+    prmkit: Callable[..., Answer], study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray", reason="Ray is not installed: make .venv/.vllm")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")  # others use this machine's memory too
+    text = study.read_text().replace(
+        "runs:\n", 'runs:\n  again: {command: [data, stats, "FILE", --source, trl], after: [stats]}\n'
+    )
+    text = text.replace("FILE", f"{tmp_path}/{{corpus}}.jsonl").replace(
+        "at: read}", "at: read}, again: {of: again, at: read}"
+    )
+    study.write_text(text.replace("[data, stats", "[data, stats, --max-bad, 0.5", 1))
+    ray.init(num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="error")
+    try:
+        answer = prmkit("study", study, "--out", tmp_path / "out", "--launcher", "ray", "--json")
+    finally:
+        ray.shutdown()
+    result = json.loads(answer.out)
+    assert [(row["trees"], row["again"]) for row in result["rows"]] == [(1, 1), (2, 2), (None, None)]
+    assert [(each["run"], each["state"]) for each in result["cells"]["failed"]] == [
+        ("stats", "failed"),
+        ("again", "skipped"),
+    ]
+    assert answer.code == 1
+
+
+def test_the_study_of_the_docs_binds(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    file = tmp_path / "two-rates.yaml"
+    file.write_text(text.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    grid = grid_of(plan_of(*at_scale(compose(file), "synthetic")), tmp_path)
+    assert len(grid.cells) == 1 + 1 + 3 * 4
 
 
 PAPER = [name for name in find_recipes() if name.startswith("paper/")]

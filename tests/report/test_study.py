@@ -22,6 +22,7 @@ def result(kind: str = "line", name: str = "prm") -> dict[str, Any]:
         "scale": "synthetic",
         "rows": rows,
         "figure": {"kind": kind, "x": "n", "y": "accuracy", "series": "rule", "log": True, "leaps": []},
+        "tables": {name: [{"step": name}]},
         "pairs": [{"difference": f"{name} - majority", "points": 30.25}],
         "within": [],
         "paper": {"claim": name, "rows": [{"rule": name, "accuracy": 0.5}]},
@@ -43,10 +44,25 @@ def test_a_figure_stands_with_its_errors_and_the_number_of_runs() -> None:
     assert columns == ["rule", "n", "accuracy"]
     assert cells == [
         ["prm", "8", "81.2 ± 2.5"],
-        ["prm", "1", "43.0 ± 0.5 (2 runs)"],
+        ["prm", "1", "43.00 ± 0.50 (2 runs)"],
         ["majority", "1", "\u2013"],
         ["majority", "8", "51.0 ± 3.0"],
     ]
+
+
+def test_runs_that_agree_to_the_last_digit_are_one_figure_and_large_ones_are_short() -> None:
+    rows = [
+        {
+            "a": 43.5,
+            "a_stderr": 1.25,
+            "a_runs": 8,
+            "a_runs_stderr": 0.0,
+            "flops": 1.5e12,
+            "flops_runs": 2,
+            "flops_runs_stderr": 5e8,
+        }
+    ]
+    assert table_of(rows) == (["a", "flops"], [["43.5 ± 1.2", "1.50e+12 ± 5.00e+08 (2 runs)"]])
 
 
 def test_the_csv_holds_every_column() -> None:
@@ -66,7 +82,7 @@ def test_hostile_text_is_shown_and_not_run() -> None:
     assert "<script>" not in markdown
     rows = [line.replace("\\|", "") for line in markdown.splitlines() if line.startswith("| &lt;")]
     assert rows
-    assert {line.count("|") for line in rows} == {3, 4}  # of the paper's values, and of the pairs; of the rows
+    assert {line.count("|") for line in rows} == {2, 3, 4}  # further table; pairs and the paper's values; rows
 
 
 def test_the_section_has_the_figure_the_tables_and_what_is_missing() -> None:
@@ -80,11 +96,18 @@ def test_the_section_has_the_figure_the_tables_and_what_is_missing() -> None:
     ]
     assert (figure.x.log, figure.bands) == (True, [(1, 8)])
     tables = [block for block in blocks if isinstance(block, Table)]
-    assert [table.title for table in tables] == ["", "Differences, paired over problems", "The paper's values"]
+    assert [table.title for table in tables] == ["", "prm", "Differences, paired over problems", "The paper's values"]
     assert (tables[0].rows[0], tables[0].texts) == (["prm", "8", "81.2 ± 2.5"], 1)
     said = [block for block in blocks if isinstance(block, Prose)]
     assert said[0].lines[1].startswith("1 runs are missing")
     assert said[0].warning
+
+
+def test_the_ticks_of_a_logarithmic_axis_are_plain_numbers() -> None:
+    drawn = study_svg(result())
+    assert drawn is not None
+    assert "mathdefault" not in drawn
+    assert ">8</text>" in drawn
 
 
 def test_leaps_are_told_and_marked() -> None:
@@ -94,6 +117,6 @@ def test_leaps_are_told_and_marked() -> None:
         {"series": "majority", "found": False, "height": 0.0, "why": "fewer than five points"},
     ]
     markdown = study_markdown(with_leap)
-    assert "prm: a leap of 38.2 between n 1 and 8." in markdown
+    assert "prm: a leap of 38.25 between n 1 and 8." in markdown
     assert "majority: no leap: fewer than five points." in markdown
     assert study_svg(with_leap) != study_svg(result())

@@ -108,6 +108,7 @@ def test_a_scale_and_the_command_line_win_over_what_is_shared(tmp_path: Path) ->
             "{recipe: synthetic/world, after: [sats], set",
             r":9: .*Did you mean stats\?",
         ),
+        ("  y: loss", "  y: los", r":16: the rows have no such column, got 'los'; .*Did you mean loss\?"),
         ("seed: [1, 2]", "seed: []", r":6: an axis without values, got 'seed'"),
         ("  k: [1, 2]", "  k: [1, 2]\n  train: [1]", r":8: an axis and a run have one name, got 'train'"),
         ("title:", "titel:", r":3: unknown key titel; .*Did you mean title\?"),

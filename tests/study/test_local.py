@@ -56,6 +56,7 @@ def test_the_record_keeps_what_was_printed(tmp_path: Path, monkeypatch: pytest.M
     record = record_of(cell(tmp_path, "a"))
     assert (record["command"], record["result"]) == ("prmkit a", {"a": 1})
     assert record["seconds"] > 0
+    assert record["cpu_seconds"] > 0
     assert (tmp_path / "a.log").read_text() == "$ prmkit a\n"
     failed = run_cell(cell(tmp_path, "b"))
     assert (failed.state, failed.reason) == ("failed", "it printed no JSON")

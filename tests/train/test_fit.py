@@ -97,6 +97,16 @@ def test_the_history_is_a_table(learned: TrainResult) -> None:
     assert left == ["checkpoint", "curve.png", "history.csv"]
 
 
+def test_the_weights_of_every_validation_are_kept_if_wanted(name: str, tmp_path: Path) -> None:
+    result = train(name, tmp_path, told_by_a_token(), epochs=3, snapshots=True)
+    snapshots = [load_prm(tmp_path / "snapshots" / str(number)).prm.state_dict() for number in range(6)]
+    assert len(list((tmp_path / "snapshots").iterdir())) == len(result.history) == 6
+    losses = [record["loss"] for record in result.history]
+    best = weights(result)
+    same = [all(torch.equal(best[key], one[key]) for key in best) for one in snapshots]
+    assert same == [loss == min(losses) for loss in losses]
+
+
 def test_a_seed_gives_one_training(name: str, tmp_path: Path) -> None:
     first, again = (train(name, tmp_path / run, told_by_a_token(), dropout=0.3) for run in "ab")
     assert [record["loss"] for record in first.history] == [record["loss"] for record in again.history]

@@ -87,6 +87,23 @@ def test_a_training_goes_on_from_any_step(
     assert sorted(curve(tmp_path)) == list(range(1, 13))
 
 
+def test_snapshots_go_on_with_their_numbers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {**FIELDS, "snapshots": True}
+    whole = train(name, tmp_path / "whole", told_by_a_token(), **fields)
+    with monkeypatch.context() as patched:
+        stopped_before(7, patched)
+        with pytest.raises(Killed):
+            train(name, tmp_path / "killed", told_by_a_token(), **fields)
+    train(name, tmp_path / "killed", told_by_a_token(), **fields)
+    numbers = sorted(int(one.name) for one in (tmp_path / "killed" / "snapshots").iterdir())
+    assert numbers == list(range(len(whole.history)))
+    for number in numbers:
+        one, other = (
+            load_prm(tmp_path / run / "snapshots" / str(number)).prm.state_dict() for run in ("whole", "killed")
+        )
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
 @pytest.mark.slow
 def test_a_training_in_four_bits_goes_on(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("bitsandbytes", reason="needs prmkit[qlora]")

@@ -40,7 +40,7 @@ def test_the_training_of_the_shipped_models_begins_as_it_was_recorded(tmp_path: 
 
 
 def test_the_cost_of_the_shipped_models_is_that_of_their_text() -> None:
-    """6 N D. Short problems are soon used up, so that the whole text is 7 % longer than the first 500 solutions say."""
+    """6 N D. Short problems are soon used up, so all text is some 7 % longer than the first 500 solutions."""
     config, cost = PolicyConfig(), json.loads((WEIGHTS / COST).read_text())
     rows = iter(Solutions(StepEncoder(make_tokenizer(), StepFormat()), config.policy_slips, seed=1))
     mean = sum(len(next(rows)[0]) for _ in range(500)) / 500
