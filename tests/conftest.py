@@ -1,11 +1,17 @@
 """Fixtures shared by the suite."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["tests.served"]
+
+# A shell starts what runs in its background deaf to Ctrl-C, and children inherit that; tests that interrupt a
+# program need it to hear.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -61,4 +61,4 @@ def test_a_cell_of_table_1_ends_steps_as_its_prompt_says_and_draws_as_many_as_th
     drawn = 4 if generator == "qwq-32b" else 8
     assert recipe.strategy.options["n"] == (1 if rule == "one" else drawn)
     assert (recipe.scorer is not None) == rule.startswith("prm")
-    assert recipe.strategy.name == ("best-of-n" if rule.startswith("prm") else "majority")
+    assert recipe.strategy.name == ("majority" if rule == "majority" else "best-of-n")
