@@ -193,6 +193,12 @@ class RunFolder:
                     child.unlink()
 
 
+def refuse_existing(file: Path, *, overwrite: bool) -> None:
+    """Called before any work. Raises InputError if the file is there and may not be replaced."""
+    if file.exists() and not overwrite:
+        raise InputError("the file exists", where=file, cure="Give --overwrite or another --out.")
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals to write below ``path`` into one line.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record, refuse_existing
+from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record
 from prmkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def attribute(
     """
     from prmkit.attribution.page import attribution_page
     from prmkit.attribution.record import add_record
-    from prmkit.run import RunFolder, writing
+    from prmkit.run import RunFolder, refuse_existing, writing
     from prmkit.trees_io import read_trees
 
     refuse_existing(out, overwrite=overwrite)

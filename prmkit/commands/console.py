@@ -10,8 +10,6 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from prmkit.errors import InputError
-
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe file, a name from `prmkit recipes list`, or a run.yaml.")
 ]
@@ -61,12 +59,6 @@ def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-
-
-def refuse_existing(file: Path, *, overwrite: bool) -> None:
-    """Called before any work. Raises InputError if the file is there and may not be replaced."""
-    if file.exists() and not overwrite:
-        raise InputError("the file exists", where=file, cure="Give --overwrite or another --out.")
 
 
 def is_terminal() -> bool:

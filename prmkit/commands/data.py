@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_record, print_table, refuse_existing
+from prmkit.commands.console import JsonOption, OverwriteOption, print_record, print_table
 from prmkit.errors import InputError
+from prmkit.run import refuse_existing
 from prmkit.yaml_io import parse_value
 
 if TYPE_CHECKING:

@@ -15,11 +15,10 @@ from prmkit.commands.console import (
     print_json,
     print_record,
     progress,
-    refuse_existing,
 )
 from prmkit.errors import InputError
 from prmkit.models.config import Adapter
-from prmkit.run import RunFolder, writing
+from prmkit.run import RunFolder, refuse_existing, writing
 
 if TYPE_CHECKING:
     from prmkit.evaluate.judging import Judging

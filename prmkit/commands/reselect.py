@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from prmkit.commands.console import print_json, print_record, refuse_existing
+from prmkit.commands.console import print_json, print_record
 from prmkit.errors import InputError
-from prmkit.run import RunFolder, writing
+from prmkit.run import RunFolder, refuse_existing, writing
 
 
 def print_selection(folder: Path, *, overwrite: bool, as_json: bool) -> None:

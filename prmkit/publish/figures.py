@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from prmkit.errors import InputError
+from prmkit.report.estimates import with_error
 from prmkit.run import RunFolder, sha256
 
 
@@ -30,9 +31,8 @@ class Figure:
         """The value with its error, as a table shows it: an area or an error in units, a share in percent."""
         in_units = self.metric in _IN_UNITS
         scale, digits = (1, 3) if in_units else (100, 1)
-        error = "" if self.stderr is None else f" ± {scale * self.stderr:.{digits}f}"
         unit = "" if in_units else " points" if " - " in self.metric else " %"
-        return f"{scale * self.value:.{digits}f}{error}{unit}"
+        return with_error({"value": self.value, "stderr": self.stderr}, scale=scale, digits=digits) + unit
 
 
 _IN_UNITS = ("AUC within a problem", "step AUC", "AUROC", "Brier score", "calibration error")

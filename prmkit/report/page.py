@@ -31,6 +31,7 @@ from prmkit.report.sections.strategies import strategies
 from prmkit.report.sections.studies import studies
 from prmkit.report.sections.training import training
 from prmkit.report.viewer import TreePages, compressed, tree_pages
+from prmkit.run import refuse_existing
 
 SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
     overview,
@@ -113,12 +114,6 @@ def write_page(
 ) -> None:
     """Write a page of these sections, as a whole or not at all."""
     write_text(out, page(title=title, sections=sections, notes=notes, trees=trees))
-
-
-def refuse_existing(out: Path, *, overwrite: bool) -> None:
-    """Raise InputError if the file is there and may not be replaced."""
-    if out.exists() and not overwrite:
-        raise InputError("the file exists", where=out, cure="Give --overwrite or another --out.")
 
 
 def write_text(out: Path, text: str) -> None:

@@ -127,7 +127,7 @@ def _whole(run: Run, folder: RunFolder) -> Run:
     run = replace(
         run,
         evaluation=_json(folder.evaluation) if folder.evaluation.is_file() else None,
-        history=_history(history) if history.is_file() else (),
+        history=read_history(history) if history.is_file() else (),
         costs=_lines(costs) if costs.is_file() else (),
         trees=tuple(read_trees(folder.trees)) if folder.trees.is_file() else (),
         attributions=_lines(attributions) if attributions.is_file() else (),
@@ -213,7 +213,8 @@ def _lines(file: Path) -> tuple[dict[str, Any], ...]:
     return tuple(record for _, record in read_lines(file))
 
 
-def _history(file: Path) -> tuple[dict[str, float], ...]:
+def read_history(file: Path) -> tuple[dict[str, float], ...]:
+    """The lines of a training's history.csv. Raises InputError if it is none."""
     with file.open(newline="", encoding="utf-8") as stream:
         try:
             return tuple({key: float(value) for key, value in row.items()} for row in csv.DictReader(stream))

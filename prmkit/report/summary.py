@@ -5,8 +5,9 @@ from pathlib import Path
 
 from prmkit.report.blocks import Block, Heading, Prose, Section, Table
 from prmkit.report.html import figure_text
-from prmkit.report.page import refuse_existing, sections_of, write_text
+from prmkit.report.page import sections_of, write_text
 from prmkit.report.read import read_runs
+from prmkit.run import refuse_existing
 
 _LEFT_OUT = "How to run it again"
 

@@ -1,16 +1,15 @@
 """What a study's cells say, as rows: figures of runs under the names of columns, averaged over what is not named."""
 
-import csv
 import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError
 from prmkit.recipe.studies import Reading, RowsConfig
+from prmkit.report.read import read_history
 from prmkit.study.axes import Point, readings_of, rows_in
 from prmkit.study.grid import Cell, Grid
 from prmkit.study.templates import filled
@@ -155,12 +154,9 @@ def _source(cell: Cell) -> Any:
     """What a cell printed; of a training, the lines of its history.csv beside it."""
     result = record_of(cell)["result"]
     history = cell.folder / "history.csv"
-    return {**result, "history": _history(history)} if isinstance(result, dict) and history.is_file() else result
-
-
-def _history(file: Path) -> list[dict[str, float]]:
-    with file.open(newline="", encoding="utf-8") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+    return (
+        {**result, "history": list(read_history(history))} if isinstance(result, dict) and history.is_file() else result
+    )
 
 
 def _at(source: Any, path: str, where: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from prmkit.report.blocks import Axis, Block, Figure, Heading, Prose, Section, Series, Table
 from prmkit.report.estimates import with_error
 from prmkit.report.read import Run, single
+from prmkit.report.sections.histogram import histogram
 from prmkit.score.aggregate import aggregate
 from prmkit.tree import StepTree
 
@@ -75,23 +76,19 @@ def _of(run: Run, found: Mapping[str, Any]) -> Iterator[Block]:
 def _separation(run: Run) -> Iterator[Block]:
     """How the final scores of right and of wrong solutions are spread."""
     verdicts = (run.evaluation or {}).get("correct", {})
-    spread = {True: [0] * _BINS, False: [0] * _BINS}
+    spread: dict[bool, list[float]] = {True: [], False: []}
     for tree in run.trees:
         for leaf, right in zip(tree.leaves(), verdicts.get(tree.problem.id, ()), strict=False):
             score = _final(tree, leaf, (run.evaluation or {}).get("aggregation", "last"))
             if score is not None:
-                spread[bool(right)][min(int(score * _BINS), _BINS - 1)] += 1
-    if any(spread[True]) and any(spread[False]):
-        middles = [(index + 0.5) / _BINS for index in range(_BINS)]
+                spread[bool(right)].append(score)
+    if spread[True] and spread[False]:
         yield Figure(
             title=f"Scores of right and wrong solutions, {run.name}",
             caption="Finished solutions by their final score.",
             x=Axis(title="final score", range=(0.0, 1.0)),
             y=Axis(title="solutions"),
-            series=[
-                Series(name="right", x=middles, y=[float(count) for count in spread[True]], kind="bars"),
-                Series(name="wrong", x=middles, y=[float(count) for count in spread[False]], kind="bars"),
-            ],
+            series=[histogram("right", spread[True], _BINS), histogram("wrong", spread[False], _BINS)],
         )
 
 

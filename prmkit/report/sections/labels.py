@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Series, Table
+from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Table
 from prmkit.report.read import Run
+from prmkit.report.sections.histogram import histogram
 from prmkit.report.sections.records import cell, records_table
 
 _BINS = 10
@@ -34,17 +35,12 @@ def _of(run: Run) -> Iterator[Block]:
 
 
 def _spread(run: Run) -> Iterator[Block]:
-    counts = [0.0] * _BINS
-    for tree in run.trees:
-        for node in tree:
-            if node.label is not None:
-                counts[min(int(node.label.value * _BINS), _BINS - 1)] += 1
-    if any(counts):
-        middles = [(index + 0.5) / _BINS for index in range(_BINS)]
+    values = [node.label.value for tree in run.trees for node in tree if node.label is not None]
+    if values:
         yield Figure(
             title=f"Labels, {run.name}",
             caption="A label is the probability that a step is right, as it was estimated.",
             x=Axis(title="label", range=(0.0, 1.0)),
             y=Axis(title="steps"),
-            series=[Series(name="steps", x=middles, y=counts, kind="bars")],
+            series=[histogram("steps", values, _BINS)],
         )
