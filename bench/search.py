@@ -3,7 +3,10 @@
     python bench/search.py [--quick]
 
 beam_speedup_vs_one_by_one   beam 4 x 4 on 64 problems, all at once, against search-and-learn's schedule on the same
-                             engines: one problem after the other, each text scored from its first token at each level
+                             engines: one problem after the other, each text scored from its first token at each level;
+                             seconds a problem, with two cores and one torch thread an engine
+beam_cpu_time_vs_one_by_one  the same in CPU time, which no other core helps and no other process disturbs
+computed_per_drawn           tokens that the generator computed in those searches, over the tokens that it drew
 occupancy                    share of 256 rows of a simulated continuous-batching engine that are busy, until 95 % of
                              the requests have ended: beam 4 x 4 on 256 problems, step lengths heavy-tailed (Pareto
                              1.5); peer: all problems level by level in lock-step
@@ -20,9 +23,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import torch
 from search_parts.engines import Instant, Recording, SlotEngine, TextPolicy, lengths
 from search_parts.peer import one_by_one, world
 
@@ -37,22 +44,45 @@ from prmkit.tree import Problem
 BEAM = StrategyConfig(name="beam", options={"n": 16, "width": 4})
 
 
-def beam_speedup(rounds: int, peer_problems: int) -> dict[str, object]:
-    """CPU seconds a problem; the peer runs a part of the problems, since it treats each alone anyway."""
+def beam(rounds: int, peer_problems: int) -> dict[str, dict[str, object]]:
+    """Time a problem; the peer runs a part of the problems, since it treats each alone anyway."""
     problems = load("synthetic-math", limit=64, seed=9)
-    ratios = []
+    by_clock, by_cpu, tokens = [], [], Counter[str]()
     for index in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            engines = world(journal=Path(folder))
-            start = time.process_time()
-            search(problems, engines, BEAM, Path(folder, "trees.jsonl"))
-            ours = (time.process_time() - start) / len(problems)
+            engines, trees = world(journal=Path(folder)), Path(folder, "trees.jsonl")
+            count_tokens(engines, tokens)
+            ours = times(partial(search, problems, engines, BEAM, trees), len(problems))
         part = problems[index * peer_problems : (index + 1) * peer_problems]
-        engines = world()
-        start = time.process_time()
-        one_by_one(part, engines, n=16, width=4)
-        ratios.append((time.process_time() - start) / len(part) / ours)
-    return figure(statistics.median(ratios), "times", "search-and-learn's schedule, same engines", rounds)
+        theirs = times(partial(one_by_one, part, world(), n=16, width=4), len(part))
+        by_clock.append(theirs[0] / ours[0])
+        by_cpu.append(theirs[1] / ours[1])
+    peer = "search-and-learn's schedule, same engines"
+    return {
+        "beam_speedup_vs_one_by_one": figure(statistics.median(by_clock), "times", peer, rounds),
+        "beam_cpu_time_vs_one_by_one": figure(statistics.median(by_cpu), "times", peer, rounds),
+        "computed_per_drawn": figure(tokens["computed"] / tokens["drawn"], "tokens a token", "", rounds),
+    }
+
+
+def count_tokens(engines: Engines, tokens: Counter[str]) -> None:
+    """Add up what each decoding step computes and draws."""
+    decoder = engines.generator._decoder  # type: ignore[attr-defined]
+    step = decoder.step
+
+    def counted() -> list[list[int]]:
+        drawn: list[list[int]] = step()
+        tokens.update(computed=len(drawn), drawn=sum(map(len, drawn)))
+        return drawn
+
+    decoder.step = counted
+
+
+def times(work: Callable[[], object], problems: int) -> tuple[float, float]:
+    """Seconds a problem, by the clock and of the CPU."""
+    clock, cpu = time.perf_counter(), time.process_time()
+    work()
+    return (time.perf_counter() - clock) / problems, (time.process_time() - cpu) / problems
 
 
 def occupancy() -> dict[str, object]:
@@ -135,8 +165,9 @@ def main() -> None:
         store(given.store)
         return
     quick = given.quick
+    torch.set_num_threads(1)
     figures = {
-        "beam_speedup_vs_one_by_one": beam_speedup(rounds=1 if quick else 5, peer_problems=4 if quick else 8),
+        **beam(rounds=1 if quick else 5, peer_problems=4 if quick else 8),
         "occupancy": occupancy(),
         "session_overhead_share": overhead(problems=6 if quick else 24),
         **stored(100 if quick else 500),

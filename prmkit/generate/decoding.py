@@ -1,8 +1,9 @@
-"""Rows that are decoded together: they join at any step, and leave at the step that ends them.
+"""Lanes that are decoded together: they join at any step, part where their rows differ, and leave when those end.
 
-Shapes: B rows, V vocabulary, E hidden size.
+Shapes: B lanes, V vocabulary, E hidden size.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prmkit.generate.draw import draw_tokens
-from prmkit.generate.request import Row
+from prmkit.generate.request import Lane
 from prmkit.models.kv_reader import out_of_memory, place
 from prmkit.models.kv_rows import KVRows, advance
 from prmkit.models.kv_tree import KVNode, KVTree
@@ -23,7 +24,7 @@ _MARGIN = 1e-4
 
 
 class Decoder:
-    """The rows in flight of one causal LM, and their key-values.
+    """The lanes in flight of one causal LM, and their key-values.
 
     Args:
         backbone: what ``prepared`` returned.
@@ -32,63 +33,77 @@ class Decoder:
 
     def __init__(self, backbone: PreTrainedModel, head: nn.Module) -> None:
         self.backbone, self.head = backbone, head
-        self.rows: list[Row] = []
+        self.lanes: list[Lane] = []
         self._kv: KVRows | None = None
         self._margin = _MARGIN if backbone.dtype == torch.float32 else 0.0
 
     @property
     def bytes(self) -> int:
-        """Memory of the key-values of rows."""
+        """Memory of the key-values of lanes."""
         return self._kv.kv_L2RHTD.nbytes if self._kv is not None else 0
 
-    def join(self, row: Row, node: KVNode) -> None:
-        """Let a row take part from the next step on; ``node`` ends the path that lies before its last token."""
-        kv = self.reserve(len(self.rows) + 1, row.past + 1)
-        place(kv, len(self.rows), node.lineage(), row.past)
-        self.rows.append(row)
+    def join(self, lane: Lane, node: KVNode) -> None:
+        """Let a lane take part from the next step on; ``node`` ends the path of its past."""
+        kv = self.reserve(len(self.lanes) + 1, lane.past + 1)
+        place(kv, len(self.lanes), node.lineage(), lane.past)
+        self.lanes.append(lane)
 
-    def step(self) -> list[int]:
-        """Compute every row's last token and draw its next one. Nothing has changed if it raises.
+    def step(self) -> list[list[int]]:
+        """Compute every lane's last token and draw the next one of each of its rows. If it raises, nothing has changed.
 
         Raises:
             RunError: the model gave NaN.
         """
-        pasts = [row.past for row in self.rows]
-        kv = self.reserve(len(self.rows), max(pasts) + 1)
-        ids_B1 = torch.tensor([[row.ids[-1]] for row in self.rows], device=self.backbone.device)
-        return self.draw(self.head(advance(self.backbone, kv, ids_B1, pasts)[:, 0]), self.rows)
+        pasts = [lane.past for lane in self.lanes]
+        kv = self.reserve(len(self.lanes), max(pasts) + 1)
+        ids_B1 = torch.tensor([[lane.last] for lane in self.lanes], device=self.backbone.device)
+        return self._draw(self.head(advance(self.backbone, kv, ids_B1, pasts)[:, 0]))
 
-    def draw(self, logits_BV: Tensor, rows: Sequence[Row]) -> list[int]:
+    def _draw(self, logits_BV: Tensor) -> list[list[int]]:
         """The next token of each row.
 
         Where another token comes so close that rounding may decide, a second look does: the row's whole text computed
         alone, which gives the same whatever stands beside it.
         """
-        draws = [row.next_draw() for row in rows]
+        owners = [index for index, lane in enumerate(self.lanes) for _ in lane.rows]
+        draws = [draw for lane in self.lanes for draw in lane.draws()]
+        # Without a choice the logits are not copied.
+        logits_BV = logits_BV if len(owners) == len(logits_BV) else logits_BV[owners]
         tokens, close = draw_tokens(logits_BV, draws, margin=self._margin)
-        for index in close:
-            ids_1N = torch.tensor([rows[index].all_ids()], device=self.backbone.device)
-            alone = KVRows(self.backbone, 1, ids_1N.shape[1])
-            hidden_1E = advance(self.backbone, alone, ids_1N, [0])[:, -1]
-            tokens[index] = draw_tokens(self.head(hidden_1E), [draws[index]], margin=0.0)[0][0]
-            rows[index].request.second_looks.append(ids_1N.shape[1])
-        return tokens
+        for owner, turned in itertools.groupby(close, key=owners.__getitem__):
+            lane, rows = self.lanes[owner], list(turned)
+            alone_1V = self.head(self._alone(lane))
+            looks, _ = draw_tokens(alone_1V.expand(len(rows), -1), [draws[row] for row in rows], margin=0.0)
+            for row, token in zip(rows, looks, strict=True):
+                tokens[row] = token
+            lane.request.second_looks.append(len(lane.ids))
+        drawn = iter(tokens)
+        return [list(itertools.islice(drawn, len(lane.rows))) for lane in self.lanes]
 
-    def leave(self, index: int, tree: KVTree | None = None) -> None:
-        """Take a row out; the last one moves into its place. Its key-values go into ``tree``."""
+    def _alone(self, lane: Lane) -> Tensor:
+        """The hidden state of a lane's last token, its whole text computed with nothing beside it."""
+        ids_1N = torch.tensor([lane.ids], device=self.backbone.device)
+        return advance(self.backbone, KVRows(self.backbone, 1, ids_1N.shape[1]), ids_1N, [0])[:, -1]
+
+    def leave(self, index: int) -> None:
+        """Take a lane out; the last one moves into its place."""
         assert self._kv is not None
-        row = self.rows[index]
-        if tree is not None:
-            self._keep(row, index, tree)
-        last = self.rows.pop()
-        if last is not row:
-            self.rows[index] = last
-            self._kv.move(len(self.rows), index, last.past + 1)
+        lane, last = self.lanes[index], self.lanes.pop()
+        if last is not lane:
+            self.lanes[index] = last
+            self._kv.move(len(self.lanes), index, last.past)
 
-    def _keep(self, row: Row, index: int, tree: KVTree) -> None:
+    def fork(self, index: int, lane: Lane) -> None:
+        """Let a part of the lane at ``index`` go on beside it."""
+        kv = self.reserve(len(self.lanes) + 1, lane.past)
+        kv.move(index, len(self.lanes), lane.past)
+        self.lanes.append(lane)
+
+    def keep(self, index: int, ids: Sequence[int], tree: KVTree) -> None:
+        """Put what was computed of a lane, which is ``ids``, into ``tree``."""
         assert self._kv is not None
         try:
-            for node in tree.path(row.all_ids()[: row.computed]).lineage():
+            for node in tree.path(ids).lineage():
                 if node.kv_L2HTD is None:
                     tree.fill(node, self._kv.take(index, node.start, node.end))
         except (RuntimeError, MemoryError) as error:
@@ -96,21 +111,21 @@ class Decoder:
                 raise
             tree.forget_missing()  # then it is computed again, should it be asked for
 
-    def clear(self) -> list[Row]:
-        """Take all rows out, free their memory and return them."""
-        rows, self.rows, self._kv = self.rows, [], None
-        return rows
+    def clear(self) -> list[Lane]:
+        """Take all lanes out, free their memory and return them."""
+        lanes, self.lanes, self._kv = self.lanes, [], None
+        return lanes
 
-    def reserve(self, rows: int, length: int) -> KVRows:
+    def reserve(self, lanes: int, length: int) -> KVRows:
         """The buffer, grown where it is too small: by a share of itself, so that it is not copied often."""
         old = self._kv
         have_rows, have_length = old.room if old is not None else (0, 0)
-        if old is not None and rows <= have_rows and length <= have_length:
+        if old is not None and lanes <= have_rows and length <= have_length:
             return old
-        wide = have_rows if rows <= have_rows else max(rows, have_rows + have_rows // 4)
+        wide = have_rows if lanes <= have_rows else max(lanes, have_rows + have_rows // 4)
         long = have_length if length <= have_length else max(length, have_length + max(_GRAIN, have_length // 4))
         self._kv = KVRows(self.backbone, wide, long)
         if old is not None:
-            live = len(self.rows)
+            live = len(self.lanes)
             self._kv.kv_L2RHTD[:, :, :live, :, :have_length] = old.kv_L2RHTD[:, :, :live]
         return self._kv

@@ -11,7 +11,7 @@ Shapes: B rows, V vocabulary.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,9 +25,8 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _WORD = 0xFFFFFFFFFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
-    """What a row is drawn with. ``key`` names its random stream and ``position`` the place in it."""
+class Draw(NamedTuple):
+    """What a token is drawn with. ``key`` names a random stream, and ``position`` the place in it."""
 
     key: int
     position: int
@@ -36,8 +35,8 @@ class Draw:
 
 
 def stream_key(seed: int, sample: int) -> int:
-    """The random stream of a sample: 64 bits."""
-    return _mixed(_mixed(seed & _WORD) + sample & _WORD)
+    """The random stream of a sample: 64 bits, with a sign."""
+    return _signed(_mixed(_mixed(seed & _WORD) + sample & _WORD))
 
 
 def draw_tokens(logits_BV: Tensor, draws: Sequence[Draw], *, margin: float) -> tuple[list[int], list[int]]:
@@ -96,8 +95,8 @@ def _must_be_kept(token_B1: Tensor, log_BV: Tensor, top_p_B1: Tensor, blur_B1: T
 
 def _gumbel(draws: Sequence[Draw], vocabulary: int, device: torch.device) -> Tensor:
     """Standard Gumbel numbers, shape (B, V), each a function of key, position and token alone."""
-    bases = [_signed(_mixed(draw.key + draw.position * _GOLDEN & _WORD)) for draw in draws]
-    base_B1 = torch.tensor(bases, dtype=torch.int64, device=device)[:, None]
+    places_B2 = torch.tensor([(draw.key, draw.position) for draw in draws], dtype=torch.int64, device=device)
+    base_B1 = _mixed_tensor(places_B2[:, :1] + places_B2[:, 1:] * _signed(_GOLDEN))
     step_V = torch.arange(vocabulary, dtype=torch.int64, device=device) * _signed(_GOLDEN)
     word_BV = _mixed_tensor(base_B1 + step_V)
     uniform_BV = (_shifted(word_BV, 12).double() + 0.5) * 2.0**-52

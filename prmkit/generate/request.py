@@ -1,13 +1,14 @@
-"""A request of a generator under way, and the rows that answer it."""
+"""A request of a generator under way, its rows, and the lanes in which they are computed."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.generate.draw import Draw, stream_key
 from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.stops import StopStrings
 from prmkit.models.flops import ForwardFlops
-from prmkit.models.kv_tree import KVNode
+from prmkit.models.kv_tree import KVNode, shared_length
 from prmkit.tree import Finish
 
 
@@ -24,46 +25,77 @@ class Asked:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One continuation. ``drawn`` counts its tokens, an end included; ``node`` is held while it waits for a place."""
+    """One continuation. Until it has ended, what it has drawn stands in its lane."""
 
-    request: "Request"
     key: int
-    ids: list[int] = field(default_factory=list)
-    drawn: int = 0
+    ids: tuple[int, ...] = ()
     finish: Finish | None = None
-    node: KVNode | None = None
+
+    @property
+    def drawn(self) -> int:
+        """The tokens of a row that has ended, an end of sequence included."""
+        return len(self.ids) + (self.finish == "eos")
+
+
+class Lane:
+    """Rows of one request that have drawn the same tokens so far, and are therefore computed as one.
+
+    All samples of a request begin in one lane, which parts where they draw different tokens.
+
+    Args:
+        request: what its rows answer.
+        rows: those that have not ended, at least one.
+        drawn: the tokens that each has drawn.
+        node: ends the path of its past in the tree of key-values; held while the lane waits for a place.
+    """
+
+    __slots__ = ("drawn", "node", "request", "rows")
+
+    def __init__(self, request: "Request", rows: list[Row], drawn: list[int], node: KVNode | None = None) -> None:
+        self.request, self.rows, self.drawn, self.node = request, rows, drawn, node
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The prompt and what was drawn."""
+        return self.request.after_prompt(self.drawn)
 
     @property
     def past(self) -> int:
         """How many tokens lie before the one that is computed next, which is the last."""
-        return len(self.request.asked.prompt_ids) + len(self.ids) - 1
+        return len(self.request.asked.prompt_ids) + len(self.drawn) - 1
 
     @property
-    def computed(self) -> int:
-        """How many tokens had been computed when the last one was drawn."""
-        return len(self.request.asked.prompt_ids) + self.drawn - 1
+    def last(self) -> int:
+        """The token that is computed next."""
+        return self.drawn[-1] if self.drawn else self.request.asked.prompt_ids[-1]
 
-    def all_ids(self) -> tuple[int, ...]:
-        """The prompt and what was drawn."""
-        return (*self.request.asked.prompt_ids, *self.ids)
-
-    def next_draw(self) -> Draw:
-        """What the next token is drawn with."""
+    def draws(self) -> list[Draw]:
+        """What the next token of each row is drawn with."""
         sampling = self.request.asked.sampling
-        return Draw(key=self.key, position=self.drawn, temperature=sampling.temperature, top_p=sampling.top_p)
+        return [Draw(row.key, len(self.drawn), sampling.temperature, sampling.top_p) for row in self.rows]
 
-    def take(self, token: int, ends: frozenset[int], stops: StopStrings) -> None:
-        """Add a drawn token. An end comes before a stop string, and that before the limit, where they coincide."""
-        self.drawn += 1
-        if token in ends:
-            self.finish = "eos"
-            return
-        self.ids.append(token)
-        stop = self.request.asked.stop
-        if stop is not None and stops.completes(self.ids, stop):
-            self.finish = "stop"
-        elif len(self.ids) >= self.request.limit:
-            self.finish = "length"
+    def take(self, tokens: Sequence[int], ends: frozenset[int], stops: StopStrings) -> "list[Lane]":
+        """Add the token that each row has drawn; returns the lanes of those that go on, this one among them if any.
+
+        An end of sequence comes before a stop string, and that before the limit, where they coincide.
+        """
+        rows_of: dict[int, list[Row]] = {}
+        for row, token in zip(self.rows, tokens, strict=True):
+            rows_of.setdefault(token, []).append(row)
+        going: list[Lane] = []
+        before = self.drawn
+        for token, rows in rows_of.items():
+            drawn = before if token in ends else [*before, token]
+            finish = "eos" if token in ends else self.request.finish(drawn, stops)
+            if finish is not None:
+                for row in rows:
+                    row.ids, row.finish = tuple(drawn), finish
+            elif going:
+                going.append(Lane(self.request, rows, drawn))
+            else:
+                self.rows, self.drawn = rows, drawn
+                going.append(self)
+        return going
 
 
 class Request:
@@ -78,9 +110,10 @@ class Request:
         self.ticket = ticket
         self.asked = ticket.request
         self.limit = min(self.asked.sampling.max_tokens, context - len(self.asked.prompt_ids))
-        self.rows = [Row(self, stream_key(self.asked.seed, sample)) for sample in range(self.asked.n)]
-        self.cached = len(self.asked.prompt_ids)
-        self.spans: list[tuple[int, int]] = []
+        self.rows = [Row(stream_key(self.asked.seed, sample)) for sample in range(self.asked.n)]
+        # A lane computes the prompt's last token; what lies before may be in the cache.
+        self.cached = len(self.asked.prompt_ids) - 1
+        self.spans = [(self.cached, 1)]
         self.second_looks: list[int] = []
 
     @property
@@ -93,21 +126,39 @@ class Request:
         """Tokens that a row may grow to, prompt included."""
         return len(self.asked.prompt_ids) + self.limit
 
+    def after_prompt(self, drawn: list[int]) -> tuple[int, ...]:
+        """The prompt and tokens that were drawn."""
+        return (*self.asked.prompt_ids, *drawn)
+
+    def finish(self, drawn: list[int], stops: StopStrings) -> Finish | None:
+        """Why a row ends with these tokens, if it does."""
+        stop = self.asked.stop
+        if stop is not None and stops.completes(drawn, stop):
+            return "stop"
+        return "length" if len(drawn) >= self.limit else None
+
     def answer_if_done(self, flops: ForwardFlops) -> None:
         """Answer once every row has ended."""
         if any(row.finish is None for row in self.rows):
             return
-        prompt = len(self.asked.prompt_ids)
         cost = flops.of(0, read=1) + sum(flops.of(tokens, before=before) for before, tokens in self.spans)
-        # The last sampled token is not computed, and every other one is read by the LM head, as the prompt's last is.
-        cost += sum(flops.of(row.drawn - 1, before=prompt, read=row.drawn - 1) for row in self.rows)
+        # Every drawn token that was computed is read by the LM head, as the prompt's last is.
+        cost += sum(flops.of(tokens, before=before, read=tokens) for before, tokens in self._drawn_spans())
         cost += sum(flops.of(tokens, read=1) for tokens in self.second_looks)
         self.ticket.answer(
             Generation(
-                continuations=tuple(Continuation(ids=tuple(r.ids), finish=r.finish or "length") for r in self.rows),
+                continuations=tuple(Continuation(ids=row.ids, finish=row.finish or "length") for row in self.rows),
                 cached_tokens=self.cached,
                 prefill_tokens=sum(tokens for _, tokens in self.spans),
                 decode_tokens=sum(row.drawn for row in self.rows),
                 flops=cost,
             )
         )
+
+    def _drawn_spans(self) -> Iterator[tuple[int, int]]:
+        """(tokens before, tokens computed) of what was drawn: once what rows share, and never a row's last token."""
+        before: tuple[int, ...] = ()
+        for ids in sorted(row.ids[: row.drawn - 1] for row in self.rows):
+            shared = shared_length(before, ids)
+            yield len(self.asked.prompt_ids) + shared, len(ids) - shared
+            before = ids

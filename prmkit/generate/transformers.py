@@ -13,7 +13,7 @@ from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling
 from prmkit.generate.decoding import Decoder
 from prmkit.generate.engine_thread import EngineThread, Ticket
-from prmkit.generate.request import Asked, Request, Row
+from prmkit.generate.request import Asked, Lane, Request
 from prmkit.generate.stops import StopStrings
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.encode import StepEncoder
@@ -25,7 +25,7 @@ from prmkit.models.placement import key_value_room, placed
 
 _LOG = logging.getLogger(__name__)
 
-Asking = TypeVar("Asking", Request, Row)
+Asking = TypeVar("Asking", Request, Lane)
 
 _PREFILL_TOKENS = 8192
 """Tokens of one forward pass over prompts."""
@@ -39,12 +39,13 @@ class TransformersGenerator:
     could decide between two tokens, the row is looked at alone. 16-bit types round too coarsely for that.
 
     Prompts and what was written after them stay in a tree of key-values, so that n samples of a prompt and m
-    continuations of a path compute it once.
+    continuations of a path compute it once. Samples of one request that have drawn the same tokens so far are computed
+    as one, a lane, and part where they differ.
 
     Args:
         model: a causal LM on its device.
         tokenizer: its tokenizer, for the end-of-sequence ids and for stop strings.
-        max_rows: continuations decoded together. Memory that does not suffice halves it.
+        max_rows: lanes decoded together. Memory that does not suffice halves it.
         memory: bytes of key-values, those of rows in flight and those in the tree together.
 
     Raises:
@@ -66,7 +67,7 @@ class TransformersGenerator:
         self._max_rows, self._longest = max_rows, 1
         self._starved, self._said = False, False
         self._requests: deque[Request] = deque()
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[Lane] = deque()
         self._thread = EngineThread(self._step)
 
     async def generate(
@@ -101,126 +102,123 @@ class TransformersGenerator:
         except BaseException:
             self._forget_all()
             raise
-        if self._decoder.rows or self._waiting or self._requests:
+        if self._decoder.lanes or self._waiting or self._requests:
             return True
         self._decoder.clear()
         self.tree.limit, self._longest = self._memory, 1
         return False
 
     def _drop_cancelled(self) -> None:
-        for index in reversed(range(len(self._decoder.rows))):
-            if self._decoder.rows[index].request.over:
+        for index in reversed(range(len(self._decoder.lanes))):
+            if self._decoder.lanes[index].request.over:
                 self._decoder.leave(index)
 
+    def _free(self) -> int:
+        """How many lanes may join those in flight, each of which may grow to its limit."""
+        places = min(self._max_rows, self._memory // (self._token_bytes * self._longest))
+        return max(places, 1) - len(self._decoder.lanes)
+
     def _fill(self) -> None:
-        """Give free places to rows that wait, and then to new requests."""
-        while self._waiting or self._requests:
-            # Every row in flight may grow to its limit.
-            places = min(self._max_rows, self._memory // (self._token_bytes * self._longest))
-            free = max(places, 1) - len(self._decoder.rows)
-            if free <= 0:
-                return
+        """Give free places to lanes that wait, and then to new requests."""
+        while (self._waiting or self._requests) and (free := self._free()) > 0:
             if self._waiting:
                 self._join(free)
             else:
                 self._begin(free)
 
     def _begin(self, free: int) -> None:
-        """Read the prompts of requests whose rows fill the free places, and draw the first token of each row."""
+        """Read the prompts of as many requests as there are places, but for their last tokens."""
         requests: list[Request] = []
-        while self._requests and free > 0:
+        while self._requests and len(requests) < free:
             request = self._requests.popleft()
             if not request.over:
                 requests.append(request)
-                free -= len(request.rows)
-        read: list[tuple[Request, Reading]] = []
         try:
-            read = self._read([(request, request.asked.prompt_ids) for request in requests], last=True)
-            rows = [row for request, _ in read for row in request.rows]
-            tokens = self._first_tokens(read, rows)
+            read = self._read([(request, request.asked.prompt_ids[:-1]) for request in requests])
         except BaseException:
             self._requests.extendleft(reversed(requests))
-            for _, reading in read:
-                self.tree.release(reading.node)
             raise
-        for row, token in zip(rows, tokens, strict=True):
-            row.take(token, self.eos_ids, self._stops)
         for request, reading in read:
             self._longest = max(self._longest, request.longest)
             request.spans += reading.spans
             request.cached -= reading.tokens
-            for row in request.rows:
-                if row.finish is None:
-                    self.tree.hold(reading.node)
-                    row.node = reading.node
-                    self._waiting.append(row)
-            self.tree.release(reading.node)
-            request.answer_if_done(self.flops)
-
-    def _first_tokens(self, read: list[tuple[Request, Reading]], rows: list[Row]) -> list[int]:
-        """A token for each row of the requests, drawn after its prompt."""
-        if not rows:
-            return []
-        logits_PV = self._decoder.head(torch.cat([reading.hidden_SE for _, reading in read]))
-        owner_B = [index for index, (request, _) in enumerate(read) for _ in request.rows]
-        return self._decoder.draw(logits_PV[owner_B], rows)
+            self._waiting.append(Lane(request, request.rows, [], reading.node))
 
     def _join(self, free: int) -> None:
-        """Let rows that wait take part. The past of those that had to leave for want of memory is read again."""
+        """Let lanes that wait take part. Those without a hold on their past read it, from the tree if it is there."""
         first = [self._waiting[index] for index in range(min(free, len(self._waiting)))]
-        lost = [(row, row.all_ids()[: row.past]) for row in first if row.node is None and not row.request.over]
-        for row, reading in self._read(lost, last=False):
-            row.node = reading.node
-            row.request.spans += reading.spans
-        self._decoder.reserve(len(self._decoder.rows) + len(first), max(row.past for row in first) + 1)
-        for row in first:
-            if row.node is not None and not row.request.over:
-                self._decoder.join(row, row.node)
-            self._release(row)
+        lost = [(lane, lane.ids[:-1]) for lane in first if lane.node is None and not lane.request.over]
+        for lane, reading in self._read(lost):
+            lane.node = reading.node
+            lane.request.spans += reading.spans
+        self._decoder.reserve(len(self._decoder.lanes) + len(first), max(lane.past for lane in first) + 1)
+        for lane in first:
+            if lane.node is not None and not lane.request.over:
+                self._decoder.join(lane, lane.node)
+            self._release(lane)
             self._waiting.popleft()
 
-    def _read(self, asking: list[tuple[Asking, tuple[int, ...]]], *, last: bool) -> list[tuple[Asking, Reading]]:
-        """Key-values of prefixes and, if asked for, the hidden state of each one's last token.
+    def _read(self, asking: list[tuple[Asking, tuple[int, ...]]]) -> list[tuple[Asking, Reading]]:
+        """Key-values of prefixes, held in the tree.
 
         A request whose prefix alone is too much for the memory fails, and stands not in what is returned.
         """
         read = []
-        wants = [[len(ids) - 1] if last else [] for _, ids in asking]
-        for (one, _), reading in zip(asking, self._reader.read_each([ids for _, ids in asking], wants), strict=True):
+        readings = self._reader.read_each([ids for _, ids in asking], [[] for _ in asking])
+        for (one, _), reading in zip(asking, readings, strict=True):
             if isinstance(reading, RunError):
-                (one.request if isinstance(one, Row) else one).ticket.fail(reading)
+                (one.request if isinstance(one, Lane) else one).ticket.fail(reading)
             else:
                 read.append((one, reading))
         return read
 
     def _decode(self) -> None:
-        """Draw one token of every row, and take out the rows that it ends."""
-        if not self._decoder.rows:
+        """Draw one token of every row, take out the rows that it ends, and part the lanes whose rows differ."""
+        if not self._decoder.lanes:
             return
-        rows = list(self._decoder.rows)
-        tokens = self._decoder.step()
+        drawn = self._decoder.step()
         self._starved = False
-        for row, token in zip(rows, tokens, strict=True):
-            row.take(token, self.eos_ids, self._stops)
-        for index in reversed(range(len(rows))):
-            if rows[index].finish is not None:
-                self._decoder.leave(index, self.tree)
-                rows[index].request.answer_if_done(self.flops)
-        # What rows in flight take is not there for the tree.
+        parted: list[tuple[Lane, Lane]] = []
+        for index in reversed(range(len(drawn))):
+            lane = self._decoder.lanes[index]
+            computed = lane.drawn
+            going = lane.take(drawn[index], self.eos_ids, self._stops)
+            if sum(len(part.rows) for part in going) < len(drawn[index]):
+                self._decoder.keep(index, lane.request.after_prompt(computed), self.tree)
+                lane.request.answer_if_done(self.flops)
+            if not going:
+                self._decoder.leave(index)
+            parted += [(lane, part) for part in going[1:]]
+        self._fork(parted)
+        # What lanes in flight take is not there for the tree.
         self.tree.limit = max(0, self._memory - self._decoder.bytes)
         self.tree.evict()
 
+    def _fork(self, parted: list[tuple[Lane, Lane]]) -> None:
+        """Let the second of each pair go on beside the first. Where there is no room it waits, its past in the tree."""
+        place = {id(lane): index for index, lane in enumerate(self._decoder.lanes)}
+        for lane, part in parted:
+            try:
+                if self._free() > 0:
+                    self._decoder.fork(place[id(lane)], part)
+                    continue
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+            self._decoder.keep(place[id(lane)], part.ids[:-1], self.tree)
+            self._waiting.appendleft(part)
+
     def _retreat(self, error: Exception) -> None:
         """Out of memory: go on with half the rows. The others wait, and lose nothing but their key-values."""
-        rows = self._decoder.clear()
-        self._waiting.extendleft(reversed(rows))
+        lanes = self._decoder.clear()
+        self._waiting.extendleft(reversed(lanes))
         self.tree.evict(0)
-        if len(rows) <= 1 and self._starved:
+        if len(lanes) <= 1 and self._starved:
             first = self._waiting[0].request if self._waiting else self._requests[0]
             reason = f"the memory does not suffice for one continuation ({error})"
             first.ticket.fail(RunError(f"{reason}. Give the engine more of it, or a smaller model."))
-        self._starved = len(rows) <= 1
-        self._max_rows = max(1, len(rows) // 2)
+        self._starved = len(lanes) <= 1
+        self._max_rows = max(1, len(lanes) // 2)
         if not self._said:
             self._said = True
             _LOG.warning("out of memory: at most %d continuations at once from now on, or fewer", self._max_rows)
@@ -229,14 +227,14 @@ class TransformersGenerator:
         """After an error that ends every request: be ready for others."""
         self._decoder.clear()
         self._requests.clear()
-        for row in self._waiting:
-            self._release(row)
+        for lane in self._waiting:
+            self._release(lane)
         self._waiting.clear()
 
-    def _release(self, row: Row) -> None:
-        if row.node is not None:
-            self.tree.release(row.node)
-            row.node = None
+    def _release(self, lane: Lane) -> None:
+        if lane.node is not None:
+            self.tree.release(lane.node)
+            lane.node = None
 
 
 def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, StepEncoder]:

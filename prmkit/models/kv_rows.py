@@ -26,7 +26,7 @@ class KVRows(Cache):
         layers, heads, size = _shape(model)
         # Zeros: attention weighs what lies behind a row's end with 0, and 0 times a stray NaN is NaN.
         self.kv_L2RHTD = torch.zeros(layers, 2, rows, heads, length, size, dtype=model.dtype, device=model.device)
-        self._places: tuple[Tensor, Tensor] | None = None
+        self._places: Tensor | None = None
         self._rows, self._longest = 0, 0
 
     @property
@@ -48,7 +48,9 @@ class KVRows(Cache):
 
     def aim(self, positions_BN: Tensor, longest: int) -> None:
         """Say where the next forward pass writes: token n of row b at ``positions_BN[b, n]``, below ``longest``."""
-        self._places = torch.arange(len(positions_BN), device=positions_BN.device)[:, None], positions_BN
+        _, _, _, heads, length, _ = self.kv_L2RHTD.shape
+        head_of_BH = torch.arange(len(positions_BN) * heads, device=positions_BN.device).view(-1, heads) * length
+        self._places = (head_of_BH[:, :, None] + positions_BN[:, None]).flatten()
         self._rows, self._longest = len(positions_BN), longest
 
     def update(
@@ -56,11 +58,10 @@ class KVRows(Cache):
     ) -> tuple[Tensor, Tensor]:
         """Called by the model in each layer: keeps the new keys and values and returns all of the rows in use."""
         assert self._places is not None
-        row_B1, positions_BN = self._places
         both = []
         for side, new_BHND in enumerate((key_states, value_states)):
             room_RHTD = self.kv_L2RHTD[layer_idx, side]
-            room_RHTD[row_B1, :, positions_BN] = new_BHND.transpose(1, 2)
+            room_RHTD.view(-1, room_RHTD.shape[-1]).index_copy_(0, self._places, new_BHND.flatten(end_dim=2))
             both.append(room_RHTD[: self._rows, :, : self._longest])
         return both[0], both[1]
 
@@ -78,7 +79,8 @@ def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[
         ids_BN: the new tokens; a row with fewer is padded on the right, and its padding leaves no trace that counts.
         lengths: tokens of each row before.
     """
-    new, longest = ids_BN.shape[1], max(lengths) + ids_BN.shape[1]
+    new = ids_BN.shape[1]
+    longest = rows.room[1] if _plain(model.device, new) else max(lengths) + new
     positions_BN = torch.tensor(lengths, device=ids_BN.device)[:, None] + torch.arange(new, device=ids_BN.device)
     mask_B1NK = torch.arange(longest, device=ids_BN.device) <= positions_BN[:, None, :, None]
     rows.aim(positions_BN, longest)
@@ -167,14 +169,24 @@ def _grouped_attention(
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     rows, heads, new, size = query.shape
     groups = heads // key.shape[1]
-    out = scaled_dot_product_attention(
-        query.reshape(rows, key.shape[1], groups * new, size),
-        key,
-        value,
-        attn_mask=attention_mask.expand(rows, 1, new, -1).repeat(1, 1, groups, 1),
-        scale=scaling,
-    )
+    query_BHQD = query.reshape(rows, key.shape[1], groups * new, size)
+    mask_B1NK = attention_mask.expand(rows, 1, new, -1)
+    if _plain(query.device, new):
+        scores_BHQK = (query_BHQD * (size**-0.5 if scaling is None else scaling)) @ key.transpose(2, 3)
+        scores_BHQK.masked_fill_(~mask_B1NK, -torch.inf)
+        out = scores_BHQK.softmax(dim=-1, dtype=torch.float32).to(value.dtype) @ value
+    else:
+        mask_B1QK = mask_B1NK.repeat(1, 1, groups, 1)
+        out = scaled_dot_product_attention(query_BHQD, key, value, attn_mask=mask_B1QK, scale=scaling)
     return out.reshape(rows, heads, new, size).transpose(1, 2).contiguous(), None
+
+
+def _plain(device: torch.device, new: int) -> bool:
+    """Whether attention is plain products over the whole room, which is contiguous.
+
+    On a CPU, torch's kernel is made for many queries, and takes up to twice as long for one.
+    """
+    return new == 1 and device.type == "cpu"
 
 
 AttentionInterface.register(_GROUPED, _grouped_attention)

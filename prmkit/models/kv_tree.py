@@ -67,7 +67,7 @@ class KVTree:
             child = node.children.get(ids[begin])
             if child is None:
                 child = node.children[ids[begin]] = KVNode(ids[begin:], begin, node)
-            elif (shared := _shared(child.ids, ids[begin : begin + len(child.ids)])) < len(child.ids):
+            elif (shared := shared_length(child.ids, ids[begin : begin + len(child.ids)])) < len(child.ids):
                 child = self._split(child, shared)
             node = child
             node.used = now
@@ -154,7 +154,7 @@ def _evictable(node: KVNode) -> bool:
     return node.users == 0 and not node.children and node.parent is not None
 
 
-def _shared(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+def shared_length(one: tuple[int, ...], other: tuple[int, ...]) -> int:
     """How many leading tokens are the same."""
     if one == other:
         return len(one)
