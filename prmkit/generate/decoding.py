@@ -67,16 +67,18 @@ class Decoder:
         """
         owners = [index for index, lane in enumerate(self.lanes) for _ in lane.rows]
         draws = [draw for lane in self.lanes for draw in lane.draws()]
+        rows = [row for lane in self.lanes for row in lane.rows]
         # Without a choice the logits are not copied.
         logits_BV = logits_BV if len(owners) == len(logits_BV) else logits_BV[owners]
         tokens, close = draw_tokens(logits_BV, draws, margin=self._margin)
         for owner, turned in itertools.groupby(close, key=owners.__getitem__):
-            lane, rows = self.lanes[owner], list(turned)
+            lane, again = self.lanes[owner], list(turned)
             alone_1V = self.head(self._alone(lane))
-            looks, _ = draw_tokens(alone_1V.expand(len(rows), -1), [draws[row] for row in rows], margin=0.0)
-            for row, token in zip(rows, looks, strict=True):
+            looks, _ = draw_tokens(alone_1V.expand(len(again), -1), [draws[row] for row in again], margin=0.0)
+            for row, token in zip(again, looks, strict=True):
                 tokens[row] = token
-            lane.request.second_looks.append(len(lane.ids))
+            for request in {rows[row].request for row in again}:
+                request.second_looks.append(lane.past + 1)
         drawn = iter(tokens)
         return [list(itertools.islice(drawn, len(lane.rows))) for lane in self.lanes]
 

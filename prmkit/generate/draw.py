@@ -21,6 +21,9 @@ from prmkit.errors import RunError
 _PIECE = 1 << 22
 """Numbers of a batch that are worked on at once."""
 
+_NAN = -1
+"""In the place of a token."""
+
 _GOLDEN = 0x9E3779B97F4A7C15
 _WORD = 0xFFFFFFFFFFFFFFFF
 
@@ -55,15 +58,16 @@ def draw_tokens(logits_BV: Tensor, draws: Sequence[Draw], *, margin: float) -> t
     return tokens, close
 
 
-def _draw(logits_BV: Tensor, draws: Sequence[Draw], margin: float) -> tuple[list[int], list[bool]]:
+def _draw(logits_BV: Tensor, draws: Sequence[Draw], margin: float) -> tuple[list[int], list[int]]:
     device = logits_BV.device
-    heat_B1 = torch.tensor([draw.temperature for draw in draws], dtype=torch.float64, device=device)[:, None]
-    heated_BV = logits_BV + heat_B1 * _gumbel(draws, logits_BV.shape[1], device)
-    nucleus = any(draw.top_p < 1 for draw in draws)
+    keys, positions, temperatures, tops = zip(*draws, strict=True)
+    heat_B1 = torch.tensor(temperatures, dtype=torch.float64, device=device)[:, None]
+    heated_BV = logits_BV + heat_B1 * _gumbel(keys, positions, logits_BV.shape[1], device)
+    nucleus = min(tops) < 1
     if nucleus:
         # Temperature 0 takes the likeliest token, which is in every nucleus.
-        tops = [draw.top_p if draw.temperature > 0 else 1.0 for draw in draws]
-        top_p_B1 = torch.tensor(tops, dtype=torch.float64, device=device)[:, None]
+        kept = [draw.top_p if draw.temperature > 0 else 1.0 for draw in draws]
+        top_p_B1 = torch.tensor(kept, dtype=torch.float64, device=device)[:, None]
         log_BV = (logits_BV / heat_B1.clamp(min=1e-6)).log_softmax(dim=1)
         blur_B1 = margin / heat_B1.clamp(min=1e-6)
         heated_BV = heated_BV.masked_fill(~_may_be_kept(log_BV, top_p_B1, blur_B1), -torch.inf)
@@ -72,10 +76,10 @@ def _draw(logits_BV: Tensor, draws: Sequence[Draw], margin: float) -> tuple[list
     if nucleus and margin > 0:
         close_B = close_B | ~_must_be_kept(token_B2[:, :1], log_BV, top_p_B1, blur_B1)
     # One transfer for the whole batch.
-    told = torch.stack([token_B2[:, 0].double(), close_B.double(), best_B2[:, 0]], dim=1).tolist()
-    if any(best != best for _, _, best in told):
+    tokens, close = torch.stack([token_B2[:, 0].masked_fill(best_B2[:, 0].isnan(), _NAN), close_B.long()]).tolist()
+    if _NAN in tokens:
         raise RunError("the policy gave logits that are NaN; check its dtype and weights")
-    return [int(token) for token, _, _ in told], [bool(is_close) for _, is_close, _ in told]
+    return tokens, close
 
 
 def _may_be_kept(log_BV: Tensor, top_p_B1: Tensor, blur_B1: Tensor) -> Tensor:
@@ -93,10 +97,10 @@ def _must_be_kept(token_B1: Tensor, log_BV: Tensor, top_p_B1: Tensor, blur_B1: T
     return ((before_B1 < top_p_B1 - blur_B1) | (top_p_B1 == 1))[:, 0]
 
 
-def _gumbel(draws: Sequence[Draw], vocabulary: int, device: torch.device) -> Tensor:
+def _gumbel(keys: Sequence[int], positions: Sequence[int], vocabulary: int, device: torch.device) -> Tensor:
     """Standard Gumbel numbers, shape (B, V), each a function of key, position and token alone."""
-    places_B2 = torch.tensor([(draw.key, draw.position) for draw in draws], dtype=torch.int64, device=device)
-    base_B1 = _mixed_tensor(places_B2[:, :1] + places_B2[:, 1:] * _signed(_GOLDEN))
+    place_2B = torch.tensor([keys, positions], dtype=torch.int64, device=device)
+    base_B1 = _mixed_tensor(place_2B[0] + place_2B[1] * _signed(_GOLDEN))[:, None]
     step_V = torch.arange(vocabulary, dtype=torch.int64, device=device) * _signed(_GOLDEN)
     word_BV = _mixed_tensor(base_B1 + step_V)
     uniform_BV = (_shifted(word_BV, 12).double() + 0.5) * 2.0**-52

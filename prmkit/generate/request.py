@@ -23,13 +23,16 @@ class Asked:
     stop: str | None
 
 
-@dataclass(slots=True, eq=False)
 class Row:
     """One continuation. Until it has ended, what it has drawn stands in its lane."""
 
-    key: int
-    ids: tuple[int, ...] = ()
-    finish: Finish | None = None
+    __slots__ = ("finish", "ids", "key", "request")
+
+    def __init__(self, request: "Request", sample: int) -> None:
+        self.request = request
+        self.key = stream_key(request.asked.seed, sample)
+        self.ids: tuple[int, ...] = ()
+        self.finish: Finish | None = None
 
     @property
     def drawn(self) -> int:
@@ -37,69 +40,83 @@ class Row:
         return len(self.ids) + (self.finish == "eos")
 
 
+@dataclass(slots=True, eq=False)
 class Lane:
-    """Rows of one request that have drawn the same tokens so far, and are therefore computed as one.
+    """Rows whose texts are the same so far, and which are therefore computed as one.
 
-    All samples of a request begin in one lane, which parts where they draw different tokens.
+    The samples of a prompt begin in one lane, which parts where they draw different tokens.
 
     Args:
-        request: what its rows answer.
+        prompt: the prompt's tokens.
         rows: those that have not ended, at least one.
-        drawn: the tokens that each has drawn.
+        drawn: the tokens that each has drawn. The list does not change.
         node: ends the path of its past in the tree of key-values; held while the lane waits for a place.
     """
 
-    __slots__ = ("drawn", "node", "request", "rows")
-
-    def __init__(self, request: "Request", rows: list[Row], drawn: list[int], node: KVNode | None = None) -> None:
-        self.request, self.rows, self.drawn, self.node = request, rows, drawn, node
+    prompt: tuple[int, ...]
+    rows: list[Row]
+    drawn: list[int]
+    node: KVNode | None = None
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The prompt and what was drawn."""
-        return self.request.after_prompt(self.drawn)
+        return (*self.prompt, *self.drawn)
 
     @property
     def past(self) -> int:
         """How many tokens lie before the one that is computed next, which is the last."""
-        return len(self.request.asked.prompt_ids) + len(self.drawn) - 1
+        return len(self.prompt) + len(self.drawn) - 1
 
     @property
     def last(self) -> int:
         """The token that is computed next."""
-        return self.drawn[-1] if self.drawn else self.request.asked.prompt_ids[-1]
+        return self.drawn[-1] if self.drawn else self.prompt[-1]
+
+    def requests(self) -> "set[Request]":
+        """Whose rows these are."""
+        return {row.request for row in self.rows}
+
+    def wanted(self) -> bool:
+        """Whether somebody waits for any of its rows; the others are dropped."""
+        over = {request for request in self.requests() if request.over}
+        if over:
+            self.rows = [row for row in self.rows if row.request not in over]
+        return bool(self.rows)
 
     def draws(self) -> list[Draw]:
         """What the next token of each row is drawn with."""
-        sampling = self.request.asked.sampling
-        return [Draw(row.key, len(self.drawn), sampling.temperature, sampling.top_p) for row in self.rows]
+        position = len(self.drawn)
+        samplings = [(row.key, row.request.asked.sampling) for row in self.rows]
+        return [Draw(key, position, sampling.temperature, sampling.top_p) for key, sampling in samplings]
 
     def take(self, tokens: Sequence[int], ends: frozenset[int], stops: StopStrings) -> "list[Lane]":
-        """Add the token that each row has drawn; returns the lanes of those that go on, this one among them if any.
+        """Add the token that each row has drawn; returns the lanes of those that go on.
 
         An end of sequence comes before a stop string, and that before the limit, where they coincide.
         """
         rows_of: dict[int, list[Row]] = {}
         for row, token in zip(self.rows, tokens, strict=True):
             rows_of.setdefault(token, []).append(row)
-        going: list[Lane] = []
-        before = self.drawn
+        lanes = []
         for token, rows in rows_of.items():
-            drawn = before if token in ends else [*before, token]
-            finish = "eos" if token in ends else self.request.finish(drawn, stops)
-            if finish is not None:
-                for row in rows:
-                    row.ids, row.finish = tuple(drawn), finish
-            elif going:
-                going.append(Lane(self.request, rows, drawn))
-            else:
-                self.rows, self.drawn = rows, drawn
-                going.append(self)
-        return going
+            drawn = self.drawn if token in ends else [*self.drawn, token]
+            asking = {row.request for row in rows}
+            finish = {request: "eos" if token in ends else request.finish(drawn, stops) for request in asking}
+            for row in rows:
+                row.finish = finish[row.request]
+                if row.finish is not None:
+                    row.ids = tuple(drawn)
+            if going := [row for row in rows if row.finish is None]:
+                lanes.append(Lane(self.prompt, going, drawn))
+        return lanes
 
 
 class Request:
     """What was asked, its rows, and what they cost.
+
+    A token that its rows share is paid once. One that it shares with other requests in flight is paid by each, so that
+    the price does not depend on who happened to be there.
 
     Args:
         ticket: who asked for what.
@@ -110,10 +127,10 @@ class Request:
         self.ticket = ticket
         self.asked = ticket.request
         self.limit = min(self.asked.sampling.max_tokens, context - len(self.asked.prompt_ids))
-        self.rows = [Row(stream_key(self.asked.seed, sample)) for sample in range(self.asked.n)]
+        self.rows = [Row(self, sample) for sample in range(self.asked.n)]
         # A lane computes the prompt's last token; what lies before may be in the cache.
-        self.cached = len(self.asked.prompt_ids) - 1
-        self.spans = [(self.cached, 1)]
+        self.spans = [(len(self.asked.prompt_ids) - 1, 1)]
+        self.cached = 0
         self.second_looks: list[int] = []
 
     @property
@@ -126,9 +143,10 @@ class Request:
         """Tokens that a row may grow to, prompt included."""
         return len(self.asked.prompt_ids) + self.limit
 
-    def after_prompt(self, drawn: list[int]) -> tuple[int, ...]:
-        """The prompt and tokens that were drawn."""
-        return (*self.asked.prompt_ids, *drawn)
+    @property
+    def prefilled(self) -> int:
+        """Tokens computed that were not drawn for it just before."""
+        return sum(tokens for _, tokens in self.spans)
 
     def finish(self, drawn: list[int], stops: StopStrings) -> Finish | None:
         """Why a row ends with these tokens, if it does."""
@@ -149,7 +167,7 @@ class Request:
             Generation(
                 continuations=tuple(Continuation(ids=row.ids, finish=row.finish or "length") for row in self.rows),
                 cached_tokens=self.cached,
-                prefill_tokens=sum(tokens for _, tokens in self.spans),
+                prefill_tokens=self.prefilled,
                 decode_tokens=sum(row.drawn for row in self.rows),
                 flops=cost,
             )

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import cast
 
 import torch
 from torch import nn
@@ -18,14 +18,12 @@ from prmkit.generate.stops import StopStrings
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.encode import StepEncoder
 from prmkit.models.flops import forward_flops
-from prmkit.models.kv_reader import KVReader, Reading, out_of_memory
+from prmkit.models.kv_reader import KVReader, out_of_memory
 from prmkit.models.kv_rows import prepared, token_bytes
 from prmkit.models.kv_tree import KVTree
 from prmkit.models.placement import key_value_room, placed
 
 _LOG = logging.getLogger(__name__)
-
-Asking = TypeVar("Asking", Request, Lane)
 
 _PREFILL_TOKENS = 8192
 """Tokens of one forward pass over prompts."""
@@ -39,8 +37,8 @@ class TransformersGenerator:
     could decide between two tokens, the row is looked at alone. 16-bit types round too coarsely for that.
 
     Prompts and what was written after them stay in a tree of key-values, so that n samples of a prompt and m
-    continuations of a path compute it once. Samples of one request that have drawn the same tokens so far are computed
-    as one, a lane, and part where they differ.
+    continuations of a path compute it once. Samples whose texts are the same so far are computed as one, a lane, and
+    part where they differ.
 
     Args:
         model: a causal LM on its device.
@@ -110,7 +108,7 @@ class TransformersGenerator:
 
     def _drop_cancelled(self) -> None:
         for index in reversed(range(len(self._decoder.lanes))):
-            if self._decoder.lanes[index].request.over:
+            if not self._decoder.lanes[index].wanted():
                 self._decoder.leave(index)
 
     def _free(self) -> int:
@@ -129,48 +127,47 @@ class TransformersGenerator:
     def _begin(self, free: int) -> None:
         """Read the prompts of as many requests as there are places, but for their last tokens."""
         requests: list[Request] = []
-        while self._requests and len(requests) < free:
+        lanes: dict[tuple[int, ...], Lane] = {}
+        while self._requests and len(lanes) < free:
             request = self._requests.popleft()
             if not request.over:
+                prompt = request.asked.prompt_ids
+                lanes.setdefault(prompt, Lane(prompt, [], [])).rows += request.rows
                 requests.append(request)
         try:
-            read = self._read([(request, request.asked.prompt_ids[:-1]) for request in requests])
+            self._read(list(lanes.values()))
         except BaseException:
             self._requests.extendleft(reversed(requests))
             raise
-        for request, reading in read:
+        for request in requests:
             self._longest = max(self._longest, request.longest)
-            request.spans += reading.spans
-            request.cached -= reading.tokens
-            self._waiting.append(Lane(request, request.rows, [], reading.node))
+            request.cached = len(request.asked.prompt_ids) - request.prefilled
+        self._waiting += (lane for lane in lanes.values() if lane.node is not None)
 
     def _join(self, free: int) -> None:
         """Let lanes that wait take part. Those without a hold on their past read it, from the tree if it is there."""
         first = [self._waiting[index] for index in range(min(free, len(self._waiting)))]
-        lost = [(lane, lane.ids[:-1]) for lane in first if lane.node is None and not lane.request.over]
-        for lane, reading in self._read(lost):
-            lane.node = reading.node
-            lane.request.spans += reading.spans
+        self._read([lane for lane in first if lane.node is None and lane.wanted()])
         self._decoder.reserve(len(self._decoder.lanes) + len(first), max(lane.past for lane in first) + 1)
         for lane in first:
-            if lane.node is not None and not lane.request.over:
+            if lane.node is not None and lane.wanted():
                 self._decoder.join(lane, lane.node)
             self._release(lane)
             self._waiting.popleft()
 
-    def _read(self, asking: list[tuple[Asking, tuple[int, ...]]]) -> list[tuple[Asking, Reading]]:
-        """Key-values of prefixes, held in the tree.
+    def _read(self, lanes: list[Lane]) -> None:
+        """Let each lane hold its past in the tree. What has to be computed is paid by the first who asks.
 
-        A request whose prefix alone is too much for the memory fails, and stands not in what is returned.
+        Where a past alone is too much for the memory, who asked for it fails, and the lane holds nothing.
         """
-        read = []
-        readings = self._reader.read_each([ids for _, ids in asking], [[] for _ in asking])
-        for (one, _), reading in zip(asking, readings, strict=True):
+        readings = self._reader.read_each([lane.ids[:-1] for lane in lanes], [[] for _ in lanes])
+        for lane, reading in zip(lanes, readings, strict=True):
             if isinstance(reading, RunError):
-                (one.request if isinstance(one, Lane) else one).ticket.fail(reading)
+                for request in lane.requests():
+                    request.ticket.fail(reading)
             else:
-                read.append((one, reading))
-        return read
+                lane.node = reading.node
+                lane.rows[0].request.spans += reading.spans
 
     def _decode(self) -> None:
         """Draw one token of every row, take out the rows that it ends, and part the lanes whose rows differ."""
@@ -181,14 +178,16 @@ class TransformersGenerator:
         parted: list[tuple[Lane, Lane]] = []
         for index in reversed(range(len(drawn))):
             lane = self._decoder.lanes[index]
-            computed = lane.drawn
             going = lane.take(drawn[index], self.eos_ids, self._stops)
-            if sum(len(part.rows) for part in going) < len(drawn[index]):
-                self._decoder.keep(index, lane.request.after_prompt(computed), self.tree)
-                lane.request.answer_if_done(self.flops)
-            if not going:
+            if ended := {row.request for row in lane.rows if row.finish is not None}:
+                self._decoder.keep(index, lane.ids, self.tree)
+                for request in ended:
+                    request.answer_if_done(self.flops)
+            if going:
+                self._decoder.lanes[index] = going[0]
+                parted += [(going[0], part) for part in going[1:]]
+            else:
                 self._decoder.leave(index)
-            parted += [(lane, part) for part in going[1:]]
         self._fork(parted)
         # What lanes in flight take is not there for the tree.
         self.tree.limit = max(0, self._memory - self._decoder.bytes)
@@ -214,9 +213,9 @@ class TransformersGenerator:
         self._waiting.extendleft(reversed(lanes))
         self.tree.evict(0)
         if len(lanes) <= 1 and self._starved:
-            first = self._waiting[0].request if self._waiting else self._requests[0]
             reason = f"the memory does not suffice for one continuation ({error})"
-            first.ticket.fail(RunError(f"{reason}. Give the engine more of it, or a smaller model."))
+            for request in self._waiting[0].requests() if self._waiting else {self._requests[0]}:
+                request.ticket.fail(RunError(f"{reason}. Give the engine more of it, or a smaller model."))
         self._starved = len(lanes) <= 1
         self._max_rows = max(1, len(lanes) // 2)
         if not self._said:

@@ -4,6 +4,7 @@ Shapes: L layers, H key-value heads, T tokens, D head size, N new tokens of a ro
 """
 
 import logging
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,15 @@ class _Run:
     ids: tuple[int, ...]
 
 
+class _Path:
+    """The nodes of a sequence, and each position whose hidden state is wanted with the node that it lies in."""
+
+    def __init__(self, nodes: list[KVNode], positions: Sequence[int]) -> None:
+        self.nodes = nodes
+        ends = [node.end for node in nodes]
+        self.wants = [(nodes[bisect_right(ends, position)], position) for position in positions]
+
+
 class KVReader:
     """Reads sequences through a tree of past key-values.
 
@@ -108,42 +118,29 @@ class KVReader:
             return [self.read_each([ids], [wants])[0] for ids, wants in zip(sequences, positions, strict=True)]
 
     def _read(self, tips: list[KVNode], positions: Sequence[Sequence[int]]) -> list[Reading]:
+        paths = [_Path(tip.lineage(), wants) for tip, wants in zip(tips, positions, strict=True)]
         readings: list[Reading] = []
         wanted: dict[KVNode, set[int]] = defaultdict(set)
         paid: set[KVNode] = set()
-        for tip, wants in zip(tips, positions, strict=True):
-            lineage = tip.lineage()
-            new = [node for node in lineage if node.kv_L2HTD is None and node not in paid]
+        for tip, path in zip(tips, paths, strict=True):
+            new = [node for node in path.nodes if node.kv_L2HTD is None and node not in paid]
             paid.update(new)
             readings.append(Reading(tip, torch.empty(0), [(node.start, len(node.ids)) for node in new]))
-            for node in lineage:
-                wanted[node].update(position for position in wants if node.start <= position < node.end)
-        while runs := self._next_runs(tips):
+            for node, position in path.wants:
+                wanted[node].add(position)
+        while runs := _next_runs(paths):
             self._compute(runs, wanted)
-        self._read_again(readings, positions)
-        for reading, wants in zip(readings, positions, strict=True):
-            states = [_node_at(reading.node, position).hidden[position] for position in wants]
-            reading.hidden_SE = torch.stack(states) if states else torch.empty(0)
+        self._read_again(readings, paths)
+        for reading, path in zip(readings, paths, strict=True):
+            if path.wants:
+                reading.hidden_SE = torch.stack([node.hidden[position] for node, position in path.wants])
         return readings
 
-    def _next_runs(self, tips: list[KVNode]) -> list[_Run]:
-        """Rows that need nothing of one another: for each first missing node, the longest path that begins with it."""
-        runs: dict[KVNode, _Run] = {}
-        for tip in sorted(tips, key=lambda tip: -tip.end):
-            lineage = tip.lineage()
-            missing = [node for node in lineage if node.kv_L2HTD is None]
-            if missing and missing[0] not in runs:
-                past = lineage[: len(lineage) - len(missing)]
-                ids = tuple(token for node in missing for token in node.ids)
-                runs[missing[0]] = _Run(past, missing[0].start, missing, ids)
-        return list(runs.values())
-
-    def _read_again(self, readings: list[Reading], positions: Sequence[Sequence[int]]) -> None:
+    def _read_again(self, readings: list[Reading], paths: list[_Path]) -> None:
         """Compute cached tokens once more where their hidden state is wanted and was not kept."""
         runs: dict[tuple[KVNode, int], _Run] = {}
-        for reading, wants in zip(readings, positions, strict=True):
-            for position in wants:
-                node = _node_at(reading.node, position)
+        for reading, path in zip(readings, paths, strict=True):
+            for node, position in path.wants:
                 if position not in node.hidden and (node, position) not in runs:
                     runs[node, position] = _Run(node.lineage(), position, [], (node.ids[position - node.start],))
                     reading.spans.append((position, 1))
@@ -219,10 +216,13 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
-def _node_at(tip: KVNode, position: int) -> KVNode:
-    """The node on the path to ``tip`` that holds a position."""
-    node: KVNode | None = tip
-    while node is not None and position < node.start:
-        node = node.parent
-    assert node is not None
-    return node
+def _next_runs(paths: list[_Path]) -> list[_Run]:
+    """Rows that need nothing of one another: for each first missing node, the longest path that begins with it."""
+    runs: dict[KVNode, _Run] = {}
+    for path in sorted(paths, key=lambda path: -path.nodes[-1].end if path.nodes else 0):
+        missing = [node for node in path.nodes if node.kv_L2HTD is None]
+        if missing and missing[0] not in runs:
+            past = path.nodes[: len(path.nodes) - len(missing)]
+            ids = tuple(token for node in missing for token in node.ids)
+            runs[missing[0]] = _Run(past, missing[0].start, missing, ids)
+    return list(runs.values())

@@ -61,15 +61,14 @@ class KVTree:
 
     def path(self, ids: Sequence[int]) -> KVNode:
         """The node that ends where ``ids`` end; what is not in the tree is added, without key-values yet."""
-        ids, node, now = tuple(ids), self.root, next(self._clock)
-        while node.end < len(ids):
-            begin = node.end
+        ids, node, begin, now = tuple(ids), self.root, 0, next(self._clock)
+        while begin < len(ids):
             child = node.children.get(ids[begin])
             if child is None:
                 child = node.children[ids[begin]] = KVNode(ids[begin:], begin, node)
             elif (shared := shared_length(child.ids, ids[begin : begin + len(child.ids)])) < len(child.ids):
                 child = self._split(child, shared)
-            node = child
+            node, begin = child, child.end
             node.used = now
         return node
 

@@ -229,6 +229,30 @@ def test_rows_that_have_drawn_the_same_are_computed_as_one(
     assert steps.rows == sorted(steps.rows)
 
 
+def test_requests_that_begin_together_with_one_prompt_share_lanes_and_each_pays(
+    folder: Path, model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    asked = [
+        (PROMPTS[0], 3, Sampling(max_tokens=8, temperature=0.7), 1, None),
+        (PROMPTS[0], 2, Sampling(max_tokens=5, temperature=0.3, top_p=0.9), 2, "b"),
+        (PROMPTS[0], 1, Sampling(max_tokens=3, temperature=0.0), 3, None),
+        (PROMPTS[1], 1, Sampling(max_tokens=8), 4, None),
+    ]
+
+    async def write(some: list[tuple[list[int], int, Sampling, int, str | None]]) -> list[Generation]:
+        return await asyncio.gather(
+            *(engine.generate(ids, n, sampling=sampling, seed=seed, stop=stop) for ids, n, sampling, seed, stop in some)
+        )
+
+    asyncio.run(write(asked))  # so that no prompt has to be read
+    steps = Steps(monkeypatch)
+    together = asyncio.run(write(asked))
+    assert steps.rows[0] == 2
+    assert sum(steps.rows) < sum(map(computed, together))
+    assert together == [asyncio.run(write([one]))[0] for one in asked]
+
+
 def test_a_part_for_which_the_memory_does_not_suffice_waits_and_loses_nothing(
     folder: Path, model: PreTrainedModel, crowd_texts: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
