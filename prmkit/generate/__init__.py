@@ -46,7 +46,7 @@ class GeneratorConfig(BaseModel):
     sampling: Sampling = Field(Sampling(), description="how continuations are drawn")
     engine: GeneratorEngine = Field(TransformersEngine(), description="what runs it")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
-    max_rows: int = Field(256, ge=1, description="continuations that a local engine decodes together")
+    max_rows: int = Field(256, ge=1, description="rows that a local engine decodes together")
     device: Device = None
     memory: Memory = None
 
@@ -67,7 +67,8 @@ class Generation:
     """The continuations of one request and what they cost.
 
     ``cached_tokens`` counts prompt tokens read from a cache, ``prefill_tokens`` those computed, ``decode_tokens``
-    sampled tokens (ends included). ``flops`` is NaN where the engine cannot know.
+    sampled tokens (ends included). ``flops`` are those of what was computed, where the engine knows how much of it the
+    samples shared, and NaN where it cannot know any.
     """
 
     continuations: tuple[Continuation, ...]

@@ -194,8 +194,14 @@ class Session:
         return random.Random(request_seed(self._engines.seed, f"{self.tree.problem.id}:{purpose}"))
 
     def checkpoint(self, leaves: Iterable[int]) -> None:
-        """Note that the strategy could answer now, with ``leaves`` beside those of earlier checkpoints."""
-        self.checkpoints.append(Checkpoint(tuple(leaves), costs(self.ledger, self.allowance.elapsed)))
+        """Note that the strategy could answer now, with ``leaves`` beside those of earlier checkpoints.
+
+        Nothing is noted where nothing was found and nothing spent, as when MCTS walks a tree that it knows to its end.
+        """
+        now = Checkpoint(tuple(leaves), costs(self.ledger, self.allowance.elapsed))
+        last = self.checkpoints[-1].costs if self.checkpoints else {}
+        if now.leaves or {**last, "seconds": 0} != {**now.costs, "seconds": 0}:
+            self.checkpoints.append(now)
 
     @contextmanager
     def until_exhausted(self) -> Iterator[None]:

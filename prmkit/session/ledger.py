@@ -8,12 +8,12 @@ class Ledger:
     """Counts of one problem, or summed over a run.
 
     ``continuations`` are the samples that were drawn, steps and whole solutions alike; ``generations`` is how many
-    whole solutions they amount to (see ``Width``). ``cached_tokens`` and ``prm_cached_tokens`` were read from a cache;
-    all other ``*_tokens`` were computed (a prompt shared by n samples counts once). ``*_flops`` are floating-point
-    operations, NaN where an engine cannot know them. Seconds are wall clock spent waiting for the engine, queue
-    included. ``replayed`` counts replies read from the journal; their tokens were paid by an earlier run and are
-    counted again here, so that a resumed run reports what the whole run took. A request that the clock cut short gave
-    no reply and is not in here.
+    whole solutions they amount to (see ``Width``). ``decode_tokens`` were drawn. ``cached_tokens`` and
+    ``prm_cached_tokens`` were read from a cache, and all other ``*_tokens`` were computed (a prompt shared by n
+    samples counts once). ``*_flops`` are floating-point operations, NaN where an engine cannot know them. Seconds are
+    wall clock spent waiting for the engine, queue included. ``replayed`` counts replies read from the journal; their
+    tokens were paid by an earlier run and are counted again here, so that a resumed run reports what the whole run
+    took. A request that the clock cut short gave no reply and is not in here.
     """
 
     generator_calls: int = 0
@@ -33,7 +33,7 @@ class Ledger:
 
     @property
     def total_tokens(self) -> int:
-        """Tokens that either engine computed."""
+        """Tokens that the policy drew, and those that either engine read and had not in its cache."""
         return self.prefill_tokens + self.decode_tokens + self.prm_tokens
 
     @property

@@ -33,6 +33,12 @@ def test_the_trace_by_hand() -> None:
     assert [len(checkpoint.leaves) for checkpoint in session.checkpoints] == [1, 1, 1, 1, 2]
 
 
+def test_walks_through_a_tree_that_is_known_to_its_end_are_not_noted() -> None:
+    session = world_session(World({"": "a! b!"}), {"a": 0.5, "b": 0.9})
+    assert run(session, lambda session: mcts(session, n=50, width=2)) == "b"
+    assert [checkpoint.leaves for checkpoint in session.checkpoints] == [(0, 1)]
+
+
 def test_the_answer_by_visits_lies_where_most_simulations_went() -> None:
     # ROOT -> b (4 of 5) -> b2 (2 of 3) -> r: the best finished solution there is r itself.
     world = World(STEPS, ROLLOUTS)

@@ -1,9 +1,21 @@
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.generate import Sampling
+from prmkit.generate.transformers import TransformersGenerator
+from prmkit.models.backbone import load_causal_lm
+from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
+from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.encode import StepEncoder
+from prmkit.models.prm import PRM
+from prmkit.score.transformers import TransformersScorer
 from prmkit.search.options import StrategyConfig
 from prmkit.search.progress import Progress
 from prmkit.search.run import read_costs, search
@@ -12,6 +24,7 @@ from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal
 from prmkit.tree import Problem
 from prmkit.trees_io import read_trees
+from prmkit.world import WEIGHTS
 from tests.fakes import CharEncoder, LastStepGrader, TableScorer
 from tests.search.world import World
 
@@ -80,3 +93,38 @@ def test_a_spent_budget_is_counted_and_marked(tmp_path: Path) -> None:
     )
     assert metrics["exhausted"] == 2
     assert [tree.meta["exhausted"] for tree in read_trees(tmp_path / "trees.jsonl")] == ["true", "true"]
+
+
+@pytest.mark.parametrize(("strategy", "n"), [("best-of-n", 4096), ("beam", 128), ("mcts", 4096)])
+def test_a_budget_in_seconds_is_kept_to_an_engine_step(strategy: str, n: int, tmp_path: Path) -> None:
+    """Of the embedded policy, so hot that it never repeats itself, and a random PRM."""
+    policy, tokenizer = load_causal_lm(str(WEIGHTS / "policy"), torch.float32)
+    prm = PRM.from_backbone(str(WEIGHTS / "backbone"), ModelConfig(name=str(WEIGHTS / "backbone"), max_length=256))
+    encoder = StepEncoder(tokenizer, StepFormat())
+    meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=256)
+    generator = TransformersGenerator(policy, tokenizer)
+    scorer = TransformersScorer(LoadedPRM(prm=prm.eval(), encoder=encoder, meta=meta))
+    steps = [0.0]
+    for engine in (generator, scorer):
+        engine._thread._step = timed(engine._thread._step, steps)  # type: ignore[attr-defined, assignment, arg-type]
+    world = Engines(
+        generator=generator, encoder=encoder, sampling=Sampling(max_tokens=120, temperature=2.0), scorer=scorer
+    )
+    problems = load("synthetic-math", limit=4, seed=3)
+    config = StrategyConfig(name=strategy, options={"n": n})
+    metrics = search(problems, world, config, tmp_path / "trees.jsonl", budget=BudgetConfig(seconds=1.0))
+    assert metrics["exhausted"] == 4
+    # All problems begin at once. A second for what belongs to no engine: this machine may be busy.
+    assert 1.0 <= metrics["seconds"] < 1.0 + 2 * max(steps) + 1.0
+    assert all(tree.meta["exhausted"] == "true" for tree in read_trees(tmp_path / "trees.jsonl"))
+
+
+def timed(step: Callable[[list[Any]], bool], steps: list[float]) -> Callable[[list[Any]], bool]:
+    def measured(new: list[Any]) -> bool:
+        start = time.perf_counter()
+        try:
+            return step(new)
+        finally:
+            steps.append(time.perf_counter() - start)
+
+    return measured
