@@ -62,7 +62,7 @@ def _draw(logits_BV: Tensor, draws: Sequence[Draw], margin: float) -> tuple[list
     device = logits_BV.device
     keys, positions, temperatures, tops = zip(*draws, strict=True)
     heat_B1 = torch.tensor(temperatures, dtype=torch.float64, device=device)[:, None]
-    heated_BV = logits_BV + heat_B1 * _gumbel(keys, positions, logits_BV.shape[1], device)
+    heated_BV = _gumbel(keys, positions, logits_BV.shape[1], device).mul_(heat_B1).add_(logits_BV)
     nucleus = min(tops) < 1
     if nucleus:
         # Temperature 0 takes the likeliest token, which is in every nucleus.
@@ -103,8 +103,8 @@ def _gumbel(keys: Sequence[int], positions: Sequence[int], vocabulary: int, devi
     base_B1 = _mixed_tensor(place_2B[0] + place_2B[1] * _signed(_GOLDEN))[:, None]
     step_V = torch.arange(vocabulary, dtype=torch.int64, device=device) * _signed(_GOLDEN)
     word_BV = _mixed_tensor(base_B1 + step_V)
-    uniform_BV = (_shifted(word_BV, 12).double() + 0.5) * 2.0**-52
-    return -torch.log(-torch.log(uniform_BV))
+    uniform_BV = _shifted(word_BV, 12).double().add_(0.5).mul_(2.0**-52)
+    return uniform_BV.log_().neg_().log_().neg_()
 
 
 # SplitMix64 (Steele, Lea, Flood 2014), in Python's integers and in torch's, which wrap around as C's do.
@@ -118,14 +118,15 @@ def _mixed(word: int) -> int:
 
 
 def _mixed_tensor(word: Tensor) -> Tensor:
-    word = (word ^ _shifted(word, 30)) * _signed(_FIRST)
-    word = (word ^ _shifted(word, 27)) * _signed(_SECOND)
-    return word ^ _shifted(word, 31)
+    """The word itself, changed in place."""
+    word.bitwise_xor_(_shifted(word, 30)).mul_(_signed(_FIRST))
+    word.bitwise_xor_(_shifted(word, 27)).mul_(_signed(_SECOND))
+    return word.bitwise_xor_(_shifted(word, 31))
 
 
 def _shifted(word: Tensor, by: int) -> Tensor:
     """Shift right, filling with zeros where torch fills with the sign."""
-    return (word >> by) & ((1 << 64 - by) - 1)
+    return (word >> by).bitwise_and_((1 << 64 - by) - 1)
 
 
 def _signed(word: int) -> int:

@@ -176,7 +176,7 @@ def _grouped_attention(
         scores_BHQK.masked_fill_(~mask_B1NK, -torch.inf)
         out = scores_BHQK.softmax(dim=-1, dtype=torch.float32).to(value.dtype) @ value
     else:
-        mask_B1QK = mask_B1NK.repeat(1, 1, groups, 1)
+        mask_B1QK = mask_B1NK.repeat(1, 1, groups, 1) if groups > 1 else mask_B1NK
         out = scaled_dot_product_attention(query_BHQD, key, value, attn_mask=mask_B1QK, scale=scaling)
     return out.reshape(rows, heads, new, size).transpose(1, 2).contiguous(), None
 
