@@ -1,10 +1,10 @@
 """Search: batching over problems, occupancy without barriers, what the session costs, memory and journal.
 
-    python bench/search.py [--quick]
+    python bench/search.py [--quick] [--threads 1]
 
 beam_speedup_vs_one_by_one   beam 4 x 4 on 64 problems, all at once, against search-and-learn's schedule on the same
                              engines: one problem after the other, each text scored from its first token at each level;
-                             seconds a problem, with two cores and one torch thread an engine
+                             seconds a problem
 beam_cpu_time_vs_one_by_one  the same in CPU time, which no other core helps and no other process disturbs
 computed_per_drawn           tokens that the generator computed in those searches, over the tokens that it drew
 occupancy                    share of 256 rows of a simulated continuous-batching engine that are busy, until 95 % of
@@ -159,13 +159,14 @@ def figure(value: float, unit: str, peer: str, n: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="end within 90 s on an idle machine")
+    parser.add_argument("--threads", type=int, default=1, help="of torch, for each engine; the peer is fastest with 1")
     parser.add_argument("--store", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.store:
         store(given.store)
         return
     quick = given.quick
-    torch.set_num_threads(1)
+    torch.set_num_threads(given.threads)
     figures = {
         **beam(rounds=1 if quick else 5, peer_problems=4 if quick else 8),
         "occupancy": occupancy(),
