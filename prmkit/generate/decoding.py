@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prmkit.generate.draw import draw_tokens
-from prmkit.generate.request import Lane
+from prmkit.generate.lanes import Lane
 from prmkit.models.kv_reader import out_of_memory, place
 from prmkit.models.kv_rows import KVRows, advance
 from prmkit.models.kv_tree import KVNode, KVTree

@@ -13,7 +13,8 @@ from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling
 from prmkit.generate.decoding import Decoder
 from prmkit.generate.engine_thread import EngineThread, Ticket
-from prmkit.generate.request import Asked, Lane, Request
+from prmkit.generate.lanes import Lane
+from prmkit.generate.request import Asked, Request
 from prmkit.generate.stops import StopStrings
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.encode import StepEncoder
@@ -132,7 +133,7 @@ class TransformersGenerator:
             request = self._requests.popleft()
             if not request.over:
                 prompt = request.asked.prompt_ids
-                lanes.setdefault(prompt, Lane(prompt, [], [])).rows += request.rows
+                lanes.setdefault(prompt, Lane(prompt, [])).rows += request.rows
                 requests.append(request)
         try:
             self._read(list(lanes.values()))
