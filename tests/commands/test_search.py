@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from prmkit.models.checkpoint import CheckpointMeta, save_prm
+from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.prm import PRM
 from prmkit.world import WEIGHTS
 from tests.commands.conftest import Answer
+from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 
 POLICY = WEIGHTS / "policy"
 
@@ -94,3 +98,42 @@ def test_bad_options_are_refused_before_a_folder_is_made(
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
     assert not (tmp_path / "run").exists()
+
+
+CODE = {
+    "humaneval-plus": "humanevalplus/HumanEvalPlus.jsonl.gz",
+    "mbpp-plus": "mbppplus/MbppPlus.jsonl.gz",
+    "bigcodebench": "bigcodebench/bigcodebench_hard.json",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.parametrize("strategy", ["best-of-n", "beam", "mcts"])
+@pytest.mark.parametrize("benchmark", CODE)
+def test_the_recipes_of_code_benchmarks_run(
+    prmkit: Callable[..., Answer], tmp_path: Path, data_dir: Path, benchmark: str, strategy: str
+) -> None:
+    """From the recipe to the verdicts, with a random policy of a few thousand parameters, which solves nothing."""
+    tokenizer = tiny_bpe_tokenizer()
+    policy = tiny_backbone(tmp_path / "policy", tokenizer=tokenizer, context=4096)
+    chat = StepFormat(template="chatml", step_end="\n\n")
+    prm = PRM.from_backbone(policy, ModelConfig(name=policy, max_length=4096))
+    meta = CheckpointMeta(format=chat, label_source="human", max_length=4096)
+    save_prm(prm, tokenizer, tmp_path / "prm", meta)
+    changes = {
+        "generator.name": policy,
+        "generator.dtype": "float32",
+        "generator.sampling.max_tokens": 40,
+        "scorer.checkpoint": tmp_path / "prm",
+        "problems.path": data_dir / CODE[benchmark],
+        "problems.limit": 2,
+    }
+    given = [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
+    recipe = f"recipes/search/{benchmark}-{strategy}.yaml"
+    answer = prmkit("search", recipe, "--out", tmp_path / "run", "--json", *given)
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    assert (found["accuracy"]["value"], found["accuracy"]["n"]) == (0.0, 2)
+    assert found["ledger"]["continuations"] >= 8
+    assert found["isolation"]
