@@ -111,6 +111,9 @@ class TransformersGenerator:
         for index in reversed(range(len(self._decoder.lanes))):
             if not self._decoder.lanes[index].wanted():
                 self._decoder.leave(index)
+        for lane in [lane for lane in self._waiting if not lane.wanted()]:
+            self._release(lane)
+            self._waiting.remove(lane)
 
     def _free(self) -> int:
         """How many lanes may join those in flight, each of which may grow to its limit."""
@@ -148,10 +151,10 @@ class TransformersGenerator:
     def _join(self, free: int) -> None:
         """Let lanes that wait take part. Those without a hold on their past read it, from the tree if it is there."""
         first = [self._waiting[index] for index in range(min(free, len(self._waiting)))]
-        self._read([lane for lane in first if lane.node is None and lane.wanted()])
+        self._read([lane for lane in first if lane.node is None])
         self._decoder.reserve(len(self._decoder.lanes) + len(first), max(lane.past for lane in first) + 1)
         for lane in first:
-            if lane.node is not None and lane.wanted():
+            if lane.node is not None:
                 self._decoder.join(lane, lane.node)
             self._release(lane)
             self._waiting.popleft()
