@@ -67,7 +67,6 @@ class Decoder:
         """
         owners = [index for index, lane in enumerate(self.lanes) for _ in lane.rows]
         draws = [draw for lane in self.lanes for draw in lane.draws()]
-        rows = [row for lane in self.lanes for row in lane.rows]
         # Without a choice the logits are not copied.
         logits_BV = logits_BV if len(owners) == len(logits_BV) else logits_BV[owners]
         tokens, close = draw_tokens(logits_BV, draws, margin=self._margin)
@@ -77,7 +76,7 @@ class Decoder:
             looks, _ = draw_tokens(alone_1V.expand(len(again), -1), [draws[row] for row in again], margin=0.0)
             for row, token in zip(again, looks, strict=True):
                 tokens[row] = token
-            for request in {rows[row].request for row in again}:
+            for request in {lane.rows[row - owners.index(owner)].request for row in again}:
                 request.second_looks.append(lane.past + 1)
         drawn = iter(tokens)
         return [list(itertools.islice(drawn, len(lane.rows))) for lane in self.lanes]

@@ -174,17 +174,18 @@ def test_where_rounding_could_decide_a_second_look_does(folder: Path, model: Pre
             noise_BV = torch.rand(logits_BV.shape, generator=torch.Generator().manual_seed(len(logits_BV)))
             return logits_BV + 2e-5 * noise_BV
 
-    def greedy(max_rows: int) -> list[object]:
+    def greedy(max_rows: int, n: int = 1) -> list[object]:
         engine = TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=max_rows)
         engine._decoder.head = Head()
 
         async def main() -> list[Generation]:
             settings = Sampling(max_tokens=24, temperature=0.0)
-            return await asyncio.gather(*(engine.generate(ids, 1, sampling=settings, seed=0) for ids in CROWD))
+            return await asyncio.gather(*(engine.generate(ids, n, sampling=settings, seed=0) for ids in CROWD))
 
         return texts(asyncio.run(main()))
 
     assert greedy(1) == greedy(5) == greedy(64)
+    assert greedy(1, n=3) == greedy(64, n=3)  # three rows of a lane look again together
 
 
 def computed(generation: Generation) -> int:
