@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from torch._C._profiler import _EventType
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
@@ -37,12 +38,30 @@ def measured(folder: Path, **fields: object) -> float:
     train = TrainConfig(packing="none", devices=1, validations_per_epoch=1, **fields)  # type: ignore[arg-type]
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         train_prm(trees, model, train, folder / "run", seed=0, label_source="human", progress=False)
+    # What an earlier training left behind may be freed at any moment of this one, and is none of its memory.
+    own: set[int] = set()
     now = peak = 0
-    for event in profiler.profiler.kineto_results.events():  # type: ignore[union-attr]
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            peak = max(peak, now)
+    for address, change in _allocations(profiler):
+        if change > 0:
+            own.add(address)
+        elif address not in own:
+            continue
+        now += change
+        peak = max(peak, now)
     return float(peak)
+
+
+def _allocations(profiler: profile) -> list[tuple[int, int]]:
+    """Address and bytes of all that was given out (positive) and freed (negative), in order."""
+    events = profiler.profiler.kineto_results.experimental_event_tree()  # type: ignore[union-attr]
+    found = []
+    while events:
+        event = events.pop()
+        events.extend(event.children)
+        kind, fields = event.typed
+        if kind == _EventType.Allocation:
+            found.append((event.start_time_ns, fields.ptr, fields.alloc_size))
+    return [(address, change) for _, address, change in sorted(found, key=lambda item: item[0])]
 
 
 @pytest.mark.parametrize(
