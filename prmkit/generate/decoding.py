@@ -66,14 +66,16 @@ class Decoder:
         alone, which gives the same whatever stands beside it.
         """
         owners = [index for index, lane in enumerate(self.lanes) for _ in lane.rows]
-        draws = [draw for lane in self.lanes for draw in lane.draws()]
+        draws = [row.draws for lane in self.lanes for row in lane.rows]
+        positions = [len(self.lanes[owner].drawn) for owner in owners]
         # Without a choice the logits are not copied.
         logits_BV = logits_BV if len(owners) == len(logits_BV) else logits_BV[owners]
-        tokens, close = draw_tokens(logits_BV, draws, margin=self._margin)
+        tokens, close = draw_tokens(logits_BV, draws, positions, margin=self._margin)
         for owner, turned in itertools.groupby(close, key=owners.__getitem__):
             lane, again = self.lanes[owner], list(turned)
             alone_1V = self.head(self._alone(lane))
-            looks, _ = draw_tokens(alone_1V.expand(len(again), -1), [draws[row] for row in again], margin=0.0)
+            places = [len(lane.drawn)] * len(again)
+            looks, _ = draw_tokens(alone_1V.expand(len(again), -1), [draws[row] for row in again], places, margin=0.0)
             for row, token in zip(again, looks, strict=True):
                 tokens[row] = token
             for request in {lane.rows[row - owners.index(owner)].request for row in again}:

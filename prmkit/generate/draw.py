@@ -28,11 +28,10 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _WORD = 0xFFFFFFFFFFFFFFFF
 
 
-class Draw(NamedTuple):
-    """What a token is drawn with. ``key`` names a random stream, and ``position`` the place in it."""
+class Draws(NamedTuple):
+    """What the tokens of one continuation are drawn with. ``key`` names its random stream."""
 
     key: int
-    position: int
     temperature: float
     top_p: float
 
@@ -42,8 +41,16 @@ def stream_key(seed: int, sample: int) -> int:
     return _signed(_mixed(_mixed(seed & _WORD) + sample & _WORD))
 
 
-def draw_tokens(logits_BV: Tensor, draws: Sequence[Draw], *, margin: float) -> tuple[list[int], list[int]]:
+def draw_tokens(
+    logits_BV: Tensor, draws: Sequence[Draws], positions: Sequence[int], *, margin: float
+) -> tuple[list[int], list[int]]:
     """A token for each row, and the rows in which another token came within ``margin`` (in logits) of it.
+
+    Args:
+        logits_BV: of each row.
+        draws: what its continuation is drawn with.
+        positions: the place of the token in its continuation's random stream.
+        margin: 0 where nobody looks again.
 
     Raises:
         RunError: the model gave a logit that is no number.
@@ -52,21 +59,24 @@ def draw_tokens(logits_BV: Tensor, draws: Sequence[Draw], *, margin: float) -> t
     close: list[int] = []
     size = max(1, _PIECE // logits_BV.shape[1])
     for begin in range(0, len(draws), size):
-        tokens_B, close_B = _draw(logits_BV[begin : begin + size].double(), draws[begin : begin + size], margin)
+        piece = slice(begin, begin + size)
+        tokens_B, close_B = _draw(logits_BV[piece].double(), draws[piece], positions[piece], margin)
         tokens += tokens_B
         close += [begin + row for row, is_close in enumerate(close_B) if is_close]
     return tokens, close
 
 
-def _draw(logits_BV: Tensor, draws: Sequence[Draw], margin: float) -> tuple[list[int], list[int]]:
+def _draw(
+    logits_BV: Tensor, draws: Sequence[Draws], positions: Sequence[int], margin: float
+) -> tuple[list[int], list[int]]:
     device = logits_BV.device
-    keys, positions, temperatures, tops = zip(*draws, strict=True)
+    keys, temperatures, tops = zip(*draws, strict=True)
     heat_B1 = torch.tensor(temperatures, dtype=torch.float64, device=device)[:, None]
     heated_BV = _gumbel(keys, positions, logits_BV.shape[1], device).mul_(heat_B1).add_(logits_BV)
     nucleus = min(tops) < 1
     if nucleus:
         # Temperature 0 takes the likeliest token, which is in every nucleus.
-        kept = [draw.top_p if draw.temperature > 0 else 1.0 for draw in draws]
+        kept = [top_p if temperature > 0 else 1.0 for _, temperature, top_p in draws]
         top_p_B1 = torch.tensor(kept, dtype=torch.float64, device=device)[:, None]
         log_BV = (logits_BV / heat_B1.clamp(min=1e-6)).log_softmax(dim=1)
         blur_B1 = margin / heat_B1.clamp(min=1e-6)

@@ -5,6 +5,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Generic, TypeVar
 
 Request = TypeVar("Request")
@@ -16,26 +18,32 @@ class Ticket(Generic[Request, Reply]):
 
     def __init__(self, request: Request, future: "asyncio.Future[Reply]") -> None:
         self.request = request
+        self.loop = future.get_loop()
         self._future = future
-        self.answered = False
+        self._settle: Callable[[], None] | None = None
 
     @property
     def dropped(self) -> bool:
         """Whether nobody waits for the reply any more."""
-        return self._future.cancelled() or self._future.get_loop().is_closed()
+        return self._future.cancelled() or self.loop.is_closed()
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is a reply or an error, which is sent at the end of the engine's step."""
+        return self._settle is not None
 
     def answer(self, reply: Reply) -> None:
         """Send the reply to the task that asked."""
-        self._send(lambda: self._future.set_result(reply))
+        self._settle = partial(self._future.set_result, reply)
 
     def fail(self, error: BaseException) -> None:
         """Raise an error in the task that asked."""
-        self._send(lambda: self._future.set_exception(error))
+        self._settle = partial(self._future.set_exception, error)
 
-    def _send(self, settle: Callable[[], None]) -> None:
-        self.answered = True
-        if not self.dropped:
-            self._future.get_loop().call_soon_threadsafe(lambda: None if self._future.done() else settle())
+    def deliver(self) -> None:
+        """Give the task what it waits for; called in its event loop."""
+        if self._settle is not None and not self._future.done():
+            self._settle()
 
 
 class EngineThread(Generic[Request, Reply]):
@@ -72,20 +80,36 @@ class EngineThread(Generic[Request, Reply]):
 
     def _work(self) -> None:
         given: list[Ticket[Request, Reply]] = []
+        more = False
         while True:
             with self._lock:
                 new = [self._new.popleft() for _ in range(len(self._new))]
-                if not new and not given:
+                if not new and not more:
                     self._works = False
                     return
-            if new:
-                given = [ticket for ticket in given if not ticket.answered] + new
+            given += new
             try:
-                if not self._step(new):
-                    assert all(ticket.answered or ticket.dropped for ticket in given)
-                    given = []
+                more = self._step(new)
+                assert more or all(ticket.answered or ticket.dropped for ticket in given)
             except BaseException as error:  # it belongs to those who asked
+                more = False
                 for ticket in given:
                     if not ticket.answered:
                         ticket.fail(error)
-                given = []
+            _deliver([ticket for ticket in given if ticket.answered])
+            given = [ticket for ticket in given if not (ticket.answered or ticket.dropped)]
+
+
+def _deliver(tickets: list[Ticket[Request, Reply]]) -> None:
+    """Wake each event loop once, whatever the number of its tasks that have a reply."""
+    of_loop: dict[asyncio.AbstractEventLoop, list[Ticket[Request, Reply]]] = {}
+    for ticket in tickets:
+        of_loop.setdefault(ticket.loop, []).append(ticket)
+    for loop, replies in of_loop.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            loop.call_soon_threadsafe(_settle, replies)
+
+
+def _settle(tickets: list[Ticket[Request, Reply]]) -> None:
+    for ticket in tickets:
+        ticket.deliver()

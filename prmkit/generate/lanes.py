@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prmkit.generate.draw import Draw, stream_key
+from prmkit.generate.draw import Draws, stream_key
 from prmkit.generate.stops import StopStrings
 from prmkit.models.kv_tree import KVNode
 from prmkit.tree import Finish
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 class Row:
     """One continuation. Until it has ended, what it has drawn stands in its lane."""
 
-    __slots__ = ("finish", "ids", "key", "request")
+    __slots__ = ("draws", "finish", "ids", "request")
 
     def __init__(self, request: "Request", sample: int) -> None:
+        sampling = request.asked.sampling
         self.request = request
-        self.key = stream_key(request.asked.seed, sample)
+        self.draws = Draws(stream_key(request.asked.seed, sample), sampling.temperature, sampling.top_p)
         self.ids: tuple[int, ...] = ()
         self.finish: Finish | None = None
 
@@ -73,14 +74,6 @@ class Lane:
         if over:
             self.rows = [row for row in self.rows if row.request not in over]
         return bool(self.rows)
-
-    def draws(self) -> list[Draw]:
-        """What the next token of each row is drawn with."""
-        draws = []
-        for row in self.rows:
-            sampling = row.request.asked.sampling
-            draws.append(Draw(row.key, len(self.drawn), sampling.temperature, sampling.top_p))
-        return draws
 
     def take(self, tokens: Sequence[int], ends: frozenset[int], stops: StopStrings) -> "list[Lane]":
         """Add the token that each row has drawn; returns the lanes of those that go on.

@@ -31,6 +31,7 @@ class StepEncoder:
         self.before, self.after = TEMPLATES[format.template].replace("{{", "{").replace("}}", "}").split("{problem}")
         self._before_ids, self._after_ids = self._template_ids(self.before), self._template_ids(self.after)
         self.step_end_ids = self._template_ids(format.step_end)
+        self._left_out = set(tokenizer.all_special_ids) - set(self.step_end_ids)
         unknown = tokenizer.unk_token_id
         if not self.step_end_ids or (unknown is not None and unknown in self.step_end_ids):
             raise InputError(
@@ -49,7 +50,7 @@ class StepEncoder:
 
     def step_ids(self, text: str) -> list[int]:
         """Ids of one step. The last one is the step's end, where its score is read."""
-        return self._text_ids(text) + self.step_end_ids
+        return [*self._text_ids(text), *self.step_end_ids]
 
     def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
         """Ids of a problem and its steps, and the position of each step's end."""
@@ -65,14 +66,13 @@ class StepEncoder:
 
         The indentation of a step's first line is kept: a step may begin within a block of code.
         """
-        special = set(self.tokenizer.all_special_ids) - set(self.step_end_ids)
-        text = str(self.tokenizer.decode([token for token in ids if token not in special]))
+        text = str(self.tokenizer.decode([token for token in ids if token not in self._left_out]))
         return [_stripped(step) for step in text.split(self.format.step_end) if step.strip()]
 
     def _template_ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _text_ids(self, text: str) -> list[int]:
+    def _text_ids(self, text: str) -> tuple[int, ...]:
         found = self._known.get(text)
         if found is None:
             if len(self._known) >= _REMEMBERED:
@@ -80,7 +80,7 @@ class StepEncoder:
             # Text of a problem or a model may spell a special token; it must not become one.
             found = tuple(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
             self._known[text] = found
-        return list(found)
+        return found
 
 
 def _stripped(step: str) -> str:

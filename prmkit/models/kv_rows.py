@@ -80,7 +80,7 @@ def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[
         lengths: tokens of each row before.
     """
     new = ids_BN.shape[1]
-    longest = rows.room[1] if _plain(model.device, new) else max(lengths) + new
+    longest = rows.room[1] if _plain(ids_BN.device, new) else max(lengths) + new
     positions_BN = torch.tensor(lengths, device=ids_BN.device)[:, None] + torch.arange(new, device=ids_BN.device)
     mask_B1NK = torch.arange(longest, device=ids_BN.device) <= positions_BN[:, None, :, None]
     rows.aim(positions_BN, longest)

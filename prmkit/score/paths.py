@@ -7,10 +7,19 @@ from prmkit.errors import InputError
 from prmkit.tree import StepTree
 
 
-def tips(tree: StepTree, nodes: Sequence[int]) -> list[int]:
-    """The asked nodes that no other asked node follows, each once: their paths hold all of them."""
+def asked_by_tip(tree: StepTree, nodes: Sequence[int]) -> dict[int, list[int]]:
+    """The asked nodes that no other asked node follows, with the asked nodes on the path of each.
+
+    Together they are all that were asked, each once, the first on a path first.
+    """
     inner = {ancestor for node in nodes for ancestor in tree.path(node)[:-1]}
-    return [node for node in dict.fromkeys(nodes) if node not in inner]
+    missing = set(nodes)
+    found: dict[int, list[int]] = {}
+    for tip in dict.fromkeys(nodes):
+        if tip not in inner:
+            found[tip] = [node for node in tree.path(tip) if node in missing]
+            missing.difference_update(found[tip])
+    return found
 
 
 def path_seed(seed: int, tree: StepTree, node: int) -> int:

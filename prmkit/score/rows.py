@@ -13,7 +13,7 @@ from prmkit.generate.together import together
 from prmkit.models.encode import StepEncoder
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.score import Scores
-from prmkit.score.paths import check_length, tips
+from prmkit.score.paths import asked_by_tip, check_length
 from prmkit.tree import StepTree
 
 
@@ -61,12 +61,7 @@ class RowScorer:
 
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
         """See Scorer.score."""
-        wanted = set(nodes)
-        paths: dict[int, list[int]] = {}
-        for tip in tips(tree, nodes):
-            paths[tip] = [node for node in tree.path(tip) if node in wanted]
-            wanted.difference_update(paths[tip])
-        replies = await together(self._path(tree, tip, asked) for tip, asked in paths.items())
+        replies = await together(self._path(tree, tip, asked) for tip, asked in asked_by_tip(tree, nodes).items())
         found = {node: score for reply in replies for node, score in reply[0].items()}
         read = [count for reply in replies for count in reply[1]]
         return Scores(

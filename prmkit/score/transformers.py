@@ -6,6 +6,7 @@ Shapes: S step ends.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 
@@ -19,7 +20,7 @@ from prmkit.models.kv_rows import prepared
 from prmkit.models.kv_tree import KVTree
 from prmkit.models.placement import key_value_room, placed
 from prmkit.score import PrmConfig, Scores
-from prmkit.score.paths import check_length, tips
+from prmkit.score.paths import asked_by_tip, check_length
 from prmkit.tree import StepTree
 
 _FULL = 4
@@ -28,7 +29,7 @@ _FULL = 4
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """One root-to-node path as token ids, and the position of each step's end."""
+    """One root-to-node path as token ids, and the positions of the step ends that are asked for."""
 
     ids: tuple[int, ...]
     ends: tuple[int, ...]
@@ -36,9 +37,9 @@ class _Path:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The score of every step of each path, and what was read from the cache and computed for them."""
+    """The score of every step that was asked for, and what was read from the cache and computed for them."""
 
-    values: list[list[float]]
+    values: list[float]
     cached: int
     tokens: int
     flops: float
@@ -80,11 +81,9 @@ class TransformersScorer:
         """
         if not nodes:
             return Scores(values=(), cached_tokens=0, tokens=0, flops=0.0)
-        paths = {tip: self._encode(tree, tip) for tip in tips(tree, nodes)}
-        found = await self._thread.submit(list(paths.values()))
-        score_of: dict[int, float] = {}
-        for tip, values in zip(paths, found.values, strict=True):
-            score_of.update(zip(tree.path(tip), values, strict=True))
+        asked = asked_by_tip(tree, nodes)
+        found = await self._thread.submit([self._encode(tree, tip, on_path) for tip, on_path in asked.items()])
+        score_of = dict(zip(chain.from_iterable(asked.values()), found.values, strict=True))
         return Scores(
             values=tuple(score_of[node] for node in nodes),
             cached_tokens=found.cached,
@@ -92,10 +91,11 @@ class TransformersScorer:
             flops=found.flops,
         )
 
-    def _encode(self, tree: StepTree, node: int) -> _Path:
-        ids, ends = self.encoder.path_ids(tree.problem, tree.steps(node))
-        check_length(tree, node, len(ids), self.context)
-        return _Path(tuple(ids), tuple(ends))
+    def _encode(self, tree: StepTree, tip: int, asked: Sequence[int]) -> _Path:
+        ids, ends = self.encoder.path_ids(tree.problem, tree.steps(tip))
+        check_length(tree, tip, len(ids), self.context)
+        end_of = dict(zip(tree.path(tip), ends, strict=True))
+        return _Path(tuple(ids), tuple(end_of[node] for node in asked))
 
     def _step(self, new: list[Ticket[list[_Path], _Found]]) -> bool:
         """Answer the requests that a few forward passes hold."""
@@ -135,16 +135,13 @@ class TransformersScorer:
         logits_S = self.prm.score(torch.cat([reading.hidden_SE for reading in readings]))[:, 0]
         if bool(logits_S.isnan().any()):
             raise RunError("the PRM scored a step NaN; check its dtype and weights")
-        scores_S = torch.sigmoid(logits_S.float())
-        values = [one.tolist() for one in scores_S.split([len(reading.hidden_SE) for reading in readings])]
         unique = {node for reading in readings for node in reading.node.lineage()}
         tokens = sum(reading.tokens for reading in readings)
-        reads = sum(len(one) for one in values)
         return _Found(
-            values=values,
+            values=torch.sigmoid(logits_S.float()).tolist(),
             cached=sum(len(node.ids) for node in unique) - tokens,
             tokens=tokens,
-            flops=sum(reading.flops(self.flops) for reading in readings) + self.flops.of(0, read=reads),
+            flops=sum(reading.flops(self.flops) for reading in readings) + self.flops.of(0, read=len(logits_S)),
         )
 
 

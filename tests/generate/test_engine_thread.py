@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -100,3 +101,44 @@ def test_a_ticket_whose_task_was_cancelled_is_dropped() -> None:
     while not dropped:
         pass
     assert dropped == [True]
+
+
+def test_all_who_are_answered_in_one_step_are_woken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    woken = 0
+
+    def step(new: Tickets) -> bool:
+        for ticket in new:
+            ticket.answer(ticket.request)
+        return False
+
+    async def main() -> list[int]:
+        loop, engine = asyncio.get_running_loop(), EngineThread(step)
+        call = loop.call_soon_threadsafe
+
+        def counted(callback: Any, *args: Any, **kwargs: Any) -> asyncio.Handle:
+            nonlocal woken
+            woken += 1
+            return call(callback, *args, **kwargs)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+        return await asyncio.gather(*(engine.submit(number) for number in range(50)))
+
+    assert asyncio.run(main()) == list(range(50))
+    assert woken == 1
+
+
+def test_work_that_is_left_when_all_are_answered_is_still_done() -> None:
+    """An engine clears up after a request that it gave up."""
+    steps, cleared = 0, threading.Event()
+
+    def step(new: Tickets) -> bool:
+        nonlocal steps
+        steps += 1
+        for ticket in new:
+            ticket.answer(1)
+        if steps == 3:
+            cleared.set()
+        return steps < 3
+
+    assert asyncio.run(EngineThread(step).submit(0)) == 1
+    assert cleared.wait(5)

@@ -71,11 +71,21 @@ def test_each_token_of_a_beam_search_passes_the_prm_once(loaded: LoadedPRM) -> N
 
 def test_a_step_that_was_scored_costs_nothing_again(loaded: LoadedPRM) -> None:
     scorer, tree = TransformersScorer(loaded), forked()
-    first = asyncio.run(scorer.score(tree, [1]))
-    again = asyncio.run(scorer.score(tree, [0, 1]))
+    first = asyncio.run(scorer.score(tree, [0, 1]))
+    again = asyncio.run(scorer.score(tree, [1, 0]))
     assert first.cached_tokens == again.tokens == 0
     assert again.cached_tokens == first.tokens
-    assert again.values[1] == first.values[0]
+    assert again.values == first.values[::-1]
+
+
+def test_a_step_on_the_way_to_a_scored_one_costs_its_last_token(loaded: LoadedPRM) -> None:
+    scorer, tree = TransformersScorer(loaded), forked()
+    first = asyncio.run(scorer.score(tree, [1]))
+    between = asyncio.run(scorer.score(tree, [0]))
+    assert between.tokens == 1
+    assert between.cached_tokens < first.tokens
+    whole = asyncio.run(TransformersScorer(loaded).score(tree, [0, 1]))
+    assert (*between.values, *first.values) == pytest.approx(whole.values, abs=1e-5)
 
 
 def test_batch_and_order_change_nothing(loaded: LoadedPRM) -> None:
