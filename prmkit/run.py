@@ -84,8 +84,7 @@ class RunFolder:
             "inputs": hashes,
         }
         with writing(path):
-            path.mkdir(parents=True, exist_ok=True)
-            _write_whole(run.record, dump_yaml(record).encode())
+            write_whole(run.record, dump_yaml(record).encode())
         return run
 
     @property
@@ -133,7 +132,7 @@ class RunFolder:
             return
         with writing(self.path):
             merged = self.read_metrics() | dict(new)
-            _write_whole(self.metrics_file, orjson.dumps(merged, option=orjson.OPT_INDENT_2) + b"\n")
+            write_whole(self.metrics_file, orjson.dumps(merged, option=orjson.OPT_INDENT_2) + b"\n")
 
     def read_metrics(self) -> dict[str, Any]:
         """The figures of the run so far."""
@@ -306,7 +305,9 @@ def _git_sha() -> str | None:
     return done.stdout.strip()
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:

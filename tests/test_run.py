@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.run import RunFolder, sha256, writing
+from prmkit.run import RunFolder, sha256, write_whole, writing
 from prmkit.yaml_io import read_yaml
 
 RECIPE = {"stage": "train", "train": {"lr": 1e-5, "epochs": 2}}
@@ -140,3 +140,19 @@ def test_the_record_reads_back_and_a_folder_without_one_is_refused(tmp_path: Pat
     for folder in ("nowhere", "other"):
         with pytest.raises(InputError, match="not the folder of a run"):
             RunFolder(tmp_path / folder).read_record()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "deep" / "file"
+    write_whole(file, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(file, b"new")
+    assert [path.name for path in file.parent.iterdir()] == ["file"]
+    assert file.read_bytes() == b"old"

@@ -1,6 +1,5 @@
 """``prmkit attribute``: which tokens and steps made a PRM's scores of one solution."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +39,7 @@ def attribute(
     """
     from prmkit.attribution.page import attribution_page
     from prmkit.attribution.record import add_record
-    from prmkit.run import RunFolder, refuse_existing, writing
+    from prmkit.run import RunFolder, refuse_existing, write_whole, writing
     from prmkit.trees_io import read_trees
 
     refuse_existing(out, overwrite=overwrite)
@@ -62,10 +61,7 @@ def attribute(
     loaded = load_prm(prm, device=accelerator(), dtype=torch.float32)
     found = explain(loaded, tree.problem, steps, step=None if step is None else step - 1, samples=samples, seed=seed)
     with writing(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-        partial.write_text(attribution_page(found, f"Scores of {tree.problem.id}"), encoding="utf-8")
-        partial.replace(out)
+        write_whole(out, attribution_page(found, f"Scores of {tree.problem.id}").encode())
         wrote = [str(out)]
         if RunFolder(file.parent).record.is_file():
             wrote.append(str(add_record(found, file.parent, problem_id=tree.problem.id, leaf=last)))

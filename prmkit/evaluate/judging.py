@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
+from prmkit.errors import InputError
 from prmkit.grade import Judge, Relation, grader_for
 from prmkit.tree import Problem
 
@@ -57,6 +58,33 @@ DEFAULT = Judging()
 
 def nobody_watches(done: int = 1) -> None:
     """Told of each judged problem, where there is nobody to show it to."""
+
+
+def judgeable(
+    items: Sequence[T], unjudged: Callable[[T], Problem | None], judging: Judging
+) -> tuple[list[T], dict[str, str]]:
+    """Those whose problem this machine can judge, and {problem id: why it cannot} of the others.
+
+    Args:
+        items: what is to be judged.
+        unjudged: the problem of an item, None where nobody has to judge it.
+        judging: how solutions are judged.
+
+    Raises:
+        InputError: there is nothing that can be judged here.
+    """
+    kept: list[T] = []
+    reasons: dict[str, str] = {}
+    for item in items:
+        problem = unjudged(item)
+        if problem is not None and (reason := judging.grader(problem).unsupported(problem)):
+            reasons[problem.id] = reason
+        else:
+            kept.append(item)
+    if not kept:
+        first, reason = next(iter(reasons.items()))
+        raise InputError("no problem can be judged on this machine", where=first, got=reason)
+    return kept, reasons
 
 
 def judged_in_threads(judge: Callable[[T], R], problems: Sequence[T], watch: Callable[[int], None]) -> list[R]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judged_in_threads, nobody_watches
+from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judgeable, judged_in_threads, nobody_watches
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
 from prmkit.grade import isolation_of
@@ -73,15 +73,7 @@ def evaluate_responses(
     Raises:
         InputError: a problem has nothing to be judged by, or none can be judged here.
     """
-    unsupported = {
-        one.problem.id: reason
-        for one in answered
-        if one.correct is None and (reason := judging.grader(one.problem).unsupported(one.problem))
-    }
-    kept = [one for one in answered if one.problem.id not in unsupported]
-    if not kept:
-        first, reason = next(iter(unsupported.items()))
-        raise InputError("no problem can be judged on this machine", where=first, got=reason)
+    kept, unsupported = judgeable(answered, lambda one: one.problem if one.correct is None else None, judging)
     samples = judged_in_threads(lambda one: _samples(one, judging), kept, watch)
     result = evaluate_samples(samples, scored=kept[0].scores is not None)
     result |= isolation_of([one.problem for one in kept if one.correct is None])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judged_in_threads, nobody_watches
+from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judgeable, judged_in_threads, nobody_watches
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
 from prmkit.grade import isolation_of
@@ -38,13 +38,7 @@ def evaluate_trees(
         raise InputError("no tree to evaluate", expected="at least one")
     how = aggregation or _used(trees)
     scored = any(node.score is not None for tree in trees for node in tree)
-    unsupported = {
-        tree.problem.id: reason for tree in trees if (reason := judging.grader(tree.problem).unsupported(tree.problem))
-    }
-    kept = [tree for tree in trees if tree.problem.id not in unsupported]
-    if not kept:
-        first, reason = next(iter(unsupported.items()))
-        raise InputError("no problem can be judged on this machine", where=first, got=reason)
+    kept, unsupported = judgeable(trees, lambda tree: tree.problem, judging)
     problems = judged_in_threads(lambda tree: samples_of(tree, how if scored else None, judging), kept, watch)
     result = {
         "aggregation": how,

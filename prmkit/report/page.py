@@ -5,7 +5,6 @@ A Content-Security-Policy lets run the page's own two scripts, by their hashes, 
 """
 
 import hashlib
-import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ from prmkit.report.sections.strategies import strategies
 from prmkit.report.sections.studies import studies
 from prmkit.report.sections.training import training
 from prmkit.report.viewer import TreePages, compressed, tree_pages
-from prmkit.run import refuse_existing
+from prmkit.run import refuse_existing, write_whole
 
 SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
     overview,
@@ -113,18 +112,12 @@ def write_page(
     out: Path, *, title: str, sections: Sequence[Section], notes: Sequence[str] = (), trees: TreePages | None = None
 ) -> None:
     """Write a page of these sections, as a whole or not at all."""
-    write_text(out, page(title=title, sections=sections, notes=notes, trees=trees))
+    write_whole(out, as_bytes(page(title=title, sections=sections, notes=notes, trees=trees)))
 
 
-def write_text(out: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8", errors="replace")  # names of files may be no text
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+def as_bytes(text: str) -> bytes:
+    """A text in UTF-8; names of files that are no text get question marks."""
+    return text.encode(errors="replace")
 
 
 def page(*, title: str, sections: Sequence[Section], notes: Sequence[str], trees: TreePages | None) -> str:

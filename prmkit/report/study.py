@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from prmkit.report.markdown import markdown_table, plain
+
 # Okabe and Ito's colours, which people with any colour vision tell apart; further lines are dashed.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#999999", "#8c564b")
 _DASH = "\u2013"
@@ -30,14 +32,14 @@ class Line(NamedTuple):
 
 def study_markdown(result: Mapping[str, Any]) -> str:
     """The study as Markdown, without its figure."""
-    parts = [f"### {_plain(result['title'])} ({result['scale']})", _markdown_table(result["rows"])]
-    parts += [_plain(sentence) for sentence in sentences(result)]
+    parts = [f"### {plain(result['title'])} ({result['scale']})", _table(result["rows"])]
+    parts += [plain(sentence) for sentence in sentences(result)]
     for name, rows in further(result):
-        parts += [f"**{_plain(name)}**", _markdown_table(rows)]
+        parts += [f"**{plain(name)}**", _table(rows)]
     if result["paper"]["claim"]:
-        parts.append(f"**The paper:** {_plain(result['paper']['claim'])}")
+        parts.append(f"**The paper:** {plain(result['paper']['claim'])}")
     if result["notes"]:
-        parts.append("\n".join(f"* {_plain(note)}" for note in result["notes"]))
+        parts.append("\n".join(f"* {plain(note)}" for note in result["notes"]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -178,12 +180,5 @@ def sentences(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{missing} runs are missing; figures that need them are {_DASH}, or rest on the others."
 
 
-def _markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    columns, cells = table_of(rows)
-    lines = [columns, ["---"] * len(columns), *cells]
-    return "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines) if rows else ""
-
-
-def _plain(text: str) -> str:
-    """A text that Markdown shows as it is: on one line, and no tag."""
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    return markdown_table(*table_of(rows)) if rows else ""

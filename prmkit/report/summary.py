@@ -5,9 +5,10 @@ from pathlib import Path
 
 from prmkit.report.blocks import Block, Heading, Prose, Section, Table
 from prmkit.report.html import figure_text
-from prmkit.report.page import sections_of, write_text
+from prmkit.report.markdown import markdown_table, plain
+from prmkit.report.page import as_bytes, sections_of
 from prmkit.report.read import read_runs
-from prmkit.run import refuse_existing
+from prmkit.run import refuse_existing, write_whole
 
 _LEFT_OUT = "How to run it again"
 
@@ -32,7 +33,7 @@ def write_summary(runs: Sequence[Path], out: Path, *, overwrite: bool = False) -
         InputError: as above, or the file exists.
     """
     refuse_existing(out, overwrite=overwrite)
-    write_text(out, markdown_summary(runs))
+    write_whole(out, as_bytes(markdown_summary(runs)))
 
 
 def _section(section: Section) -> list[str]:
@@ -43,7 +44,7 @@ def _section(section: Section) -> list[str]:
         for index, text in enumerate(texts)
         if not text.startswith("### ") or (index + 1 < len(texts) and not texts[index + 1].startswith("### "))
     ]
-    return [f"## {_plain(section.title)}", *kept] if kept else []
+    return [f"## {plain(section.title)}", *kept] if kept else []
 
 
 def _block(block: Block) -> str:
@@ -53,22 +54,15 @@ def _block(block: Block) -> str:
 
 
 def _prose(block: Prose) -> str:
-    lines = [f"* {'**Note:** ' if block.warning else ''}{_plain(line)}" for line in block.lines]
+    lines = [f"* {'**Note:** ' if block.warning else ''}{plain(line)}" for line in block.lines]
     return "\n".join(lines)
 
 
 def _heading(block: Heading) -> str:
-    return f"### {_plain(block.text)}"
+    return f"### {plain(block.text)}"
 
 
 def _table(block: Table) -> str:
-    rule = [":--" if at < block.texts else "--:" for at in range(len(block.columns))]
-    rows = [[_plain(figure_text(value)) for value in row] for row in block.rows]
-    lines = [f"| {' | '.join(row)} |" for row in ([_plain(name) for name in block.columns], rule, *rows)]
-    return "\n".join([*([f"**{_plain(block.title)}**", ""] if block.title else []), *lines])
-
-
-def _plain(text: str) -> str:
-    """Text on one line with nothing in it that Markdown or HTML would obey."""
-    escaped = "".join(f"\\{character}" if character in "\\`*_[]<>|#!~&" else character for character in text)
-    return " ".join(escaped.split())
+    cells = [[figure_text(value) for value in row] for row in block.rows]
+    title = f"**{plain(block.title)}**\n\n" if block.title else ""
+    return title + markdown_table(block.columns, cells, texts=block.texts)
