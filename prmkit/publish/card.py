@@ -17,6 +17,7 @@ from prmkit.models.config import TEMPLATES
 from prmkit.publish.figures import Figure, figures_of, held_out
 from prmkit.publish.training import Training, public, training_of
 from prmkit.recipe.compose import leaves
+from prmkit.report.markdown import plain
 from prmkit.score.aggregate import default_aggregation
 
 CARD = "README.md"
@@ -233,13 +234,8 @@ def _limits(facts: CheckpointFacts, training: Training | None) -> Iterator[str]:
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(keep_trailing_newline=True, undefined=jinja2.StrictUndefined, autoescape=False)
-    environment.filters |= {"code": _code, "cell": _cell, "python": repr, "thousands": "{:,}".format}
+    environment.filters |= {"code": _code, "plain": plain, "python": repr, "thousands": "{:,}".format}
     return environment
-
-
-def _cell(value: object) -> str:
-    """A text within a table: one line, its bars escaped, no markup of its own."""
-    return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _code(value: object) -> str:

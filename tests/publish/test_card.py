@@ -109,6 +109,18 @@ def test_a_search_that_was_not_evaluated_has_its_accuracy(training: Path, search
     assert "prm@8" not in text
 
 
+def test_the_name_of_a_benchmark_is_text_and_no_link(training: Path, search: Path) -> None:
+    run = RunFolder(search)
+    name = "![x](https://evil.example/p.png)|<b>"
+    hostile = write_run(
+        search.parent / "hostile",
+        run.read_record()["recipe"],
+        {"benchmark": name, "accuracy": {"value": 0.5, "stderr": 0.1, "n": 9}},
+    )
+    text = card_of(training / "checkpoint", runs=[hostile.path]).text
+    assert "| \\!\\[x\\](https://evil.example/p.png)\\|\\<b\\>" in text
+
+
 def test_a_checkpoint_that_stands_alone_says_so(tmp_path: Path) -> None:
     save_tiny_prm(tmp_path / "alone", label_source="human+judge")
     card = card_of(tmp_path / "alone")
