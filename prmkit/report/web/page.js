@@ -9,8 +9,8 @@ async function start() {
     return;
   }
   setTheme(remembered());
+  figures = await unpacked("figures"); // first: whoever sees a tree may print
   if (document.getElementById("data-trees")) window.viewer = new Viewer(await unpacked("trees"));
-  figures = await unpacked("figures");
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
       seen.unobserve(entry.target);
