@@ -74,8 +74,12 @@ class Decoder:
         for owner, turned in itertools.groupby(close, key=owners.__getitem__):
             lane, again = self.lanes[owner], list(turned)
             alone_1V = self.head(self._alone(lane))
-            places = [len(lane.drawn)] * len(again)
-            looks, _ = draw_tokens(alone_1V.expand(len(again), -1), [draws[row] for row in again], places, margin=0.0)
+            looks, _ = draw_tokens(
+                alone_1V.expand(len(again), -1),
+                [draws[row] for row in again],
+                [positions[row] for row in again],
+                margin=0.0,
+            )
             for row, token in zip(again, looks, strict=True):
                 tokens[row] = token
             for request in {lane.rows[row - owners.index(owner)].request for row in again}:

@@ -9,8 +9,8 @@ async function start() {
     return;
   }
   setTheme(remembered());
-  figures = await unpacked("figures"); // first: whoever sees a tree may print
   if (document.getElementById("data-trees")) window.viewer = new Viewer(await unpacked("trees"));
+  figures = await unpacked("figures");
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
       seen.unobserve(entry.target);
@@ -18,6 +18,8 @@ async function start() {
     }
   }, { rootMargin: "600px" });
   holders.forEach((holder) => seen.observe(holder));
+  // Also where no figure is in view: printing does not wait for what has still to be unpacked.
+  if (holders.length) await plotly();
 }
 
 /** Draw all figures now, those that were drawn again in the colours of now. */
