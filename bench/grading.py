@@ -21,9 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from prmkit.benchmarks import load
-from prmkit.grade import evalplus, isolate
+from prmkit.grade import evalplus
 from prmkit.grade.answers import MathGrader, extract
 from prmkit.grade.equality import Workers
+from prmkit.sandbox import isolate
 from prmkit.tree import Problem
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ import prmkit
 PACKAGE = Path(prmkit.__file__).parent
 LAYERS = (
     "errors tree seam",
-    "trees_io rows_io yaml_io run stats download cluster",
+    "trees_io rows_io yaml_io run stats download cluster sandbox",
     "grade",
     "sources benchmarks",
     "models generate",

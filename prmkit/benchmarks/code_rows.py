@@ -3,8 +3,8 @@
 import ast
 import doctest
 
-from prmkit.grade import values
 from prmkit.rows_io import Row, field
+from prmkit.sandbox import values
 from prmkit.tree import Case
 
 

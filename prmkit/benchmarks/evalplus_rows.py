@@ -5,8 +5,8 @@ from typing import Literal
 
 from prmkit.download import cached
 from prmkit.errors import InputError
-from prmkit.grade import values
 from prmkit.rows_io import Row, first_rows
+from prmkit.sandbox import values
 from prmkit.tree import Case
 
 Form = Literal["rich", "hub"]

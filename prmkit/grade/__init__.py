@@ -71,6 +71,6 @@ def isolation_of(problems: Sequence[Problem]) -> dict[str, list[str]]:
     """``isolation``: the walls around programs, for the record of a run on these problems; nothing if none was run."""
     if all(problem.domain != "code" for problem in problems):
         return {}
-    from prmkit.grade import isolate
+    from prmkit.sandbox import isolate
 
     return {"isolation": list(isolate.layers())}

@@ -4,10 +4,10 @@ The tests run in one process and the program in another, which only ever answers
 """
 
 from prmkit.errors import InputError
-from prmkit.grade import isolate
-from prmkit.grade.isolate import Limits
-from prmkit.grade.packages import needs_packages
 from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.sandbox import isolate
+from prmkit.sandbox.isolate import Limits
+from prmkit.sandbox.packages import needs_packages
 from prmkit.tree import Problem
 
 _SECONDS, _MEMORY_MB = 60.0, 4096

@@ -11,10 +11,10 @@ import ast
 import threading
 
 from prmkit.errors import InputError
-from prmkit.grade import isolate
-from prmkit.grade.isolate import Limits, Outcome
-from prmkit.grade.packages import missing
 from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.sandbox import isolate
+from prmkit.sandbox.isolate import Limits, Outcome
+from prmkit.sandbox.packages import missing
 from prmkit.tree import Problem
 
 SECONDS = 240.0

@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 
 from prmkit.errors import InputError
-from prmkit.grade import isolate, values
-from prmkit.grade.isolate import Limits
-from prmkit.grade.packages import needs_packages
 from prmkit.grade.verdicts import Status, TestResult, Verdict
 from prmkit.run import cache_folder
+from prmkit.sandbox import isolate, values
+from prmkit.sandbox.isolate import Limits
+from prmkit.sandbox.packages import needs_packages
 from prmkit.tree import Case, Problem
 
 _MIN_SECONDS, _REFERENCE_FACTOR, _SECONDS_AT_MOST, _MARGIN = 4.0, 4.0, 60.0, 2.0

@@ -14,10 +14,10 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 from prmkit.errors import InputError
-from prmkit.grade import isolate, values
-from prmkit.grade.isolate import Limits, Outcome
-from prmkit.grade.packages import needs_packages
 from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.sandbox import isolate, values
+from prmkit.sandbox.isolate import Limits, Outcome
+from prmkit.sandbox.packages import needs_packages
 from prmkit.tree import Case, Problem
 
 SECONDS = 6.0

@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.grade import asserts, bigcodebench, evalplus, extraction, isolate, livecodebench, values
-from prmkit.grade.isolate import Limits, Outcome
-from prmkit.grade.packages import needs_packages
-from prmkit.grade.values import Opaque
+from prmkit.grade import asserts, bigcodebench, evalplus, extraction, livecodebench
 from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.sandbox import isolate, values
+from prmkit.sandbox.isolate import Limits, Outcome
+from prmkit.sandbox.packages import needs_packages
+from prmkit.sandbox.values import Opaque
 from prmkit.tree import Case, Problem, Rule
 
 _SECONDS, _SECONDS_A_CALL, _SECONDS_AT_MOST = 4.0, 0.1, 60.0

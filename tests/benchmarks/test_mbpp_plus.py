@@ -6,7 +6,8 @@ import pytest
 from prmkit.benchmarks import load
 from prmkit.benchmarks.mbpp_types import typed_arguments
 from prmkit.errors import InputError
-from prmkit.grade import grader_for, values
+from prmkit.grade import grader_for
+from prmkit.sandbox import values
 
 
 @pytest.mark.parametrize(

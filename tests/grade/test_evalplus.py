@@ -12,7 +12,7 @@ from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.grade import evalplus
 from prmkit.grade.evalplus import Oracle
-from prmkit.grade.values import encode
+from prmkit.sandbox.values import encode
 from prmkit.tree import Case, Problem
 
 

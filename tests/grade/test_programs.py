@@ -114,7 +114,7 @@ def test_classes_are_behaviour_on_public_inputs(grader: CodeGrader) -> None:
 
 def test_hidden_inputs_never_run_for_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    from prmkit.grade import isolate
+    from prmkit.sandbox import isolate
 
     def run_calls(program, entry_point, inputs, limits):
         asked.extend(inputs)

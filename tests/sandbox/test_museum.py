@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.grade import isolate
 from prmkit.grade.programs import CodeGrader
+from prmkit.sandbox import isolate
 from prmkit.tree import Case, Problem
-from tests.grade.test_isolate import needs, programs_alive
+from tests.sandbox.test_isolate import needs, programs_alive
 
 EXHIBITS = dict(
     exhibit.split("\n", 1) for exhibit in Path(__file__).with_name("museum.txt").read_text().split("\n=== ")[1:]

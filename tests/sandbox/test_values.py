@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prmkit.grade.values import Opaque, decode, encode
+from prmkit.sandbox.values import Opaque, decode, encode
 
 SCALARS = st.one_of(
     st.none(),

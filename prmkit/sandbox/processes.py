@@ -27,11 +27,11 @@ _GRACE = 10.0
 
 _BOOT = """
 import sys, types
-for name, path in (("prmkit", sys.argv[2]), ("prmkit.grade", sys.argv[3])):
+for name, path in (("prmkit", sys.argv[2]), ("prmkit.sandbox", sys.argv[3])):
     module = types.ModuleType(name)
     module.__path__ = [path]
     sys.modules[name] = module
-from prmkit.grade.zygote import main
+from prmkit.sandbox.zygote import main
 main(int(sys.argv[1]), packages=sys.argv[4] == "packages")
 """
 """Imports the zygote without running the package's own __init__: the bare interpreter has no site packages."""
@@ -222,7 +222,7 @@ class _Zygote:
         self._channel = self._process = None
         ours, theirs = socket.socketpair()
         package = Path(__file__).parents[1]
-        arguments = [str(theirs.fileno()), str(package), str(package / "grade")]
+        arguments = [str(theirs.fileno()), str(package), str(package / "sandbox")]
         arguments.append("packages" if self._packages else "")
         # -P -s -S and a fresh environment are what -I means, but -I would also ignore PYTHONHASHSEED, and a program
         # that walks a set must behave the same in every process.

@@ -23,7 +23,7 @@ import tempfile
 import time
 from typing import Any
 
-from prmkit.grade import confine, harness, seccomp
+from prmkit.sandbox import confine, harness, seccomp
 
 _PRELOADED = ("bisect", "collections", "functools", "heapq", "itertools", "math", "re", "string", "typing")
 _PRELOADED_PACKAGES = ("unittest.mock", "numpy", "pandas", "matplotlib.pyplot")

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prmkit.grade import values
+from prmkit.sandbox import values
 
 _VALUE_CAP = 1 << 24
 """Longest value a call may return, in characters of text."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.grade import isolate, processes
-from prmkit.grade.isolate import Limits, Outcome, layers, run_calls
+from prmkit.sandbox import isolate, processes
+from prmkit.sandbox.isolate import Limits, Outcome, layers, run_calls
 
 
 def run(program: str, argument: str = "[1]", seconds: float = 5.0) -> Outcome:

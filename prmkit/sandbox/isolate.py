@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from prmkit.grade.processes import DEFAULT, Limits, Run, close, layers
+from prmkit.sandbox.processes import DEFAULT, Limits, Run, close, layers
 
 __all__ = [
     "Limits",
