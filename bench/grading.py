@@ -21,9 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from prmkit.benchmarks import load
-from prmkit.grade import evalplus
-from prmkit.grade.answers import MathGrader, extract
-from prmkit.grade.equality import Workers
+from prmkit.grade.code import evalplus
+from prmkit.grade.math.answers import MathGrader, extract
+from prmkit.grade.math.equality import Workers
 from prmkit.sandbox import isolate
 from prmkit.tree import Problem
 

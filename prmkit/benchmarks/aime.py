@@ -6,7 +6,7 @@ Reads every column naming in use: problem or question; answer or expected_answer
 from pathlib import Path
 
 from prmkit.errors import InputError
-from prmkit.grade.answers import normalise
+from prmkit.grade.math.answers import normalise
 from prmkit.rows_io import field, first_rows
 from prmkit.tree import Problem
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from prmkit.errors import InputError
-from prmkit.grade.answers import extract, normalise
+from prmkit.grade.math.answers import extract, normalise
 from prmkit.rows_io import field, first_rows
 from prmkit.tree import Problem
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from prmkit.errors import InputError
-from prmkit.grade.answers import extract
+from prmkit.grade.math.answers import extract
 from prmkit.rows_io import Row, field, first_rows
 from prmkit.tree import Problem
 

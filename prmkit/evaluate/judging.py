@@ -45,7 +45,7 @@ class Judging:
         grader = self.grader(problem)
         answers = grader.answers(problem, solutions)
         if problem.domain == "code" and self.vote == "text":
-            from prmkit.grade.programs import text_classes
+            from prmkit.grade.code.programs import text_classes
 
             classes = text_classes(answers)
         else:

@@ -50,7 +50,10 @@ class Judge(Grader, Protocol):
         ...
 
 
-_GRADERS: dict[Domain, str] = {"math": "prmkit.grade.answers:MathGrader", "code": "prmkit.grade.programs:CodeGrader"}
+_GRADERS: dict[Domain, str] = {
+    "math": "prmkit.grade.math.answers:MathGrader",
+    "code": "prmkit.grade.code.programs:CodeGrader",
+}
 
 
 @cache

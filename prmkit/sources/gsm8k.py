@@ -4,7 +4,7 @@ Source: Cobbe et al. 2021, arXiv 2110.14168; openai/gsm8k on the Hugging Face hu
 """
 
 from prmkit.errors import InputError
-from prmkit.grade.answers import extract, normalise
+from prmkit.grade.math.answers import extract, normalise
 from prmkit.rows_io import Row, field
 from prmkit.sources import gold_path, problem_id
 from prmkit.tree import Problem, StepTree

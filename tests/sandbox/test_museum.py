@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.grade.programs import CodeGrader
+from prmkit.grade.code.programs import CodeGrader
 from prmkit.sandbox import isolate
 from prmkit.tree import Case, Problem
 from tests.sandbox.test_isolate import needs, programs_alive
@@ -70,7 +70,7 @@ def test_an_exhibit_neither_passes_nor_escapes_nor_hangs(
     name: str, canary: Path, server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("root", "pid", "net")
-    monkeypatch.setattr("prmkit.grade.programs._SECONDS", SECONDS)
+    monkeypatch.setattr("prmkit.grade.code.programs._SECONDS", SECONDS)
     program = filled(EXHIBITS[name], canary, server)
     start = time.monotonic()
     outcomes = isolate.run_calls(program, "f", ["[1]", "[2]"], seconds=SECONDS)

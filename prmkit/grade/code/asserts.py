@@ -4,7 +4,7 @@ The tests run in one process and the program in another, which only ever answers
 """
 
 from prmkit.errors import InputError
-from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate
 from prmkit.sandbox.isolate import Limits
 from prmkit.sandbox.packages import needs_packages

@@ -12,7 +12,7 @@ import math
 import re
 from typing import Any
 
-from prmkit.grade.latex_text import strip_text
+from prmkit.grade.math.latex_text import strip_text
 
 _CHOICES = ("A", "B", "C", "D", "E")
 _MATRIX = re.compile(r"^\\begin\{[pb]matrix\}(.*)\\end\{[pb]matrix\}$", re.DOTALL)

@@ -87,7 +87,7 @@ class _Worker:
         self._seconds = seconds
         # Not multiprocessing: its spawn runs the caller's __main__ again, and a fork would copy torch's threads.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "prmkit.grade.equality", str(seconds), relation],
+            [sys.executable, "-m", "prmkit.grade.math.equality", str(seconds), relation],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -151,8 +151,8 @@ def _serve() -> None:
 
     relations: dict[str, Callable[[], Callable[[str, str], Verdict]]] = {
         "math-verify": _math_verify,
-        "prm800k": lambda: _either("prmkit.grade.prm800k"),
-        "qwen": lambda: _either("prmkit.grade.qwen"),
+        "prm800k": lambda: _either("prmkit.grade.math.prm800k"),
+        "qwen": lambda: _either("prmkit.grade.math.qwen"),
     }
     compare = relations[sys.argv[2]]()
     # The last resort if the parent is gone while a pair hangs: the default action of SIGALRM ends the process.

@@ -2,8 +2,8 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.grade import grader_for
-from prmkit.grade.extraction import extract
-from prmkit.grade.programs import CodeGrader, same_value
+from prmkit.grade.code.extraction import extract
+from prmkit.grade.code.programs import CodeGrader, same_value
 from prmkit.tree import Case, Problem
 
 DOUBLE = Problem(

@@ -14,7 +14,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 from prmkit.errors import InputError
-from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import needs_packages

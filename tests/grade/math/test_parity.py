@@ -2,7 +2,8 @@
 
 import pytest
 
-from prmkit.grade import grader_for, prm800k, qwen
+from prmkit.grade import grader_for
+from prmkit.grade.math import prm800k, qwen
 from prmkit.tree import Problem
 
 

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.grade import asserts, bigcodebench, evalplus, extraction, livecodebench
-from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.grade.code import asserts, bigcodebench, evalplus, extraction, livecodebench
+from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import needs_packages

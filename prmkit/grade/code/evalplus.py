@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from prmkit.errors import InputError
-from prmkit.grade.verdicts import Status, TestResult, Verdict
+from prmkit.grade.code.verdicts import Status, TestResult, Verdict
 from prmkit.run import cache_folder
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits

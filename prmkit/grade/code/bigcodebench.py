@@ -11,7 +11,7 @@ import ast
 import threading
 
 from prmkit.errors import InputError
-from prmkit.grade.verdicts import TestResult, Verdict
+from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import missing

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from prmkit.errors import InputError
-from prmkit.grade import Relation, qwen
-from prmkit.grade.equality import Verdict, Workers
+from prmkit.grade import Relation
+from prmkit.grade.math import qwen
+from prmkit.grade.math.equality import Verdict, Workers
 from prmkit.tree import Problem
 
 

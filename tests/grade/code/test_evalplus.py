@@ -10,8 +10,8 @@ import pytest
 
 from prmkit.benchmarks import load
 from prmkit.errors import InputError
-from prmkit.grade import evalplus
-from prmkit.grade.evalplus import Oracle
+from prmkit.grade.code import evalplus
+from prmkit.grade.code.evalplus import Oracle
 from prmkit.sandbox.values import encode
 from prmkit.tree import Case, Problem
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from prmkit.benchmarks import load
 from prmkit.errors import InputError
-from prmkit.grade import equality
-from prmkit.grade.answers import MathGrader, cheap, extract, is_number, normalise
+from prmkit.grade.math import equality
+from prmkit.grade.math.answers import MathGrader, cheap, extract, is_number, normalise
 from prmkit.tree import Problem
 
 

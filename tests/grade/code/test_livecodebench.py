@@ -1,8 +1,8 @@
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.grade.livecodebench import judge, same_output
-from prmkit.grade.programs import CodeGrader
+from prmkit.grade.code.livecodebench import judge, same_output
+from prmkit.grade.code.programs import CodeGrader
 from prmkit.tree import Case, Problem
 
 
@@ -57,7 +57,7 @@ def test_a_function_returns_exactly_the_value() -> None:
 
 
 def test_a_late_test_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prmkit.grade.livecodebench.SECONDS", 0.5)
+    monkeypatch.setattr("prmkit.grade.code.livecodebench.SECONDS", 0.5)
     assert judge(script(("", "1")), "while True: pass").status == "timeout"
     assert judge(FUNCTION, "def add(a, b):\n    while True: pass").status == "timeout"
 

@@ -8,9 +8,9 @@ import pytest
 
 from prmkit.benchmarks import load
 from prmkit.errors import InputError
-from prmkit.grade import bigcodebench
-from prmkit.grade.bigcodebench import calibrated, judge
-from prmkit.grade.programs import CodeGrader
+from prmkit.grade.code import bigcodebench
+from prmkit.grade.code.bigcodebench import calibrated, judge
+from prmkit.grade.code.programs import CodeGrader
 from prmkit.tree import Problem
 
 POSED = Problem(

@@ -9,7 +9,7 @@ Source: openai/prm800k, prm800k/grading/grader.py (Lightman et al. 2023, arXiv 2
 import re
 from typing import Any
 
-from prmkit.grade.latex_text import strip_text
+from prmkit.grade.math.latex_text import strip_text
 
 _UNITS = [
     "degree",

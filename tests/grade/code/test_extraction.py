@@ -1,6 +1,6 @@
 import pytest
 
-from prmkit.grade.extraction import extract, normalised
+from prmkit.grade.code.extraction import extract, normalised
 from prmkit.tree import Problem
 
 STUB = 'from typing import List\n\ndef f(a: List[int]) -> int:\n    """Sum."""\n'

@@ -7,7 +7,7 @@ import pytest
 from prmkit.benchmarks import load
 from prmkit.evaluate.judging import Judging
 from prmkit.evaluate.responses import Answered, evaluate_responses
-from tests.grade.codet import codet_samples
+from tests.grade.code.codet import codet_samples
 
 
 @pytest.mark.realdata

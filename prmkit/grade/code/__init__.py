@@ -1,0 +1,1 @@
+"""The judge of code: programs under the rules of each benchmark."""

@@ -1,0 +1,1 @@
+"""The judge of math: extraction of answers, and when two are equal."""
