@@ -32,9 +32,9 @@ from prmkit.generate import Generator, GeneratorConfig, Sampling
 from prmkit.generate import load_generator as load_any
 from prmkit.generate.transformers import TransformersGenerator, load_generator
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
 from prmkit.models.prm import PRM
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.world import WEIGHTS

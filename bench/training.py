@@ -36,11 +36,11 @@ import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFast, Qwen2Config
 
-from prmkit.models.batch import collate
 from prmkit.models.checkpoint import CheckpointMeta, load_prm
-from prmkit.models.config import StepFormat
-from prmkit.models.imports import import_prm
-from prmkit.models.rows import tree_rows
+from prmkit.models.foreign.imports import import_prm
+from prmkit.packing.batch import collate
+from prmkit.packing.format import StepFormat
+from prmkit.packing.rows import tree_rows
 from prmkit.sources import Corpus
 from prmkit.sources.sample import wording
 from prmkit.train.config import TrainConfig

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from prmkit.generate import Continuation, Generation, Sampling
-from prmkit.models.config import StepFormat
+from prmkit.packing.format import StepFormat
 from prmkit.score import Scores
 from prmkit.session import Engines, Session
 from prmkit.session.journal import Journal

@@ -6,8 +6,8 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.tree import Label, Problem, StepTree
 
 _WORDS = ("<pad>", "<eos>", "<unk>", "\n", *map(str, range(20)), *"abcdefxyz+-*/=?#!", "good", "bad", "maybe")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from prmkit.generate import Continuation, Generation, Sampling
-from prmkit.models.config import StepFormat
+from prmkit.packing.format import StepFormat
 from prmkit.score import Scores
 from prmkit.session import Engines
 from prmkit.tree import Problem, StepTree

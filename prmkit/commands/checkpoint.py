@@ -59,7 +59,7 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Write someone else's PRM as a checkpoint. For Qwen2.5-Math-PRM: --step-end '<extra_0>' --template qwen-math."""
-    from prmkit.models.imports import import_prm
+    from prmkit.models.foreign.imports import import_prm
     from prmkit.run import writing
 
     meta = _meta(step_end, template, label_source, max_length)
@@ -80,7 +80,7 @@ def merge(
     as_json: JsonOption = False,
 ) -> None:
     """Merge someone's LoRA adapter of a PRM into its model, and write a checkpoint. prmkit's own come merged."""
-    from prmkit.models.imports import merge_adapter
+    from prmkit.models.foreign.imports import merge_adapter
     from prmkit.run import writing
 
     meta = _meta(step_end, template, label_source, max_length)
@@ -144,7 +144,7 @@ def _meta(step_end: str, template: str, label_source: str, max_length: int) -> "
 
     from prmkit.errors import InputError
     from prmkit.models.checkpoint import CheckpointMeta
-    from prmkit.models.config import TEMPLATES, StepFormat
+    from prmkit.packing.format import TEMPLATES, StepFormat
 
     try:
         format = StepFormat(template=template, step_end=step_end.replace(r"\n", "\n"))

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.errors import InputError
 from prmkit.generate.engines import GeneratorEngine, TransformersEngine
-from prmkit.models.config import Device, Memory, StepFormat
+from prmkit.models.config import Device, Memory
+from prmkit.packing.format import StepFormat
 from prmkit.seam import Seam
 from prmkit.tree import Finish
 
 if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
-    from prmkit.models.encode import StepEncoder
+    from prmkit.packing.encode import StepEncoder
 
 GENERATORS = Seam(
     "generator engine",

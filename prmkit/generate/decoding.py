@@ -12,9 +12,9 @@ from transformers import PreTrainedModel
 
 from prmkit.generate.draw import draw_tokens
 from prmkit.generate.lanes import Lane
-from prmkit.models.kv_reader import out_of_memory, place
-from prmkit.models.kv_rows import KVRows, advance
-from prmkit.models.kv_tree import KVNode, KVTree
+from prmkit.kv.reader import out_of_memory, place
+from prmkit.kv.rows import KVRows, advance
+from prmkit.kv.tree import KVNode, KVTree
 
 _GRAIN = 64
 """A row's room grows by at least so many tokens."""

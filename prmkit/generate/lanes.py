@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prmkit.generate.draw import Draws, stream_key
 from prmkit.generate.stops import StopStrings
-from prmkit.models.kv_tree import KVNode
+from prmkit.kv.tree import KVNode
 from prmkit.tree import Finish
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from prmkit.generate.seeds import sample_seed
 from prmkit.generate.server import Server, Trouble
 from prmkit.generate.together import together
 from prmkit.models.backbone import load_tokenizer
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
 from prmkit.tree import Finish
 
 

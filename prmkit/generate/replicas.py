@@ -15,7 +15,7 @@ from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, load_generator
 from prmkit.generate.engines import LocalEngine, VllmEngine
 from prmkit.models.backbone import load_tokenizer
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
 
 _IN_FLIGHT = 10_000
 """Requests that an actor holds at once; the engine in it decides how many it runs."""

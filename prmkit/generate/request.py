@@ -7,8 +7,8 @@ from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.lanes import Row
 from prmkit.generate.stops import StopStrings
+from prmkit.kv.tree import shared_length
 from prmkit.models.flops import ForwardFlops
-from prmkit.models.kv_tree import shared_length
 from prmkit.tree import Finish
 
 

@@ -16,13 +16,13 @@ from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.lanes import Lane
 from prmkit.generate.request import Asked, Request
 from prmkit.generate.stops import StopStrings
+from prmkit.kv.placement import key_value_room, placed
+from prmkit.kv.reader import KVReader, out_of_memory
+from prmkit.kv.rows import prepared, token_bytes
+from prmkit.kv.tree import KVTree
 from prmkit.models.backbone import load_causal_lm
-from prmkit.models.encode import StepEncoder
 from prmkit.models.flops import forward_flops
-from prmkit.models.kv_reader import KVReader, out_of_memory
-from prmkit.models.kv_rows import prepared, token_bytes
-from prmkit.models.kv_tree import KVTree
-from prmkit.models.placement import key_value_room, placed
+from prmkit.packing.encode import StepEncoder
 
 _LOG = logging.getLogger(__name__)
 

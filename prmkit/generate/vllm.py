@@ -21,8 +21,8 @@ from prmkit.generate.engines import VllmEngine
 from prmkit.generate.seeds import sample_seed
 from prmkit.generate.together import together
 from prmkit.models.backbone import load_config, load_tokenizer
-from prmkit.models.encode import StepEncoder
 from prmkit.models.flops import ForwardFlops, forward_flops
+from prmkit.packing.encode import StepEncoder
 
 if TYPE_CHECKING:
     from vllm.outputs import PoolingRequestOutput, RequestOutput

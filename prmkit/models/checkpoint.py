@@ -23,10 +23,10 @@ from prmkit.models.backbone import (
     stored_parameters,
     stored_tensors,
 )
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
 from prmkit.models.prm import PRM
-from prmkit.models.store import whole_weights, write_folder
+from prmkit.models.saving import whole_weights, write_folder
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 
 HEAD_KEYS = ("score.0.weight", "score.0.bias", "score.2.weight", "score.2.bias")
 META_FILE = "prmkit.json"

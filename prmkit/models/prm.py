@@ -22,7 +22,7 @@ from prmkit.models.backbone import (
     stored_keys,
 )
 from prmkit.models.config import ModelConfig
-from prmkit.models.packing import Packing, block_mask, dense_mask
+from prmkit.packing.sequence import Packing, block_mask, dense_mask
 
 
 class PRM(nn.Module):

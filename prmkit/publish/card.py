@@ -13,7 +13,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from prmkit.errors import InputError
 from prmkit.models.checkpoint import CheckpointFacts, inspect_checkpoint
-from prmkit.models.config import TEMPLATES
+from prmkit.packing.format import TEMPLATES
 from prmkit.publish.figures import Figure, figures_of, held_out
 from prmkit.publish.training import Training, public, training_of
 from prmkit.recipe.compose import leaves

@@ -44,8 +44,8 @@ from prmkit.world import make_world
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from prmkit.models.encode import StepEncoder
     from prmkit.models.prm import PRM
+    from prmkit.packing.encode import StepEncoder
 
 Work = Callable[[RunFolder], dict[str, Any]]
 """Runs a prepared recipe in a folder, writes metrics.json there, and returns the metrics."""
@@ -196,7 +196,7 @@ def _causal_lm(reference: ReferenceConfig, offload: bool) -> tuple["PreTrainedMo
     import torch
 
     from prmkit.models.backbone import load_causal_lm
-    from prmkit.models.encode import StepEncoder
+    from prmkit.packing.encode import StepEncoder
 
     device = "cpu" if offload else None
     model, tokenizer = load_causal_lm(reference.name, getattr(torch, reference.dtype), device=device)

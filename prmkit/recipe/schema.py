@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from prmkit.annotate.config import AnnotatorConfig
 from prmkit.annotate.consensus import ConsensusConfig
 from prmkit.generate import GeneratorConfig
-from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.config import ModelConfig
+from prmkit.packing.format import StepFormat
 from prmkit.recipe.studies import StudyRecipe
 from prmkit.score import ScorerConfig
 from prmkit.search.options import StrategyConfig

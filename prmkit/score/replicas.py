@@ -6,7 +6,7 @@ from typing import Any
 
 from prmkit.generate.engines import LocalEngine
 from prmkit.generate.replicas import Replicas, at_home
-from prmkit.models.adapters import PrmText, read_prm
+from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.score import PrmConfig, Scores, load_scorer
 from prmkit.tree import StepTree
 

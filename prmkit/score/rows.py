@@ -10,8 +10,8 @@ from transformers import PretrainedConfig
 
 from prmkit.errors import RunError
 from prmkit.generate.together import together
-from prmkit.models.encode import StepEncoder
 from prmkit.models.flops import ForwardFlops, forward_flops
+from prmkit.packing.encode import StepEncoder
 from prmkit.score import Scores
 from prmkit.score.paths import asked_by_tip, check_length
 from prmkit.tree import StepTree

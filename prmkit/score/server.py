@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prmkit.errors import RunError
 from prmkit.generate.server import Server, Trouble
-from prmkit.models.adapters import PrmText, read_prm
+from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.score import PrmConfig
 from prmkit.score.engines import PoolingEngine
 from prmkit.score.rows import Rows, RowScorer, head_flops

@@ -12,13 +12,13 @@ import torch
 
 from prmkit.errors import RunError
 from prmkit.generate.engine_thread import EngineThread, Ticket
-from prmkit.models.adapters import load_any_prm
+from prmkit.kv.placement import key_value_room, placed
+from prmkit.kv.reader import KVReader, Reading
+from prmkit.kv.rows import prepared
+from prmkit.kv.tree import KVTree
 from prmkit.models.checkpoint import LoadedPRM
 from prmkit.models.flops import forward_flops
-from prmkit.models.kv_reader import KVReader, Reading
-from prmkit.models.kv_rows import prepared
-from prmkit.models.kv_tree import KVTree
-from prmkit.models.placement import key_value_room, placed
+from prmkit.models.foreign.adapters import load_any_prm
 from prmkit.score import PrmConfig, Scores
 from prmkit.score.paths import asked_by_tip, check_length
 from prmkit.tree import StepTree

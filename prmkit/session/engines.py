@@ -14,7 +14,7 @@ from prmkit.session.journal import Journal
 from prmkit.tree import Domain
 
 if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
-    from prmkit.models.encode import StepEncoder
+    from prmkit.packing.encode import StepEncoder
 
 Graded = TypeVar("Graded")
 

@@ -10,7 +10,7 @@ from prmkit.rows_io import local_rows
 from prmkit.tree import Problem, StepTree
 
 if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
-    from prmkit.models.encode import StepEncoder
+    from prmkit.packing.encode import StepEncoder
 
 Selection = Literal["finished", "chosen"]
 """Every finished solution of a problem, or the one that the search chose."""

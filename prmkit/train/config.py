@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from prmkit.models.config import Weighting
+from prmkit.packing.format import Weighting
 
 
 class LoraConfig(BaseModel):

@@ -10,10 +10,10 @@ import lightning.pytorch as pl
 from torch.utils.data import DataLoader
 
 from prmkit.errors import InputError
-from prmkit.models.batch import StepBatch
-from prmkit.models.encode import StepEncoder
-from prmkit.models.packing import pack
-from prmkit.models.rows import Row, tree_rows
+from prmkit.packing.batch import StepBatch
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.rows import Row, tree_rows
+from prmkit.packing.sequence import pack
 from prmkit.sources.sample import wording
 from prmkit.train.config import TrainConfig
 from prmkit.train.labels import balanced, hardened, weights_by_source

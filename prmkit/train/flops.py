@@ -7,8 +7,8 @@ from typing import Literal
 
 from transformers import PretrainedConfig
 
-from prmkit.models.batch import StepBatch
 from prmkit.models.flops import ForwardFlops, parameters
+from prmkit.packing.batch import StepBatch
 
 PRETRAINING_TOKENS = {
     # arXiv 2412.15115, section 3: "from the previous 7 trillion tokens to 18 trillion tokens".

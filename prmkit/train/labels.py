@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from prmkit.errors import InputError
-from prmkit.models.rows import Row
+from prmkit.packing.rows import Row
 from prmkit.tree import Label, StepTree
 
 

@@ -6,7 +6,7 @@ Shapes: B rows, S steps.
 import torch
 from torch import Tensor, nn
 
-from prmkit.models.batch import StepBatch
+from prmkit.packing.batch import StepBatch
 from prmkit.train.config import TrainConfig
 
 

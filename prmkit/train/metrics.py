@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.classification import BinaryAUROC
 
-from prmkit.models.batch import StepBatch
+from prmkit.packing.batch import StepBatch
 from prmkit.train.losses import step_paths
 
 _BINS = 15

@@ -13,9 +13,9 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor
 
 from prmkit.errors import RunError
-from prmkit.models.batch import StepBatch
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.models.prm import PRM
+from prmkit.packing.batch import StepBatch
 from prmkit.train.config import TrainConfig
 from prmkit.train.flops import training_flops
 from prmkit.train.losses import step_losses

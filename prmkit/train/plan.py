@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
-from prmkit.models.batch import StepBatch, collate
-from prmkit.models.rows import Row
+from prmkit.packing.batch import StepBatch, collate
+from prmkit.packing.rows import Row
 
 _POOL = 8
 """Batches whose rows are sorted by length together. More would save some padding, but give every batch one length, from

@@ -24,9 +24,9 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from prmkit.benchmarks import synthetic_code, synthetic_math
 from prmkit.benchmarks.synthetic_world import LETTERS, OPERATIONS, Slips, draw_prompts
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
 from prmkit.models.flops import parameters
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem
 from prmkit.world import COST
 from prmkit.world.config import PolicyConfig

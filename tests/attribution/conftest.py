@@ -7,9 +7,9 @@ import torch
 
 from prmkit.models.backbone import load_backbone
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
 from prmkit.models.prm import PRM
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem
 from tests.tiny import tiny_backbone, tiny_tokenizer
 

@@ -7,8 +7,8 @@ import torch
 
 from prmkit.models.backbone import load_backbone
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
-from prmkit.models.config import StepFormat
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import write_trees
 from tests.commands.conftest import Answer

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer
 from prmkit.trees_io import read_trees
 from prmkit.yaml_io import dump_yaml

@@ -7,8 +7,9 @@ import torch
 
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import write_trees
 from tests.commands.conftest import Answer

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.world import WEIGHTS
 from tests.commands.conftest import Answer
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer

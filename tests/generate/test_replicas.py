@@ -12,8 +12,9 @@ from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, lo
 from prmkit.generate.engines import TransformersEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.score import PrmConfig, Scorer, load_scorer
 from tests.contracts.generator import GeneratorContract
 from tests.contracts.scorer import NODES, ScorerContract, forked

@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from prmkit.errors import InputError
 from prmkit.models.checkpoint import CheckpointMeta, export_process_reward_model, load_prm, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem
 from tests.tiny import tiny_backbone, tiny_tokenizer
 
@@ -153,7 +154,7 @@ def test_a_full_disk_looks_like_one_and_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("prmkit.models.store.save_file", full)
+    monkeypatch.setattr("prmkit.models.saving.save_file", full)
     with pytest.raises(OSError, match="No space left") as error:
         save_prm(prm, tiny_tokenizer(), tmp_path / "prm", META)
     assert error.value.errno == errno.ENOSPC

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from prmkit.errors import InputError
-from prmkit.models.batch import collate
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM, architecture
-from prmkit.models.rows import tree_rows
+from prmkit.packing.batch import collate
+from prmkit.packing.rows import tree_rows
 from tests.tiny import path_tree, tiny_backbone, tiny_encoder
 
 TREES = (

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.recipe.schema import AnnotateRecipe, SearchRecipe, TrainRecipe
 from prmkit.run import RunFolder
 from tests.tiny import tiny_backbone, tiny_tokenizer

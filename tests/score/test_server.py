@@ -9,7 +9,7 @@ import pytest
 from prmkit.errors import RunError
 from prmkit.generate import server
 from prmkit.generate.server import Server
-from prmkit.models.adapters import load_any_prm, read_prm
+from prmkit.models.foreign.adapters import load_any_prm, read_prm
 from prmkit.score import PrmConfig, Scorer, Scores, load_scorer
 from prmkit.score.engines import PoolingEngine
 from prmkit.score.server import ServerScorer

@@ -9,12 +9,13 @@ import torch
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError, RunError
-from prmkit.models import kv_reader
+from prmkit.kv import reader as kv_reader
+from prmkit.kv.rows import KVRows
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM, load_prm, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
-from prmkit.models.kv_rows import KVRows
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.score import Scorer, Scores
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree

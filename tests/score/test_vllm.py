@@ -4,7 +4,7 @@ import pytest
 
 from prmkit.generate.engines import VllmEngine
 from prmkit.generate.vllm import Vllm
-from prmkit.models.adapters import load_any_prm, read_prm
+from prmkit.models.foreign.adapters import load_any_prm, read_prm
 from prmkit.score import PrmConfig, Scorer, load_scorer
 from prmkit.score.transformers import TransformersScorer
 from prmkit.score.vllm import VllmScorer

@@ -23,9 +23,10 @@ from prmkit.generate import Sampling
 from prmkit.generate.transformers import TransformersGenerator
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
-from prmkit.models.encode import StepEncoder
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer
 from prmkit.search.options import StrategyConfig
 from prmkit.search.run import search

@@ -8,8 +8,8 @@ import pytest
 from prmkit.generate import Generator, Sampling
 from prmkit.generate.engines import VllmEngine
 from prmkit.models.backbone import load_tokenizer
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.score import PrmConfig, load_scorer
 from prmkit.search.options import StrategyConfig
 from prmkit.search.run import search

@@ -5,8 +5,9 @@ import torch
 
 from prmkit.errors import InputError
 from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
+from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.train.adapters import adapted
 from prmkit.train.config import LoraConfig
 from tests.tiny import tiny_backbone, tiny_tokenizer

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.models.rows import Row
+from prmkit.packing.rows import Row
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule, held_out_problems
 from prmkit.tree import ROOT, Problem, StepTree

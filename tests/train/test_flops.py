@@ -1,9 +1,9 @@
 import pytest
 from transformers import Qwen2Config
 
-from prmkit.models.batch import collate
 from prmkit.models.flops import ForwardFlops
-from prmkit.models.rows import tree_rows
+from prmkit.packing.batch import collate
+from prmkit.packing.rows import tree_rows
 from prmkit.train.flops import pretraining_flops, training_flops
 from tests.tiny import path_tree, tiny_encoder
 from tests.train.test_losses import forked

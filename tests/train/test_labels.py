@@ -1,7 +1,7 @@
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.models.rows import tree_rows
+from prmkit.packing.rows import tree_rows
 from prmkit.train.labels import balanced, hardened, weights_by_source
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import path_tree, tiny_encoder

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from prmkit.models.batch import StepBatch, collate
-from prmkit.models.rows import tree_rows
+from prmkit.packing.batch import StepBatch, collate
+from prmkit.packing.rows import tree_rows
 from prmkit.train.config import TrainConfig
 from prmkit.train.losses import pqm_losses, step_losses, step_paths
 from prmkit.tree import ROOT, Problem, StepTree

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from prmkit.models.batch import StepBatch, collate
-from prmkit.models.rows import tree_rows
+from prmkit.packing.batch import StepBatch, collate
+from prmkit.packing.rows import tree_rows
 from prmkit.train.metrics import StepMetrics
 from prmkit.tree import StepTree
 from tests.tiny import path_tree, tiny_encoder

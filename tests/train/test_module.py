@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from prmkit.errors import RunError
-from prmkit.models.batch import StepBatch, collate
 from prmkit.models.config import ModelConfig
 from prmkit.models.flops import ForwardFlops
 from prmkit.models.prm import PRM
-from prmkit.models.rows import tree_rows
+from prmkit.packing.batch import StepBatch, collate
+from prmkit.packing.rows import tree_rows
 from prmkit.train.config import TrainConfig
 from prmkit.train.module import PRMModule, rate_at
 from tests.tiny import path_tree, tiny_backbone, tiny_encoder

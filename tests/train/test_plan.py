@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prmkit.models.rows import Row
+from prmkit.packing.rows import Row
 from prmkit.train.plan import BatchPlan, PlannedBatch, RowDataset
 
 

@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM
 from prmkit.benchmarks import synthetic_code, synthetic_math
 from prmkit.benchmarks.synthetic_world import Slips, held_out
 from prmkit.models.backbone import load_tokenizer
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem
 from prmkit.world.config import PolicyConfig
 from prmkit.world.policy import Solutions, collate, make_tokenizer, train_policy

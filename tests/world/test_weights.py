@@ -7,8 +7,8 @@ from transformers import PreTrainedModel
 
 from prmkit.benchmarks.synthetic_world import Slips
 from prmkit.models.backbone import load_causal_lm
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.world import COST, WEIGHTS
 from prmkit.world.config import PolicyConfig
 from prmkit.world.policy import LOSSES, Solutions, collate, make_tokenizer, train_policy

@@ -16,7 +16,7 @@ from transformers import AutoModelForTokenClassification
 from prmkit.errors import InputError
 from prmkit.models.backbone import empty_backbone, load_tokenizer, stored_folder, stored_keys, stored_tensors
 from prmkit.models.checkpoint import HEAD_KEYS, META_FILE, CheckpointMeta
-from prmkit.models.store import refuse_existing, write_folder
+from prmkit.models.saving import refuse_existing, write_folder
 
 Form = Literal["token-classification", "process-reward-model"]
 

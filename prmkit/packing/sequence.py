@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
-from prmkit.models.rows import Row
+from prmkit.packing.rows import Row
 
 
 class Packing(NamedTuple):

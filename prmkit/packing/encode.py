@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from transformers import PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
-from prmkit.models.config import TEMPLATES, StepFormat
+from prmkit.packing.format import TEMPLATES, StepFormat
 from prmkit.tree import Problem
 
 _REMEMBERED = 8192

@@ -20,8 +20,8 @@ from transformers import (
 )
 
 from prmkit.errors import InputError
-from prmkit.models.adapters import load_any_prm, read_prm
 from prmkit.models.config import Adapter
+from prmkit.models.foreign.adapters import load_any_prm, read_prm
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import Problem, StepTree
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from prmkit.errors import InputError
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
 from prmkit.tree import Problem
 
 

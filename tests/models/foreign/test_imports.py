@@ -9,9 +9,10 @@ from transformers import AutoModelForTokenClassification
 
 from prmkit.errors import InputError
 from prmkit.models.checkpoint import CheckpointMeta, export_process_reward_model, load_prm, save_prm
-from prmkit.models.config import ModelConfig, StepFormat
-from prmkit.models.imports import import_prm, merge_adapter
+from prmkit.models.config import ModelConfig
+from prmkit.models.foreign.imports import import_prm, merge_adapter
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from tests.tiny import tiny_backbone, tiny_tokenizer
 
 META = CheckpointMeta(format=StepFormat(template="bare"), label_source="human", max_length=64)

@@ -14,9 +14,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from prmkit.errors import RunError
+from prmkit.kv.rows import KVRows, advance
+from prmkit.kv.tree import KVNode, KVTree
 from prmkit.models.flops import ForwardFlops
-from prmkit.models.kv_rows import KVRows, advance
-from prmkit.models.kv_tree import KVNode, KVTree
 
 _LOG = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from prmkit.models.packing import Packing
-from prmkit.models.rows import Row
+from prmkit.packing.rows import Row
+from prmkit.packing.sequence import Packing
 
 
 class StepBatch:

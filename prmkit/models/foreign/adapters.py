@@ -16,11 +16,12 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 from prmkit.errors import InputError
 from prmkit.models.backbone import check_vocabulary, load_backbone, load_config, load_tokenizer
 from prmkit.models.checkpoint import META_FILE, CheckpointMeta, LoadedPRM, load_prm, read_meta
-from prmkit.models.config import Adapter, StepFormat
-from prmkit.models.encode import StepEncoder
-from prmkit.models.foreign_text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder
+from prmkit.models.config import Adapter
+from prmkit.models.foreign.tensors import read_tensors, resolve
+from prmkit.models.foreign.text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder
 from prmkit.models.prm import PRM
-from prmkit.models.stored import read_tensors, resolve
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

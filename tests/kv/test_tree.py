@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prmkit.models.kv_tree import KVNode, KVTree
+from prmkit.kv.tree import KVNode, KVTree
 
 BYTES = 2 * 4
 """Of a token, in trees of one layer, one head and head size 1."""

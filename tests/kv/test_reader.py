@@ -7,10 +7,10 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from prmkit.errors import InputError, RunError
-from prmkit.models import kv_reader
-from prmkit.models.kv_reader import KVReader, Reading
-from prmkit.models.kv_rows import prepared, token_bytes
-from prmkit.models.kv_tree import KVTree
+from prmkit.kv import reader as kv_reader
+from prmkit.kv.reader import KVReader, Reading
+from prmkit.kv.rows import prepared, token_bytes
+from prmkit.kv.tree import KVTree
 
 
 def make(kind: str, **more: object) -> PreTrainedModel:

@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
-from prmkit.models.config import StepFormat
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem
 from tests.tiny import tiny_bpe_tokenizer, tiny_encoder, tiny_tokenizer
 

@@ -6,11 +6,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prmkit.models.batch import StepBatch, collate
 from prmkit.models.config import ModelConfig
-from prmkit.models.packing import Packing, block_mask, dense_mask, pack
 from prmkit.models.prm import PRM
-from prmkit.models.rows import Row, tree_rows
+from prmkit.packing.batch import StepBatch, collate
+from prmkit.packing.rows import Row, tree_rows
+from prmkit.packing.sequence import Packing, block_mask, dense_mask, pack
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, tiny_backbone, tiny_encoder
 

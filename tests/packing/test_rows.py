@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from prmkit.errors import InputError
-from prmkit.models.batch import collate
-from prmkit.models.rows import Row, tree_rows
+from prmkit.packing.batch import collate
+from prmkit.packing.rows import Row, tree_rows
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, path_tree, tiny_encoder
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prmkit.errors import InputError
-from prmkit.models.config import Weighting
-from prmkit.models.encode import StepEncoder
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import Weighting
 from prmkit.tree import ROOT, Label, StepTree
 
 

@@ -1,0 +1,1 @@
+"""Other people's PRMs, without their code."""

@@ -1,0 +1,1 @@
+"""Trees as token rows: the one tokenisation of steps, and rows packed into sequences and batches."""
