@@ -91,9 +91,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Compute the statistics of a kept Gram again, over other layers or by another measure; no model is needed."""
-    from prmkit.similarity.gram import PatternGram
-    from prmkit.similarity.measure import Measure, measure_of
-    from prmkit.similarity.table import statistics
+    from prmkit.similarity.statistics.gram import PatternGram
+    from prmkit.similarity.statistics.measure import Measure, measure_of
+    from prmkit.similarity.statistics.table import statistics
 
     gram = PatternGram.load(folder / "gram" if (folder / "gram").is_dir() else folder)
     measure = Measure(
@@ -117,7 +117,7 @@ def doctor(
     import torch
 
     from prmkit.models.backbone import load_causal_lm
-    from prmkit.similarity.doctor import CHECKS, examine
+    from prmkit.similarity.patterns.doctor import CHECKS, examine
 
     loaded, _ = load_causal_lm(model, getattr(torch, dtype))
     found = examine(loaded, tokens=tokens)

@@ -6,7 +6,7 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.evaluate.judging import DEFAULT
 from prmkit.evaluate.trees import samples_of
-from prmkit.similarity.texts import RETHINKING
+from prmkit.similarity.statistics.texts import RETHINKING
 from prmkit.stats import clustered_mean, mean
 from prmkit.tree import StepTree
 

@@ -155,7 +155,7 @@ def _similarity(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
     }
 
     def work(folder: RunFolder) -> dict[str, Any]:
-        from prmkit.similarity.run import run_similarity
+        from prmkit.similarity.comparison import run_similarity
 
         reference = recipe.reference
         reads_prm = recipe.pattern.target in ("prm_step", "prm_solution")

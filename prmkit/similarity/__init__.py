@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prmkit.similarity.config import SimilarityConfig
-from prmkit.similarity.gram import PatternGram
-from prmkit.similarity.random_selection import SelectionTest, random_selection_test
+from prmkit.similarity.patterns.store import Process
 from prmkit.similarity.response import Response
-from prmkit.similarity.scores import SetScore, set_score, set_score_difference
-from prmkit.similarity.set_means import SetMeans
-from prmkit.similarity.store import Process
-from prmkit.similarity.table import similarity_table
+from prmkit.similarity.statistics.gram import PatternGram
+from prmkit.similarity.statistics.random_selection import SelectionTest, random_selection_test
+from prmkit.similarity.statistics.scores import SetScore, set_score, set_score_difference
+from prmkit.similarity.statistics.set_means import SetMeans
+from prmkit.similarity.statistics.table import similarity_table
 
 if TYPE_CHECKING:
-    from prmkit.similarity.parameters import Reference
+    from prmkit.similarity.patterns.parameters import Reference
 
 
 def similarity(
@@ -45,6 +45,6 @@ def similarity(
     Source: the paper, section "Pattern Similarity"; Wang et al. 2025 (AAAI-25).
     """
     # Here, so that recipes and tables, which read the rest of this package, need no torch.
-    from prmkit.similarity.engine import compare
+    from prmkit.similarity.patterns.engine import compare
 
     return compare(model, sets, config, folder=folder, process=process, progress=progress)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prmkit.similarity.gram import PatternGram
+from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import write_trees
 from tests.commands import conftest

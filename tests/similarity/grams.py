@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prmkit.similarity.gram import PatternGram
+from prmkit.similarity.statistics.gram import PatternGram
 
 
 def gram_of(

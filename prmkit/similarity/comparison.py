@@ -1,0 +1,71 @@
+"""A similarity run: the Gram into its folder, and the statistics that follow from it."""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from prmkit.similarity.config import BaselineName, SimilarityConfig
+from prmkit.similarity.patterns.baselines import baseline_kernels
+from prmkit.similarity.patterns.engine import Progress, compare
+from prmkit.similarity.patterns.parameters import Reference
+from prmkit.similarity.patterns.store import Process
+from prmkit.similarity.presets import PRESETS
+from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.gram import PatternGram
+from prmkit.similarity.statistics.set_means import SetMeans
+from prmkit.similarity.statistics.table import statistics
+
+
+def run_similarity(
+    model: Reference,
+    sets: Mapping[str, Sequence[Response]],
+    config: SimilarityConfig,
+    folder: Path,
+    *,
+    baselines: Sequence[BaselineName],
+    draws: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Compare the sets and return the statistics as JSON; the Gram is kept in ``folder/gram``, and read if it is there.
+
+    Under torchrun the processes share the work, and the first one returns the statistics, the others nothing.
+
+    Raises:
+        InputError, RunError: as ``similarity``.
+    """
+    start = time.monotonic()
+    process = Process.of_environment()
+    if process.world > 1 and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo", timeout=timedelta(days=7))
+    if process.world > 1:
+        torch.distributed.barrier()  # The first process makes, or clears, the folder of the run.
+    found: PatternGram | SetMeans | None
+    if (folder / "gram").exists():
+        found = PatternGram.load(folder / "gram")
+    else:
+        found = compare(model, sets, config, folder=folder / "parts", process=process, progress=progress)
+        if isinstance(found, PatternGram):
+            found = replace(found, baselines=baseline_kernels(model, sets, config, baselines))
+            found.save(folder / "gram")
+        if found is not None:
+            shutil.rmtree(folder / "parts", ignore_errors=True)
+    if found is None:
+        return {}
+    result = {"table": [row.as_dict() for row in found.table()]} if isinstance(found, SetMeans) else {}
+    if isinstance(found, PatternGram):
+        result = statistics(found, seed=seed, draws=draws)
+    preset = PRESETS.get(config.preset or "")
+    return {
+        **result,
+        "responses": {name: len(responses) for name, responses in sets.items()},
+        **found.origin,
+        **({"known": list(preset.known), "inferred": list(preset.inferred)} if preset else {}),
+        "seconds": time.monotonic() - start,
+    }

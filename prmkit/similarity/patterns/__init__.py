@@ -1,0 +1,1 @@
+"""Activation patterns and the engines that make their Gram."""

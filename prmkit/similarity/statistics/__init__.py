@@ -1,0 +1,1 @@
+"""What follows from a Gram, without a model: scores, tests, tables."""

@@ -1,0 +1,352 @@
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from captum._utils.sample_gradient import SampleGradientWrapper
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+from prmkit.errors import InputError, RunError
+from prmkit.similarity import PatternGram, Process, similarity
+from prmkit.similarity.config import SimilarityConfig
+from prmkit.similarity.patterns.parameters import chosen_parts
+from prmkit.similarity.patterns.store import ArrayStore
+from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.measure import cosines, measure_of
+from prmkit.similarity.statistics.table import similarity_table
+from tests.similarity.conftest import family, response
+
+EXACT = ("loop", "hooks", "layersync")
+
+
+def gram_of(model: Any, responses: list[Response], **options: Any) -> PatternGram:
+    found = similarity(model, {"all": responses}, SimilarityConfig(**options))
+    assert isinstance(found, PatternGram)
+    return found
+
+
+def assert_same(one: PatternGram, other: PatternGram, rtol: float = 1e-5) -> None:
+    scale = np.sqrt(np.einsum("mii,mjj->mij", other.grams, other.grams))
+    assert (np.abs(one.grams - other.grams) / scale).max() < rtol
+    np.testing.assert_allclose(one.l1, other.l1, rtol=rtol, atol=rtol * np.abs(other.l1).max())
+    assert (one.layers, one.kinds, one.sizes) == (other.layers, other.kinds, other.sizes)
+
+
+@pytest.mark.parametrize("target", ["max_logit", "log_likelihood", "logit_sum"])
+@pytest.mark.parametrize("engine", ["hooks", "layersync"])
+def test_engines_agree_with_autograd_one_by_one(
+    each_family: PreTrainedModel, responses: list[Response], engine: str, target: str
+) -> None:
+    oracle = gram_of(each_family, responses, engine="loop", target=target)
+    found = gram_of(each_family, responses, engine=engine, target=target)
+    assert_same(found, oracle)
+    assert found.predicted_tokens == oracle.predicted_tokens
+    assert found.origin["engine"].startswith(engine)
+
+
+def test_the_gram_holds_the_dots_of_the_patterns_that_captum_finds(
+    each_family: PreTrainedModel, responses: list[Response]
+) -> None:
+    """An outside oracle: captum's per-sample gradients of linear layers, here of a batch of equal length."""
+    if each_family.config.model_type == "gpt2":
+        pytest.skip("captum knows no Conv1D")
+    equal = [response(4, 5, token, 7, 9, problem=str(token)) for token in (6, 8, 10)]
+    config = SimilarityConfig()
+    gram = gram_of(each_family, equal, engine="hooks")
+    wrapper = SampleGradientWrapper(each_family, [m for m in each_family.modules() if isinstance(m, nn.Linear)])
+    wrapper.add_hooks()
+    try:
+        logits = each_family(input_ids=torch.tensor([one.ids for one in equal])).logits[:, -1]
+        wrapper.compute_param_sample_gradients(logits.max(dim=-1).values, "sum")
+        for number, part in enumerate(chosen_parts(each_family, config)):
+            parameters = [weight.parameter for weight in part.weights]
+            patterns = torch.cat([(p.sample_grad * p).abs().flatten(1) for p in parameters], dim=1).double().detach()
+            np.testing.assert_allclose(gram.grams[number], (patterns @ patterns.T).numpy(), rtol=1e-5)
+            np.testing.assert_allclose(gram.l1[number], patterns.sum(dim=1).numpy(), rtol=1e-5)
+    finally:
+        wrapper.remove_hooks()
+        each_family.zero_grad(set_to_none=True)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("shape", [{"memory_gib": 1e-5}, {"batch_tokens": 1}, {"offload": True}])
+def test_memory_and_batches_change_nothing(responses: list[Response], engine: str, shape: dict[str, Any]) -> None:
+    model = family("qwen2")
+    whole = gram_of(model, responses, engine=engine)
+    assert_same(gram_of(model, responses, engine=engine, **shape), whole)
+
+
+def test_a_row_that_does_not_fit_is_refused(responses: list[Response]) -> None:
+    with pytest.raises(InputError, match=r"layers.0.*one row of a weight do not fit in memory, got '4 responses x 32"):
+        gram_of(family("qwen2"), responses, engine="hooks", memory_gib=1e-7)
+
+
+@pytest.mark.parametrize("pattern", ["gradient", "signed_gradient"])
+@pytest.mark.parametrize("engine", ["hooks", "layersync"])
+def test_patterns_without_weights_agree_too(responses: list[Response], engine: str, pattern: str) -> None:
+    model = family("qwen2")
+    assert_same(
+        gram_of(model, responses, engine=engine, pattern=pattern, parameters="attention"),
+        gram_of(model, responses, engine="loop", pattern=pattern, parameters="attention"),
+        rtol=2e-5,
+    )
+
+
+@pytest.mark.parametrize("normalise", ["whole", "layer"])
+def test_means_are_those_of_the_gram(responses: list[Response], normalise: str) -> None:
+    model = family("qwen2")
+    sets = {"a": responses[:2], "b": responses[2:], "all": responses}
+    config = SimilarityConfig(engine="mean", normalise=normalise)  # type: ignore[arg-type]
+    means = similarity(model, sets, config)
+    gram = similarity(model, sets, SimilarityConfig(engine="loop", normalise=normalise))  # type: ignore[arg-type]
+    assert isinstance(gram, PatternGram)
+    for row, expected in zip(means.table(), similarity_table(gram, measure=measure_of(gram)), strict=True):  # type: ignore[union-attr]
+        assert (row.first, row.second, row.pairs) == (expected.first, expected.second, expected.pairs)
+        assert row.mean == pytest.approx(expected.mean, rel=1e-5)
+        assert row.chance == pytest.approx(expected.chance, rel=1e-5)
+
+
+def test_a_sketch_is_off_by_its_stated_error(responses: list[Response]) -> None:
+    model = family("qwen2")
+    exact = cosines(gram_of(model, responses, engine="loop"))
+    errors = []
+    for width in (512, 8192):
+        found = gram_of(model, responses, engine="sketch", sketch_width=width)
+        assert (found.layers, found.kinds) == ((-2,), ("sketch",))
+        np.testing.assert_allclose(np.diag(found.grams[0]), gram_of(model, responses).grams.sum(axis=0).diagonal())
+        off = (cosines(found) - exact)[np.triu_indices(4, 1)]
+        errors.append(np.sqrt(np.mean(off**2)))
+        assert errors[-1] < 3 * np.sqrt(2 / width)
+    assert errors[1] < errors[0]
+
+
+def test_auto_says_what_it_chose_and_why(responses: list[Response]) -> None:
+    model = family("qwen2")
+    assert gram_of(model, responses).origin["engine"].startswith("hooks (all patterns take")
+    assert gram_of(model, responses, memory_gib=1e-5).origin["engine"].startswith("layersync")
+    assert (
+        "loop (model.layers.0.self_attn.q_proj.bias is no linear map"
+        in gram_of(model, responses, parameters="all").origin["engine"]
+    )
+    with pytest.raises(InputError, match=r"q_proj\.bias is no linear map that keeps responses apart, got 'hooks'"):
+        gram_of(model, responses, parameters="all", engine="hooks")
+
+
+def test_what_an_engine_cannot_do_is_refused(responses: list[Response]) -> None:
+    model, sets = family("qwen2"), {"all": responses}
+    with pytest.raises(InputError, match=r"a sketch holds all layers together.*Use normalise: whole or engine: mean"):
+        similarity(model, sets, SimilarityConfig(engine="sketch", normalise="layer"))
+
+
+def mixture() -> PreTrainedModel:
+    config = AutoConfig.for_model(
+        "mixtral", hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, vocab_size=40,
+        intermediate_size=16, num_local_experts=4, num_experts_per_tok=1, max_position_embeddings=64,
+    )  # fmt: skip
+    return AutoModelForCausalLM.from_config(config).eval()
+
+
+def test_experts_that_mix_responses_are_read_one_by_one(responses: list[Response]) -> None:
+    model = mixture()
+    found = gram_of(model, responses)
+    assert found.origin["engine"].startswith("loop (model.layers.0.mlp")
+    experts = sum(p.numel() for name, p in model.named_parameters() if ".experts." in name)
+    assert experts > 0
+    assert sum(found.sizes) > experts
+    assert gram_of(model, responses, parameters="attention").origin["engine"].startswith("hooks")
+    with pytest.raises(InputError, match=r"Use engine: loop"):
+        gram_of(model, responses, engine="layersync")
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("shard", ["layer", "rows"])
+def test_processes_share_the_parts_and_the_first_adds_them_up(
+    responses: list[Response], engine: str, shard: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.distributed, "barrier", lambda: None)
+    model, sets = family("qwen2"), {"all": responses}
+    config = SimilarityConfig(engine=engine, shard=shard)  # type: ignore[arg-type]
+    # The second process first: the first one adds up.
+    with pytest.raises(RunError, match="was not finished by every process"):
+        similarity(model, sets, config, folder=tmp_path / "alone", process=Process(0, 2))
+    for rank in (1, 0):
+        found = similarity(model, sets, config, folder=tmp_path / "parts", process=Process(rank, 2))
+        assert (found is None) == (rank == 1)
+    assert_same(found, gram_of(model, responses, engine=engine), rtol=1e-6)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_what_is_in_the_store_is_not_made_again(responses: list[Response], engine: str, tmp_path: Path) -> None:
+    model, sets = family("qwen2"), {"all": responses}
+    config = SimilarityConfig(engine=engine)  # type: ignore[arg-type]
+    whole = similarity(model, sets, config, folder=tmp_path)
+    files = sorted(tmp_path.glob("part-*"))
+    assert len(files) == 6
+    files[2].write_bytes(b"torn")
+    files[5].unlink()
+    before = [file.stat().st_mtime_ns for file in files[:5]]
+    again = similarity(model, sets, config, folder=tmp_path)
+    assert [file.stat().st_mtime_ns == old for file, old in zip(files, before, strict=False)] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert isinstance(again, PatternGram)
+    assert isinstance(whole, PatternGram)
+    np.testing.assert_allclose(again.grams, whole.grams, rtol=1e-6)
+    assert again.predicted_tokens == whole.predicted_tokens
+
+
+def arrays(found: Any) -> list[np.ndarray]:
+    """The numbers of a result."""
+    return [found.grams, found.l1] if isinstance(found, PatternGram) else [found.sums, found.flatness]
+
+
+@pytest.mark.parametrize(("engine", "files"), [("mean", 12), ("sketch", 3)])
+def test_means_and_sketches_that_were_killed_go_on_to_the_same_bytes(
+    responses: list[Response], engine: str, files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prmkit.similarity.patterns.sketch._CHUNK", 1)
+    model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
+    # Two responses a batch at most, and for means only some weights a pass.
+    config = SimilarityConfig(engine=engine, batch_tokens=10, memory_gib=2e-5, sketch_width=512)  # type: ignore[arg-type]
+    whole = similarity(model, sets, config, folder=tmp_path / "whole")
+    assert len(list((tmp_path / "whole").iterdir())) == files
+    put = ArrayStore.put
+    for killed in range(1, files):
+        store, left = tmp_path / f"killed-{killed}", iter(range(killed))
+
+        def put_until_killed(self: ArrayStore[Any], *found: Any, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            put(self, *found)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(ArrayStore, "put", put_until_killed)
+            with pytest.raises(KeyboardInterrupt):
+                similarity(model, sets, config, folder=store)
+        kept = {file: file.stat().st_mtime_ns for file in store.iterdir()}
+        assert len(kept) == killed
+        again = similarity(model, sets, config, folder=store)
+        assert [one.tobytes() for one in arrays(again)] == [one.tobytes() for one in arrays(whole)]
+        assert all(file.stat().st_mtime_ns == time for file, time in kept.items())
+
+
+@pytest.mark.parametrize(("engine", "shard"), [("mean", "layer"), ("mean", "rows"), ("sketch", "layer")])
+def test_processes_share_means_and_sketches(
+    responses: list[Response], engine: str, shard: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prmkit.similarity.patterns.sketch._CHUNK", 1)
+    model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
+    config = SimilarityConfig(engine=engine, shard=shard, batch_tokens=12)  # type: ignore[arg-type]
+    alone = similarity(model, sets, config)
+    models, both = [family("qwen2"), family("qwen2")], threading.Barrier(2)
+    monkeypatch.setattr(torch.distributed, "barrier", both.wait)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(
+            pool.map(
+                lambda rank: similarity(models[rank], sets, config, folder=tmp_path, process=Process(rank, 2)),
+                range(2),
+            )
+        )
+    assert found[1] is None
+    for one, other in zip(arrays(found[0]), arrays(alone), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_cosines_are_of_a_scalar_product(model: PreTrainedModel, responses: list[Response]) -> None:
+    cosine_NN = cosines(gram_of(model, responses))
+    np.testing.assert_allclose(np.diag(cosine_NN), 1.0)
+    np.testing.assert_allclose(cosine_NN, cosine_NN.T, rtol=1e-6)
+    assert ((cosine_NN >= 0) & (cosine_NN <= 1 + 1e-6)).all()
+    assert np.linalg.eigvalsh(cosine_NN).min() > -1e-6
+
+
+def test_a_response_of_two_sets_has_one_row_and_a_copy_has_its_own(
+    model: PreTrainedModel, responses: list[Response]
+) -> None:
+    gram = similarity(model, {"all": responses, "chosen": responses[1:2]}, SimilarityConfig())
+    assert gram.sets == {"all": (0, 1, 2, 3), "chosen": (1,)}
+    twice = gram_of(model, [responses[0], responses[0]])
+    assert twice.sets == {"all": (0, 1)}
+    assert cosines(twice)[0, 1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_the_order_of_the_responses_permutes_the_gram(
+    model: PreTrainedModel, responses: list[Response], engine: str
+) -> None:
+    forward = gram_of(model, responses, engine=engine)
+    backward = gram_of(model, responses[::-1], engine=engine)
+    np.testing.assert_allclose(backward.grams, forward.grams[:, ::-1, ::-1], rtol=1e-5)
+    assert backward.predicted_tokens == forward.predicted_tokens[::-1]
+
+
+def test_a_set_without_responses_is_named(model: PreTrainedModel) -> None:
+    with pytest.raises(InputError, match="math: empty set of responses"):
+        similarity(model, {"math": []}, SimilarityConfig())
+    with pytest.raises(InputError, match="no set of responses"):
+        similarity(model, {}, SimilarityConfig())
+
+
+@pytest.mark.parametrize("engine", [*EXACT, "mean", "sketch"])
+def test_a_gradient_that_is_not_finite_names_its_layer(responses: list[Response], engine: str) -> None:
+    model = family("qwen2")
+    model.model.layers[1].self_attn.v_proj.weight.data[0, 0] = torch.inf
+    where = "the model" if engine == "sketch" else "layer [012]"
+    with pytest.raises(RunError, match=rf"[ab]: the gradient of {where} is not finite"):
+        gram_of(model, responses, engine=engine)
+
+
+@pytest.mark.parametrize("engine", [*EXACT, "mean", "sketch"])
+def test_a_gradient_that_is_zero_everywhere_names_the_response(responses: list[Response], engine: str) -> None:
+    model = family("llama")
+    model.lm_head.weight.data.zero_()
+    with pytest.raises(RunError, match=r"[ab]: every gradient is zero"):
+        gram_of(model, responses, engine=engine)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_the_model_is_left_as_it_was(responses: list[Response], engine: str) -> None:
+    model = family("qwen2").train()
+    next(model.parameters()).requires_grad_(False)
+    before = [(parameter.requires_grad, parameter.clone()) for parameter in model.parameters()]
+    hooks = sum(len(module._forward_hooks) for module in model.modules())
+    gram_of(model, responses, engine=engine, offload=True)
+    assert model.training
+    for parameter, (required, value) in zip(model.parameters(), before, strict=True):
+        assert parameter.requires_grad == required
+        assert parameter.grad is None
+        assert torch.equal(parameter, value)
+    assert sum(len(module._forward_hooks) for module in model.modules()) == hooks
+    assert all("forward" not in vars(layer) for layer in model.model.layers)
+
+
+def test_an_adapter_counts_with_the_weights_or_alone(responses: list[Response]) -> None:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    plain = family("llama")
+    gram_plain = gram_of(plain, responses)
+    adapted = family("llama")
+    inject_adapter_in_model(LoraConfig(target_modules=["q_proj", "down_proj"], r=2, init_lora_weights=False), adapted)
+    merged = gram_of(adapted, responses)
+    assert merged.sizes == gram_plain.sizes
+    assert not np.allclose(merged.grams, gram_plain.grams, rtol=1e-3)
+    for module in adapted.modules():
+        if hasattr(module, "lora_A"):
+            assert not module.merged
+            with torch.no_grad():
+                plain.get_submodule(
+                    next(n for n, m in adapted.named_modules() if m is module)
+                ).weight += module.get_delta_weight("default")
+    assert_same(merged, gram_of(plain, responses), rtol=1e-4)
+    alone = gram_of(adapted, responses, parameters="adapter")
+    assert sum(alone.sizes) == 3 * (2 * (32 + 32) + 2 * (48 + 32))
+    assert_same(alone, gram_of(adapted, responses, parameters="adapter", engine="loop"))
