@@ -36,7 +36,7 @@ from search_parts.peer import one_by_one, world
 from prmkit.benchmarks import load
 from prmkit.generate import Sampling
 from prmkit.search.options import StrategyConfig
-from prmkit.search.run import search
+from prmkit.search.problem_set import search
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.tree import Problem

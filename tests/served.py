@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from prmkit.generate import Generator, GeneratorConfig, load_generator
-from prmkit.generate.engines import VllmEngine
+from prmkit.generate.config import VllmEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, export_process_reward_model, save_prm
 from prmkit.models.config import ModelConfig

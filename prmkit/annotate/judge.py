@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.annotate.aside import ask
+from prmkit.annotate.side_trees import ask
 from prmkit.errors import InputError
 from prmkit.session import Session
 from prmkit.tree import Label

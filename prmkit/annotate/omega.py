@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.annotate.aside import roll_out
 from prmkit.annotate.rollouts import Share, gradable, implied
+from prmkit.annotate.side_trees import roll_out
 from prmkit.session import Session
 from prmkit.tree import ROOT
 

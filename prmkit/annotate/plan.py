@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-from prmkit.annotate.run import Annotation, annotate
+from prmkit.annotate.annotation import Annotation, annotate
 from prmkit.errors import InputError
 from prmkit.tree import StepTree
 from prmkit.trees_io import write_trees

@@ -66,7 +66,7 @@ def curve_of(run: RunFolder) -> dict[str, Any]:
         InputError: the run has no trees or no costs.
     """
     from prmkit.evaluate.anytime import anytime
-    from prmkit.search.run import read_costs
+    from prmkit.search.problem_set import read_costs
     from prmkit.trees_io import read_trees
     from prmkit.yaml_io import read_yaml
 

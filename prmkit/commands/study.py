@@ -11,8 +11,8 @@ from prmkit.commands.console import JsonOption, RecipeArgument, SetOption, print
 from prmkit.errors import InputError, RunError
 
 if TYPE_CHECKING:
+    from prmkit.study.cell_run import Outcome
     from prmkit.study.grid import Cell, Grid
-    from prmkit.study.work import Outcome
 
 
 def study(
@@ -89,7 +89,7 @@ def _run_all(grid: "Grid", launcher: str, jobs: int) -> "dict[str, Outcome]":
 
 
 def _run_one(grid: "Grid", name: str, *, as_json: bool) -> None:
-    from prmkit.study.work import record_of, run_cell
+    from prmkit.study.cell_run import record_of, run_cell
 
     if name not in grid.cells:
         raise InputError("the study has no such run", where="--cell", got=name, expected="a name that --dry-run shows")

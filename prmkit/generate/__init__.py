@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.errors import InputError
-from prmkit.generate.engines import GeneratorEngine, TransformersEngine
+from prmkit.generate.config import GeneratorEngine, TransformersEngine
 from prmkit.models.config import Device, Memory
 from prmkit.packing.format import StepFormat
 from prmkit.seam import Seam

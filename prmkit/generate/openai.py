@@ -9,7 +9,7 @@ import aiohttp
 from transformers import PreTrainedTokenizerBase
 
 from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt
-from prmkit.generate.engines import OpenAIEngine
+from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.seeds import sample_seed
 from prmkit.generate.server import Server, Trouble
 from prmkit.generate.together import together

@@ -13,7 +13,7 @@ from typing import Any
 from prmkit.cluster import connect
 from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, load_generator
-from prmkit.generate.engines import LocalEngine, VllmEngine
+from prmkit.generate.config import LocalEngine, VllmEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 

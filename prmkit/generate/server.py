@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from prmkit.errors import InputError, PrmkitError, RunError
-from prmkit.generate.engines import ServerEngine
+from prmkit.generate.config import ServerEngine
 
 Reply = TypeVar("Reply")
 

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt
-from prmkit.generate.engines import VllmEngine
+from prmkit.generate.config import VllmEngine
 from prmkit.generate.seeds import sample_seed
 from prmkit.generate.together import together
 from prmkit.models.backbone import load_config, load_tokenizer

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.annotate import bind
+from prmkit.annotate.annotation import Annotation, Annotator, Load
 from prmkit.annotate.problems import Gathered
-from prmkit.annotate.run import Annotation, Annotator, Load
 from prmkit.generate import GeneratorConfig
 from prmkit.recipe.schema import AnnotateRecipe, DataConfig
 from prmkit.recipe.watch import Watch, watched
@@ -35,7 +35,7 @@ def annotate_work(
     gathered = gathered_of(recipe, problems)
 
     def work(folder: RunFolder) -> dict[str, Any]:
-        from prmkit.annotate.run import annotate
+        from prmkit.annotate.annotation import annotate
 
         together = folder.path / "passes" / "problems.jsonl"
         if together.exists() and "read" in folder.read_metrics():

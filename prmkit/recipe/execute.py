@@ -132,7 +132,7 @@ def expected_cost(recipe: BaseModel) -> dict[str, float]:
 def _search(recipe: SearchRecipe, watch: Watch | None) -> Work:
     from prmkit.recipe.searching import search_work
     from prmkit.search.options import bind_strategy
-    from prmkit.search.run import check
+    from prmkit.search.problem_set import check
 
     for strategy in (recipe.strategy, *recipe.compare.values()):
         if strategy is not None:

@@ -17,8 +17,8 @@ from prmkit.recipe.schema import SearchRecipe
 from prmkit.recipe.watch import Done, Watch, watched
 from prmkit.run import RunFolder
 from prmkit.search.options import StrategyConfig
+from prmkit.search.problem_set import read_costs, search
 from prmkit.search.progress import Progress
-from prmkit.search.run import read_costs, search
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.tree import Problem

@@ -1,6 +1,6 @@
 """A tree of steps for Graphviz."""
 
-from prmkit.report.fate import Fate, fates
+from prmkit.report.step_status import Fate, fates
 from prmkit.tree import ROOT, StepTree
 
 _STYLES: dict[Fate, str] = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prmkit.report.fate import fates
+from prmkit.report.step_status import fates
 from prmkit.tree import ROOT, StepTree
 
 MOST_STEPS = 3000

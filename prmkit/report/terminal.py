@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from prmkit.report.fate import Fate, fates
+from prmkit.report.step_status import Fate, fates
 from prmkit.tree import ROOT, StepTree
 
 if TYPE_CHECKING:

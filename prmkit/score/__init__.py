@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Protocol, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
-from prmkit.generate.engines import CustomEngine, EngineConfig, TransformersEngine, VllmEngine, by_name
+from prmkit.generate.config import CustomEngine, EngineConfig, TransformersEngine, VllmEngine, by_name
 from prmkit.models.config import Adapter, Device, Memory
 from prmkit.score.aggregate import Aggregation
-from prmkit.score.engines import PRM_ENGINES, BaselineName, PoolingEngine, PrmEngine, PrmEngines
+from prmkit.score.config import PRM_ENGINES, BaselineName, PoolingEngine, PrmEngine, PrmEngines
 from prmkit.seam import Seam
 from prmkit.tree import StepTree
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from prmkit.score import PrmConfig, Scores
-from prmkit.score.engines import BaselineEngine, BaselineName
+from prmkit.score.config import BaselineEngine, BaselineName
 from prmkit.score.paths import path_seed
 from prmkit.tree import StepTree
 

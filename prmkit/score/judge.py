@@ -10,7 +10,7 @@ from prmkit.generate import Generation, Generator, Sampling, load_generator
 from prmkit.generate.together import together
 from prmkit.models.backbone import load_config
 from prmkit.score import PrmConfig, Scores
-from prmkit.score.engines import JudgeEngine
+from prmkit.score.config import JudgeEngine
 from prmkit.score.paths import check_length, path_seed
 from prmkit.tree import StepTree
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from prmkit.generate.engines import LocalEngine
+from prmkit.generate.config import LocalEngine
 from prmkit.generate.replicas import Replicas, at_home
 from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.score import PrmConfig, Scores, load_scorer

@@ -6,7 +6,7 @@ from prmkit.errors import RunError
 from prmkit.generate.server import Server, Trouble
 from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.score import PrmConfig
-from prmkit.score.engines import PoolingEngine
+from prmkit.score.config import PoolingEngine
 from prmkit.score.rows import Rows, RowScorer, head_flops
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from prmkit.errors import InputError
-from prmkit.generate.engines import VllmEngine
+from prmkit.generate.config import VllmEngine
 from prmkit.generate.vllm import Vllm
 from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.score import PrmConfig

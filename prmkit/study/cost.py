@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from prmkit.errors import PrmkitError
 from prmkit.recipe.schema import AnnotateRecipe, SearchRecipe, SimilarityRecipe, TrainRecipe, WorldRecipe
+from prmkit.study.cell_run import record_of
 from prmkit.study.grid import Cell
-from prmkit.study.work import record_of
 from prmkit.train.machines import Machine
 
 

@@ -8,11 +8,11 @@ from prmkit.report.page import write_page
 from prmkit.report.sections.studies import study_section
 from prmkit.report.study import study_csv, study_markdown, study_svg
 from prmkit.run import RunFolder, writing
+from prmkit.study.cell_run import Outcome, record_of, shown
 from prmkit.study.compared import pairs_of, within_limits
 from prmkit.study.grid import Grid
 from prmkit.study.leap import find_leap
 from prmkit.study.result import Row, rows_of
-from prmkit.study.work import Outcome, record_of, shown
 
 
 def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
+from prmkit.study.cell_run import Outcome, Processes, run_cell
 from prmkit.study.grid import Cell
-from prmkit.study.work import Outcome, Processes, run_cell
 
 Tell = Callable[[Cell, Outcome | None], None]
 """Told of each cell when it begins (None) and what became of it."""

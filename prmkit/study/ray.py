@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from prmkit.cluster import connect
+from prmkit.study.cell_run import Outcome, run_cell
 from prmkit.study.grid import Cell
 from prmkit.study.local import Tell
-from prmkit.study.work import Outcome, run_cell
 
 
 def run_on_ray(cells: Mapping[str, Cell], tell: Tell) -> dict[str, Outcome]:

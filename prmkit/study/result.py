@@ -11,9 +11,9 @@ from prmkit.errors import InputError
 from prmkit.recipe.studies import Reading, RowsConfig
 from prmkit.report.read import read_history
 from prmkit.study.axes import Point, readings_of, rows_in
+from prmkit.study.cell_run import record_of
 from prmkit.study.grid import Cell, Grid
 from prmkit.study.templates import filled
-from prmkit.study.work import record_of
 
 Row = dict[str, Any]
 """A value by column. Of a figure NAME also NAME_stderr and NAME_n, where it has them; where it is the mean of several

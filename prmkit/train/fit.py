@@ -26,11 +26,11 @@ from prmkit.train.adapters import adapted
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule
 from prmkit.train.flops import pretraining_flops
-from prmkit.train.keep import KeepAll, KeepBest, KeepState, last_state
 from prmkit.train.loggers import loggers_of
 from prmkit.train.module import PRMModule
 from prmkit.train.plot import plot_history
 from prmkit.train.progress import History
+from prmkit.train.saved_state import KeepAll, KeepBest, KeepState, last_state
 from prmkit.train.strategies import strategy_of
 from prmkit.tree import StepTree
 

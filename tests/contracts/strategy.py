@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.score import Scores
 from prmkit.search.options import StrategyConfig
-from prmkit.search.run import read_costs, search
+from prmkit.search.problem_set import read_costs, search
 from prmkit.session import Engines
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal, request_seed

@@ -8,7 +8,7 @@ import pytest
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator, server
-from prmkit.generate.engines import OpenAIEngine
+from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.openai import OpenAIGenerator
 from prmkit.generate.server import Server
 from prmkit.models.backbone import load_tokenizer

@@ -9,7 +9,7 @@ import torch
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
-from prmkit.generate.engines import TransformersEngine
+from prmkit.generate.config import TransformersEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig

@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM
 
 from prmkit.errors import InputError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
-from prmkit.generate.engines import VllmEngine
+from prmkit.generate.config import VllmEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.flops import forward_flops
 from tests.contracts.generator import GeneratorContract

@@ -1,5 +1,5 @@
-from prmkit.report.fate import fates
 from prmkit.report.graphviz import dot
+from prmkit.report.step_status import fates
 from prmkit.report.terminal import drawn
 from prmkit.tree import ROOT, Problem, StepTree
 

@@ -5,7 +5,7 @@ import pytest
 from prmkit.score import PrmConfig, Scorer, load_scorer
 from prmkit.score.aggregate import default_aggregation
 from prmkit.score.baselines import BaselineScorer
-from prmkit.score.engines import BaselineEngine
+from prmkit.score.config import BaselineEngine
 from tests.contracts.scorer import NODES, ScorerContract, forked
 
 

@@ -7,7 +7,7 @@ import pytest
 from prmkit.errors import InputError, RunError
 from prmkit.generate import GeneratorConfig, Sampling
 from prmkit.score import PrmConfig, load_scorer
-from prmkit.score.engines import JudgeEngine
+from prmkit.score.config import JudgeEngine
 from prmkit.score.judge import JudgeScorer
 from prmkit.tree import Finish, Problem, StepTree
 from tests.fake_server import Chars

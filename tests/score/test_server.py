@@ -11,7 +11,7 @@ from prmkit.generate import server
 from prmkit.generate.server import Server
 from prmkit.models.foreign.adapters import load_any_prm, read_prm
 from prmkit.score import PrmConfig, Scorer, Scores, load_scorer
-from prmkit.score.engines import PoolingEngine
+from prmkit.score.config import PoolingEngine
 from prmkit.score.server import ServerScorer
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import StepTree

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.generate.engines import VllmEngine
+from prmkit.generate.config import VllmEngine
 from prmkit.generate.vllm import Vllm
 from prmkit.models.foreign.adapters import load_any_prm, read_prm
 from prmkit.score import PrmConfig, Scorer, load_scorer

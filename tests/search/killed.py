@@ -29,7 +29,7 @@ from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer
 from prmkit.search.options import StrategyConfig
-from prmkit.search.run import search
+from prmkit.search.problem_set import search
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.world import WEIGHTS

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from prmkit.generate import Generator, Sampling
-from prmkit.generate.engines import VllmEngine
+from prmkit.generate.config import VllmEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score import PrmConfig, load_scorer
 from prmkit.search.options import StrategyConfig
-from prmkit.search.run import search
+from prmkit.search.problem_set import search
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.tree import Problem

@@ -15,7 +15,7 @@ from prmkit.search.majority import majority
 from prmkit.search.mcts import mcts
 from prmkit.session import Session
 from prmkit.session.budget import BudgetConfig, Exhausted
-from prmkit.session.run import run_sessions
+from prmkit.session.concurrent import run_sessions
 from prmkit.tree import ROOT
 from tests.search.world import World, run, world_session
 

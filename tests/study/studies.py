@@ -53,4 +53,4 @@ def cell(folder: Path, name: str, *after: str) -> Cell:
 
 def programs(patch: pytest.MonkeyPatch, **programs: str) -> None:
     """Let each cell run a Python program instead of a verb, by the first word of its command."""
-    patch.setattr("prmkit.study.work._command", lambda cell: [sys.executable, "-c", programs[cell.words[0]]])
+    patch.setattr("prmkit.study.cell_run._command", lambda cell: [sys.executable, "-c", programs[cell.words[0]]])

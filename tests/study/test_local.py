@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from prmkit.study.cell_run import record_of, run_cell
 from prmkit.study.local import run_here
-from prmkit.study.work import record_of, run_cell
 from tests.study.studies import cell, programs
 
 FINE = "import pathlib; pathlib.Path('ran').open('a').write('x'); print('{\"a\": 1}')"

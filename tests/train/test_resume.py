@@ -13,7 +13,7 @@ import torch
 from prmkit.models.checkpoint import load_prm
 from prmkit.train.config import LoraConfig, TrainConfig
 from prmkit.train.fit import STATE, TrainResult
-from prmkit.train.keep import KeepState, last_state
+from prmkit.train.saved_state import KeepState, last_state
 from tests.tiny import tiny_backbone
 from tests.train.test_fit import told_by_a_token, train
 

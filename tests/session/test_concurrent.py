@@ -4,7 +4,7 @@ import pytest
 
 from prmkit.errors import RunError
 from prmkit.session import Session
-from prmkit.session.run import run_sessions
+from prmkit.session.concurrent import run_sessions
 from prmkit.tree import ROOT
 from tests.fakes import ScriptedGenerator, make_session
 

@@ -18,8 +18,8 @@ from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer
 from prmkit.search.options import StrategyConfig
+from prmkit.search.problem_set import read_costs, search
 from prmkit.search.progress import Progress
-from prmkit.search.run import read_costs, search
 from prmkit.session import Engines
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal

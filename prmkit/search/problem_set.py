@@ -14,8 +14,8 @@ from prmkit.search.options import StrategyConfig, bind_strategy
 from prmkit.search.progress import Progress
 from prmkit.session import Engines, Session
 from prmkit.session.budget import BudgetConfig, Exhausted, costs
+from prmkit.session.concurrent import run_sessions
 from prmkit.session.ledger import total
-from prmkit.session.run import run_sessions
 from prmkit.stats import mean
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import read_lines, write_trees

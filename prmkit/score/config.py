@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag
 
 from prmkit.generate import GeneratorConfig
-from prmkit.generate.engines import CustomEngine, EngineConfig, ServerEngine, TransformersEngine, VllmEngine, by_name
+from prmkit.generate.config import CustomEngine, EngineConfig, ServerEngine, TransformersEngine, VllmEngine, by_name
 
 BaselineName = Literal["random", "shortest", "longest"]
 

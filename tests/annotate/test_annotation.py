@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from prmkit.annotate import bind
+from prmkit.annotate.annotation import Annotation, Annotator, annotate
 from prmkit.annotate.consensus import ConsensusConfig
-from prmkit.annotate.run import Annotation, Annotator, annotate
 from prmkit.errors import InputError
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
