@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prmkit.report.step_status import fates
+from prmkit.report.step_status import statuses
 from prmkit.tree import ROOT, StepTree
 
 MOST_STEPS = 3000
@@ -50,8 +50,8 @@ class Judged:
 def packed(judged: Judged, texts: Texts, *, solutions: int | None = None) -> dict[str, Any]:
     """The tree as JSON has it; what it has none of is left out.
 
-    Keys, with one entry a step: ``parent`` (index, -1 for the problem), ``text`` (number in ``texts``), ``fate`` (one
-    string, its letters the first letters of fate.Fate), ``score`` and ``label`` (in thousandths, -1 for none). Besides:
+    Keys, with one entry a step: ``parent`` (index, -1 for the problem), ``text`` (number in ``texts``), ``status`` (one
+    string, its letters the first letters of status.StepStatus), ``score`` and ``label`` (in thousandths, -1 for none). Besides:
     ``right`` {last step: 1 or 0}, ``chosen`` (last step of the answer), ``attributed`` {last step: record}; and of what
     was left out ``omitted`` {solutions, steps, right} and ``cut`` {step: solutions left out below it}.
 
@@ -63,14 +63,14 @@ def packed(judged: Judged, texts: Texts, *, solutions: int | None = None) -> dic
     tree = judged.tree
     kept = _kept(judged, solutions)
     new = {ROOT: ROOT} | {node: index for index, node in enumerate(kept)}
-    letters = [fate[0] for fate in fates(tree)]
+    letters = [status[0] for status in statuses(tree)]
     if all(node.finish is None for node in tree):  # of a corpus, which knows no search that could have left a step
         letters = ["i" if letter == "p" else letter for letter in letters]
     nodes = [tree.nodes[node] for node in kept]
     result: dict[str, Any] = {
         "parent": [new[node.parent] for node in nodes],
         "text": [texts.number(node.text) for node in nodes],
-        "fate": "".join(letters[node] for node in kept),
+        "status": "".join(letters[node] for node in kept),
     }
     columns: dict[str, list[float | None]] = {
         "score": [node.score for node in nodes],

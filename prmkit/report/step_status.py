@@ -4,10 +4,10 @@ from typing import Literal
 
 from prmkit.tree import ROOT, StepTree
 
-Fate = Literal["chosen", "finished", "unfinished", "pruned", "inner"]
+StepStatus = Literal["chosen", "finished", "unfinished", "pruned", "inner"]
 
 
-def fates(tree: StepTree) -> list[Fate]:
+def statuses(tree: StepTree) -> list[StepStatus]:
     """One word a node: on the path of the answer; the end of another solution; cut by a limit; left by the search; or
     only a step on the way.
     """

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from prmkit.report.step_status import Fate, fates
+from prmkit.report.step_status import StepStatus, statuses
 from prmkit.tree import ROOT, StepTree
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-_MARKS: dict[Fate, tuple[str, str]] = {
+_MARKS: dict[StepStatus, tuple[str, str]] = {
     "chosen": ("→", "bold"),
     "finished": ("●", ""),
     "unfinished": ("…", "italic dim"),
@@ -26,7 +26,7 @@ def drawn(tree: StepTree) -> "Text":
     text.append(f"{tree.problem.id}: {_plain(tree.problem.prompt)}\n", style="bold")
     text.append("  ".join(f"{key} {value}" for key, value in tree.meta.items() if len(value) < 40) + "\n")
     text.append(LEGEND + "\n\n", style="dim")
-    became, children = fates(tree), _children(tree)
+    became, children = statuses(tree), _children(tree)
     stack = [(child, 0) for child in reversed(children.get(ROOT, []))]
     while stack:
         node, depth = stack.pop()

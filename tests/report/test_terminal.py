@@ -1,5 +1,5 @@
 from prmkit.report.graphviz import dot
-from prmkit.report.step_status import fates
+from prmkit.report.step_status import statuses
 from prmkit.report.terminal import drawn
 from prmkit.tree import ROOT, Problem, StepTree
 
@@ -15,7 +15,7 @@ def searched() -> StepTree:
 
 
 def test_what_became_of_each_step() -> None:
-    assert fates(searched()) == ["chosen", "chosen", "pruned", "unfinished", "finished"]
+    assert statuses(searched()) == ["chosen", "chosen", "pruned", "unfinished", "finished"]
 
 
 def test_a_tree_in_the_terminal_shows_depth_scores_and_marks_and_obeys_no_text() -> None:

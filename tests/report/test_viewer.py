@@ -44,7 +44,7 @@ def test_a_tree_is_packed_as_derived_by_hand() -> None:
     assert packed(judged(searched(), {1: True, 3: False}), texts) == {
         "parent": [-1, 0, -1, 0],
         "text": [1, 0, 2, 3],
-        "fate": "ccpf",
+        "status": "ccpf",
         "score": [900, 800, -1, -1],
         "label": [-1, -1, 250, -1],
         "right": {"1": 1, "3": 0},
@@ -79,7 +79,7 @@ def test_a_huge_tree_keeps_its_answer_and_counts_the_rest() -> None:
 
 
 def test_a_corpus_has_no_pruned_steps() -> None:
-    assert packed(judged(StepTree.from_steps(Problem(id="p", prompt="?"), ["a", "b"])), Texts())["fate"] == "ii"
+    assert packed(judged(StepTree.from_steps(Problem(id="p", prompt="?"), ["a", "b"])), Texts())["status"] == "ii"
 
 
 def test_strategies_on_one_problem_are_pages_of_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ function solution(view, node, name, heat, changeHeat) {
   const { tree, texts } = view;
   const path = view.path(node);
   const record = tree.attributed?.[node];
-  const facts = [counted(path.length, "step"), FATES[tree.fate[node]], verdict(tree.right[node])];
+  const facts = [counted(path.length, "step"), STATUSES[tree.status[node]], verdict(tree.right[node])];
   if (view.below(node).length) facts.push(`goes on to ${counts(view.solutions[node], view.pruned[node], null)}`);
   const rows = path.map((step, at) => stepRow(tree, step, at, record, heat, texts[tree.text[step]]));
   const head = element("h4", {}, name, element("small", {}, facts.filter(Boolean).join(", ")));

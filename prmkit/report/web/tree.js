@@ -1,7 +1,7 @@
 // A tree of steps, to be walked by mouse or keys as WAI-ARIA describes a tree view. Steps become elements when they are
 // first opened, so that a large tree costs nothing until it is looked at.
 
-const FATES = { c: "on the path of the answer", f: "finished", u: "cut by a limit", p: "pruned by the search", i: "" };
+const STATUSES = { c: "on the path of the answer", f: "finished", u: "cut by a limit", p: "pruned by the search", i: "" };
 const MOST_LETTERS = 240;
 
 class TreeView {
@@ -31,10 +31,10 @@ class TreeView {
 
   /** Below each step: solutions, how many of them are right, and pruned branches. */
   count() {
-    const { parent, right, fate } = this.tree;
+    const { parent, right, status } = this.tree;
     const leaf = parent.map((_, node) => !this.below(node).length);
-    this.solutions = leaf.map((is, node) => Number(is && fate[node] !== "p"));
-    this.pruned = leaf.map((is, node) => Number(is && fate[node] === "p"));
+    this.solutions = leaf.map((is, node) => Number(is && status[node] !== "p"));
+    this.pruned = leaf.map((is, node) => Number(is && status[node] === "p"));
     this.right = parent.map((_, node) => right[node] ?? 0);
     for (let node = parent.length - 1; node > 0; node -= 1) {
       if (parent[node] >= 0) {
@@ -56,10 +56,10 @@ class TreeView {
     const text = this.texts[tree.text[node]];
     const score = tree.score?.[node] ?? -1;
     const label = tree.label?.[node] ?? -1;
-    const said = [score >= 0 ? `score ${thousandths(score)}` : "", label >= 0 ? `label ${thousandths(label)}` : "", FATES[tree.fate[node]], verdict(tree.right[node])];
+    const said = [score >= 0 ? `score ${thousandths(score)}` : "", label >= 0 ? `label ${thousandths(label)}` : "", STATUSES[tree.status[node]], verdict(tree.right[node])];
     const row = element(
       "div",
-      { class: `row ${tree.fate[node] === "c" ? "answer" : ""}` },
+      { class: `row ${tree.status[node] === "c" ? "answer" : ""}` },
       element("span", { class: "twisty", "aria-hidden": "true" }),
       chip(score),
       label >= 0 ? chip(label, true) : null,
@@ -225,9 +225,9 @@ function mark(kind, sign, title) {
 
 function marks(tree, node) {
   const made = [];
-  if (tree.fate[node] === "c") made.push(mark("chosen", "\u2605", "on the path of the answer"));
-  if (tree.fate[node] === "p") made.push(mark("pruned", "\u2702", "pruned by the search"));
-  if (tree.fate[node] === "u") made.push(mark("unfinished", "\u22ef", "cut by a limit"));
+  if (tree.status[node] === "c") made.push(mark("chosen", "\u2605", "on the path of the answer"));
+  if (tree.status[node] === "p") made.push(mark("pruned", "\u2702", "pruned by the search"));
+  if (tree.status[node] === "u") made.push(mark("unfinished", "\u22ef", "cut by a limit"));
   if (tree.right[node] === 1) made.push(mark("right", "\u2713", "right"));
   if (tree.right[node] === 0) made.push(mark("wrong", "\u2717", "wrong"));
   if (tree.attributed?.[node]) made.push(mark("heat", "\u25a4", "with attribution"));
