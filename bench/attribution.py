@@ -31,7 +31,7 @@ from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose
 from prmkit.recipe.execute import prepare
-from prmkit.run import RunFolder
+from prmkit.run.folder import RunFolder
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import Label, Problem, StepTree
 from prmkit.trees_io import write_trees

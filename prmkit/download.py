@@ -20,7 +20,7 @@ from pathlib import Path
 
 from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.rows_io import HUB
-from prmkit.run import cache_folder
+from prmkit.run.files import cache_folder
 from prmkit.trees_io import append_lines, read_lines, repair_lines
 
 ASSETS = {

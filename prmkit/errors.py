@@ -8,7 +8,8 @@ PrmkitError              anything prmkit reports without a traceback (exit code 
 A message reads ``where: what, got X; expected Y. cure``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 _UNSET = object()
 
@@ -55,6 +56,12 @@ class InputErrors(InputError):
     def __init__(self, errors: Sequence[InputError]) -> None:
         self.errors = tuple(errors)
         super().__init__("\n".join(str(error) for error in errors))
+
+
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """A cure that names the nearest of the known words; nothing where none is near."""
+    near = get_close_matches(str(given), list(known), n=1)
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def _shortened(value: object, limit: int = 80) -> str:

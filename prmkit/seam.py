@@ -3,10 +3,9 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +24,11 @@ class Seam:
         dotpath = self.builtin.get(name, name)
         module_name, colon, attribute = dotpath.partition(":")
         if not colon:
-            nearest = get_close_matches(name, self.builtin, n=1)
             raise InputError(
                 f"unknown {self.kind}",
                 got=name,
                 expected=f"one of {', '.join(sorted(self.builtin))}, or my_package.module:name",
-                cure=f"Did you mean {nearest[0]!r}?" if nearest else "",
+                cure=did_you_mean(name, self.builtin),
             )
         try:
             return getattr(importlib.import_module(module_name), attribute)

@@ -39,7 +39,8 @@ def attribute(
     """
     from prmkit.attribution.page import attribution_page
     from prmkit.attribution.record import add_record
-    from prmkit.run import RunFolder, refuse_existing, write_whole, writing
+    from prmkit.run.files import refuse_existing, write_whole, writing
+    from prmkit.run.folder import RunFolder
     from prmkit.trees_io import read_trees
 
     refuse_existing(out, overwrite=overwrite)

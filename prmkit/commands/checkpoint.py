@@ -41,7 +41,7 @@ def inspect(folder: FolderArgument, as_json: JsonOption = False) -> None:
 def export(folder: FolderArgument, out: OutArgument, as_json: JsonOption = False) -> None:
     """Write the two-label form (Qwen2ForProcessRewardModel), as Qwen's own PRMs have it; the scores are the same."""
     from prmkit.models.checkpoint import export_process_reward_model
-    from prmkit.run import writing
+    from prmkit.run.files import writing
 
     with writing(out):
         export_process_reward_model(folder, out)
@@ -60,7 +60,7 @@ def import_(
 ) -> None:
     """Write someone else's PRM as a checkpoint. For Qwen2.5-Math-PRM: --step-end '<extra_0>' --template qwen-math."""
     from prmkit.models.foreign.imports import import_prm
-    from prmkit.run import writing
+    from prmkit.run.files import writing
 
     meta = _meta(step_end, template, label_source, max_length)
     with writing(out):
@@ -81,7 +81,7 @@ def merge(
 ) -> None:
     """Merge someone's LoRA adapter of a PRM into its model, and write a checkpoint. prmkit's own come merged."""
     from prmkit.models.foreign.imports import merge_adapter
-    from prmkit.run import writing
+    from prmkit.run.files import writing
 
     meta = _meta(step_end, template, label_source, max_length)
     with writing(out):
@@ -106,7 +106,7 @@ def card(
     """Write the model card of a checkpoint, README.md: what it is, data, recipe, figures with errors, cost, limits."""
     from prmkit.publish.card import write_card
     from prmkit.publish.training import checkpoint_of
-    from prmkit.run import writing
+    from prmkit.run.files import writing
 
     checkpoint = checkpoint_of(path)
     with writing(checkpoint):

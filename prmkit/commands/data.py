@@ -8,7 +8,7 @@ import typer
 
 from prmkit.commands.console import JsonOption, OverwriteOption, print_record, print_table
 from prmkit.errors import InputError
-from prmkit.run import refuse_existing
+from prmkit.run.files import refuse_existing
 from prmkit.yaml_io import parse_value
 
 if TYPE_CHECKING:

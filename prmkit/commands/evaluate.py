@@ -18,7 +18,8 @@ from prmkit.commands.console import (
 )
 from prmkit.errors import InputError
 from prmkit.models.config import Adapter
-from prmkit.run import RunFolder, refuse_existing, writing
+from prmkit.run.files import refuse_existing, writing
+from prmkit.run.folder import RunFolder
 
 if TYPE_CHECKING:
     from prmkit.evaluate.judging import Judging

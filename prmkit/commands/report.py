@@ -25,7 +25,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page: figures, tables, search trees, scored solutions, manifests."""
     from prmkit.report import build_report, write_summary
-    from prmkit.run import writing
+    from prmkit.run.files import writing
 
     file = out or Path("report.md" if markdown else "report.html")
     with writing(file):

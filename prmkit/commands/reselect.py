@@ -8,7 +8,8 @@ import orjson
 
 from prmkit.commands.console import print_json, print_record
 from prmkit.errors import InputError
-from prmkit.run import RunFolder, refuse_existing, writing
+from prmkit.run.files import refuse_existing, writing
+from prmkit.run.folder import RunFolder
 
 
 def print_selection(folder: Path, *, overwrite: bool, as_json: bool) -> None:

@@ -46,7 +46,8 @@ def run_recipe(
         print_table(Row._fields, [*describe(composed, bound), *costs], as_json=as_json)
         return
     from prmkit.recipe.execute import inputs_of, prepare
-    from prmkit.run import RunFolder, writing
+    from prmkit.run.files import writing
+    from prmkit.run.folder import RunFolder
 
     path = out or Path("runs", f"{composed.path.resolve().parent.name}-{composed.path.stem}")
     values = bound.model_dump(mode="json")

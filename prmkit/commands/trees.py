@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from prmkit.commands.console import JsonOption, print_json, print_record
-from prmkit.errors import InputError
+from prmkit.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from prmkit.tree import StepTree
@@ -50,7 +50,7 @@ def export_tree(
     import orjson
 
     from prmkit.report.graphviz import dot
-    from prmkit.run import writing
+    from prmkit.run.files import writing
     from prmkit.trees_io import to_record
 
     if out.exists():
@@ -64,9 +64,7 @@ def export_tree(
 
 
 def _tree(path: Path, problem: str | None) -> "StepTree":
-    from difflib import get_close_matches
-
-    from prmkit.run import RunFolder
+    from prmkit.run.folder import RunFolder
     from prmkit.trees_io import read_trees
 
     file = RunFolder(path).trees if path.is_dir() else path
@@ -75,7 +73,4 @@ def _tree(path: Path, problem: str | None) -> "StepTree":
         if problem is None or tree.problem.id == problem:
             return tree
         ids.append(tree.problem.id)
-    nearest = get_close_matches(str(problem), ids, n=1)
-    raise InputError(
-        "no such problem", where=file, got=problem, cure=f"Did you mean {nearest[0]!r}?" if nearest else ""
-    )
+    raise InputError("no such problem", where=file, got=problem, cure=did_you_mean(problem, ids))

@@ -21,7 +21,8 @@ from prmkit.recipe.compose import compose, leaves
 from prmkit.recipe.execute import inputs_of, prepare
 from prmkit.recipe.watch import Watch
 from prmkit.report import build_report
-from prmkit.run import RunFolder, writing
+from prmkit.run.files import writing
+from prmkit.run.folder import RunFolder
 from prmkit.trees_io import read_trees
 from prmkit.world import make_world
 from prmkit.world.config import PolicyConfig

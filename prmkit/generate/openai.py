@@ -10,11 +10,11 @@ from transformers import PreTrainedTokenizerBase
 
 from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt
 from prmkit.generate.config import OpenAIEngine
-from prmkit.generate.seeds import sample_seed
 from prmkit.generate.server import Server, Trouble
 from prmkit.generate.together import together
 from prmkit.models.backbone import load_tokenizer
 from prmkit.packing.encode import StepEncoder
+from prmkit.run.seeds import sample_seed
 from prmkit.tree import Finish
 
 

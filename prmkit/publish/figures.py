@@ -9,7 +9,8 @@ import orjson
 
 from prmkit.errors import InputError
 from prmkit.report.estimates import with_error
-from prmkit.run import RunFolder, sha256
+from prmkit.run.files import sha256
+from prmkit.run.folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.models.checkpoint import inspect_checkpoint
 from prmkit.publish.card import CARD, write_card
-from prmkit.run import writing
+from prmkit.run.files import writing
 
 BELONGS = (
     "config.json",

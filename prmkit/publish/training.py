@@ -7,7 +7,7 @@ from typing import Any
 
 from prmkit.errors import InputError
 from prmkit.rows_io import HUB
-from prmkit.run import RunFolder
+from prmkit.run.folder import RunFolder
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 

@@ -12,7 +12,7 @@ from prmkit.generate import GeneratorConfig
 from prmkit.recipe.schema import AnnotateRecipe, DataConfig
 from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB, local_rows
-from prmkit.run import RunFolder
+from prmkit.run.folder import RunFolder
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.sources import Corpus

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from prmkit.errors import InputError, InputErrors
+from prmkit.errors import InputError, InputErrors, did_you_mean
 from prmkit.recipe.compose import Composed, leaves
 from prmkit.recipe.keys import fields_at, legal_keys
 from prmkit.recipe.schema import RECIPES
@@ -59,7 +59,7 @@ def recipe_model(stage: object, *, where: object = None) -> type[BaseModel]:
     """
     if isinstance(stage, str) and stage in RECIPES:
         return RECIPES[stage]
-    expected, cure = f"one of {', '.join(sorted(RECIPES))}", _did_you_mean(stage, RECIPES)
+    expected, cure = f"one of {', '.join(sorted(RECIPES))}", did_you_mean(stage, RECIPES)
     raise InputErrors([InputError("unknown stage", where=where, got=stage, expected=expected, cure=cure)])
 
 
@@ -140,7 +140,7 @@ def _explain(path: KeyPath, details: list[ErrorDetails], composed: Composed, mod
         where=where,
         got=given,
         expected=" or ".join(dict.fromkeys(map(_expectation, details))),
-        cure=_did_you_mean(given, words),
+        cure=did_you_mean(given, words),
     )
 
 
@@ -167,11 +167,6 @@ def _expectation(detail: ErrorDetails) -> str:
 def _literals(detail: ErrorDetails) -> Iterator[str]:
     if detail["type"] == "literal_error":
         yield from detail.get("ctx", {})["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-
-
-def _did_you_mean(given: object, words: Any) -> str:
-    near = get_close_matches(str(given), words, n=1)
-    return f"Did you mean {near[0]}?" if near else ""
 
 
 def _value_at(values: Any, path: KeyPath) -> Any:

@@ -1,9 +1,8 @@
 """The recipes that come with prmkit, found by looking, so that no list of them can go stale."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, did_you_mean
 
 FRAGMENT_FOLDERS = ("models", "datasets", "generators", "strategies", "benchmarks", "selections", "studies")
 """Folders whose files cells extend. Every other file in a folder of ``recipes/`` is a cell."""
@@ -36,10 +35,9 @@ def locate(recipe: str) -> Path:
     name = recipe.removeprefix("recipes/").removesuffix(".yaml")
     if name in cells:
         return cells[name]
-    nearest = get_close_matches(name, cells, n=1)
     raise InputError(
         "no such recipe",
         where=recipe,
         expected="a file, or a name that `prmkit recipes list` shows",
-        cure=f"Did you mean {nearest[0]}?" if nearest else "",
+        cure=did_you_mean(name, cells),
     )

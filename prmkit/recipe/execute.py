@@ -32,7 +32,7 @@ from prmkit.recipe.schema import (
 )
 from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
-from prmkit.run import RunFolder
+from prmkit.run.folder import RunFolder
 from prmkit.score import load_scorer
 from prmkit.score.aggregate import default_aggregation
 from prmkit.session import Engines

@@ -15,7 +15,7 @@ from prmkit.evaluate.side_by_side import side_by_side
 from prmkit.grade import isolation_of
 from prmkit.recipe.schema import SearchRecipe
 from prmkit.recipe.watch import Done, Watch, watched
-from prmkit.run import RunFolder
+from prmkit.run.folder import RunFolder
 from prmkit.search.options import StrategyConfig
 from prmkit.search.problem_set import read_costs, search
 from prmkit.search.progress import Progress

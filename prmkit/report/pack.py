@@ -51,9 +51,9 @@ def packed(judged: Judged, texts: Texts, *, solutions: int | None = None) -> dic
     """The tree as JSON has it; what it has none of is left out.
 
     Keys, with one entry a step: ``parent`` (index, -1 for the problem), ``text`` (number in ``texts``), ``status`` (one
-    string, its letters the first letters of status.StepStatus), ``score`` and ``label`` (in thousandths, -1 for none). Besides:
-    ``right`` {last step: 1 or 0}, ``chosen`` (last step of the answer), ``attributed`` {last step: record}; and of what
-    was left out ``omitted`` {solutions, steps, right} and ``cut`` {step: solutions left out below it}.
+    string, of each step the first letter of its StepStatus), ``score`` and ``label`` (in thousandths, -1 for none).
+    Besides: ``right`` {last step: 1 or 0}, ``chosen`` (the answer's last step), ``attributed`` {last step: record}; and
+    of what was left out ``omitted`` {solutions, steps, right} and ``cut`` {step: solutions left out below it}.
 
     Args:
         judged: the tree.

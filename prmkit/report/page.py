@@ -30,7 +30,7 @@ from prmkit.report.sections.strategies import strategies
 from prmkit.report.sections.studies import studies
 from prmkit.report.sections.training import training
 from prmkit.report.viewer import TreePages, compressed, tree_pages
-from prmkit.run import refuse_existing, write_whole
+from prmkit.run.files import refuse_existing, write_whole
 
 SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
     overview,

@@ -10,7 +10,7 @@ import orjson
 
 from prmkit.attribution.record import RECORDS
 from prmkit.errors import InputError
-from prmkit.run import RunFolder
+from prmkit.run.folder import RunFolder
 from prmkit.tree import StepTree
 from prmkit.trees_io import read_lines, read_trees
 from prmkit.yaml_io import read_yaml

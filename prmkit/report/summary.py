@@ -8,7 +8,7 @@ from prmkit.report.html import figure_text
 from prmkit.report.markdown import markdown_table, plain
 from prmkit.report.page import as_bytes, sections_of
 from prmkit.report.read import read_runs
-from prmkit.run import refuse_existing, write_whole
+from prmkit.run.files import refuse_existing, write_whole
 
 _LEFT_OUT = "How to run it again"
 

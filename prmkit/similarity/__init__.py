@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prmkit.run.ranks import Process
 from prmkit.similarity.config import SimilarityConfig
-from prmkit.similarity.patterns.store import Process
 from prmkit.similarity.response import Response
 from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.random_selection import SelectionTest, random_selection_test

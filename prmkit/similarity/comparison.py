@@ -1,5 +1,6 @@
 """A similarity run: the Gram into its folder, and the statistics that follow from it."""
 
+import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,11 @@ from typing import Any
 
 import torch
 
+from prmkit.run.ranks import Process, this_process
 from prmkit.similarity.config import BaselineName, SimilarityConfig
 from prmkit.similarity.patterns.baselines import baseline_kernels
 from prmkit.similarity.patterns.engine import Progress, compare
 from prmkit.similarity.patterns.parameters import Reference
-from prmkit.similarity.patterns.store import Process
 from prmkit.similarity.presets import PRESETS
 from prmkit.similarity.response import Response
 from prmkit.similarity.statistics.gram import PatternGram
@@ -41,10 +42,9 @@ def run_similarity(
         InputError, RunError: as ``similarity``.
     """
     start = time.monotonic()
-    process = Process.of_environment()
-    if process.world > 1 and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("gloo", timeout=timedelta(days=7))
+    process = this_process()
     if process.world > 1:
+        _meet(process)
         torch.distributed.barrier()  # The first process makes, or clears, the folder of the run.
     found: PatternGram | SetMeans | None
     if (folder / "gram").exists():
@@ -69,3 +69,15 @@ def run_similarity(
         **({"known": list(preset.known), "inferred": list(preset.inferred)} if preset else {}),
         "seconds": time.monotonic() - start,
     }
+
+
+def _meet(process: Process) -> None:
+    """Join the other processes, at the address that torchrun gives, or srun through Lightning's reading of it."""
+    if torch.distributed.is_initialized():
+        return
+    if "MASTER_ADDR" not in os.environ:
+        from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+        slurm = SLURMEnvironment()
+        os.environ |= {"MASTER_ADDR": slurm.main_address, "MASTER_PORT": str(slurm.main_port)}
+    torch.distributed.init_process_group("gloo", rank=process.rank, world_size=process.world, timeout=timedelta(days=7))

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from typing import Any
 
-from prmkit.errors import InputError, InputErrors
+from prmkit.errors import InputError, InputErrors, did_you_mean
 from prmkit.recipe.compose import Composed
 from prmkit.recipe.studies import AxisValue, Reading, ResultConfig, RowsConfig, RunConfig, StudyRecipe
 from prmkit.study.templates import Name, filled, names_in, unknown_name
@@ -146,13 +145,12 @@ def _faults_of_figure(composed: Composed, result: ResultConfig) -> Iterator[Inpu
         named["within", "cost"] = result.within.cost
     for keys, name in named.items():
         if name is not None and name not in columns:
-            near = get_close_matches(name, columns, n=1)
             yield InputError(
                 "the rows have no such column",
                 where=composed.origin(("result", *keys)),
                 got=name,
                 expected=f"one of {', '.join(columns)}",
-                cure=f"Did you mean {near[0]}?" if near else "",
+                cure=did_you_mean(name, columns),
             )
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import orjson
 
 from prmkit.errors import RunError
-from prmkit.run import is_follower
+from prmkit.run.ranks import this_process
 from prmkit.study.grid import Cell
 
 _PATIENCE = 30.0
@@ -91,7 +91,7 @@ def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | N
         processes: gets the command while it runs.
         threads: of the arithmetic libraries, where the environment does not say.
     """
-    if is_follower():
+    if not this_process().first:
         return _follow(cell)
     cell.folder.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)

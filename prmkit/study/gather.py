@@ -7,7 +7,8 @@ from typing import Any
 from prmkit.report.page import write_page
 from prmkit.report.sections.studies import study_section
 from prmkit.report.study import study_csv, study_markdown, study_svg
-from prmkit.run import RunFolder, writing
+from prmkit.run.files import writing
+from prmkit.run.folder import RunFolder
 from prmkit.study.cell_run import Outcome, record_of, shown
 from prmkit.study.compared import pairs_of, within_limits
 from prmkit.study.grid import Grid

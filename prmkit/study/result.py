@@ -4,10 +4,9 @@ import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, did_you_mean
 from prmkit.recipe.studies import Reading, RowsConfig
 from prmkit.report.read import read_history
 from prmkit.study.axes import Point, readings_of, rows_in
@@ -172,13 +171,12 @@ def _at(source: Any, path: str, where: str) -> Any:
         else:
             known, found = [], MISSING
         if found is MISSING:
-            near = get_close_matches(key, known, n=1)
             raise InputError(
                 "the run's result has no such figure",
                 where=where,
                 got=path,
                 expected=f"for {key}, one of {', '.join(known[:12])}" if known else f"nothing below {key}",
-                cure=f"Did you mean {near[0]}?" if near else "",
+                cure=did_you_mean(key, known),
             )
         value = found
     return value

@@ -1,9 +1,8 @@
 """A study at one of its scales: what the scale says, laid over what all scales share."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, did_you_mean
 from prmkit.recipe.bind import bind_stage
 from prmkit.recipe.compose import Composed, merge, override
 from prmkit.recipe.studies import StudyRecipe
@@ -23,13 +22,12 @@ def at_scale(composed: Composed, scale: str, overrides: Sequence[str] = ()) -> t
     """
     described = bind_stage(composed, StudyRecipe).scales
     if scale not in described:
-        near = get_close_matches(scale, described, n=1)
         raise InputError(
             "the study does not describe this scale",
             where=composed.origin(("scales",)),
             got=scale,
             expected=f"one of {', '.join(described)}",
-            cure=f"Did you mean {near[0]}?" if near else "",
+            cure=did_you_mean(scale, described),
         )
     under = ("scales", scale)
     common = Composed(

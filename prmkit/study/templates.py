@@ -4,10 +4,9 @@ folder of a run at the same values.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, did_you_mean
 
 _NAME = re.compile(r"\{([A-Za-z_][\w-]*)(?:\.([\w-]+))?\}")
 
@@ -45,13 +44,12 @@ def filled(value: Any, meaning: Callable[[Name], Any]) -> Any:
 
 def unknown_name(name: str, known: Mapping[str, object] | list[str], *, where: object) -> InputError:
     """The error of a name that stands for nothing."""
-    near = get_close_matches(name, list(known), n=1)
     return InputError(
         "a name in braces stands for nothing",
         where=where,
         got=name,
         expected=f"one of {', '.join(known)}" if known else "an axis or a run",
-        cure=f"Did you mean {near[0]}?" if near else "",
+        cure=did_you_mean(name, known),
     )
 
 

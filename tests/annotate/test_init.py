@@ -43,5 +43,5 @@ def test_a_config_is_read_off_the_second_parameter() -> None:
 def test_wrong_options_and_names_are_said() -> None:
     with pytest.raises(InputError, match=r"wrong options for estimator omega \(alpha: .*expected rollouts, searches"):
         bind("omega", {"alpha": 2})
-    with pytest.raises(InputError, match="Did you mean 'binary-search'"):
+    with pytest.raises(InputError, match="Did you mean binary-search"):
         bind("binary", {})

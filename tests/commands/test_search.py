@@ -63,7 +63,7 @@ def test_a_tree_is_shown_and_exported(prmkit: Callable[..., Answer], recipe: Pat
     assert json.loads(prmkit("trees", "show", out, "--json").out)["problem"]["id"] == "synthetic-math/test/0/0"
     wrong = prmkit("trees", "show", out, "--problem", "synthetic-math/test/0/9")
     assert wrong.code == 2
-    assert "no such problem, got 'synthetic-math/test/0/9'. Did you mean 'synthetic-math/test/0/" in wrong.err
+    assert "no such problem, got 'synthetic-math/test/0/9'. Did you mean synthetic-math/test/0/" in wrong.err
     for name in ("tree.json", "tree.dot"):
         assert prmkit("trees", "export", out, "--out", tmp_path / name, "--json").code == 0
     assert (tmp_path / "tree.dot").read_text().startswith("digraph")

@@ -12,7 +12,7 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
 from prmkit.recipe.schema import AnnotateRecipe, SearchRecipe, TrainRecipe
-from prmkit.run import RunFolder
+from prmkit.run.folder import RunFolder
 from tests.tiny import tiny_backbone, tiny_tokenizer
 
 

@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 from prmkit.errors import InputError
 from prmkit.publish.card import card_of, write_card
 from prmkit.publish.training import checkpoint_of
-from prmkit.run import RunFolder
+from prmkit.run.folder import RunFolder
 from tests.publish.conftest import save_tiny_prm, write_run
 
 

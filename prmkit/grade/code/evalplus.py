@@ -27,7 +27,7 @@ import numpy as np
 
 from prmkit.errors import InputError
 from prmkit.grade.code.verdicts import Status, TestResult, Verdict
-from prmkit.run import cache_folder
+from prmkit.run.files import cache_folder
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits
 from prmkit.sandbox.packages import needs_packages

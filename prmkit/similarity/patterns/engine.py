@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prmkit.errors import InputError
+from prmkit.run.ranks import Process
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.activation import batched_patterns
 from prmkit.similarity.patterns.batches import batched, reading_order
@@ -30,7 +31,7 @@ from prmkit.similarity.patterns.parameters import (
 )
 from prmkit.similarity.patterns.pending import check_not_zero, fill
 from prmkit.similarity.patterns.sketch import pair_error, sketched
-from prmkit.similarity.patterns.store import PartGram, PartStore, Process
+from prmkit.similarity.patterns.store import PartGram, PartStore
 from prmkit.similarity.patterns.targets import target_values
 from prmkit.similarity.patterns.tiles import passes, stored_grams
 from prmkit.similarity.response import Response

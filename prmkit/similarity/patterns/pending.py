@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from prmkit.errors import RunError
+from prmkit.run.ranks import Process
 from prmkit.similarity.patterns.job import Job, TileGram
 from prmkit.similarity.patterns.parameters import Part, Tile, layer_name, tiles_of
-from prmkit.similarity.patterns.store import PartGram, PartStore, Process
+from prmkit.similarity.patterns.store import PartGram, PartStore
 
 PartEngine = Callable[[Sequence[Tile]], Iterable[TileGram]]
 """Yields what it finds over each of these tiles as it is done."""

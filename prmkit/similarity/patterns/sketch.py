@@ -19,12 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from prmkit.run.ranks import Process
 from prmkit.similarity.patterns.batches import ResponseBatch
 from prmkit.similarity.patterns.job import FLOAT32, Job, Source, raw_gram, row_sums
 from prmkit.similarity.patterns.parameters import MERGED, Part, Tile, layer_name, tiles_of
 from prmkit.similarity.patterns.pending import check_finite, wait_for_all
 from prmkit.similarity.patterns.scratch import Scratch
-from prmkit.similarity.patterns.store import ArrayStore, PartGram, Process
+from prmkit.similarity.patterns.store import ArrayStore, PartGram
 
 _CHUNK = 64
 """Responses that a file holds the sketches of, or a few more."""

@@ -3,8 +3,6 @@
 Shapes: N responses.
 """
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -14,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from prmkit.errors import RunError
+from prmkit.run.ranks import Process
 
 
 class PartGram(NamedTuple):
@@ -25,19 +24,6 @@ class PartGram(NamedTuple):
     gram: NDArray[np.float64]
     l1: NDArray[np.float64]
     predicted: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """One of several processes that share the work; alone, it is the first of one."""
-
-    rank: int = 0
-    world: int = 1
-
-    @classmethod
-    def of_environment(cls) -> "Process":
-        """As torchrun sets it."""
-        return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 Found = TypeVar("Found", bound=tuple[NDArray[Any], ...])

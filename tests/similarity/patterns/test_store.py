@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from prmkit.errors import RunError
-from prmkit.similarity.patterns.store import PartGram, PartStore, Process
+from prmkit.run.ranks import Process
+from prmkit.similarity.patterns.store import PartGram, PartStore
 
 
 def part(value: float) -> PartGram:
@@ -41,10 +42,3 @@ def test_without_a_folder_parts_are_in_memory() -> None:
     assert store.get(0) is None
     store.put(0, part(1.0))
     np.testing.assert_array_equal(store.whole(0).gram, 1.0)
-
-
-def test_the_process_is_the_one_torchrun_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Process.of_environment() == Process(0, 1)
-    monkeypatch.setenv("RANK", "3")
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    assert Process.of_environment() == Process(3, 4)

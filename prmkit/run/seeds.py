@@ -1,4 +1,4 @@
-"""Seeds of the continuations of one request."""
+"""Seeds of parts of a run, from the seed of the whole."""
 
 import hashlib
 

@@ -1,11 +1,10 @@
-import errno
 import json
 from pathlib import Path
 
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.run import RunFolder, sha256, write_whole, writing
+from prmkit.run.folder import RunFolder
 from prmkit.yaml_io import read_yaml
 
 RECIPE = {"stage": "train", "train": {"lr": 1e-5, "epochs": 2}}
@@ -80,26 +79,6 @@ def test_a_file_is_no_folder_and_an_input_must_exist(tmp_path: Path, data: Path)
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    "secret",
-    [
-        {"api_key": "x"},
-        {"model": {"hf_token": "x"}},
-        {"url": "https://me:password@host/x"},
-        {"names": ["hf_abcdefghijklmnopqrstuvwxyz"]},
-    ],
-)
-def test_a_secret_is_refused_before_anything_is_written(tmp_path: Path, secret: dict[str, object]) -> None:
-    with pytest.raises(InputError, match="looks like a secret") as error:
-        RunFolder.create(tmp_path / "run", secret, seed=0)
-    assert "password" not in str(error.value)
-    assert not (tmp_path / "run").exists()
-
-
-def test_tokens_of_text_are_no_secrets(tmp_path: Path) -> None:
-    RunFolder.create(tmp_path / "run", {"max_tokens": "160", "step_end": "<token>"}, seed=0)
-
-
 @pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
 def test_only_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "1")
@@ -107,28 +86,6 @@ def test_only_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.Monke
     run.metrics({"a": 1})
     assert run.follower
     assert not run.path.exists()
-
-
-@pytest.mark.parametrize(
-    ("number", "message"), [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "cannot write"), (errno.EROFS, "cannot")]
-)
-def test_what_the_system_refuses_is_one_line(number: int, message: str) -> None:
-    with pytest.raises(InputError, match=f"here: {message}"), writing(Path("here")):
-        raise OSError(number, "refused")
-
-
-def test_other_errors_of_the_system_stay_what_they_are() -> None:
-    with pytest.raises(OSError, match="broken"), writing(Path("here")):
-        raise OSError(errno.EPIPE, "broken")
-
-
-def test_the_hash_of_a_folder_depends_on_names_and_contents_alone(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name / "sub").mkdir(parents=True)
-        (tmp_path / name / "sub" / "file").write_text("content")
-    assert sha256(tmp_path / "one") == sha256(tmp_path / "two")
-    (tmp_path / "two" / "sub" / "file").rename(tmp_path / "two" / "sub" / "other")
-    assert sha256(tmp_path / "one") != sha256(tmp_path / "two")
 
 
 def test_the_record_reads_back_and_a_folder_without_one_is_refused(tmp_path: Path) -> None:
@@ -140,19 +97,3 @@ def test_the_record_reads_back_and_a_folder_without_one_is_refused(tmp_path: Pat
     for folder in ("nowhere", "other"):
         with pytest.raises(InputError, match="not the folder of a run"):
             RunFolder(tmp_path / folder).read_record()
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "deep" / "file"
-    write_whole(file, b"old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(file, b"new")
-    assert [path.name for path in file.parent.iterdir()] == ["file"]
-    assert file.read_bytes() == b"old"

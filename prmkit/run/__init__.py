@@ -1,0 +1,1 @@
+"""What every stage does alike: its folder, whole files, ranks and seeds."""
