@@ -3,12 +3,17 @@
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator
 
 from prmkit.errors import InputError
+
+
+Known = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A number that may be unknown: NaN here, null in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +23,8 @@ class Estimate:
     NaN means unknown: the standard error of a single unit, or the value of none.
     """
 
-    value: float
-    stderr: float
+    value: Known
+    stderr: Known
     n: int
 
     def as_dict(self) -> dict[str, float | int | None]:

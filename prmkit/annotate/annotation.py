@@ -12,6 +12,7 @@ from typing import Any
 
 from prmkit.annotate.consensus import Consensus, ConsensusConfig
 from prmkit.annotate.passes import PassJournal, run_pass
+from prmkit.annotate.result import AnnotationFigures, PassCost
 from prmkit.errors import InputError
 from prmkit.session import Engines, Session
 from prmkit.session.journal import Journal, request_seed
@@ -53,15 +54,11 @@ class Annotation:
     seed: int = 0
 
 
-def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Watch) -> dict[str, Any]:
-    """Label the trees of the file ``problems``, write ``folder/trees.jsonl``, and return the run's metrics.
+def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Watch) -> AnnotationFigures:
+    """Label the trees of the file ``problems``, write ``folder/trees.jsonl``, and return what was made.
 
     Each pass leaves a file in ``folder/passes``; a run that was killed goes on with the pass that it was in, and pays
     for no reply twice.
-
-    Metrics: numbers of ``problems``, ``trees``, ``steps`` and ``labelled`` steps, ``mean_label``, ``unlabelled`` trees
-    (left out), the report of the ``consensus``, ``rollouts`` and ``tokens`` of each of the ``passes``, their summed
-    ``ledger``, and ``seconds``.
 
     Raises:
         InputError: no tree, or several annotators without a consensus.
@@ -88,17 +85,17 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Wat
             lambda: read_trees(drawn_from) if drawn_from.stat().st_size else (), annotation.sample, annotation.seed
         )
     write_trees(folder / "trees.jsonl", map(counts.add, kept))
-    return {
-        "problems": total,
+    return AnnotationFigures(
+        problems=total,
         **counts.as_dict(),
-        **({"consensus": consensus.report()} if consensus is not None else {}),
-        "seconds": time.monotonic() - start,
-        "passes": {
-            name: {"rollouts": ledger.continuations, "tokens": ledger.prefill_tokens + ledger.decode_tokens}
+        consensus=consensus.report() if consensus is not None else None,
+        seconds=time.monotonic() - start,
+        passes={
+            name: PassCost(rollouts=ledger.continuations, tokens=ledger.prefill_tokens + ledger.decode_tokens)
             for name, ledger in passes.ledgers.items()
         },
-        "ledger": passes.cost().as_dict(),
-    }
+        ledger=passes.cost(),
+    )
 
 
 @dataclass(slots=True)

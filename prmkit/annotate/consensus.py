@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prmkit.annotate.result import Agreement, ConsensusReport
 from prmkit.errors import InputError
 from prmkit.tree import ROOT, Label, StepTree
 
@@ -136,34 +136,31 @@ class Consensus:
             return "whether there is an error"
         return "where the first error is"
 
-    def report(self) -> dict[str, Any]:
-        """The numbers of ``solutions``, ``kept`` and ``dropped`` ones (by what the annotators disagreed on), and
-        ``kept_share``; ``agreement``, a row for each pair: solutions on which both gave a verdict, the share on which
-        they agree, and Cohen's kappa.
-        """
+    def report(self) -> ConsensusReport:
+        """What was kept and why, and how far each two annotators agree."""
         rows = [self._agreement(one, other) for one, other in combinations(range(len(self.names)), 2)]
-        return {
-            "solutions": self.solutions,
-            "kept": self.kept,
-            "kept_share": self.kept / self.solutions if self.solutions else None,
-            "dropped": dict(sorted(self.dropped.items())),
-            "agreement": rows,
-        }
+        return ConsensusReport(
+            solutions=self.solutions,
+            kept=self.kept,
+            kept_share=self.kept / self.solutions if self.solutions else None,
+            dropped=dict(sorted(self.dropped.items())),
+            agreement=rows,
+        )
 
-    def _agreement(self, one: int, other: int) -> dict[str, Any]:
+    def _agreement(self, one: int, other: int) -> Agreement:
         pairs: Counter[tuple[int, int]] = Counter()
         for verdicts, count in self._verdicts.items():
             first, second = verdicts[one], verdicts[other]
             if first is not None and second is not None:
                 pairs[first, second] += count
         same = sum(count for (first, second), count in pairs.items() if first == second)
-        return {
-            "first": self.names[one],
-            "second": self.names[other],
-            "solutions": pairs.total(),
-            "agree": same / pairs.total() if pairs else None,
-            "kappa": cohens_kappa(pairs) if pairs else None,
-        }
+        return Agreement(
+            first=self.names[one],
+            second=self.names[other],
+            solutions=pairs.total(),
+            agree=same / pairs.total() if pairs else None,
+            kappa=cohens_kappa(pairs) if pairs else None,
+        )
 
 
 def _with_verdicts(tree: StepTree, found: dict[int, int]) -> StepTree:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from prmkit.annotate.result import Read
 from prmkit.sources import Corpus
 from prmkit.sources.sample import wording
 from prmkit.tree import Problem, StepTree
@@ -33,9 +33,9 @@ class Gathered:
             for tree in corpus:
                 yield _bare(tree, self._answered(tree.problem, known))
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Read:
         """What was read of each corpus and how, and how many answers were found elsewhere or not at all."""
-        return {"corpora": [corpus.record() for corpus in self.corpora], **self.counts}
+        return Read(corpora=[corpus.record() for corpus in self.corpora], **self.counts)
 
     def _answered(self, problem: Problem, known: Mapping[str, str | None]) -> Problem:
         if problem.domain != "math" or problem.answer is not None:

@@ -12,77 +12,115 @@ Seconds are wall clock of the run divided by its problems, which were searched a
 
 import itertools
 import random
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from prmkit.evaluate.select import Solution, accuracy_of, solutions
+from prmkit.evaluate.reselection import accuracy_of
+from prmkit.evaluate.solutions import Solution, Solutions
+from prmkit.grade.config import GradingConfig
+from prmkit.run.results import Figures, Result
 from prmkit.score.aggregate import Aggregation
 from prmkit.search.answer import Rule
+from prmkit.search.result import ProblemCost, Spent
 from prmkit.stats import Estimate, mean
-from prmkit.tree import StepTree
-
-AXES = ("generations", "generated_tokens", "total_tokens", "flops", "seconds")
 
 _ORDERS = 64
 
-Record = Mapping[str, Any]
+
+class Point(Spent):
+    """The mean cost of a problem in every currency, and the accuracy at it."""
+
+    accuracy: Estimate
+
+
+class Curve(Figures):
+    """The accuracy of one run at every budget, and how it is known.
+
+    Attributes:
+        strategy: of the run.
+        kind: whether the run has independent parts, could have been stopped, or tells of one budget alone.
+        rule: by which answers are chosen.
+        aggregation: of step scores.
+        points: by cost.
+    """
+
+    strategy: str
+    kind: Literal["parts", "checkpoints", "point"]
+    rule: Rule
+    aggregation: Aggregation
+    points: list[Point]
+
+
+class AnytimeResult(Result):
+    """The curve of a search, or of each of several strategies, by name."""
+
+    kind = "anytime"
+
+    curves: dict[str, Curve]
+    grading: GradingConfig
 
 
 def anytime(
-    trees: Sequence[StepTree], records: Sequence[Record], *, rule: Rule, how: Aggregation, seed: int = 0
-) -> dict[str, Any]:
-    """The curve of one run, as JSON: ``strategy``, ``kind`` (``parts``, ``checkpoints`` or ``point``), ``points``.
-
-    Each point has the mean cost of a problem on every axis, ``accuracy, %`` and ``stderr`` over problems.
+    strategy: str,
+    judged: Sequence[Solutions],
+    costs: Sequence[ProblemCost],
+    *,
+    rule: Rule,
+    how: Aggregation,
+    seed: int = 0,
+) -> Curve:
+    """The curve of one run.
 
     Args:
-        trees: of the run.
-        records: its costs.jsonl.
+        strategy: of the run.
+        judged: the solutions of each problem.
+        costs: of the same problems.
         rule: how an answer is chosen.
         how: aggregation of step scores.
         seed: of the orders of parts.
     """
-    found = [solutions(tree) for tree in trees]
-    if any(record["parts"] for record in records):
-        kind, points = "parts", _by_parts(records, found, rule, how, seed)
-    elif any(record["checkpoints"] for record in records):
-        kind, points = "checkpoints", _by_checkpoints(records, found, rule, how)
+    found = [each.finished for each in judged]
+    kind: Literal["parts", "checkpoints", "point"] = "point"
+    if any(cost.parts for cost in costs):
+        kind, points = "parts", _by_parts(costs, found, rule, how, seed)
+    elif any(cost.checkpoints for cost in costs):
+        kind, points = "checkpoints", _by_checkpoints(costs, found, rule, how)
     else:
-        kind = "point"
-        points = [_point(_costs(records, 1.0), mean([100.0 * accuracy_of(each, rule, how) for each in found]))]
-    return {"strategy": trees[0].meta.get("strategy"), "kind": kind, "rule": rule, "aggregation": how, "points": points}
+        points = [_point(costs, 1.0, mean([accuracy_of(each, rule, how) for each in found]))]
+    return Curve(strategy=strategy, kind=kind, rule=rule, aggregation=how, points=points)
 
 
 def _by_parts(
-    records: Sequence[Record], found: Sequence[Sequence[Solution]], rule: Rule, how: Aggregation, seed: int
-) -> list[dict[str, Any]]:
-    most = max(len(record["parts"]) for record in records)
+    costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: Rule, how: Aggregation, seed: int
+) -> list[Point]:
+    most = max(len(cost.parts) for cost in costs)
     rng = random.Random(seed)
     orders = [
         [rng.sample(parts, len(parts)) for _ in range(_ORDERS)]
-        for parts in (_solutions_of(record["parts"], each) for record, each in zip(records, found, strict=True))
+        for parts in (_solutions_of(cost.parts, each) for cost, each in zip(costs, found, strict=True))
     ]
     points = []
     for size in _sizes(most):
         accuracy = [
             mean([accuracy_of(itertools.chain(*order[:size]), rule, how) for order in each]).value for each in orders
         ]
-        points.append(_point(_costs(records, size / most), mean([100.0 * value for value in accuracy])))
+        points.append(_point(costs, size / most, mean(accuracy)))
     return points
 
 
 def _by_checkpoints(
-    records: Sequence[Record], found: Sequence[Sequence[Solution]], rule: Rule, how: Aggregation
-) -> list[dict[str, Any]]:
+    costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: Rule, how: Aggregation
+) -> list[Point]:
     points = []
-    for size in _sizes(max(len(record["checkpoints"]) for record in records)):
-        accuracy, costs = [], []
-        for record, each in zip(records, found, strict=True):
-            so_far = record["checkpoints"][:size]
-            leaves = {leaf for checkpoint in so_far for leaf in checkpoint["leaves"]}
-            accuracy.append(100.0 * accuracy_of([one for one in each if one.leaf in leaves], rule, how))
-            costs.append(so_far[-1] if so_far else record)
-        points.append(_point(_costs(costs, 1.0), mean(accuracy)))
+    for size in _sizes(max(len(cost.checkpoints) for cost in costs)):
+        accuracy: list[float] = []
+        spent: list[Spent] = []
+        for cost, each in zip(costs, found, strict=True):
+            so_far = cost.checkpoints[:size]
+            leaves = {leaf for checkpoint in so_far for leaf in checkpoint.leaves}
+            accuracy.append(accuracy_of([one for one in each if one.leaf in leaves], rule, how))
+            spent.append(so_far[-1] if so_far else cost)
+        points.append(_point(spent, 1.0, mean(accuracy)))
     return points
 
 
@@ -96,14 +134,10 @@ def _sizes(most: int) -> list[int]:
     return sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power <= most)})
 
 
-def _costs(records: Sequence[Record], share: float) -> dict[str, float | None]:
-    costs: dict[str, float | None] = {}
-    for axis in AXES:
-        values = [record[axis] for record in records]
-        costs[axis] = None if None in values else share * sum(values) / len(values)
-    costs["seconds"] = share * max(record["seconds"] for record in records) / len(records)
-    return costs
-
-
-def _point(costs: Mapping[str, float | None], accuracy: Estimate) -> dict[str, Any]:
-    return {**costs, "accuracy, %": accuracy.value, "stderr": accuracy.as_dict()["stderr"]}
+def _point(spent: Sequence[Spent], share: float, accuracy: Estimate) -> Point:
+    means: dict[str, Any] = {}
+    for currency in Spent.model_fields:
+        values = [getattr(each, currency) for each in spent]
+        means[currency] = None if None in values else share * sum(values) / len(values)
+    means["seconds"] = share * max(each.seconds for each in spent) / len(spent)
+    return Point(accuracy=accuracy, **means)

@@ -5,12 +5,11 @@ Source: Naeini et al. 2015 (expected calibration error); Brier 1950.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from prmkit.errors import InputError
-from prmkit.stats import clustered_mean
+from prmkit.run.results import Figures
+from prmkit.stats import Estimate, clustered_mean
 
 BINS = 10
 LAST_POSITION = 10
@@ -20,12 +19,45 @@ Step = tuple[float, float]
 """The score of a step, and 1 or 0 for a right or a wrong one (or a soft label)."""
 
 
-def calibration(solutions: Sequence[Sequence[Step]]) -> dict[str, Any]:
-    """How well scores serve as probabilities, as JSON.
+class Bin(Figures):
+    """The steps whose scores lie in [low, high): how many, their mean score, and the share of right ones."""
 
-    Keys: ``brier`` {value, stderr, n}, its error clustered by solution; ``ece``, over bins of equal width;
-    ``reliability``, for each bin that holds steps {low, high, steps, score, right}: their mean score and share of right
-    ones; ``by_position``, for each position of a step in its solution {position, steps, score, right, brier, ece}.
+    low: float
+    high: float
+    steps: int
+    score: float
+    right: float
+
+
+class Position(Figures):
+    """The steps at one position of their solutions (from 1; the last one stands for all later ones)."""
+
+    position: str
+    steps: int
+    score: float
+    right: float
+    brier: float
+    ece: float
+
+
+class Calibration(Figures):
+    """How well scores serve as probabilities.
+
+    Attributes:
+        brier: Brier score, its error clustered by solution.
+        ece: expected calibration error, over bins of equal width.
+        reliability: the bins that hold steps.
+        by_position: the positions that there are.
+    """
+
+    brier: Estimate
+    ece: float
+    reliability: list[Bin]
+    by_position: list[Position]
+
+
+def calibration(solutions: Sequence[Sequence[Step]]) -> Calibration:
+    """How well scores serve as probabilities.
 
     Raises:
         InputError: there is no step, or a score is no probability.
@@ -40,32 +72,35 @@ def calibration(solutions: Sequence[Sequence[Step]]) -> dict[str, Any]:
     for row in solutions:
         for position, step in enumerate(row, start=1):
             positions[min(position, LAST_POSITION)].append(step)
-    return {
-        "brier": clustered_mean([(s - r) ** 2 for s, r, _ in steps], [number for _, _, number in steps]).as_dict(),
-        "ece": _error(reliability),
-        "reliability": reliability,
-        "by_position": [_position(position, positions[position]) for position in sorted(positions)],
-    }
+    return Calibration(
+        brier=clustered_mean([(s - r) ** 2 for s, r, _ in steps], [number for _, _, number in steps]),
+        ece=_error(reliability),
+        reliability=reliability,
+        by_position=[_position(position, positions[position]) for position in sorted(positions)],
+    )
 
 
-def _reliability(steps: Sequence[Step]) -> list[dict[str, float]]:
+def _reliability(steps: Sequence[Step]) -> list[Bin]:
     bins: defaultdict[int, list[Step]] = defaultdict(list)
     for score, right in steps:
         bins[min(int(score * BINS), BINS - 1)].append((score, right))
-    return [{"low": number / BINS, "high": (number + 1) / BINS, **_means(bins[number])} for number in sorted(bins)]
+    return [
+        Bin(low=number / BINS, high=(number + 1) / BINS, steps=len(bins[number]), **_means(bins[number]))
+        for number in sorted(bins)
+    ]
 
 
 def _means(steps: Sequence[Step]) -> dict[str, float]:
     scores, rights = (np.array(values, dtype=np.float64) for values in zip(*steps, strict=True))
-    return {"steps": len(steps), "score": float(scores.mean()), "right": float(rights.mean())}
+    return {"score": float(scores.mean()), "right": float(rights.mean())}
 
 
-def _error(reliability: Sequence[dict[str, float]]) -> float:
-    total = sum(row["steps"] for row in reliability)
-    return float(sum(row["steps"] * abs(row["score"] - row["right"]) for row in reliability) / total)
+def _error(reliability: Sequence[Bin]) -> float:
+    total = sum(each.steps for each in reliability)
+    return sum(each.steps * abs(each.score - each.right) for each in reliability) / total
 
 
-def _position(position: int, steps: Sequence[Step]) -> dict[str, float | str]:
+def _position(position: int, steps: Sequence[Step]) -> Position:
     brier = float(np.mean([(score - right) ** 2 for score, right in steps]))
     name = f"{position}+" if position == LAST_POSITION else str(position)
-    return {"position": name, **_means(steps), "brier": brier, "ece": _error(_reliability(steps))}
+    return Position(position=name, steps=len(steps), brier=brier, ece=_error(_reliability(steps)), **_means(steps))

@@ -2,38 +2,61 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.stats import paired_bootstrap, paired_difference
+from prmkit.run.results import Figures
+from prmkit.stats import Estimate, paired_bootstrap, paired_difference
 
 _RESAMPLES, _SEED = 2000, 0
 
 
-def compare(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each rule that both evaluations hold: the mean difference, its bootstrap interval, McNemar's test; as rows.
+Rules = Mapping[str, Mapping[str, float]]
+"""The value of each rule on each problem, as in SampleFigures."""
 
-    A rule is one of evaluate_samples' ``rules``; the best scored and the vote of all samples are compared even where
-    the runs drew different numbers of samples. Keys: ``rule``, ``difference`` {value, stderr, n}, ``low``, ``high`` (95
-    %), ``better`` and ``worse`` (problems that one solves and the other does not), ``mcnemar`` (its exact p-value).
+
+class Comparison(Figures):
+    """How one rule does in two evaluations of the same problems.
+
+    Attributes:
+        rule: ``prm@8``, or both where they differ: ``prm@8 - prm@16``.
+        difference: the mean over problems of the first less the second.
+        low: lower end of its 95 % bootstrap interval.
+        high: upper end.
+        better: problems that only the first solves.
+        worse: problems that only the second solves.
+        mcnemar: the exact p-value of McNemar's test on these.
+    """
+
+    rule: str
+    difference: Estimate
+    low: float
+    high: float
+    better: int
+    worse: int
+    mcnemar: float
+
+
+def compare(one: Rules, other: Rules) -> list[Comparison]:
+    """Each rule that both evaluations hold; the best scored and the vote of all samples are compared even where the runs
+    drew different numbers of samples.
 
     Args:
-        one: an evaluation (evaluation.json).
-        other: of the same problems; problems of one alone are left out.
+        one: the rules of an evaluation.
+        other: those of another, of the same problems; problems of one alone are left out.
 
     Raises:
         InputError: no problem is in both.
     """
     rows = []
-    for rule, mine in one["rules"].items():
-        matching = [name for name in other["rules"] if name.partition("@")[0] == rule.partition("@")[0]]
+    for rule, mine in one.items():
+        matching = [name for name in other if name.partition("@")[0] == rule.partition("@")[0]]
         for name in matching:
-            theirs = other["rules"][name]
+            theirs = other[name]
             shared = [problem for problem in mine if problem in theirs]
             if not shared:
                 raise InputError("the evaluations share no problem", expected="runs on the same benchmark")
             a, b = ([float(values[problem]) for problem in shared] for values in (mine, theirs))
-            rows.append({"rule": rule if rule == name else f"{rule} - {name}", **_row(a, b)})
+            rows.append(_row(rule if rule == name else f"{rule} - {name}", a, b))
     return rows
 
 
@@ -47,16 +70,17 @@ def mcnemar(better: int, worse: int) -> float:
     return min(1.0, 2 * tail)
 
 
-def _row(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
+def _row(rule: str, a: Sequence[float], b: Sequence[float]) -> Comparison:
     interval = paired_bootstrap(a, b, resamples=_RESAMPLES, seed=_SEED)
     # A tie within a problem (half solved) is on neither side: only what one solves and the other does not counts.
     better = sum(x > 0.5 > y for x, y in zip(a, b, strict=True))
     worse = sum(y > 0.5 > x for x, y in zip(a, b, strict=True))
-    return {
-        "difference": paired_difference(a, b).as_dict(),
-        "low": interval.low,
-        "high": interval.high,
-        "better": better,
-        "worse": worse,
-        "mcnemar": mcnemar(better, worse),
-    }
+    return Comparison(
+        rule=rule,
+        difference=paired_difference(a, b),
+        low=interval.low,
+        high=interval.high,
+        better=better,
+        worse=worse,
+        mcnemar=mcnemar(better, worse),
+    )

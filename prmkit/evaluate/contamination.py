@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from prmkit.errors import InputError
+from prmkit.run.results import Figures
 from prmkit.tree import Problem
 
 RUN = 13
@@ -30,6 +31,34 @@ class Overlap:
     def contaminated(self) -> bool:
         """Whether the problem counts as seen."""
         return self.share >= SUSPECT
+
+
+class SeenProblem(Figures):
+    """A problem of which a corpus holds the ``share`` of its text; most of it stands in the problem ``seen_in``."""
+
+    id: str
+    share: float
+    seen_in: str
+
+
+class Contamination(Figures):
+    """The problems that a training corpus has seen: how many count as seen, of how many, and all that share a run."""
+
+    corpus: str
+    seen: int
+    of: int
+    problems: list[SeenProblem]
+
+
+def contamination(problems: Sequence[Problem], corpus: Iterable[tuple[str, str]], name: str) -> Contamination:
+    """Which problems a corpus, called ``name``, has seen. Raises InputError as ``overlaps``."""
+    found = overlaps(problems, corpus)
+    return Contamination(
+        corpus=name,
+        seen=sum(each.contaminated for each in found),
+        of=len(problems),
+        problems=[SeenProblem(id=each.problem_id, share=each.share, seen_in=each.seen_in) for each in found],
+    )
 
 
 def overlaps(problems: Sequence[Problem], corpus: Iterable[tuple[str, str]]) -> list[Overlap]:

@@ -3,13 +3,14 @@
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from prmkit.evaluate.selection import Samples, maj_at_k, pass_at_k, prm_at_k
-from prmkit.stats import mean
+from prmkit.run.results import Figures
+from prmkit.stats import Estimate, mean
 
 EXACT_UP_TO = 32
 """Samples a problem up to which ``maj@k`` is exact at every k; beyond, at powers of two and at the most."""
@@ -17,30 +18,46 @@ DRAWS = 400
 """Random orders of the samples of a problem from which ``maj@k`` is estimated in between."""
 
 
-def curves(problems: Sequence[Samples], *, scored: bool) -> dict[str, Any]:
-    """The mean over problems of each rule at k = 1 to the fewest samples of a problem, as JSON.
+class Curves(Figures):
+    """Each rule at every k: the mean over problems.
 
-    Keys: ``k``; ``pass``, ``maj`` and, where there are scores, ``prm``: lists of {value, stderr, n}; where ``maj`` is
-    drawn, ``maj_monte_carlo_stderr``, the part of its error that the draws add (0 where it is exact).
+    Attributes:
+        k: 1 to the fewest samples of a problem.
+        pass_: ``pass@k``; ``pass`` in JSON.
+        maj: ``maj@k``.
+        prm: ``prm@k``; empty without scores.
+        maj_monte_carlo_stderr: where ``maj`` is drawn, the part of its error that the draws add, 0 where it is exact.
     """
+
+    k: list[int]
+    pass_: list[Estimate] = Field(alias="pass")
+    maj: list[Estimate]
+    prm: list[Estimate] = []
+    maj_monte_carlo_stderr: list[float] = []
+
+
+def curves(problems: Sequence[Samples], *, scored: bool) -> Curves:
+    """Each selection rule at every k."""
     most = min(len(one.correct) for one in problems)
     ks = list(range(1, most + 1))
-    found: dict[str, Any] = {"k": ks, "pass": [mean([pass_at_k(one.correct, k) for one in problems]) for k in ks]}
     exact = [k for k in ks if most <= EXACT_UP_TO or k == most or k & (k - 1) == 0]
     drawn = [majority_by_draws(one, most) for one in problems] if len(exact) < most else []
-    found["maj"], noise = [], []
+    maj: list[Estimate] = []
+    noise: list[float] = []
     for k in ks:
         if k in exact:
-            found["maj"].append(mean([maj_at_k(one.classes, one.correct, k) for one in problems]))
+            maj.append(mean([maj_at_k(one.classes, one.correct, k) for one in problems]))
             noise.append(0.0)
         else:
-            found["maj"].append(mean([float(values[k - 1]) for values, _ in drawn]))
+            maj.append(mean([float(values[k - 1]) for values, _ in drawn]))
             noise.append(float(np.sqrt(sum(errors[k - 1] ** 2 for _, errors in drawn))) / len(problems))
-    if scored:
-        found["prm"] = [mean([prm_at_k(one.scores, one.correct, k) for one in problems]) for k in ks]
-    for rule in found.keys() - {"k"}:
-        found[rule] = [estimate.as_dict() for estimate in found[rule]]
-    return found | ({"maj_monte_carlo_stderr": noise} if drawn else {})
+    return Curves(
+        k=ks,
+        pass_=[mean([pass_at_k(one.correct, k) for one in problems]) for k in ks],
+        maj=maj,
+        prm=[mean([prm_at_k(one.scores, one.correct, k) for one in problems]) for k in ks] if scored else [],
+        maj_monte_carlo_stderr=noise if drawn else [],
+    )
 
 
 def majority_by_draws(samples: Samples, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

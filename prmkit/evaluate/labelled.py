@@ -80,7 +80,7 @@ class Labelled:
 
     @property
     def read_labels(self) -> list[float | None]:
-        """The labels of the steps that the PRM read."""
+        """The labels, None for those of steps that the PRM did not read."""
         return [None if score is None else label for score, label in zip(self.scores, self.labels, strict=True)]
 
     @property
@@ -116,15 +116,74 @@ def choose_threshold(trees: Iterable[StepTree], split: str) -> Threshold:
     return best_threshold([one.judged for one in solutions], truth, split=split)
 
 
-def evaluate_labelled(trees: Iterable[StepTree], threshold: float | Threshold) -> dict[str, Any]:
-    """How well step scores find wrong steps, as JSON. A solution is a root-to-leaf path with a label.
+class ScoringCost(Figures):
+    """Steps that were scored, those that were not, the tokens that were computed for it, and the seconds."""
 
-    Keys: ``solutions``; ``cut`` (how many have steps without a score, which count as right: the PRM did not read them);
-    ``threshold``, and ``threshold_from``, the split it was chosen on (``given``: by the user); ``erroneous``,
-    ``correct`` and ``f1``, the official ProcessBench figures at the threshold, where there are solutions of both kinds;
-    ``step_auc`` over labelled and scored steps; ``steps``, single steps at the threshold (see steps.py), and
-    ``by_class`` where the solutions have classes (PRMBench); ``calibration``; ``best`` {threshold, f1}, chosen on
-    these very solutions and so too good to report as a result.
+    steps: int
+    unscored: int
+    tokens: int
+    seconds: float
+
+
+class BestThreshold(Figures):
+    """The threshold with the best F1 on the very solutions it is reported on: too good to report as a result."""
+
+    threshold: float
+    f1: Estimate
+
+
+class LabelledFigures(Figures):
+    """How well step scores find wrong steps. A solution is a root-to-leaf path with a label.
+
+    Attributes:
+        solutions: how many.
+        cut: how many have steps without a score, which count as right: the PRM did not read them.
+        threshold: below it a step is called wrong.
+        threshold_from: the split it was chosen on; ``given``: by the user.
+        erroneous: the share of solutions with a wrong step whose first one was found; ProcessBench's figure. This and
+            the next three are None where all solutions are right, or all are wrong.
+        correct: the share of right solutions in which no step was called wrong.
+        f1: the harmonic mean of both.
+        best: what the best threshold would have given.
+        step_auc: over labelled and scored steps.
+        steps: single steps at the threshold.
+        by_class: the same by class, where the solutions have classes (PRMBench).
+        calibration: of the scores.
+    """
+
+    solutions: int
+    cut: int
+    threshold: float
+    threshold_from: str
+    erroneous: Estimate | None = None
+    correct: Estimate | None = None
+    f1: Estimate | None = None
+    best: BestThreshold | None = None
+    step_auc: Estimate
+    steps: StepReport
+    by_class: ClassReports | None = None
+    calibration: Calibration
+
+
+class StepsResult(LabelledFigures, Result):
+    """The same, and what it was computed from.
+
+    Attributes:
+        label_source: of the corpus: who says which steps are right.
+        corpus: what was read.
+        scoring: what the PRM's scores cost.
+        seconds: of the whole evaluation.
+    """
+
+    kind = "steps"
+
+    corpus: CorpusRecord
+    scoring: ScoringCost
+    seconds: float
+
+
+def evaluate_labelled(trees: Iterable[StepTree], threshold: float | Threshold) -> LabelledFigures:
+    """How well step scores find wrong steps.
 
     Raises:
         InputError: there is no labelled solution, or no scored step, or only right or only wrong steps.
@@ -132,29 +191,25 @@ def evaluate_labelled(trees: Iterable[StepTree], threshold: float | Threshold) -
     solutions = labelled_solutions(trees)
     value = threshold.value if isinstance(threshold, Threshold) else threshold
     scores, truth = [one.judged for one in solutions], [first_error_of_labels(one.labels) for one in solutions]
-    result: dict[str, Any] = {
-        "solutions": len(solutions),
-        "cut": sum(None in one.scores for one in solutions),
-        "threshold": value,
-        "threshold_from": threshold.split if isinstance(threshold, Threshold) else "given",
-    }
+    first_errors: dict[str, Any] = {}
     if len({index == NO_ERROR for index in truth}) == 2:
         report = first_error_f1([predicted_first_error(row, value) for row in scores], truth)
         best = best_threshold(scores, truth, split="these solutions")
-        result |= {
-            "erroneous": report.erroneous.as_dict(),
-            "correct": report.correct.as_dict(),
-            "f1": report.f1.as_dict(),
-            "best": {"threshold": best.value, "f1": best.f1.as_dict()},
+        first_errors = {
+            "erroneous": report.erroneous,
+            "correct": report.correct,
+            "f1": report.f1,
+            "best": BestThreshold(threshold=best.value, f1=best.f1),
         }
-    read = [
-        [label if score is not None else None for score, label in zip(one.scores, one.labels, strict=True)]
-        for one in solutions
-    ]
-    result["step_auc"] = step_auc(scores, read).as_dict()
     steps = [(one.group, score, label >= 0.5) for one in solutions for score, label in one.steps]
-    result["steps"] = step_report([score for _, score, _ in steps], [right for _, _, right in steps], value).as_dict()
-    if all(one.group for one in solutions):
-        result["by_class"] = by_class(steps, value)
-    result["calibration"] = calibration([one.steps for one in solutions])
-    return result
+    return LabelledFigures(
+        solutions=len(solutions),
+        cut=sum(None in one.scores for one in solutions),
+        threshold=value,
+        threshold_from=threshold.split if isinstance(threshold, Threshold) else "given",
+        **first_errors,
+        step_auc=step_auc(scores, [one.read_labels for one in solutions]),
+        steps=step_report([score for _, score, _ in steps], [right for _, _, right in steps], value),
+        by_class=by_class(steps, value) if all(one.group for one in solutions) else None,
+        calibration=calibration([one.steps for one in solutions]),
+    )

@@ -1,27 +1,83 @@
 """What a PRM says of steps that think again (the paper's Figure 6), over all solutions of a search."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+
+from pydantic import Field
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import DEFAULT
-from prmkit.evaluate.trees import samples_of
+from prmkit.evaluate.solutions import Solutions
+from prmkit.grade.config import GradingConfig
+from prmkit.run.results import Figures, Result
 from prmkit.similarity.statistics.texts import RETHINKING
-from prmkit.stats import clustered_mean, mean
+from prmkit.stats import Estimate, clustered_mean, mean
 from prmkit.tree import StepTree
 
 
-def rethinking(trees: Sequence[StepTree]) -> dict[str, Any]:
-    """Step scores of steps with a marker of rethinking ("wait", "however", ...), and of the others; as JSON.
+class KindScores(Figures):
+    """Mean scores of steps that think again, of the steps just before one, and of the others, clustered by problem."""
 
-    ``scores``: the mean score of ``rethinking`` steps, of the steps ``before`` one and of the ``other`` steps, with
-    errors clustered by problem. ``differences``: ``rethinking - before``, paired within a solution; and ``rethinking -
-    other``, the difference of both means within a problem, over problems that have both. ``right``: the share of right
-    solutions ``with`` a marker and ``without``. ``example``: the right solution whose rethinking step rises most over
-    the step before, as {step, score, rethinks} for each step. None stands for what there is not one of.
+    rethinking: Estimate | None
+    before: Estimate | None
+    other: Estimate | None
+
+
+class KindDifferences(Figures):
+    """What thinking again changes.
+
+    Attributes:
+        before: ``rethinking - before``: the score of such a step less that of the step before, within a solution.
+        other: ``rethinking - other``: the difference of both means within a problem, over problems that have both.
+    """
+
+    before: Estimate | None = Field(alias="rethinking - before")
+    other: Estimate | None = Field(alias="rethinking - other")
+
+
+class RightShares(Figures):
+    """The share of right solutions with such a step, and without."""
+
+    with_: Estimate | None = Field(alias="with")
+    without: Estimate | None
+
+
+class ExampleStep(Figures):
+    """A step of the example, its score, and whether it thinks again."""
+
+    step: str
+    score: float | None
+    rethinks: bool
+
+
+class RethinkingFigures(Figures):
+    """What a PRM says of steps that think again; None stands for what there is not one of.
+
+    Attributes:
+        scores: of steps by kind.
+        differences: within solutions and problems.
+        right: solutions.
+        example: the right solution whose rethinking step rises most over the step before.
+    """
+
+    scores: KindScores
+    differences: KindDifferences
+    right: RightShares
+    example: list[ExampleStep] | None
+
+
+class RethinkingResult(RethinkingFigures, Result):
+    """The same, and how solutions were judged."""
+
+    kind = "rethinking"
+
+    grading: GradingConfig
+
+
+def rethinking(trees: Sequence[StepTree], judged: Sequence[Solutions]) -> RethinkingFigures:
+    """Step scores of steps with a marker of rethinking ("wait", "however", ...), and of the others.
 
     Args:
         trees: of a search whose every step was scored.
+        judged: the solutions of each tree.
 
     Raises:
         InputError: no step has a score.
@@ -39,15 +95,12 @@ def rethinking(trees: Sequence[StepTree]) -> dict[str, Any]:
         means = [[score for kind, score in kinds if (kind == "rethinking") == wanted] for wanted in (True, False)]
         if all(means):
             within.append(sum(means[0]) / len(means[0]) - sum(means[1]) / len(means[1]))
-    return {
-        "scores": {kind: _mean(found) for kind, found in scores.items()},
-        "differences": {
-            "rethinking - before": _mean(rises),
-            "rethinking - other": mean(within).as_dict() if within else None,
-        },
-        "right": _right(trees),
-        "example": _example(trees),
-    }
+    return RethinkingFigures(
+        scores=KindScores(**{kind: _mean(found) for kind, found in scores.items()}),
+        differences=KindDifferences(before=_mean(rises), other=mean(within) if within else None),
+        right=_right(trees, judged),
+        example=_example(trees, judged),
+    )
 
 
 def _thinks_again(text: str) -> bool:
@@ -72,31 +125,30 @@ def _rises(tree: StepTree) -> Iterator[tuple[float, float, int]]:
                 yield before, node.score, index
 
 
-def _right(trees: Sequence[StepTree]) -> dict[str, Any]:
+def _right(trees: Sequence[StepTree], judged: Sequence[Solutions]) -> RightShares:
     found: dict[bool, list[tuple[float, str]]] = {True: [], False: []}
-    for tree in trees:
-        verdicts = samples_of(tree, None, DEFAULT).correct
-        for leaf, right in zip(tree.leaves(), verdicts, strict=False):
-            if tree.finished(leaf):
-                found[any(map(_thinks_again, tree.steps(leaf)))].append((float(right), tree.problem.id))
-    return {"with": _mean(found[True]), "without": _mean(found[False])}
+    for tree, solutions in zip(trees, judged, strict=True):
+        for each in solutions.finished:
+            rethinks = any(map(_thinks_again, tree.steps(each.leaf)))
+            found[rethinks].append((float(each.right), tree.problem.id))
+    return RightShares(with_=_mean(found[True]), without=_mean(found[False]))
 
 
-def _example(trees: Sequence[StepTree]) -> list[dict[str, Any]] | None:
+def _example(trees: Sequence[StepTree], judged: Sequence[Solutions]) -> list[ExampleStep] | None:
     best: tuple[float, StepTree, int] | None = None
-    for tree in trees:
-        right = dict(zip(tree.leaves(), samples_of(tree, None, DEFAULT).correct, strict=False))
+    for tree, solutions in zip(trees, judged, strict=True):
+        right = [each.leaf for each in solutions.finished if each.right]
         for before, after, node in _rises(tree):
             for leaf in right:
                 known = best is not None and after - before <= best[0]
-                if right[leaf] and tree.finished(leaf) and node in tree.path(leaf) and not known:
+                if node in tree.path(leaf) and not known:
                     best = after - before, tree, leaf
     if best is None:
         return None
     _, tree, leaf = best
     nodes = [tree.nodes[node] for node in tree.path(leaf)]
-    return [{"step": node.text, "score": node.score, "rethinks": _thinks_again(node.text)} for node in nodes]
+    return [ExampleStep(step=each.text, score=each.score, rethinks=_thinks_again(each.text)) for each in nodes]
 
 
-def _mean(found: Sequence[tuple[float, str]]) -> dict[str, Any] | None:
-    return clustered_mean([value for value, _ in found], [problem for _, problem in found]).as_dict() if found else None
+def _mean(found: Sequence[tuple[float, str]]) -> Estimate | None:
+    return clustered_mean([value for value, _ in found], [problem for _, problem in found]) if found else None

@@ -2,11 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.calibration import calibration
-from prmkit.evaluate.curves import curves
+from prmkit.evaluate.calibration import Calibration, calibration
+from prmkit.evaluate.curves import Curves, curves
 from prmkit.evaluate.selection import (
     Samples,
     maj_at_k,
@@ -15,17 +14,51 @@ from prmkit.evaluate.selection import (
     selection_table,
     within_problem_auc,
 )
-from prmkit.stats import paired_difference
+from prmkit.run.results import Figures
+from prmkit.stats import Estimate, paired_difference
+
+Selection = dict[str, Estimate]
+"""Accuracies by rule: ``pass@1``, ``maj@8``, ``prm@8``, ..."""
 
 
-def evaluate_samples(problems: Sequence[Samples], *, scored: bool) -> dict[str, Any]:
-    """What the samples of some problems achieve, as JSON.
+class SampleFigures(Figures):
+    """What the samples of some problems achieve.
 
-    Keys: ``problems``; ``selection`` {"pass@1": {value, stderr, n}, "maj@8": ..., "prm@8": ...} at 1, 2, 4, ... samples
-    and at the most; ``differences`` paired over problems; ``curves``, the rules at every k (see curves.py); ``groups``
-    {"level": {"1": selection, ...}, ...} at the most samples; ``rules``, each rule's value at the most on each problem,
-    for comparisons; ``correct`` {problem id: verdict of each solution}. With scores also ``within_problem_auc`` and
-    ``calibration`` of the solution's score as the probability that it is right.
+    Attributes:
+        problems: how many.
+        selection: the rules at 1, 2, 4, ... samples and at the most.
+        differences: between the rules at the most samples, paired over problems, such as ``prm@8 - maj@8``.
+        curves: the rules at every number of samples.
+        groups: the selection at the most samples by kind and name, as in ``level``, ``1``.
+        rules: the value of each rule at the most samples on each problem, for comparisons.
+        correct: the verdict of each solution, by problem.
+        within_problem_auc: of the solutions' scores; None without scores.
+        calibration: of the solutions' scores as probabilities of being right; None where they are none.
+    """
+
+    problems: int
+    selection: Selection
+    differences: Selection
+    curves: Curves
+    groups: dict[str, dict[str, Selection]]
+    rules: dict[str, dict[str, float]]
+    correct: dict[str, list[bool]]
+    within_problem_auc: Estimate | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def most(self) -> int:
+        """The number of samples at which the rules are compared."""
+        return most_samples(self.selection)
+
+
+def most_samples(selection: Selection) -> int:
+    """The largest k of a selection."""
+    return max(int(rule.partition("@")[2]) for rule in selection)
+
+
+def evaluate_samples(problems: Sequence[Samples], *, scored: bool) -> SampleFigures:
+    """What the samples of some problems achieve, with the figures of scores only where ``scored``.
 
     Raises:
         InputError: there is no problem.
@@ -45,34 +78,29 @@ def evaluate_samples(problems: Sequence[Samples], *, scored: bool) -> dict[str, 
     if scored:
         vote, best = others
         differences[f"{best} - {vote}"] = paired_difference(rules[best], rules[vote])
-    result: dict[str, Any] = {
-        "problems": len(problems),
-        "selection": _selection(problems, sorted({*powers, most}), scored),
-        "differences": {name: difference.as_dict() for name, difference in differences.items()},
-        "curves": curves(problems, scored=scored),
-        "groups": _groups(problems, most, scored),
-        "rules": {
+    steps = [[(score, float(right))] for one in problems for score, right in zip(one.scores, one.correct, strict=True)]
+    are_probabilities = all(0.0 <= score <= 1.0 for ((score, _),) in steps)
+    return SampleFigures(
+        problems=len(problems),
+        selection=_selection(problems, sorted({*powers, most}), scored),
+        differences=differences,
+        curves=curves(problems, scored=scored),
+        groups=_groups(problems, most, scored),
+        rules={
             rule: dict(zip((one.problem_id for one in problems), values, strict=True)) for rule, values in rules.items()
         },
-        "correct": {one.problem_id: list(one.correct) for one in problems},
-    }
-    if scored:
-        result["within_problem_auc"] = within_problem_auc(problems).as_dict()
-        steps = [
-            [(score, float(right))] for one in problems for score, right in zip(one.scores, one.correct, strict=True)
-        ]
-        if all(0.0 <= score <= 1.0 for ((score, _),) in steps):
-            result["calibration"] = calibration(steps)
-    return result
+        correct={one.problem_id: list(one.correct) for one in problems},
+        within_problem_auc=within_problem_auc(problems) if scored else None,
+        calibration=calibration(steps) if scored and are_probabilities else None,
+    )
 
 
-def _selection(problems: Sequence[Samples], ks: Sequence[int], scored: bool) -> dict[str, Any]:
+def _selection(problems: Sequence[Samples], ks: Sequence[int], scored: bool) -> Selection:
     table = selection_table(problems, ks)
-    unscored = {name: found for name, found in table.items() if scored or not name.startswith(("prm", "weighted"))}
-    return {name: found.as_dict() for name, found in unscored.items()}
+    return {name: found for name, found in table.items() if scored or not name.startswith(("prm", "weighted"))}
 
 
-def _groups(problems: Sequence[Samples], most: int, scored: bool) -> dict[str, dict[str, Any]]:
+def _groups(problems: Sequence[Samples], most: int, scored: bool) -> dict[str, dict[str, Selection]]:
     """The selection of each level, subject and domain; a kind that does not tell problems apart is left out."""
     members: defaultdict[str, defaultdict[str, list[Samples]]] = defaultdict(lambda: defaultdict(list))
     for samples in problems:

@@ -6,10 +6,9 @@ mean of the F1 of right steps and of wrong steps.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from prmkit.errors import InputError
+from prmkit.run.results import Figures
 
 CATEGORIES = {
     "simplicity": ("redundency", "circular"),
@@ -19,32 +18,25 @@ CATEGORIES = {
 """PRMBench's classes, spelled as in its data, by category."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepReport:
+class StepReport(Figures):
     """Figures of single steps, in [0, 1]; an F1 is 0 where nothing was found.
 
-    ``f1`` takes right steps for positives, ``negative_f1`` wrong ones; ``prm_score`` is their mean.
+    ``f1`` takes right steps for positives, ``negative_f1`` wrong ones; ``prm_score``, PRMBench's, is their mean.
     """
 
     steps: int
     accuracy: float
     f1: float
     negative_f1: float
+    prm_score: float
 
-    @property
-    def prm_score(self) -> float:
-        """PRMBench's PRM-Score."""
-        return (self.f1 + self.negative_f1) / 2
 
-    def as_dict(self) -> dict[str, float | int]:
-        """The report as JSON."""
-        return {
-            "steps": self.steps,
-            "accuracy": self.accuracy,
-            "f1": self.f1,
-            "negative_f1": self.negative_f1,
-            "prm_score": self.prm_score,
-        }
+class ClassReports(Figures):
+    """The report of each class of wrong steps, the mean PRM-Score of each category's classes, and of all classes."""
+
+    classes: dict[str, StepReport]
+    categories: dict[str, float]
+    prm_score: float
 
 
 def step_report(scores: Sequence[float], right: Sequence[bool], threshold: float = 0.5) -> StepReport:
@@ -56,19 +48,18 @@ def step_report(scores: Sequence[float], right: Sequence[bool], threshold: float
     if len(scores) != len(right) or not right:
         raise InputError("scores and labels do not fit together", got=(len(scores), len(right)), expected="equal, > 0")
     pairs = [(score >= threshold, label) for score, label in zip(scores, right, strict=True)]
+    f1, negative_f1 = _f1(pairs), _f1([(not guess, not label) for guess, label in pairs])
     return StepReport(
         steps=len(pairs),
         accuracy=sum(guess == label for guess, label in pairs) / len(pairs),
-        f1=_f1([(guess, label) for guess, label in pairs]),
-        negative_f1=_f1([(not guess, not label) for guess, label in pairs]),
+        f1=f1,
+        negative_f1=negative_f1,
+        prm_score=(f1 + negative_f1) / 2,
     )
 
 
-def by_class(steps: Sequence[tuple[str, float, bool]], threshold: float = 0.5) -> dict[str, Any]:
-    """The report of each class of (class, score, right), of each category (the mean of its classes) and overall.
-
-    Keys: ``classes``, ``categories``, and ``prm_score``, the mean over the classes that are there.
-    """
+def by_class(steps: Sequence[tuple[str, float, bool]], threshold: float = 0.5) -> ClassReports:
+    """The reports of steps (class, score, right); classes and categories that are not there are left out."""
     rows: defaultdict[str, list[tuple[float, bool]]] = defaultdict(list)
     for name, score, right in steps:
         rows[name].append((score, right))
@@ -81,11 +72,9 @@ def by_class(steps: Sequence[tuple[str, float, bool]], threshold: float = 0.5) -
         for category, names in CATEGORIES.items()
         if any(name in reports for name in names)
     }
-    return {
-        "classes": {name: report.as_dict() for name, report in reports.items()},
-        "categories": categories,
-        "prm_score": _mean([report.prm_score for report in reports.values()]),
-    }
+    return ClassReports(
+        classes=reports, categories=categories, prm_score=_mean([report.prm_score for report in reports.values()])
+    )
 
 
 def _f1(pairs: Sequence[tuple[bool, bool]]) -> float:

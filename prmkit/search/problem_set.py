@@ -9,21 +9,21 @@ from typing import Any
 import orjson
 
 from prmkit.errors import InputError
+from prmkit.grade import isolation_of
+from prmkit.run.files import write_whole
 from prmkit.search.answer import answer
 from prmkit.search.options import StrategyConfig, bind_strategy
 from prmkit.search.progress import Progress
+from prmkit.search.result import COSTS, Checkpoint, ProblemCost, SearchResult
 from prmkit.session import Engines, Session
 from prmkit.session.budget import BudgetConfig, Exhausted, costs
 from prmkit.session.concurrent import run_sessions
 from prmkit.session.ledger import total
 from prmkit.stats import mean
 from prmkit.tree import ROOT, Problem, StepTree
-from prmkit.trees_io import read_lines, write_trees
+from prmkit.trees_io import write_trees
 
 UNLIMITED = BudgetConfig()
-
-COSTS = "costs.jsonl"
-"""The file beside the trees that says what each problem cost, and when."""
 
 
 def search(
@@ -35,13 +35,13 @@ def search(
     budget: BudgetConfig = UNLIMITED,
     show: Callable[[Progress], None] | None = None,
     run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
-) -> dict[str, Any]:
-    """Search every problem, write the trees to ``out`` in the order of the problems, and return the run's metrics.
+    benchmark: str = "",
+) -> SearchResult:
+    """Search every problem, write the trees to ``out`` in the order of the problems, and return what was found.
 
     Each tree's meta holds ``strategy``, ``aggregation``, ``generations`` (see Width), ``exhausted`` (whether the budget
     ended it, so that the choice is the best so far) and ``chosen``, the index of the chosen solution's last step (-1:
-    no finished solution). Beside the trees, costs.jsonl holds what each problem cost, and when. Metrics: ``accuracy``
-    of the chosen solutions, ``unanswered`` and ``exhausted`` problems, ``seconds`` and the summed ``ledger``.
+    no finished solution). Beside the trees, costs.jsonl holds what each problem cost, and when.
 
     Args:
         problems: what to solve, each with something to be judged by.
@@ -51,6 +51,7 @@ def search(
         budget: what may be spent.
         show: told twice a second, and as each problem ends, how things stand.
         run: runs a coroutine to its end; searches that follow each other with one engine need one event loop.
+        benchmark: whose problems they are, for the record.
 
     Raises:
         InputError: unknown strategy, an option it does not take or lacks, no problem, or one that cannot be judged.
@@ -59,7 +60,7 @@ def search(
     strategy = bind_strategy(config)
     sessions = [Session(StepTree(problem), engines, budget, problems=len(problems)) for problem in problems]
     progress = Progress(sessions)
-    ended: dict[int, tuple[StepTree, dict[str, Any]]] = {}
+    ended: dict[int, tuple[StepTree, ProblemCost]] = {}
 
     async def one(session: Session) -> None:
         try:
@@ -79,22 +80,19 @@ def search(
     run(run_sessions(sessions, one, done=lambda session: tick(), shared=budget.shared, tick=tick))
     trees, records = zip(*(ended[id(session)] for session in sessions), strict=True)
     write_trees(out, trees)
-    out.with_name(COSTS).write_bytes(
-        b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    lines = [orjson.dumps(record.model_dump(mode="json"), option=orjson.OPT_APPEND_NEWLINE) for record in records]
+    write_whole(out.with_name(COSTS), b"".join(lines))
+    return SearchResult(
+        benchmark=benchmark,
+        strategy=config.name,
+        accuracy=mean([float(progress.right[id(session)]) for session in sessions]),
+        unanswered=sum(tree.meta["chosen"] == str(ROOT) for tree in trees),
+        exhausted=sum(session.exhausted for session in sessions),
+        seconds=time.monotonic() - start,
+        ledger=total([session.ledger for session in sessions]),
+        grading=engines.grading,
+        isolation=isolation_of(problems).get("isolation", []),
     )
-    return {
-        "strategy": config.name,
-        "accuracy": mean([float(progress.right[id(session)]) for session in sessions]).as_dict(),
-        "unanswered": sum(tree.meta["chosen"] == str(ROOT) for tree in trees),
-        "exhausted": sum(session.exhausted for session in sessions),
-        "seconds": time.monotonic() - start,
-        "ledger": total([session.ledger for session in sessions]).as_dict(),
-    }
-
-
-def read_costs(trees: Path) -> list[dict[str, Any]]:
-    """The costs of each problem of a run, beside its trees, in their order. Raises InputError if there are none."""
-    return [record for _, record in read_lines(trees.with_name(COSTS))]
 
 
 def check(problems: Sequence[Problem]) -> None:
@@ -116,7 +114,7 @@ def check(problems: Sequence[Problem]) -> None:
 
 def _ended(
     session: Session, leaf: int, right: bool, config: StrategyConfig, engines: Engines
-) -> tuple[StepTree, dict[str, Any]]:
+) -> tuple[StepTree, ProblemCost]:
     """The tree as it is saved, and the record of its costs, in which leaves have the numbers of that tree."""
     tree, new = session.end()
     tree.meta |= {
@@ -126,17 +124,15 @@ def _ended(
         "generations": str(session.ledger.generations),
         "exhausted": str(session.exhausted).lower(),
     }
-    checkpoints = [
-        {"leaves": [new[node] for node in checkpoint.leaves], **checkpoint.costs} for checkpoint in session.checkpoints
-    ]
-    parts = [[new[node] for node in part] for part in session.parts()]
-    spent = costs(session.ledger, session.allowance.elapsed)
-    return tree, {
-        "problem": tree.problem.id,
-        "right": right,
-        "exhausted": session.exhausted,
-        **spent,
-        "ledger": session.ledger.as_dict(),
-        "parts": parts,
-        "checkpoints": checkpoints,
-    }
+    return tree, ProblemCost(
+        problem=tree.problem.id,
+        right=right,
+        exhausted=session.exhausted,
+        ledger=session.ledger,
+        parts=[[new[node] for node in part] for part in session.parts()],
+        checkpoints=[
+            Checkpoint(leaves=[new[node] for node in checkpoint.leaves], **checkpoint.costs)
+            for checkpoint in session.checkpoints
+        ],
+        **costs(session.ledger, session.allowance.elapsed),
+    )

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass, fields
 
+from prmkit.stats import Known
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -22,12 +24,12 @@ class Ledger:
     cached_tokens: int = 0
     prefill_tokens: int = 0
     decode_tokens: int = 0
-    generator_flops: float = 0.0
+    generator_flops: Known = 0.0
     generator_seconds: float = 0.0
     prm_calls: int = 0
     prm_cached_tokens: int = 0
     prm_tokens: int = 0
-    prm_flops: float = 0.0
+    prm_flops: Known = 0.0
     prm_seconds: float = 0.0
     replayed: int = 0
 

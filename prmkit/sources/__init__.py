@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from prmkit.errors import InputError
+from prmkit.run.results import Figures
 from prmkit.rows_io import RawRow, Row, rows_at
 from prmkit.seam import Seam
 from prmkit.sources.shape import depth, up_to_first_error
@@ -72,6 +73,20 @@ class Counts:
         return asdict(self)
 
 
+class CorpusRecord(Figures):
+    """What was read of a corpus and how: its counts (see Counts), and every option with the value it had."""
+
+    read: int
+    kept: int
+    quarantined: int
+    filtered: int
+    nodes: int
+    labelled: int
+    source: str
+    path: str
+    options: dict[str, Any]
+
+
 class Corpus:
     """The trees of a corpus, read as they are asked for.
 
@@ -110,9 +125,11 @@ class Corpus:
         self._source: Source = SOURCES.load(name)
         self._options = _checked_options(name, self._source, options or {})
 
-    def record(self) -> dict[str, Any]:
-        """What was read and how, for the record of a run: counts, and every option with the value it had."""
-        return {**self.counts.as_dict(), "source": self.name, "path": self.path, "options": dict(self._options)}
+    def record(self) -> CorpusRecord:
+        """What was read and how, for the record of a run."""
+        return CorpusRecord(
+            **self.counts.as_dict(), source=self.name, path=self.path, options=dict(self._options)
+        )
 
     def __iter__(self) -> Iterator[StepTree]:
         """Read from the beginning."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from prmkit.run.results import Figures, Result
 from prmkit.world.config import PolicyConfig
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -13,6 +14,24 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 COST = "cost.json"
 """What the training of both models took, beside them: parameters, and tokens and FLOPs up to each."""
+
+
+class ModelCost(Figures):
+    """What the training of a model took up to it: its parameters, and the tokens and FLOPs so far."""
+
+    parameters: int
+    tokens: int
+    flops: int | float
+
+
+class WorldResult(Result):
+    """The cost of both models, and the seconds that it took to make, or to copy, them."""
+
+    kind = "world"
+
+    policy: ModelCost
+    backbone: ModelCost
+    seconds: float
 
 
 def make_world(folder: Path, config: PolicyConfig | None, *, seed: int = 1) -> dict[str, Any]:

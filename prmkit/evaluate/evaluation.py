@@ -1,0 +1,74 @@
+"""Evaluation of solutions, a search's or anybody's: every number is a recomputation, nothing is sampled again."""
+
+from collections.abc import Callable, Sequence
+
+from prmkit.errors import InputError
+from prmkit.evaluate.compare import Comparison
+from prmkit.evaluate.contamination import Contamination
+from prmkit.evaluate.judging import judge_all, judgeable
+from prmkit.evaluate.resumable import Finished
+from prmkit.evaluate.samples import SampleFigures, evaluate_samples
+from prmkit.evaluate.solutions import Solutions, samples_of
+from prmkit.grade import isolation_of
+from prmkit.grade.config import GradingConfig
+from prmkit.run.results import Result
+from prmkit.score.aggregate import Aggregation
+
+
+class EvaluationResult(SampleFigures, Result):
+    """What solutions achieve, and what the verdicts rest on.
+
+    Attributes:
+        grading: how they were judged.
+        aggregation: from step scores to the score of a solution.
+        isolation: the layers of the sandbox around the programs that were run; empty where none was.
+        unsupported: {problem id: why this machine cannot judge it}; these problems are in no figure.
+        comparison: with another evaluation of the same problems.
+        contamination: which of the problems a training corpus has seen.
+    """
+
+    kind = "evaluation"
+
+    grading: GradingConfig
+    aggregation: Aggregation
+    isolation: list[str] = []
+    unsupported: dict[str, str] = {}
+    comparison: list[Comparison] = []
+    contamination: Contamination | None = None
+
+
+def evaluate_solutions(
+    every: Sequence[Solutions],
+    grading: GradingConfig = GradingConfig(),
+    aggregation: Aggregation = "last",
+    *,
+    watch: Callable[[int], None] = lambda done: None,
+    finished: Finished | None = None,
+) -> EvaluationResult:
+    """Judge solutions and compute what they achieve; without scores, no figure that needs them.
+
+    Args:
+        every: the solutions of each problem.
+        grading: how they are judged.
+        aggregation: of step scores.
+        watch: told as each problem is judged.
+        finished: where verdicts are kept, so that a killed evaluation goes on.
+
+    Raises:
+        InputError: there is no problem, or none that can be judged here, or one has nothing to be judged by; some
+            finished solutions have scores and others have none.
+    """
+    if not every:
+        raise InputError("nothing to evaluate", expected="the solutions of at least one problem")
+    scored = any(each.has_score for solutions in every for each in solutions.solutions)
+    kept, unsupported = judgeable(every, grading)
+    judged = judge_all(kept, grading, watch=watch, finished=finished)
+    figures = evaluate_samples([samples_of(each, aggregation if scored else None) for each in judged], scored=scored)
+    run_here = [each.problem for each in kept if each.verdicts is None]
+    return EvaluationResult(
+        **dict(figures),
+        grading=grading,
+        aggregation=aggregation,
+        unsupported=unsupported,
+        isolation=isolation_of(run_here).get("isolation", []),
+    )

@@ -1,0 +1,84 @@
+"""The answers of a search chosen again, by every rule and every aggregation of step scores, from its saved trees.
+
+Nothing is drawn or scored: it is the same finished solutions, looked at otherwise. Where a rule leaves a choice open,
+the expected accuracy over the open ones counts, so no number hangs on a tie.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import get_args
+
+from prmkit.errors import InputError
+from prmkit.evaluate.solutions import Solution, Solutions
+from prmkit.grade.config import GradingConfig
+from prmkit.run.results import Figures, Result
+from prmkit.score.aggregate import Aggregation
+from prmkit.search.answer import Rule, winners
+from prmkit.stats import Estimate, mean
+
+
+class Reselection(Figures):
+    """What a search would have answered by this rule and aggregation; the majority has no aggregation."""
+
+    rule: Rule
+    aggregation: Aggregation | None
+    accuracy: Estimate
+
+
+class StrategyReselection(Reselection):
+    """The same, of one of several strategies."""
+
+    strategy: str
+
+
+class SelectionResult(Result):
+    """Every rule and aggregation, of a search or of strategies side by side."""
+
+    kind = "selection"
+
+    selection: list[StrategyReselection]
+    grading: GradingConfig
+
+
+def reselect(judged: Sequence[Solutions]) -> list[Reselection]:
+    """The accuracy of every rule and aggregation, over judged solutions.
+
+    Raises:
+        InputError: there is no problem.
+    """
+    if not judged:
+        raise InputError("nothing to select from", expected="the solutions of at least one problem")
+    scored = any(each.has_score for solutions in judged for each in solutions.finished)
+    return [
+        Reselection(
+            rule=rule, aggregation=how, accuracy=mean([accuracy_of(each.finished, rule, how) for each in judged])
+        )
+        for rule, how in _rules(scored)
+    ]
+
+
+def accuracy_of(solutions: Iterable[Solution], rule: Rule, how: Aggregation | None) -> float:
+    """The chance that the rule answers rightly; 0 where it has nothing to choose from.
+
+    As in a search, solutions without scores take part only where none has any, and then they vote.
+
+    Args:
+        solutions: finished and judged.
+        rule: by which one is chosen.
+        how: aggregation of step scores; None for the majority.
+    """
+    every = list(solutions)
+    scores = {} if how is None else {id(each): each.scored(how) for each in every}
+    taking_part = [each for each in every if scores.get(id(each)) is not None]
+    if rule == "majority" or not taking_part:
+        rule, taking_part = "majority", every
+    values = [] if rule == "majority" else [score for each in taking_part if (score := scores[id(each)]) is not None]
+    tied = winners(rule, values, [each.answer for each in taking_part])
+    return sum(taking_part[index].right for index in tied) / len(tied) if tied else 0.0
+
+
+def _rules(scored: bool) -> Iterator[tuple[Rule, Aggregation | None]]:
+    yield "majority", None
+    if scored:
+        for rule in ("best", "weighted"):
+            for how in get_args(Aggregation):
+                yield rule, how

@@ -1,0 +1,135 @@
+"""The solutions of a problem and what is known of each: one record, whether a search wrote them or anybody else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from prmkit.errors import InputError
+from prmkit.evaluate.selection import Samples
+from prmkit.score.aggregate import Aggregation, aggregate
+from prmkit.tree import ROOT, Problem, StepTree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """One solution of a problem.
+
+    Attributes:
+        text: its steps, a line each.
+        finished: whether it came to its own end; another has no vote, is never right, and scores 0, the least there is.
+        step_scores: of its steps, None for one without; empty where no PRM read it.
+        score: of the whole, where its writer gave one number.
+        leaf: its last step in the tree that it comes from; ROOT where it comes from none.
+        answer: the number of its answer, the same for answers that agree; None has no vote.
+        right: the verdict.
+    """
+
+    text: str
+    finished: bool = True
+    step_scores: tuple[float | None, ...] = ()
+    score: float | None = None
+    leaf: int = ROOT
+    answer: int | None = None
+    right: bool = False
+
+    @property
+    def has_score(self) -> bool:
+        """Whether it, or any step of it, has a score."""
+        return self.score is not None or any(score is not None for score in self.step_scores)
+
+    def scored(self, how: Aggregation) -> float | None:
+        """The score of the whole: the given one, or that of its steps; None where a step has none."""
+        if self.score is not None:
+            return self.score
+        scores = [score for score in self.step_scores if score is not None]
+        return aggregate(scores, how) if scores and len(scores) == len(self.step_scores) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solutions:
+    """A problem and the solutions that were written for it, in their order.
+
+    Attributes:
+        problem: what was asked.
+        solutions: of it.
+        unwritten: how many more were paid for and have no text; they have no vote, are not right, and score 0.
+        verdicts: where they came with the solutions: of each, whether it is right; else they are judged here.
+        groups: what the problem belongs to, by kind: level, subject, domain.
+        where: the place of the solutions, for messages.
+    """
+
+    problem: Problem
+    solutions: tuple[Solution, ...]
+    unwritten: int = 0
+    verdicts: tuple[bool, ...] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
+
+    @property
+    def finished(self) -> list[Solution]:
+        """The solutions that came to their own end."""
+        return [solution for solution in self.solutions if solution.finished]
+
+    def judged(self, answers: Sequence[int | None], right: Sequence[bool]) -> "Solutions":
+        """With an answer and a verdict for each finished solution."""
+        found = iter(zip(answers, right, strict=True))
+        return replace(
+            self,
+            solutions=tuple(
+                replace(each, **dict(zip(("answer", "right"), next(found), strict=True))) if each.finished else each
+                for each in self.solutions
+            ),
+        )
+
+
+def solutions_in(tree: StepTree) -> Solutions:
+    """The solutions of a tree, not judged yet, in the order in which they were written."""
+    leaves = tree.leaves()
+    return Solutions(
+        problem=tree.problem,
+        solutions=tuple(
+            Solution(
+                text="\n".join(tree.steps(leaf)),
+                finished=tree.finished(leaf),
+                step_scores=_step_scores(tree, leaf),
+                leaf=leaf,
+            )
+            for leaf in leaves
+        ),
+        unwritten=max(0, int(tree.meta.get("generations", 0)) - len(leaves)),
+        groups=groups_of(tree.problem),
+        where=tree.problem.id,
+    )
+
+
+def groups_of(problem: Problem) -> dict[str, str]:
+    """What figures of the problem are told apart by: its level, subject and domain, as far as they are known."""
+    known = {"level": problem.level, "subject": problem.subject, "domain": problem.domain}
+    return {kind: name for kind, name in known.items() if name}
+
+
+def samples_of(judged: Solutions, how: Aggregation | None) -> Samples:
+    """Judged solutions as samples of their problem. Without an aggregation every score is 0.
+
+    Raises:
+        InputError: a finished solution has no score.
+    """
+    scores = [0.0 if how is None or not each.finished else _score(judged, each, how) for each in judged.solutions]
+    return Samples(
+        problem_id=judged.problem.id,
+        scores=(*scores, *[0.0] * judged.unwritten),
+        classes=(*(each.answer for each in judged.solutions), *[None] * judged.unwritten),
+        correct=(*(each.right for each in judged.solutions), *[False] * judged.unwritten),
+        groups=judged.groups,
+    )
+
+
+def _score(judged: Solutions, solution: Solution, how: Aggregation) -> float:
+    score = solution.scored(how)
+    if score is None:
+        raise InputError("a step has no score", where=judged.where, got=solution.leaf, cure="Search with a PRM.")
+    return score
+
+
+def _step_scores(tree: StepTree, leaf: int) -> tuple[float | None, ...]:
+    scores = tuple(tree.nodes[node].score for node in tree.path(leaf))
+    return () if all(score is None for score in scores) else scores

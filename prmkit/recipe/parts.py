@@ -1,0 +1,53 @@
+"""What the recipes of several stages hold: a corpus, a problem set, and the engines that work on them."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from prmkit.benchmarks import load
+from prmkit.generate import GeneratorConfig, load_generator
+from prmkit.session import Engines
+from prmkit.sources import Corpus
+from prmkit.tree import Problem
+
+
+class DataConfig(BaseModel):
+    """A corpus: which one, where its file lies, and what is taken of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(description="a source by name, or my_package.module:source")
+    path: str = Field(min_length=1, description="a local file or folder, or hub:org/name[:split]")
+    options: dict[str, Any] = Field({}, description="what the source takes besides")
+    limit: PositiveInt | None = Field(None, description="read only the first so many trees")
+    max_bad: float = Field(0.01, ge=0, le=1, description="share of bad rows above which the corpus is refused")
+    stop_at_first_error: bool = Field(False, description="leave out the steps that follow a wrong one")
+    min_steps: int = Field(0, ge=0, description="leave out trees whose longest solution has fewer steps")
+
+    def corpus(self) -> Corpus:
+        """The corpus, to be read."""
+        return Corpus(self.source, **self.model_dump(exclude={"source"}))
+
+
+class ProblemsConfig(BaseModel):
+    """A problem set, or a part of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    benchmark: str = Field(description="a benchmark by name, or my_package.module:loader")
+    path: str | None = Field(None, description="a local file; without, the hub (or generated)")
+    limit: PositiveInt | None = Field(None, description="the first so many problems")
+    seed: int = Field(0, ge=0, description="of generated benchmarks")
+    options: dict[str, Any] = Field({}, description="what the benchmark takes besides")
+
+    def load(self) -> list[Problem]:
+        """The problems. Raises InputError as the benchmark does."""
+        path = Path(self.path) if self.path is not None else None
+        return load(self.benchmark, path=path, limit=self.limit, seed=self.seed, **self.options)
+
+
+def engines_of(policy: GeneratorConfig, seed: int, **others: Any) -> Engines:
+    """A policy that is loaded, and what else a session needs."""
+    generator, encoder = load_generator(policy)
+    return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **others)

@@ -1,0 +1,82 @@
+"""What a search found and spent: of the run, and of each problem."""
+
+from pathlib import Path
+
+from prmkit.grade.config import GradingConfig
+from prmkit.run.results import Figures, Result, parsed
+from prmkit.session.ledger import Ledger
+from prmkit.stats import Estimate
+from prmkit.trees_io import read_lines
+
+COSTS = "costs.jsonl"
+"""The file beside the trees that says what each problem cost, and when."""
+
+
+class Spent(Figures):
+    """What was spent, in every currency that a budget may be in; FLOPs are None where an engine cannot count them."""
+
+    generations: int | float
+    generated_tokens: int | float
+    total_tokens: int | float
+    flops: float | None
+    seconds: float
+
+
+class Checkpoint(Spent):
+    """How far a search was at one moment: what it had spent, and the last steps of the solutions that were new then."""
+
+    leaves: list[int]
+
+
+class ProblemCost(Spent):
+    """What one problem cost.
+
+    Attributes:
+        problem: its id.
+        right: whether the chosen solution is right.
+        exhausted: whether the budget ended the search.
+        ledger: every count of both engines.
+        parts: the last steps of the solutions of each part that is independent of the others; empty where none is.
+        checkpoints: of a search that could have been stopped.
+    """
+
+    problem: str
+    right: bool
+    exhausted: bool
+    ledger: Ledger = Ledger()
+    parts: list[list[int]] = []
+    checkpoints: list[Checkpoint] = []
+
+
+class SearchResult(Result):
+    """What one strategy found.
+
+    Attributes:
+        benchmark: whose problems were searched.
+        strategy: by name.
+        accuracy: of the chosen solutions.
+        unanswered: problems without a finished solution.
+        exhausted: problems that the budget ended.
+        seconds: of the whole search.
+        ledger: summed over the problems.
+        grading: how solutions were judged.
+        isolation: the layers of the sandbox around the programs that were run; empty where none was.
+    """
+
+    kind = "search"
+
+    benchmark: str
+    strategy: str
+    accuracy: Estimate
+    unanswered: int
+    exhausted: int
+    seconds: float
+    ledger: Ledger
+    grading: GradingConfig = GradingConfig()
+    isolation: list[str] = []
+
+
+def read_costs(trees: Path) -> list[ProblemCost]:
+    """What each problem of a run cost, beside its trees, in their order. Raises InputError if that is not there."""
+    file = trees.with_name(COSTS)
+    return [parsed(ProblemCost, record, f"{file}:{number}") for number, record in read_lines(file)]
