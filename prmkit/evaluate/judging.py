@@ -1,20 +1,17 @@
-"""How an evaluation judges solutions: whose equality of answers, which vote on programs."""
+"""How an evaluation judges solutions: all of a problem at once, problems side by side."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from prmkit.errors import InputError
-from prmkit.grade import Judge, Relation, grader_for
+from prmkit.grade import grader_for
+from prmkit.grade.config import GradingConfig
 from prmkit.tree import Problem
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-Vote = Literal["behaviour", "text"]
-"""Programs agree if they do the same on the public inputs, or (a baseline) if their normalised text is the same."""
 
 
 class Judged(NamedTuple):
@@ -24,36 +21,11 @@ class Judged(NamedTuple):
     correct: list[bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judging:
-    """The judge of an evaluation.
-
-    ``relation`` says which math answers are equal, ``vote`` which programs; ``unsafe_local`` runs programs even where
-    the machine offers no isolation.
-    """
-
-    relation: Relation = "math-verify"
-    vote: Vote = "behaviour"
-    unsafe_local: bool = False
-
-    def grader(self, problem: Problem) -> Judge:
-        """The grader of the problem's domain."""
-        return grader_for(problem.domain, unsafe_local=self.unsafe_local, relation=self.relation)
-
-    def judge(self, problem: Problem, solutions: Sequence[str]) -> Judged:
-        """Class and verdict of each solution. Raises InputError for a problem that cannot be judged."""
-        grader = self.grader(problem)
-        answers = grader.answers(problem, solutions)
-        if problem.domain == "code" and self.vote == "text":
-            from prmkit.grade.code.programs import text_classes
-
-            classes = text_classes(answers)
-        else:
-            classes = grader.classes(problem, answers)
-        return Judged(classes, grader.correct(problem, answers))
-
-
-DEFAULT = Judging()
+def judge(problem: Problem, solutions: Sequence[str], grading: GradingConfig) -> Judged:
+    """Class and verdict of each solution. Raises InputError for a problem that cannot be judged."""
+    grader = grader_for(problem.domain, grading)
+    answers = grader.answers(problem, solutions)
+    return Judged(grader.classes(problem, answers), grader.correct(problem, answers))
 
 
 def nobody_watches(done: int = 1) -> None:
@@ -61,14 +33,14 @@ def nobody_watches(done: int = 1) -> None:
 
 
 def judgeable(
-    items: Sequence[T], unjudged: Callable[[T], Problem | None], judging: Judging
+    items: Sequence[T], unjudged: Callable[[T], Problem | None], grading: GradingConfig
 ) -> tuple[list[T], dict[str, str]]:
     """Those whose problem this machine can judge, and {problem id: why it cannot} of the others.
 
     Args:
         items: what is to be judged.
         unjudged: the problem of an item, None where nobody has to judge it.
-        judging: how solutions are judged.
+        grading: how solutions are judged.
 
     Raises:
         InputError: there is nothing that can be judged here.
@@ -77,7 +49,7 @@ def judgeable(
     reasons: dict[str, str] = {}
     for item in items:
         problem = unjudged(item)
-        if problem is not None and (reason := judging.grader(problem).unsupported(problem)):
+        if problem is not None and (reason := grader_for(problem.domain, grading).unsupported(problem)):
             reasons[problem.id] = reason
         else:
             kept.append(item)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import DEFAULT
 from prmkit.evaluate.trees import samples_of
+from prmkit.grade.config import DEFAULT
 from prmkit.similarity.statistics.texts import RETHINKING
 from prmkit.stats import clustered_mean, mean
 from prmkit.tree import StepTree

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judgeable, judged_in_threads, nobody_watches
+from prmkit.evaluate.judging import groups_of, judge, judgeable, judged_in_threads, nobody_watches
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
 from prmkit.grade import isolation_of
+from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.tree import StepTree
 
@@ -15,7 +16,7 @@ from prmkit.tree import StepTree
 def evaluate_trees(
     trees: Sequence[StepTree],
     aggregation: Aggregation | None = None,
-    judging: Judging = DEFAULT,
+    grading: GradingConfig = DEFAULT,
     *,
     watch: Callable[[int], None] = nobody_watches,
 ) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def evaluate_trees(
     Args:
         trees: of one search run.
         aggregation: of step scores; by default the one that the search used.
-        judging: how solutions are judged.
+        grading: how solutions are judged.
         watch: told as each problem is judged.
 
     Raises:
@@ -38,8 +39,8 @@ def evaluate_trees(
         raise InputError("no tree to evaluate", expected="at least one")
     how = aggregation or _used(trees)
     scored = any(node.score is not None for tree in trees for node in tree)
-    kept, unsupported = judgeable(trees, lambda tree: tree.problem, judging)
-    problems = judged_in_threads(lambda tree: samples_of(tree, how if scored else None, judging), kept, watch)
+    kept, unsupported = judgeable(trees, lambda tree: tree.problem, grading)
+    problems = judged_in_threads(lambda tree: samples_of(tree, how if scored else None, grading), kept, watch)
     result = {
         "aggregation": how,
         **evaluate_samples(problems, scored=scored),
@@ -48,7 +49,7 @@ def evaluate_trees(
     return result | ({"unsupported": unsupported} if unsupported else {})
 
 
-def samples_of(tree: StepTree, aggregation: Aggregation | None, judging: Judging = DEFAULT) -> Samples:
+def samples_of(tree: StepTree, aggregation: Aggregation | None, grading: GradingConfig = DEFAULT) -> Samples:
     """The solutions of a tree as the samples of its problem, in the order they were written.
 
     An unfinished solution, or one of which the policy wrote nothing, has no vote, is never right, and scores 0, the
@@ -59,7 +60,7 @@ def samples_of(tree: StepTree, aggregation: Aggregation | None, judging: Judging
     """
     leaves = tree.leaves()
     finished = [leaf for leaf in leaves if tree.finished(leaf)]
-    found = judging.judge(tree.problem, ["\n".join(tree.steps(leaf)) for leaf in finished])
+    found = judge(tree.problem, ["\n".join(tree.steps(leaf)) for leaf in finished], grading)
     classes = dict(zip(finished, found.classes, strict=True))
     correct = dict(zip(finished, found.correct, strict=True))
     scores = {leaf: solution_score(tree, leaf, aggregation) for leaf in finished} if aggregation else {}

@@ -18,6 +18,7 @@ from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.generate import GeneratorConfig, load_generator
 from prmkit.grade import grader_for
+from prmkit.grade.config import GradingConfig
 from prmkit.recipe.annotating import annotate_work, corpus_of
 from prmkit.recipe.annotating import expected_cost as pilot_cost
 from prmkit.recipe.schema import (
@@ -237,7 +238,8 @@ def _engines(policy: GeneratorConfig, seed: int, **scoring: Any) -> Engines:
 
 
 def _grading(recipe: SearchRecipe | AnnotateRecipe) -> dict[str, Any]:
-    return {"grader_for": functools.partial(grader_for, unsafe_local=True)} if recipe.unsafe_local else {}
+    grading = GradingConfig(unsafe_local=recipe.unsafe_local)
+    return {"grader_for": functools.partial(grader_for, grading=grading)}
 
 
 def _scoring(recipe: SearchRecipe) -> dict[str, Any]:
