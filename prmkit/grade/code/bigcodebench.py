@@ -23,7 +23,7 @@ SECONDS = 240.0
 _REFERENCE_SECONDS = 60.0
 _MEMORY_MB = 8192
 
-_supported: dict[tuple[str, Policy], str] = {}
+_supported: dict[tuple[Problem, Policy], str] = {}
 _lock = threading.Lock()
 
 
@@ -49,7 +49,7 @@ def unsupported(problem: Problem, *, policy: Policy = STRICT) -> str:
     """Why this machine cannot run the problem: a missing package, or how its reference fails. Nothing if it can."""
     if problem.reference is None or problem.check is None:
         raise InputError("the problem has no reference or no tests", where=problem.id, expected="canonical_solution")
-    key = (problem.id, policy)
+    key = (problem, policy)
     with _lock:
         known = _supported.get(key)
     if known is None:
