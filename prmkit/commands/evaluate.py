@@ -22,7 +22,7 @@ from prmkit.run.files import refuse_existing, writing
 from prmkit.run.folder import RunFolder
 
 if TYPE_CHECKING:
-    from prmkit.evaluate.judging import Judging
+    from prmkit.grade.config import GradingConfig
     from prmkit.score import PrmConfig
     from prmkit.tree import Problem, StepTree
 
@@ -104,7 +104,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Compute pass@k, maj@k and prm@k of samples; with --prm, how well a PRM finds wrong steps."""
-    from prmkit.evaluate.judging import Judging
+    from prmkit.grade.config import GradingConfig
     from prmkit.score import PrmConfig
 
     if select or anytime or rethinking:
@@ -117,7 +117,7 @@ def evaluate(
         config = PrmConfig(checkpoint=str(prm), adapter=adapter)
         evaluate_prm(config, source, path, choose_on or threshold, out, overwrite=overwrite, as_json=as_json)
         return
-    judging = Judging(relation=grader, vote=vote, unsafe_local=unsafe_local)
+    grading = GradingConfig(grader=grader, vote=vote, unsafe_local=unsafe_local)
     other = read_evaluation(compare) if compare is not None else None
     if Path(path).is_file():
         run = RunFolder(out or Path("runs", f"evaluate-{Path(path).name.partition('.')[0]}"))
@@ -129,7 +129,7 @@ def evaluate(
         asked = asked_of_run(Path(path))
     seen = contaminated(asked.problems, source, against) if against is not None else None
     with progress("judge", len(asked.problems)) as watch:
-        result = asked.evaluate(judging, watch)
+        result = asked.evaluate(grading, watch)
     if other is not None:
         from prmkit.evaluate.compare import compare as compared
 
@@ -153,7 +153,7 @@ class Asked:
     """What is to be evaluated, read and checked: the problems, how, and the files, unless a run folder holds them."""
 
     problems: "list[Problem]"
-    evaluate: "Callable[[Judging, Callable[..., None]], dict[str, Any]]"
+    evaluate: "Callable[[GradingConfig, Callable[..., None]], dict[str, Any]]"
     inputs: tuple[Path, ...] = ()
 
 
@@ -182,7 +182,7 @@ def asked_of_file(path: Path, benchmark: str | None, problems: Path | None) -> A
     answered = read_responses(path, problems=load(benchmark, path=problems) if benchmark is not None else [])
     return Asked(
         problems=[one.problem for one in answered],
-        evaluate=lambda judging, watch: evaluate_responses(answered, judging, watch=watch),
+        evaluate=lambda grading, watch: evaluate_responses(answered, grading, watch=watch),
         inputs=inputs,
     )
 
@@ -192,7 +192,7 @@ def _asked_of_trees(trees: "list[StepTree]") -> Asked:
 
     return Asked(
         problems=[tree.problem for tree in trees],
-        evaluate=lambda judging, watch: evaluate_trees(trees, judging=judging, watch=watch),
+        evaluate=lambda grading, watch: evaluate_trees(trees, grading=grading, watch=watch),
     )
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judgeable, judged_in_threads, nobody_watches
+from prmkit.evaluate.judging import groups_of, judge, judgeable, judged_in_threads, nobody_watches
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
 from prmkit.grade import isolation_of
+from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.rows_io import Row, local_rows
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.tree import Problem
@@ -66,28 +67,28 @@ def read_responses(
 
 
 def evaluate_responses(
-    answered: Sequence[Answered], judging: Judging = DEFAULT, *, watch: Callable[[int], None] = nobody_watches
+    answered: Sequence[Answered], grading: GradingConfig = DEFAULT, *, watch: Callable[[int], None] = nobody_watches
 ) -> dict[str, Any]:
     """The figures of evaluate_samples; ``unsupported`` and ``watch`` as in evaluate_trees.
 
     Raises:
         InputError: a problem has nothing to be judged by, or none can be judged here.
     """
-    kept, unsupported = judgeable(answered, lambda one: one.problem if one.correct is None else None, judging)
-    samples = judged_in_threads(lambda one: _samples(one, judging), kept, watch)
+    kept, unsupported = judgeable(answered, lambda one: one.problem if one.correct is None else None, grading)
+    samples = judged_in_threads(lambda one: _samples(one, grading), kept, watch)
     result = evaluate_samples(samples, scored=kept[0].scores is not None)
     result |= isolation_of([one.problem for one in kept if one.correct is None])
     return result | ({"unsupported": unsupported} if unsupported else {})
 
 
-def _samples(one: Answered, judging: Judging) -> Samples:
+def _samples(one: Answered, grading: GradingConfig) -> Samples:
     if one.correct is not None and one.problem.answer is None and not one.problem.tests and not one.problem.check:
         # Verdicts alone: every response votes for itself but those that are right, which agree.
         numbers = range(1, len(one.correct) + 1)
         classes: list[int | None] = [0 if right else number for right, number in zip(one.correct, numbers, strict=True)]
         correct = list(one.correct)
     else:
-        classes, correct = judging.judge(one.problem, one.responses)
+        classes, correct = judge(one.problem, one.responses, grading)
     return Samples(
         problem_id=one.problem.id,
         scores=one.scores or (0.0,) * len(one.responses),

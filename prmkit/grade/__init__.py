@@ -4,15 +4,12 @@ A solution is the text of its steps joined by a newline. An answer is what is ju
 solution, the program of a code solution.
 """
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Literal, Protocol, cast
+from typing import Protocol
 
+from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.tree import Domain, Problem
-
-Relation = Literal["math-verify", "prm800k", "qwen"]
-"""Who says which math answers are equal: math-verify, or the grader of PRM800K or of Qwen2.5-Math."""
 
 
 class Grader(Protocol):
@@ -50,24 +47,34 @@ class Judge(Grader, Protocol):
         ...
 
 
-_GRADERS: dict[Domain, str] = {
-    "math": "prmkit.grade.math.answers:MathGrader",
-    "code": "prmkit.grade.code.programs:CodeGrader",
-}
-
-
-@cache
-def grader_for(domain: Domain, *, unsafe_local: bool = False, relation: Relation = "math-verify") -> Judge:
-    """The judge of that domain, one a process.
+def grader_for(domain: Domain, grading: GradingConfig = DEFAULT) -> Judge:
+    """The judge of that domain: within a process, one for all equal configs.
 
     Args:
         domain: ``math`` or ``code``.
-        unsafe_local: run programs even where the machine offers no isolation for them (see isolate.py).
-        relation: whose equality of math answers (see answers.py).
+        grading: how it judges.
     """
-    module, _, name = _GRADERS[domain].partition(":")
-    options = {"relation": relation} if domain == "math" else {}
-    return cast(Judge, getattr(importlib.import_module(module), name)(unsafe_local=unsafe_local, **options))
+    return _grader(domain, grading)
+
+
+@cache  # here and not above: a config that is left out and the same one given must come to one judge
+def _grader(domain: Domain, grading: GradingConfig) -> Judge:
+    return _GRADERS[domain](grading)
+
+
+def _math(grading: GradingConfig) -> Judge:
+    from prmkit.grade.math.answers import MathGrader
+
+    return MathGrader(relation=grading.grader)
+
+
+def _code(grading: GradingConfig) -> Judge:
+    from prmkit.grade.code.programs import CodeGrader
+
+    return CodeGrader(policy=grading.policy, vote=grading.vote)
+
+
+_GRADERS: dict[Domain, Callable[[GradingConfig], Judge]] = {"math": _math, "code": _code}
 
 
 def isolation_of(problems: Sequence[Problem]) -> dict[str, list[str]]:

@@ -69,7 +69,7 @@ def iter_calls(
         each: the wall-clock limit of each call, from the reply before it; by default that of the program alone.
 
     Raises:
-        InputError: the machine offers no isolation, and ``unsafe_local`` is not set.
+        InputError: the machine offers no isolation, and the policy of ``limits`` does not allow to go without.
         RunError: the zygote does not start or does not answer.
     """
     request = {"mode": "calls", "program": program, "entry_point": entry_point, "inputs": list(inputs)}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError, RunError
+from prmkit.sandbox.policy import STRICT, Policy
 
 _REPLY_CAP = 256 << 20
 """Bytes of reply that are read from one program; what is over is cut."""
@@ -55,13 +56,13 @@ class Limits:
 
     ``seconds`` is the wall clock of the whole program; calls not yet answered then are Timeout. ``memory_mb`` is the
     address space of each of its processes. ``packages``: the installed packages, read-only, else the standard library
-    alone. ``unsafe_local``: run even where this machine offers neither namespaces nor Landlock.
+    alone. ``policy``: whether it may run at all where this machine offers no isolation.
     """
 
     seconds: float = 4.0
     memory_mb: int = 1024
     packages: bool = False
-    unsafe_local: bool = False
+    policy: Policy = STRICT
 
 
 DEFAULT = Limits()
@@ -84,7 +85,11 @@ def close() -> None:
 
 def _require_walls(limits: Limits) -> None:
     found = layers(packages=limits.packages)
-    if not limits.unsafe_local and "net" not in found and not any(layer.startswith("landlock") for layer in found):
+    if (
+        not limits.policy.unsafe_local
+        and "net" not in found
+        and not any(layer.startswith("landlock") for layer in found)
+    ):
         raise InputError(
             "no isolation for untrusted programs on this machine",
             got=", ".join(found),

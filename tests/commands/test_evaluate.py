@@ -129,7 +129,7 @@ def test_nothing_is_judged_where_the_result_could_not_be_written(
         raise AssertionError("it was judged")
 
     with monkeypatch.context() as patched:
-        patched.setattr("prmkit.evaluate.judging.Judging.judge", judge)
+        patched.setattr("prmkit.evaluate.responses.judge", judge)
         answer = prmkit("evaluate", data, "--out", out)
     assert answer.code == 2
     assert "the folder is not empty. Give --resume" in answer.err

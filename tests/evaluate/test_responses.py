@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import Judging
 from prmkit.evaluate.responses import evaluate_responses, read_responses
+from prmkit.grade.config import GradingConfig
 from prmkit.tree import Case, Problem, StepTree
 from prmkit.trees_io import to_record
 
@@ -15,8 +15,8 @@ def write(path: Path, *rows: dict[str, object]) -> Path:
     return path
 
 
-def evaluate(path: Path, problems: tuple[Problem, ...] = (), **judging: object) -> dict[str, object]:
-    return evaluate_responses(read_responses(path, problems=problems), Judging(**judging))  # type: ignore[arg-type]
+def evaluate(path: Path, problems: tuple[Problem, ...] = (), **grading: object) -> dict[str, object]:
+    return evaluate_responses(read_responses(path, problems=problems), GradingConfig(**grading))  # type: ignore[arg-type]
 
 
 ROWS = (
@@ -78,7 +78,7 @@ def test_programs_by_a_benchmark_or_by_the_problem_in_the_line(tmp_path: Path) -
 def test_another_grader_is_another_relation(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", {"id": "a", "problem": "?", "answer": "50", "response": "\\boxed{0.5}"})
     assert evaluate(path)["selection"]["pass@1"]["value"] == 0
-    assert evaluate(path, relation="qwen")["selection"]["pass@1"]["value"] == 1
+    assert evaluate(path, grader="qwen")["selection"]["pass@1"]["value"] == 1
 
 
 @pytest.mark.parametrize(

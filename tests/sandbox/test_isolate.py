@@ -10,6 +10,7 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.sandbox import isolate, processes
 from prmkit.sandbox.isolate import Limits, Outcome, layers, run_calls
+from prmkit.sandbox.policy import Policy
 
 
 def run(program: str, argument: str = "[1]", seconds: float = 5.0) -> Outcome:
@@ -231,7 +232,7 @@ def test_a_machine_without_walls_is_refused_unless_the_user_consents(monkeypatch
     monkeypatch.setattr(processes, "layers", lambda packages: ("rlimits", "session"))
     with pytest.raises(InputError, match=r"no isolation.*--unsafe-local"):
         run_calls("def f(x): return x", "f", ["[1]"])
-    assert run_calls("def f(x): return x", "f", ["[1]"], unsafe_local=True) == [Outcome(value_json="1")]
+    assert run_calls("def f(x): return x", "f", ["[1]"], policy=Policy(unsafe_local=True)) == [Outcome(value_json="1")]
 
 
 def test_a_caller_that_has_seen_enough_ends_the_program() -> None:

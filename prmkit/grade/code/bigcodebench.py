@@ -15,6 +15,7 @@ from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import missing
+from prmkit.sandbox.policy import STRICT, Policy
 from prmkit.tree import Problem
 
 SECONDS = 240.0
@@ -22,21 +23,21 @@ SECONDS = 240.0
 _REFERENCE_SECONDS = 60.0
 _MEMORY_MB = 8192
 
-_supported: dict[tuple[str, bool], str] = {}
+_supported: dict[tuple[Problem, Policy], str] = {}
 _lock = threading.Lock()
 
 
-def judge(problem: Problem, program: str, *, unsafe_local: bool = False, seconds: float = SECONDS) -> Verdict:
+def judge(problem: Problem, program: str, *, policy: Policy = STRICT, seconds: float = SECONDS) -> Verdict:
     """The verdict on a program, with the reason of every test that fails.
 
     Raises:
         InputError: the problem has no tests or no reference solution.
     """
-    reason = unsupported(problem, unsafe_local=unsafe_local)
+    reason = unsupported(problem, policy=policy)
     absent = [] if reason else missing(program)
     if reason or absent:
         return Verdict(status="unsupported_env", reason=reason or f"not installed: {', '.join(absent)}")
-    return _run(problem, calibrated(problem, program), seconds, unsafe_local)
+    return _run(problem, calibrated(problem, program), seconds, policy)
 
 
 def calibrated(problem: Problem, program: str) -> str:
@@ -44,11 +45,11 @@ def calibrated(problem: Problem, program: str) -> str:
     return f"{problem.stub}\n    pass\n{program}" if problem.stub else program
 
 
-def unsupported(problem: Problem, *, unsafe_local: bool = False) -> str:
+def unsupported(problem: Problem, *, policy: Policy = STRICT) -> str:
     """Why this machine cannot run the problem: a missing package, or how its reference fails. Nothing if it can."""
     if problem.reference is None or problem.check is None:
         raise InputError("the problem has no reference or no tests", where=problem.id, expected="canonical_solution")
-    key = (problem.id, unsafe_local)
+    key = (problem, policy)
     with _lock:
         known = _supported.get(key)
     if known is None:
@@ -56,7 +57,7 @@ def unsupported(problem: Problem, *, unsafe_local: bool = False) -> str:
         if absent:
             known = f"not installed: {', '.join(absent)}"
         else:
-            verdict = _run(problem, problem.reference, _REFERENCE_SECONDS, unsafe_local)
+            verdict = _run(problem, problem.reference, _REFERENCE_SECONDS, policy)
             failed = next((test for test in verdict.tests if test.reason), None)
             detail = verdict.reason or (f"{failed.name}: {failed.reason}" if failed else "")
             known = "" if verdict.passed else f"the reference does not pass here ({detail or verdict.status})"
@@ -65,9 +66,9 @@ def unsupported(problem: Problem, *, unsafe_local: bool = False) -> str:
     return known
 
 
-def _run(problem: Problem, program: str, seconds: float, unsafe_local: bool) -> Verdict:
+def _run(problem: Problem, program: str, seconds: float, policy: Policy) -> Verdict:
     check = problem.check or ""
-    limits = Limits(seconds=seconds, memory_mb=_MEMORY_MB, packages=True, unsafe_local=unsafe_local)
+    limits = Limits(seconds=seconds, memory_mb=_MEMORY_MB, packages=True, policy=policy)
     found = isolate.run_unittest(f"{program}\n{check}", limits)
     if isinstance(found, Outcome):
         return Verdict(status="timeout" if found.error == "Timeout" else "fail", reason=found.error or "")

@@ -31,6 +31,7 @@ from prmkit.run.files import cache_folder
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits
 from prmkit.sandbox.packages import needs_packages
+from prmkit.sandbox.policy import STRICT, Policy
 from prmkit.tree import Case, Problem
 
 _MIN_SECONDS, _REFERENCE_FACTOR, _SECONDS_AT_MOST, _MARGIN = 4.0, 4.0, 60.0, 2.0
@@ -68,7 +69,7 @@ _expected: dict[str, Expected] = {}
 _lock = threading.Lock()
 
 
-def judge(problem: Problem, program: str, *, unsafe_local: bool = False) -> Verdict:
+def judge(problem: Problem, program: str, *, policy: Policy = STRICT) -> Verdict:
     """The verdict on a whole program: it passes if it passes on the base inputs and on the plus inputs.
 
     Raises:
@@ -76,26 +77,24 @@ def judge(problem: Problem, program: str, *, unsafe_local: bool = False) -> Verd
     """
     if not problem.tests:
         raise InputError("the problem has no inputs", where=problem.id, expected="base_input and plus_input")
-    base, results = _run(problem, program, True, unsafe_local)
+    base, results = _run(problem, program, True, policy)
     if base != "pass":
         return Verdict(status=base, base=base, tests=results)
-    plus, more = _run(problem, program, False, unsafe_local)
+    plus, more = _run(problem, program, False, policy)
     return Verdict(status=plus, base=base, tests=results + more)
 
 
-def judge_part(
-    problem: Problem, program: str, *, public: bool, unsafe_local: bool = False, sets: bool = True
-) -> Verdict:
+def judge_part(problem: Problem, program: str, *, public: bool, policy: Policy = STRICT, sets: bool = True) -> Verdict:
     """The verdict on the base inputs alone (``public``), or on the plus inputs alone.
 
     ``sets=False`` compares exactly where order does not matter since evalplus 0.3: the verdicts that were published
     with MBPP+ v0.1.0 are of that kind.
     """
-    status, results = _run(problem, program, public, unsafe_local, sets)
+    status, results = _run(problem, program, public, policy, sets)
     return Verdict(status=status, tests=results)
 
 
-def expected_of(problem: Problem, *, public: bool, unsafe_local: bool = False) -> Expected:
+def expected_of(problem: Problem, *, public: bool, policy: Policy = STRICT) -> Expected:
     """The reference's outputs on the base or the plus inputs: computed once, and kept in ``$PRMKIT_CACHE``.
 
     Raises:
@@ -110,7 +109,7 @@ def expected_of(problem: Problem, *, public: bool, unsafe_local: bool = False) -
         known = _expected.get(key)
     if known is None:
         file = cache_folder() / "expected" / f"{key}.json.gz"
-        outcomes = _read(file) or _run_reference(problem, reference, inputs, unsafe_local)
+        outcomes = _read(file) or _run_reference(problem, reference, inputs, policy)
         if not file.exists():
             _write(file, outcomes)
         outputs = tuple(_UNKNOWN if text is None else values.decode(text) for text, _ in outcomes)
@@ -121,9 +120,9 @@ def expected_of(problem: Problem, *, public: bool, unsafe_local: bool = False) -
 
 
 def _run_reference(
-    problem: Problem, reference: str, inputs: Sequence[str], unsafe_local: bool
+    problem: Problem, reference: str, inputs: Sequence[str], policy: Policy
 ) -> list[tuple[str | None, float]]:
-    limits = Limits(seconds=_REFERENCE_SECONDS, memory_mb=_MEMORY_MB, unsafe_local=unsafe_local)
+    limits = Limits(seconds=_REFERENCE_SECONDS, memory_mb=_MEMORY_MB, policy=policy)
     outcomes = isolate.run_calls(reference, _entry(problem), inputs, limits)
     for number, outcome in enumerate(outcomes):
         if outcome.value_json is None and outcome.error not in _TOO_LARGE:
@@ -150,12 +149,12 @@ def _write(file: Path, outcomes: list[tuple[str | None, float]]) -> None:
 
 
 def _run(
-    problem: Problem, program: str, public: bool, unsafe_local: bool, sets: bool = True
+    problem: Problem, program: str, public: bool, policy: Policy, sets: bool = True
 ) -> tuple[Status, tuple[TestResult, ...]]:
     cases, entry = _cases(problem, public), _entry(problem)
     if not cases:
         return "pass", ()
-    expected = expected_of(problem, public=public, unsafe_local=unsafe_local)
+    expected = expected_of(problem, public=public, policy=policy)
     each = [max(_MIN_SECONDS, _REFERENCE_FACTOR * seconds) for seconds in expected.seconds]
     # Where the reference alone takes a minute on this machine, a right program may too.
     whole = max(min(_SECONDS_AT_MOST, sum(each)), _REFERENCE_FACTOR * sum(expected.seconds))
@@ -163,7 +162,7 @@ def _run(
         seconds=whole + _MARGIN,
         memory_mb=_MEMORY_MB,
         packages=needs_packages(program),
-        unsafe_local=unsafe_local,
+        policy=policy,
     )
     oracle, results, start = Oracle(problem, sets=sets), [], time.monotonic()
     inputs = [case.input for case in cases]

@@ -18,6 +18,7 @@ from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import needs_packages
+from prmkit.sandbox.policy import STRICT, Policy
 from prmkit.tree import Case, Problem
 
 SECONDS = 6.0
@@ -48,7 +49,7 @@ PRELUDE += "\nsys.setrecursionlimit(50000)\n"
 """What stands before every program."""
 
 
-def judge(problem: Problem, program: str, *, unsafe_local: bool = False) -> Verdict:
+def judge(problem: Problem, program: str, *, policy: Policy = STRICT) -> Verdict:
     """The verdict on a program; it ends at the first test that fails.
 
     Raises:
@@ -56,7 +57,7 @@ def judge(problem: Problem, program: str, *, unsafe_local: bool = False) -> Verd
     """
     if not problem.tests:
         raise InputError("the problem has no tests", where=problem.id)
-    outcomes = outcomes_of(problem, program, problem.tests, unsafe_local=unsafe_local)
+    outcomes = outcomes_of(problem, program, problem.tests, policy=policy)
     results: list[TestResult] = []
     with closing(outcomes):
         for case, outcome in zip(problem.tests, outcomes, strict=True):
@@ -68,11 +69,11 @@ def judge(problem: Problem, program: str, *, unsafe_local: bool = False) -> Verd
 
 
 def outcomes_of(
-    problem: Problem, program: str, cases: tuple[Case, ...], *, unsafe_local: bool = False
+    problem: Problem, program: str, cases: tuple[Case, ...], *, policy: Policy = STRICT
 ) -> Generator[Outcome, None, None]:
     """What a program does on the inputs of some tests: the text that a script writes, the value of a function."""
     whole = PRELUDE + program
-    limits = Limits(memory_mb=_MEMORY_MB, packages=needs_packages(program), unsafe_local=unsafe_local)
+    limits = Limits(memory_mb=_MEMORY_MB, packages=needs_packages(program), policy=policy)
     name = problem.entry_point
     if name is not None:
         entry = f"Solution().{name}" if "class Solution" in program else name

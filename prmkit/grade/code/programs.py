@@ -13,9 +13,11 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.grade.code import asserts, bigcodebench, evalplus, extraction, livecodebench
 from prmkit.grade.code.verdicts import TestResult, Verdict
+from prmkit.grade.config import Vote
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import needs_packages
+from prmkit.sandbox.policy import STRICT, Policy
 from prmkit.sandbox.values import Opaque
 from prmkit.tree import Case, Problem, Rule
 
@@ -55,14 +57,15 @@ def same_value(returned: Any, expected: Any) -> bool:
 
 
 class CodeGrader:
-    """The judge of programs. Programs are the same if they do the same on every public input.
+    """The judge of programs.
 
     Args:
-        unsafe_local: see isolate.Limits.
+        policy: on what terms programs are run.
+        vote: when two programs are the same: if they do the same on every public input, or if their text is the same.
     """
 
-    def __init__(self, *, unsafe_local: bool = False) -> None:
-        self._unsafe_local = unsafe_local
+    def __init__(self, *, policy: Policy = STRICT, vote: Vote = "behaviour") -> None:
+        self._policy, self._vote = policy, vote
         self._runs: dict[Hashable, tuple[Outcome, ...]] = {}
         self._verdicts: dict[Hashable, Verdict] = {}
         self._lock = threading.Lock()
@@ -74,11 +77,12 @@ class CodeGrader:
     def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
         """Behaviour on the public inputs; an error type counts as an output. None fails on all of them.
 
-        Programs of a problem without public inputs are the same if their text is (see text_classes).
+        By a vote on text, and without public inputs, programs are the same if their normalised syntax trees are; none
+        is run then.
         """
         cases = tuple(case for case in problem.tests if case.public)
-        if not cases:
-            return text_classes(answers)
+        if not cases or self._vote == "text":
+            return _text_classes(answers)
         runs = self._each(answers, lambda program: self._run(problem, program, cases))
         representatives: list[tuple[Outcome, ...]] = []
         classes: list[int | None] = []
@@ -114,9 +118,7 @@ class CodeGrader:
                 known = self._verdicts.get((problem, program))
             if known is None:
                 known = (
-                    self._judge_calls(problem, program)
-                    if rule is None
-                    else rule(problem, program, unsafe_local=self._unsafe_local)
+                    self._judge_calls(problem, program) if rule is None else rule(problem, program, policy=self._policy)
                 )
                 self._keep(self._verdicts, (problem, program), known)
             return known
@@ -127,7 +129,7 @@ class CodeGrader:
         """Why this machine cannot judge programs of the problem; nothing if it can."""
         if problem.rule != "bigcodebench":
             return ""
-        return bigcodebench.unsupported(problem, unsafe_local=self._unsafe_local)
+        return bigcodebench.unsupported(problem, policy=self._policy)
 
     def close(self) -> None:
         """End the processes that programs are forked from."""
@@ -152,17 +154,17 @@ class CodeGrader:
         if not cases:
             return ()
         inputs = [case.input for case in cases]
-        key = (problem.entry_point, program, *inputs)
+        key = (problem.rule, problem.entry_point, program, *inputs)  # some rules put imports before it
         with self._lock:
             known = self._runs.get(key)
         if known is None:
             if problem.rule == "livecodebench":
-                known = tuple(livecodebench.outcomes_of(problem, program, cases, unsafe_local=self._unsafe_local))
+                known = tuple(livecodebench.outcomes_of(problem, program, cases, policy=self._policy))
             else:
                 limits = Limits(
                     seconds=min(_SECONDS + _SECONDS_A_CALL * len(inputs), _SECONDS_AT_MOST),
                     packages=needs_packages(program),
-                    unsafe_local=self._unsafe_local,
+                    policy=self._policy,
                 )
                 known = tuple(isolate.run_calls(program, _entry(problem), inputs, limits))
             self._keep(self._runs, key, known)
@@ -187,8 +189,7 @@ class CodeGrader:
             cache[key] = found
 
 
-def text_classes(answers: Sequence[str | None]) -> list[int | None]:
-    """The baseline vote: programs are the same if their normalised syntax trees are."""
+def _text_classes(answers: Sequence[str | None]) -> list[int | None]:
     numbers: dict[str, int] = {}
     return [
         None if answer is None else numbers.setdefault(extraction.normalised(answer), len(numbers))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from prmkit.errors import InputError
-from prmkit.grade import Relation
+from prmkit.grade.config import Relation
 from prmkit.grade.math import qwen
 from prmkit.grade.math.equality import Verdict, Workers
 from prmkit.tree import Problem
@@ -122,15 +122,12 @@ class MathGrader:
     so that a vote and a grade cannot disagree.
 
     Args:
-        unsafe_local: no meaning here, where no program is run.
         relation: whose equality; ``prm800k`` and ``qwen`` are for figures to be compared with theirs. The latter
             extracts answers its own way too.
         workers: the processes that compare.
     """
 
-    def __init__(
-        self, *, unsafe_local: bool = False, relation: Relation = "math-verify", workers: Workers | None = None
-    ) -> None:
+    def __init__(self, *, relation: Relation = "math-verify", workers: Workers | None = None) -> None:
         self._workers = workers or Workers(relation=relation)
         self._extract = qwen.extract if relation == "qwen" else extract
         self._cheap = cheap if relation == "math-verify" else _alike

@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Literal
 
 from prmkit.errors import RunError
-from prmkit.grade import Relation
+from prmkit.grade.config import Relation
 
 Verdict = Literal["equal", "different", "unparsed"]
 """``unparsed``: the gold answer does not parse."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from prmkit.benchmarks import load
-from prmkit.evaluate.judging import Judging
 from prmkit.evaluate.responses import Answered, evaluate_responses
+from prmkit.grade.config import GradingConfig
 from tests.grade.code.codet import codet_samples
 
 
@@ -23,7 +23,7 @@ def test_a_vote_by_behaviour_lies_between_one_sample_and_any_and_beats_a_vote_on
         for problem, given in list(zip(problems, samples, strict=True))[::10]
     ]
     behaviour, text = (
-        evaluate_responses(answered, Judging(vote=vote))["selection"]  # type: ignore[arg-type]
+        evaluate_responses(answered, GradingConfig(vote=vote))["selection"]  # type: ignore[arg-type]
         for vote in ("behaviour", "text")
     )
     one, any_of, vote = (behaviour[name]["value"] for name in ("pass@1", "pass@30", "maj@30"))

@@ -1,7 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.grade import grader_for
 from prmkit.grade.code.extraction import extract
 from prmkit.grade.code.programs import CodeGrader, same_value
 from prmkit.tree import Case, Problem
@@ -168,6 +169,8 @@ def test_what_cannot_be_judged_is_an_input_error(grader: CodeGrader) -> None:
         grader.correct(broken, ["def f(x): return (1,)"])
 
 
-def test_one_grader_a_process_and_domain() -> None:
-    assert grader_for("code") is grader_for("code")
-    assert grader_for("math") is not grader_for("code")
+def test_a_run_is_known_again_by_the_same_rule_alone() -> None:
+    # The rule of LiveCodeBench puts imports before a program, among them the Counter that this one uses.
+    grader, program = CodeGrader(), "def f(x): return Counter([x])[x]"
+    assert grader.classes(DOUBLE, [program]) == [None]
+    assert grader.classes(replace(DOUBLE, rule="livecodebench"), [program]) == [0]
