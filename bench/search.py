@@ -95,7 +95,7 @@ def occupancy() -> dict[str, object]:
             encoder=engine,
             sampling=Sampling(max_tokens=10**9),
             scorer=engine,  # type: ignore[arg-type]
-            grader_for=lambda domain: engine,  # type: ignore[arg-type, return-value]
+            grader_for=lambda domain, grading: engine,  # type: ignore[arg-type, return-value]
         )
         search(problems, engines, BEAM, Path(folder, "trees.jsonl"))
     lock_step = SlotEngine(slots=256)
@@ -132,7 +132,7 @@ def store(problems: int) -> None:
             sampling=Sampling(),
             scorer=policy,
             journal=Journal(journal),  # type: ignore[arg-type]
-            grader_for=lambda domain: policy,  # type: ignore[arg-type, return-value]
+            grader_for=lambda domain, grading: policy,  # type: ignore[arg-type, return-value]
         )
         every = [Problem(id=str(index), prompt="?", answer="1") for index in range(problems)]
         search(every, engines, StrategyConfig(name="best-of-n", options={"n": 256}), Path(folder, "trees.jsonl"))

@@ -98,7 +98,7 @@ def make_session(
         generator=generator,
         encoder=CharEncoder(),  # type: ignore[arg-type]
         sampling=Sampling(),
-        grader_for=lambda domain: LastStepGrader(),
+        grader_for=lambda domain, grading: LastStepGrader(),
         scorer=scorer,
         seed=seed,
         journal=journal or Journal(),

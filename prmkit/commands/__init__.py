@@ -10,7 +10,6 @@ import typer
 
 from prmkit import __version__
 from prmkit.commands import (
-    annotate,
     attribute,
     checkpoint,
     data,
@@ -23,9 +22,10 @@ from prmkit.commands import (
     study,
     train,
     trees,
-    world,
 )
+from prmkit.commands.runs import table_verb
 from prmkit.errors import PrmkitError
+from prmkit.recipe.stages import STAGES
 
 app = typer.Typer(
     help="Train Process Reward Models, make their step labels, search with them, measure what they learned.",
@@ -34,20 +34,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("annotate")(annotate.annotate)
 app.command("train")(train.train)
 app.command("search")(search.search)
-app.command("evaluate")(evaluate.evaluate)
+app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(similarity.app, name="similarity")
 app.command("report")(report.report)
 app.command("attribute")(attribute.attribute)
 app.command("study")(study.study)
 app.command("demo")(demo.demo)
-app.command("world")(world.world)
-app.add_typer(similarity.app, name="similarity")
 app.add_typer(data.app, name="data")
 app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(checkpoint.app, name="checkpoint")
+_known = {each.name for each in (*app.registered_commands, *app.registered_groups)}
+for _stage, _entry in STAGES.items():
+    if _entry.verb.split()[0] not in _known:  # it needs no options of its own
+        app.command(_entry.verb)(table_verb(_stage, _entry.summary))
 
 
 def _print_version(asked: bool) -> None:

@@ -4,11 +4,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
+from typer.core import TyperGroup
 
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe file, a name from `prmkit recipes list`, or a run.yaml.")
@@ -17,17 +17,22 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override one value, such as train.lr=2e-5. Repeatable."),
 ]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="FOLDER", help="The run folder; by default runs/ and the recipe's name.")
-]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Print every value and where it came from, and do nothing.")
-]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 _SECONDS_BETWEEN_LINES = 10.0
+
+
+def default_verb(name: str) -> type[TyperGroup]:
+    """A group of verbs whose first word, where it names none of them, is the first argument of this one."""
+
+    class Group(TyperGroup):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            if args and args[0] not in {*self.commands, "--help"}:
+                args = [name, *args]
+            return super().parse_args(ctx, args)
+
+    return Group
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_json: bool) -> None:

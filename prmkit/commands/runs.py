@@ -1,26 +1,101 @@
-"""What the verbs that run a recipe do with it: annotate, train, search, similarity."""
+"""What the verbs that run a recipe do with it, and how their commands are made: the common options stand here once."""
 
+import functools
+import inspect
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prmkit.commands.console import print_record, print_table, progress
+from prmkit.commands.console import (
+    JsonOption,
+    OverwriteOption,
+    RecipeArgument,
+    SetOption,
+    print_record,
+    print_table,
+    progress,
+)
 
 if TYPE_CHECKING:
     from prmkit.recipe.compose import Composed
+    from prmkit.run.results import Result
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", help="The run folder; by default runs/ and the recipe's name."),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Print every value and where it came from, and do nothing.")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
+
+Show = Callable[["Result"], dict[str, Any]]
+"""What a table has room for, of a result."""
 
 
-def composed_recipe(recipe: str, overrides: Sequence[str] | None) -> "Composed":
+def composed_recipe(recipe: RecipeArgument, overrides: SetOption = None) -> "Composed":
     """The values of the recipe that a user names, with those of ``--set``."""
     from prmkit.recipe.catalog import locate
     from prmkit.recipe.compose import compose
 
     return compose(locate(recipe), overrides or [])
+
+
+def recipe_verb(
+    stage: str, compose: Callable[..., "Composed | None"] = composed_recipe, *, show: Show | None = None, also: Sequence[str] = ()
+) -> Callable[..., None]:
+    """The command that runs a recipe of this stage: what ``compose`` takes, and the options that all such verbs have.
+
+    Args:
+        stage: by name.
+        compose: makes the values of the recipe from its own parameters, which become those of the command; None from it
+            means that all is done. Its docstring is the help.
+        show: chooses what is printed without ``--json``.
+        also: stages whose recipes it runs too.
+    """
+
+    def run(
+        out: OutOption = None,
+        dry_run: DryRunOption = False,
+        resume: ResumeOption = False,
+        overwrite: OverwriteOption = False,
+        as_json: JsonOption = False,
+        **own: Any,
+    ) -> None:
+        if "as_json" in parameters:
+            own["as_json"] = as_json
+        composed = compose(**own)
+        if composed is not None:
+            named = composed.values.get("stage")
+            wanted = named if named in also else stage
+            run_recipe(
+                wanted, composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json, show=show
+            )
+
+    parameters = inspect.signature(compose, eval_str=True).parameters
+    common = inspect.signature(run, eval_str=True).parameters
+    names = {**parameters, **common}
+    names.pop("own")
+    signature = inspect.Signature([each.replace(kind=each.KEYWORD_ONLY) for each in names.values()])
+    command = functools.wraps(compose)(run)
+    command.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
+    command.__annotations__ = {name: each.annotation for name, each in names.items()}
+    return command
+
+
+def table_verb(stage: str, summary: str) -> Callable[..., None]:
+    """The command of a stage that has no options of its own."""
+
+    def compose(recipe: RecipeArgument, overrides: SetOption = None) -> "Composed":
+        return composed_recipe(recipe, overrides)
+
+    compose.__doc__ = summary
+    return recipe_verb(stage, compose)
 
 
 def run_recipe(
@@ -32,33 +107,29 @@ def run_recipe(
     resume: bool,
     overwrite: bool,
     as_json: bool,
+    show: Show | None = None,
 ) -> None:
     """Run a composed recipe of this stage in its folder, and print what came out; or only print the recipe."""
-    from prmkit.recipe.bind import Row, bind_stage, describe
-    from prmkit.recipe.schema import RECIPES
+    from prmkit.recipe.bind import RecipeValue, bind_stage, describe
+    from prmkit.recipe.stages import stage_of
 
-    bound = bind_stage(composed, RECIPES[stage])
+    bound = bind_stage(composed, stage)
     if dry_run:
-        from prmkit.recipe.execute import expected_cost
-
         origin = "expected, from the pilot"
-        costs = [Row(f"expected.{name}", value, origin) for name, value in expected_cost(bound).items()]
-        print_table(Row._fields, [*describe(composed, bound), *costs], as_json=as_json)
+        expected = stage_of(bound).expected(bound)
+        costs = [RecipeValue(f"expected.{name}", value, origin) for name, value in expected.items()]
+        print_table(RecipeValue._fields, [*describe(composed, bound), *costs], as_json=as_json)
         return
-    from prmkit.recipe.execute import inputs_of, prepare
-    from prmkit.run.files import writing
-    from prmkit.run.folder import RunFolder
+    from prmkit.recipe.execute import execute
 
-    path = out or Path("runs", f"{composed.path.resolve().parent.name}-{composed.path.stem}")
-    values = bound.model_dump(mode="json")
-    work = prepare(bound, progress)
-    folder = RunFolder.create(
-        path, values, inputs=inputs_of(bound), seed=values["seed"], resume=resume, overwrite=overwrite
-    )
-    with writing(folder.path), _resumable():
-        metrics = work(folder)
-    if not folder.follower:
-        print_record({"run": str(folder.path), **metrics}, as_json=as_json)
+    path = out or stage_of(bound).folder(bound)
+    if path is None:
+        path = Path("runs", f"{composed.path.resolve().parent.name}-{composed.path.stem}")
+    with _resumable():
+        folder, result = execute(bound, path, watch=progress, resume=resume, overwrite=overwrite)
+    if result is not None and not folder.follower:
+        printed = result.as_json() if as_json or show is None else show(result)
+        print_record({"run": str(folder.path), **printed}, as_json=as_json)
 
 
 @contextmanager

@@ -1,22 +1,17 @@
 """``prmkit search``: solve problems by one strategy, or by several side by side."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prmkit.commands.console import (
-    DryRunOption,
-    JsonOption,
-    OutOption,
-    OverwriteOption,
-    RecipeArgument,
-    ResumeOption,
-    SetOption,
-)
-from prmkit.commands.runs import composed_recipe, run_recipe
+from prmkit.commands.console import RecipeArgument, SetOption
+from prmkit.commands.runs import composed_recipe, recipe_verb
+
+if TYPE_CHECKING:
+    from prmkit.recipe.compose import Composed
 
 
-def search(
+def _composed(
     recipe: RecipeArgument,
     strategy: Annotated[
         str | None,
@@ -28,16 +23,14 @@ def search(
         ),
     ] = None,
     overrides: SetOption = None,
-    out: OutOption = None,
-    dry_run: DryRunOption = False,
-    resume: ResumeOption = False,
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> "Composed":
     """Solve problems with a policy, a PRM and a search strategy, and write trees.jsonl."""
     composed = composed_recipe(recipe, overrides)
-    if strategy is not None:
-        from prmkit.recipe.compare import with_strategies
+    if strategy is None:
+        return composed
+    from prmkit.recipe.compare import with_strategies
 
-        composed = with_strategies(composed, [name.strip() for name in strategy.split(",")])
-    run_recipe("search", composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)
+    return with_strategies(composed, [name.strip() for name in strategy.split(",")])
+
+
+search = recipe_verb("search", _composed)

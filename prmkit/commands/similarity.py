@@ -1,47 +1,30 @@
 """``prmkit similarity``: compare sets of responses, look at a Gram again, check whether to trust a machine."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 import typer
-from typer.core import TyperGroup
 
-from prmkit.commands.console import (
-    DryRunOption,
-    JsonOption,
-    OutOption,
-    OverwriteOption,
-    ResumeOption,
-    SetOption,
-    print_record,
-    print_table,
-)
-from prmkit.commands.runs import composed_recipe, run_recipe
+from prmkit.commands.console import JsonOption, SetOption, default_verb, print_record, print_table
+from prmkit.commands.runs import composed_recipe, recipe_verb
 from prmkit.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from prmkit.recipe.compose import Composed
 
 _DEFAULT = "similarity/paper"
 
 
-class _RunByDefault(TyperGroup):
-    """A group whose first word, where it names no verb, is the first argument of ``run``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in {*self.commands, "--help"}:
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_RunByDefault,
+    cls=default_verb("run"),
     help="Compare how a model processes sets of responses, by activation patterns. Without a verb: run.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@app.command("run")
-def run(
+def _composed(
     arguments: Annotated[
         list[str],
         typer.Argument(
@@ -54,26 +37,16 @@ def run(
         str | None, typer.Option("--reference", metavar="MODEL", help="The model whose patterns are compared.")
     ] = None,
     overrides: SetOption = None,
-    out: OutOption = None,
-    dry_run: DryRunOption = False,
-    resume: ResumeOption = False,
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-) -> None:
+) -> "Composed":
     """Print Table 2: every pair of sets, its mean cosine with error, sum, chance level, centred value; and tests."""
     recipe = arguments.pop(0) if "=" not in arguments[0] else _DEFAULT
     values = [override for argument in arguments for override in _set_overrides(argument)]
     if reference is not None:
         values.append(f"reference.name={orjson.dumps(reference).decode()}")
-    run_recipe(
-        "similarity",
-        composed_recipe(recipe, [*values, *(overrides or [])]),
-        out,
-        dry_run=dry_run,
-        resume=resume,
-        overwrite=overwrite,
-        as_json=as_json,
-    )
+    return composed_recipe(recipe, [*values, *(overrides or [])])
+
+
+app.command("run")(recipe_verb("similarity", _composed))
 
 
 @app.command("show")

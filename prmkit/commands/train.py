@@ -1,29 +1,19 @@
 """``prmkit train``: run a training, or plan it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prmkit.commands.console import (
-    DryRunOption,
-    JsonOption,
-    OutOption,
-    OverwriteOption,
-    RecipeArgument,
-    ResumeOption,
-    SetOption,
-    print_record,
-)
-from prmkit.commands.runs import composed_recipe, run_recipe
+from prmkit.commands.console import JsonOption, RecipeArgument, SetOption, print_record
+from prmkit.commands.runs import composed_recipe, recipe_verb
+
+if TYPE_CHECKING:
+    from prmkit.recipe.compose import Composed
 
 
-def train(
+def _composed(
     recipe: RecipeArgument,
     overrides: SetOption = None,
-    out: OutOption = None,
-    dry_run: DryRunOption = False,
-    resume: ResumeOption = False,
-    overwrite: OverwriteOption = False,
     plan: Annotated[
         str | None,
         typer.Option("--plan", metavar="MACHINE", help="Only say what it takes on a machine: 8xH100, 1xH200, ..."),
@@ -35,18 +25,21 @@ def train(
         int | None, typer.Option("--tokens", min=1, help="With --plan: tokens of the whole training, all epochs.")
     ] = None,
     as_json: JsonOption = False,
-) -> None:
+) -> "Composed | None":
     """Train a PRM on labelled trees, and write its checkpoint; with --plan, say what that takes."""
     composed = composed_recipe(recipe, overrides)
     if plan is None:
-        run_recipe("train", composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json)
-        return
+        return composed
     from prmkit.recipe.bind import bind_stage
-    from prmkit.recipe.schema import TrainRecipe
+    from prmkit.recipe.stages.train import TrainRecipe
     from prmkit.train.machines import machine_of
 
-    machine, bound = machine_of(plan), bind_stage(composed, TrainRecipe)
+    machine, bound = machine_of(plan), bind_stage(composed, "train")
     assert isinstance(bound, TrainRecipe)
     from prmkit.train.estimate import estimate
 
     print_record(estimate(bound.model, bound.train, machine, mfu=mfu, tokens=tokens), as_json=as_json)
+    return None
+
+
+train = recipe_verb("train", _composed)

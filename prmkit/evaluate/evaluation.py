@@ -1,6 +1,7 @@
 """Evaluation of solutions, a search's or anybody's: every number is a recomputation, nothing is sampled again."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from prmkit.errors import InputError
 from prmkit.evaluate.compare import Comparison
@@ -10,8 +11,9 @@ from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.samples import SampleFigures, evaluate_samples
 from prmkit.evaluate.solutions import Solutions, samples_of
 from prmkit.grade import isolation_of
-from prmkit.grade.config import GradingConfig
-from prmkit.run.results import Result
+from prmkit.grade.config import DEFAULT, GradingConfig
+from prmkit.run.folder import RunFolder
+from prmkit.run.results import Result, read_result
 from prmkit.score.aggregate import Aggregation
 
 
@@ -39,7 +41,7 @@ class EvaluationResult(SampleFigures, Result):
 
 def evaluate_solutions(
     every: Sequence[Solutions],
-    grading: GradingConfig = GradingConfig(),
+    grading: GradingConfig = DEFAULT,
     aggregation: Aggregation = "last",
     *,
     watch: Callable[[int], None] = lambda done: None,
@@ -72,3 +74,20 @@ def evaluate_solutions(
         unsupported=unsupported,
         isolation=isolation_of(run_here).get("isolation", []),
     )
+
+
+def read_evaluation(path: Path) -> EvaluationResult:
+    """The evaluation of a search run, of an evaluation's own folder, or in a file.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = RunFolder(path)
+    if path.is_dir():
+        file = folder.evaluation if folder.evaluation.is_file() else folder.metrics_file
+    else:
+        file = path
+    if not file.is_file():
+        cure = f"Run prmkit evaluate {path} first."
+        raise InputError("no evaluation to compare with", where=file, expected="metrics.json", cure=cure)
+    return read_result(file, EvaluationResult)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.evaluate.calibration import calibration
+from prmkit.evaluate.calibration import Calibration, calibration
+from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.step_errors import (
     NO_ERROR,
     Threshold,
@@ -17,39 +18,64 @@ from prmkit.evaluate.step_errors import (
     predicted_first_error,
     step_auc,
 )
-from prmkit.evaluate.steps import by_class, step_report
+from prmkit.evaluate.steps import ClassReports, StepReport, by_class, step_report
+from prmkit.run.results import Figures, Result
 from prmkit.score import Scorer
+from prmkit.sources import CorpusRecord
+from prmkit.stats import Estimate
 from prmkit.tree import StepTree
 
 _CONCURRENT = 512
 """Trees that wait for the scorer at once: enough to fill its batches, few enough to show progress."""
 
 
+class ScoringCost(Figures):
+    """Steps that were scored, those that were not, the tokens that were computed for it, and the seconds."""
+
+    steps: int
+    unscored: int
+    tokens: int
+    seconds: float
+
+
 def score_trees(
-    trees: Sequence[StepTree], scorer: Scorer, *, done: Callable[[], None] = lambda: None
-) -> dict[str, float]:
+    trees: Sequence[StepTree],
+    scorer: Scorer,
+    *,
+    done: Callable[[int], None] = lambda count: None,
+    finished: Finished | None = None,
+) -> ScoringCost:
     """Give every step its PRM score, but for those beyond the PRM's context, which keep none.
 
-    ``done`` is called as each tree is scored. Returns ``steps`` scored, ``unscored`` ones, ``tokens`` computed and
-    ``seconds``.
+    Args:
+        trees: that are changed.
+        scorer: of the steps.
+        done: told as each tree is scored.
+        finished: where scores are kept as they are found, and taken from.
     """
+    known = finished or Finished(None)
     tokens = 0
 
-    async def one(tree: StepTree, room: asyncio.Semaphore) -> None:
+    async def one(number: int, room: asyncio.Semaphore) -> None:
         nonlocal tokens
+        tree = trees[number]
         async with room:
-            nodes = [node for node in range(len(tree)) if scorer.fits(tree, node)]
-            scores = await scorer.score(tree, nodes)
-        for node, value in zip(nodes, scores.values, strict=True):
+            record = known.get(number)
+            if record is None:
+                nodes = [node for node in range(len(tree)) if scorer.fits(tree, node)]
+                found = await scorer.score(tree, nodes)
+                record = {"nodes": nodes, "scores": list(found.values), "tokens": found.tokens}
+                known.put(number, record)
+        for node, value in zip(record["nodes"], record["scores"], strict=True):
             tree.set_score(node, value)
-        tokens += scores.tokens
-        done()
+        tokens += record["tokens"]
+        done(1)
 
     async def every() -> None:
         room = asyncio.Semaphore(_CONCURRENT)
         async with asyncio.TaskGroup() as group:
-            for tree in trees:
-                group.create_task(one(tree, room))
+            for number in range(len(trees)):
+                group.create_task(one(number, room))
 
     start = time.monotonic()
     try:
@@ -57,12 +83,12 @@ def score_trees(
     except BaseExceptionGroup as group_error:
         raise group_error.exceptions[0] from None
     unscored = sum(node.score is None for tree in trees for node in tree)
-    return {
-        "steps": sum(map(len, trees)) - unscored,
-        "unscored": unscored,
-        "tokens": tokens,
-        "seconds": time.monotonic() - start,
-    }
+    return ScoringCost(
+        steps=sum(map(len, trees)) - unscored,
+        unscored=unscored,
+        tokens=tokens,
+        seconds=time.monotonic() - start,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,15 +142,6 @@ def choose_threshold(trees: Iterable[StepTree], split: str) -> Threshold:
     return best_threshold([one.judged for one in solutions], truth, split=split)
 
 
-class ScoringCost(Figures):
-    """Steps that were scored, those that were not, the tokens that were computed for it, and the seconds."""
-
-    steps: int
-    unscored: int
-    tokens: int
-    seconds: float
-
-
 class BestThreshold(Figures):
     """The threshold with the best F1 on the very solutions it is reported on: too good to report as a result."""
 
@@ -169,7 +186,6 @@ class StepsResult(LabelledFigures, Result):
     """The same, and what it was computed from.
 
     Attributes:
-        label_source: of the corpus: who says which steps are right.
         corpus: what was read.
         scoring: what the PRM's scores cost.
         seconds: of the whole evaluation.

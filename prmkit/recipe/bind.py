@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from prmkit.errors import InputError, InputErrors, did_you_mean
 from prmkit.recipe.compose import Composed, leaves
 from prmkit.recipe.keys import fields_at, legal_keys
-from prmkit.recipe.schema import RECIPES
+from prmkit.recipe.stages import STAGES, stage_named
 from prmkit.yaml_io import KeyPath
 
 Recipe = TypeVar("Recipe", bound=BaseModel)
@@ -29,38 +29,30 @@ def bind(composed: Composed) -> BaseModel:
 
     Raises:
         InputErrors: every unknown, missing and illegal key, with ``file:line``.
+        InputError: there is no such stage.
     """
     return _validate(composed, recipe_model(composed.values.get("stage"), where=composed.origin(("stage",))))
 
 
-def bind_stage(composed: Composed, kind: type[Recipe]) -> Recipe:
+def bind_stage(composed: Composed, stage: str) -> BaseModel:
     """The recipe object, if it is one of the wanted stage.
 
     Raises:
-        InputErrors: it is one of another stage, or ``bind`` refuses it.
+        InputErrors: ``bind`` refuses it.
+        InputError: it is one of another stage.
     """
-    model = recipe_model(composed.values.get("stage"), where=composed.origin(("stage",)))
-    if model is not kind:
-        wanted = next(stage for stage, each in RECIPES.items() if each is kind)
-        got = composed.values["stage"]
-        cure = f"Run it with `prmkit {got}`."
-        where = composed.origin(("stage",))
-        raise InputErrors(
-            [InputError("the recipe is for another verb", where=where, got=got, expected=wanted, cure=cure)]
-        )
-    return _validate(composed, kind)
+    got, where = composed.values.get("stage"), composed.origin(("stage",))
+    model = recipe_model(got, where=where)
+    if got != stage:
+        cure = f"Run it with `prmkit {STAGES[got].verb}`."
+        raise InputError("the recipe is for another verb", where=where, got=got, expected=stage, cure=cure)
+    return _validate(composed, model)
 
 
 def recipe_model(stage: object, *, where: object = None) -> type[BaseModel]:
-    """The recipe class of a stage.
-
-    Raises:
-        InputErrors: there is no such stage.
-    """
-    if isinstance(stage, str) and stage in RECIPES:
-        return RECIPES[stage]
-    expected, cure = f"one of {', '.join(sorted(RECIPES))}", did_you_mean(stage, RECIPES)
-    raise InputErrors([InputError("unknown stage", where=where, got=stage, expected=expected, cure=cure)])
+    """The recipe class of a stage. Raises InputError if there is no such stage."""
+    model: type[BaseModel] = stage_named(stage, where=where).recipe
+    return model
 
 
 def describe(composed: Composed, recipe: BaseModel) -> list[Row]:
@@ -75,7 +67,7 @@ def json_schema(stage: str) -> dict[str, Any]:
     """The JSON schema of a stage's recipe, for editors.
 
     Raises:
-        InputErrors: there is no such stage.
+        InputError: there is no such stage.
     """
     return recipe_model(stage).model_json_schema()
 

@@ -14,6 +14,7 @@ from prmkit.errors import InputError, InputErrors
 from prmkit.yaml_io import Document, KeyPath, parse_value, read_yaml
 
 OVERRIDE = "--set"
+COMMAND = "command line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,18 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Composed:
         errors += error.errors
     if errors:
         raise InputErrors(errors)
+    return composed
+
+
+def blank(stage: str) -> Composed:
+    """A recipe that says nothing but its stage, for verbs whose arguments say the rest."""
+    return Composed(path=Path(stage), values={"stage": stage}, origins={("stage",): COMMAND})
+
+
+def with_values(composed: Composed, values: Mapping[str, Any], origin: str = COMMAND) -> Composed:
+    """The recipe with some values on top, by dotted key."""
+    for name, value in values.items():
+        composed = merge(composed, _at(composed.path, tuple(name.split(".")), value, origin))
     return composed
 
 
@@ -166,12 +179,16 @@ def _override(path: Path, text: str) -> Composed:
     keys = tuple(name.strip().split("."))
     if not equals or not all(keys):
         raise InputError("illegal override", where=OVERRIDE, got=text, expected="key.path=value")
-    values: Any = parse_value(value, where=f"{OVERRIDE} {name}")
-    origins = {(*keys, *inner): OVERRIDE for inner, _ in leaves(values)} if isinstance(values, dict) else {}
+    return _at(path, keys, parse_value(value, where=f"{OVERRIDE} {name}"), OVERRIDE)
+
+
+def _at(path: Path, keys: KeyPath, value: Any, origin: str) -> Composed:
+    """One value, in the mappings that lead to it, all of the same origin."""
+    origins = {(*keys, *inner): origin for inner, _ in leaves(value)} if isinstance(value, dict) else {}
     for length in range(len(keys), 0, -1):
-        origins[keys[:length]] = OVERRIDE
-        values = {keys[length - 1]: values}
-    return Composed(path=path, values=values, origins=origins)
+        origins[keys[:length]] = origin
+        value = {keys[length - 1]: value}
+    return Composed(path=path, values=value, origins=origins)
 
 
 def _merge_into(values: dict[str, Any], above: Mapping[str, Any], path: KeyPath, origins: dict[KeyPath, str]) -> None:

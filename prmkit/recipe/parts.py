@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from prmkit.benchmarks import load
 from prmkit.generate import GeneratorConfig, load_generator
+from prmkit.grade.config import GradingConfig, Relation, Vote
 from prmkit.session import Engines
 from prmkit.sources import Corpus
 from prmkit.tree import Problem
@@ -45,6 +46,21 @@ class ProblemsConfig(BaseModel):
         """The problems. Raises InputError as the benchmark does."""
         path = Path(self.path) if self.path is not None else None
         return load(self.benchmark, path=path, limit=self.limit, seed=self.seed, **self.options)
+
+
+class GradingChoice(BaseModel):
+    """How an evaluation judges, where it does not judge as the search did."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    grader: Relation | None = Field(None, description="whose equality of math answers; default: the search's")
+    vote: Vote | None = Field(None, description="programs agree by behaviour, or by their text; default: the search's")
+    unsafe_local: bool | None = Field(None, description="run programs even where nothing isolates them")
+
+    def over(self, grading: GradingConfig) -> GradingConfig:
+        """The grading with what is said here in the place of what it says."""
+        said = {name: value for name, value in self if value is not None}
+        return grading.model_copy(update=said)
 
 
 def engines_of(policy: GeneratorConfig, seed: int, **others: Any) -> Engines:

@@ -92,8 +92,8 @@ class RunFolder:
 
     @property
     def evaluation(self) -> Path:
-        """evaluation.json: what a search found, computed from its trees."""
-        return self.path / "evaluation.json"
+        """What the evaluation of a search found, in a run folder of its own beside the trees."""
+        return self.path / "evaluation" / "metrics.json"
 
     @property
     def quarantine(self) -> Path:

@@ -42,7 +42,7 @@ class Result(Figures):
 
 
 Kind = TypeVar("Kind", bound=Result)
-Part = TypeVar("Part", bound=Figures)
+Part = TypeVar("Part", bound=BaseModel)
 
 
 def write_result(path: Path, result: Result) -> None:

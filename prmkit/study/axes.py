@@ -8,7 +8,7 @@ from typing import Any
 
 from prmkit.errors import InputError, InputErrors, did_you_mean
 from prmkit.recipe.compose import Composed
-from prmkit.recipe.studies import AxisValue, Reading, ResultConfig, RowsConfig, RunConfig, StudyRecipe
+from prmkit.study.recipe import AxisValue, Reading, ResultConfig, RowsConfig, RunConfig, StudyRecipe
 from prmkit.study.templates import Name, filled, names_in, unknown_name
 
 Point = Mapping[str, AxisValue]

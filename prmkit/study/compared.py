@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from prmkit.evaluate.side_by_side import side_by_side
-from prmkit.recipe.studies import PairsConfig, WithinConfig
+from prmkit.study.recipe import PairsConfig, WithinConfig
 from prmkit.search.problem_set import COSTS, read_costs
 from prmkit.study.grid import Grid
 from prmkit.study.result import Row

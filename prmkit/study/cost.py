@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from statistics import median
 
-from pydantic import BaseModel
-
-from prmkit.errors import PrmkitError
-from prmkit.recipe.schema import AnnotateRecipe, SearchRecipe, SimilarityRecipe, TrainRecipe, WorldRecipe
+from prmkit.recipe.stage import Resources
+from prmkit.recipe.stages import stage_of
 from prmkit.study.cell_run import record_of
 from prmkit.study.grid import Cell
 from prmkit.train.machines import Machine
@@ -36,57 +34,8 @@ def planned_cost(cell: Cell, machine: Machine | None, *, pilot: bool) -> str:
             for where it does; None leaves that out.
         pilot: whether an annotation whose model is there may try a few problems, as its ``--dry-run`` does.
     """
-    recipe: BaseModel | None = cell.recipe
-    if isinstance(recipe, SearchRecipe):
-        return _search(recipe)
-    if isinstance(recipe, TrainRecipe):
-        asked = cell.gpus * cell.nodes
-        return _train(recipe, Machine(asked, machine.kind) if machine is not None and asked else machine)
-    if isinstance(recipe, AnnotateRecipe):
-        return _annotate(recipe, pilot=pilot)
-    if isinstance(recipe, WorldRecipe):
-        own = recipe.policy
-        return (
-            "copies the shipped models" if own is None else f"{own.policy_steps + own.backbone_steps:,} optimiser steps"
-        )
-    if isinstance(recipe, SimilarityRecipe):
-        return f"a forward and backward pass for each response of {len(recipe.sets)} sets"
-    return "reads files"
-
-
-def _search(recipe: SearchRecipe) -> str:
-    problems = f"{recipe.problems.limit:,} problems" if recipe.problems.limit is not None else "all problems"
-    strategies = [each for each in (recipe.strategy, *recipe.compare.values()) if each is not None]
-    limits = ", ".join(f"{value:,} {kind}" for kind, value in recipe.budget.limits().items())
-    if not limits:
-        sizes = [str(each.options.get("n", "?")) for each in strategies]
-        limits = f"{' + '.join(sizes)} solutions"
-    many = f", {len(strategies)} strategies" if len(strategies) > 1 else ""
-    return f"{problems} x {limits}{many}"
-
-
-def _train(recipe: TrainRecipe, machine: Machine | None) -> str:
-    epochs = f"{recipe.train.epochs} epochs" if recipe.train.epochs > 1 else "1 epoch"
-    if machine is None:
-        return f"{epochs}; --machine H100 tells memory and time of a step"
-    from prmkit.train.estimate import estimate
-
-    try:
-        plan = estimate(recipe.model, recipe.train, machine, mfu=0.45, tokens=None)
-    except PrmkitError as error:
-        return f"{epochs}; unknown ({error})"
-    fits = "" if plan["fits"] else ", does not fit"
-    gib, seconds = plan["gib"], plan["step"]["seconds"]
-    return f"{epochs}; {plan['machine']}: {gib['total']:.0f} of {gib['device']:.0f} GiB{fits}, {seconds:.1f} s a step"
-
-
-def _annotate(recipe: AnnotateRecipe, *, pilot: bool) -> str:
-    if not pilot:
-        return "unknown; --pilot tries a few problems"
-    from prmkit.recipe.execute import expected_cost
-
-    try:
-        cost = expected_cost(recipe)
-    except PrmkitError as error:
-        return f"unknown ({str(error).splitlines()[0]})"
-    return ", ".join(f"{value:,.0f} {name}" if value >= 10 else f"{value:.2g} {name}" for name, value in cost.items())
+    if cell.recipe is None:
+        return "reads files"
+    asked = cell.gpus * cell.nodes
+    own = Machine(asked, machine.kind) if machine is not None and asked else machine
+    return stage_of(cell.recipe).cost(cell.recipe, Resources(machine=own, pilot=pilot))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prmkit.errors import InputError, did_you_mean
-from prmkit.recipe.studies import Reading, RowsConfig
+from prmkit.study.recipe import Reading, RowsConfig
 from prmkit.report.read import read_history
 from prmkit.study.axes import Point, readings_of, rows_in
 from prmkit.study.cell_run import record_of

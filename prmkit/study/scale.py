@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prmkit.errors import InputError, did_you_mean
 from prmkit.recipe.bind import bind_stage
 from prmkit.recipe.compose import Composed, merge, override
-from prmkit.recipe.studies import StudyRecipe
+from prmkit.study.recipe import StudyRecipe
 
 
 def at_scale(composed: Composed, scale: str, overrides: Sequence[str] = ()) -> tuple[Composed, StudyRecipe]:
@@ -20,7 +20,7 @@ def at_scale(composed: Composed, scale: str, overrides: Sequence[str] = ()) -> t
         InputErrors: the file or the overrides are no study.
         InputError: the study does not describe the scale.
     """
-    described = bind_stage(composed, StudyRecipe).scales
+    described = _bound(composed).scales
     if scale not in described:
         raise InputError(
             "the study does not describe this scale",
@@ -41,4 +41,10 @@ def at_scale(composed: Composed, scale: str, overrides: Sequence[str] = ()) -> t
         origins={keys[2:]: origin for keys, origin in composed.origins.items() if keys[:2] == under and len(keys) > 2},
     )
     whole = override(merge(common, own), overrides)
-    return whole, bind_stage(whole, StudyRecipe)
+    return whole, _bound(whole)
+
+
+def _bound(composed: Composed) -> StudyRecipe:
+    recipe = bind_stage(composed, "study")
+    assert isinstance(recipe, StudyRecipe)
+    return recipe

@@ -135,7 +135,7 @@ def _searched(
         encoder=CharEncoder(),  # type: ignore[arg-type]
         sampling=Sampling(max_tokens=30),
         scorer=scorer,
-        grader_for=lambda domain: LastStepGrader(),
+        grader_for=lambda domain, grading: LastStepGrader(),
         seed=1,
         journal=Journal(folder / "journal.jsonl"),
     )

@@ -39,7 +39,7 @@ def engines(world: World, journal: Journal | None = None) -> Engines:
         encoder=CharEncoder(),  # type: ignore[arg-type]
         sampling=Sampling(),
         scorer=TableScorer({"a": 0.5, "b": 0.9}),
-        grader_for=lambda domain: LastStepGrader(),
+        grader_for=lambda domain, grading: LastStepGrader(),
         journal=journal or Journal(),
     )
 

@@ -96,7 +96,7 @@ def world_session(
         generator=world,
         encoder=CharEncoder(),  # type: ignore[arg-type]
         sampling=Sampling(max_tokens=max_tokens),
-        grader_for=lambda domain: LastStepGrader(),
+        grader_for=lambda domain, grading: LastStepGrader(),
         scorer=None if scores is None else TableScorer(scores),
         aggregation=aggregation,
         seed=seed,

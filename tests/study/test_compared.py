@@ -1,4 +1,4 @@
-from prmkit.recipe.studies import WithinConfig
+from prmkit.study.recipe import WithinConfig
 from prmkit.study.compared import within_limits
 
 ROWS = [

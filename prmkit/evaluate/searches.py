@@ -1,0 +1,112 @@
+"""Search runs as evaluations read them: their trees, how they were judged, and what they cost."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prmkit.errors import InputError
+from prmkit.evaluate.judging import judge_all
+from prmkit.evaluate.resumable import Finished
+from prmkit.evaluate.solutions import Solutions, solutions_in
+from prmkit.grade.config import GradingConfig
+from prmkit.run.folder import RunFolder
+from prmkit.run.results import parsed
+from prmkit.score.aggregate import Aggregation
+from prmkit.search.answer import Rule
+from prmkit.search.options import StrategyConfig
+from prmkit.tree import StepTree
+from prmkit.trees_io import read_trees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search run.
+
+    Attributes:
+        name: of its folder.
+        folder: of the run.
+        trees: that it made.
+        grading: by which it was judged; the defaults where its record says nothing.
+        strategy: None where its record says nothing.
+    """
+
+    name: str
+    folder: RunFolder
+    trees: list[StepTree]
+    grading: GradingConfig
+    strategy: StrategyConfig | None
+
+    @property
+    def aggregation(self) -> Aggregation:
+        """That the search used. Raises InputError if its trees name several."""
+        return aggregation_of(self.trees)
+
+    @property
+    def rule(self) -> Rule:
+        """By which its strategy answers, where several solutions are at hand."""
+        if self.strategy is None:
+            return "best"
+        asked = self.strategy.options.get("answer_by")
+        rules: dict[object, Rule] = {"majority": "majority", "weighted-best-of-n": "weighted"}
+        rules |= {"weighted": "weighted"}
+        return rules.get(asked if asked is not None else self.strategy.name, "best")
+
+
+def searches_in(path: Path) -> list[Search]:
+    """The search in a run folder, or those side by side within it, in the order of their names.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = RunFolder(path)
+    if folder.trees.is_file():
+        return [_read(path.resolve().name, folder)]
+    members = [RunFolder(child) for child in sorted(path.iterdir())] if path.is_dir() else []
+    found = [_read(each.path.name, each) for each in members if each.trees.is_file()]
+    if not found:
+        raise InputError("no search run here", where=path, expected="a trees.jsonl, or folders with one")
+    return found
+
+
+def search_in(path: Path) -> Search:
+    """The search in a run folder. Raises InputError if there is none, or several side by side."""
+    found = searches_in(path)
+    if not RunFolder(path).trees.is_file():
+        names = ", ".join(str(each.folder.path) for each in found)
+        raise InputError("several strategies side by side", where=path, expected=f"one of them: {names}")
+    return found[0]
+
+
+def judged_searches(
+    searches: Sequence[Search], grading: GradingConfig, file: Path, watch: Callable[[int], None]
+) -> Iterator[tuple[Search, list[Solutions]]]:
+    """Each search with its solutions judged. Verdicts are kept in ``file`` until all are there.
+
+    Raises:
+        InputError: as ``judge_all``.
+    """
+    every = [solutions_in(tree) for search in searches for tree in search.trees]
+    judged = iter(judge_all(every, grading, watch=watch, finished=Finished(file)))
+    for search in searches:
+        yield search, [next(judged) for _ in search.trees]
+    file.unlink(missing_ok=True)
+
+
+def aggregation_of(trees: list[StepTree]) -> Aggregation:
+    """The aggregation by which trees were searched. Raises InputError if they name several."""
+    named = {tree.meta.get("aggregation", "last") for tree in trees}
+    if len(named) > 1:
+        raise InputError("the trees come from searches with different aggregations", got=sorted(named))
+    return named.pop()  # type: ignore[return-value]  # written by search, which validated it
+
+
+def _read(name: str, folder: RunFolder) -> Search:
+    recipe = folder.read_record()["recipe"] if folder.record.is_file() else {}
+    strategy = recipe.get("strategy")
+    return Search(
+        name=name,
+        folder=folder,
+        trees=list(read_trees(folder.trees)),
+        grading=parsed(GradingConfig, recipe.get("grading") or {}, f"{folder.record}: grading"),
+        strategy=None if strategy is None else parsed(StrategyConfig, strategy, f"{folder.record}: strategy"),
+    )

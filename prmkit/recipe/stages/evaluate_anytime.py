@@ -1,0 +1,63 @@
+"""The stage ``evaluate-anytime``: the accuracy of a search at every smaller budget."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prmkit.evaluate.anytime import AnytimeResult, anytime
+from prmkit.evaluate.searches import judged_searches, searches_in
+from prmkit.recipe.parts import GradingChoice
+from prmkit.recipe.stage import Stage, Work
+from prmkit.recipe.watch import Watch, watched
+from prmkit.run.folder import RunFolder
+from prmkit.search.result import COSTS, read_costs
+
+
+class EvaluateAnytimeRecipe(BaseModel):
+    """Accuracy of a search at every budget (``prmkit evaluate anytime``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["evaluate-anytime"] = Field(description="the verb that runs this recipe")
+    path: str = Field(min_length=1, description="a search run, or one of several strategies side by side")
+    grading: GradingChoice = Field(GradingChoice(), description="how solutions are judged")
+
+
+def _prepare(recipe: EvaluateAnytimeRecipe, watch: Watch | None) -> Work:
+    searches = searches_in(Path(recipe.path))
+    grading = recipe.grading.over(searches[0].grading)
+    costs = {search.name: read_costs(search.folder.trees) for search in searches}
+
+    def work(folder: RunFolder) -> AnytimeResult:
+        curves = {}
+        with watched(watch, "judge", sum(len(each.trees) for each in searches)) as done:
+            for search, judged in judged_searches(searches, grading, folder.path / "judged.jsonl", done):
+                strategy = search.trees[0].meta.get("strategy", search.name)
+                spent = costs[search.name]
+                curves[search.name] = anytime(strategy, judged, spent, rule=search.rule, how=search.aggregation)
+        return AnytimeResult(curves=curves, grading=grading)
+
+    return work
+
+
+
+def _inputs(recipe: EvaluateAnytimeRecipe) -> Iterator[str]:
+    for search in searches_in(Path(recipe.path)):
+        yield str(search.folder.trees)
+        yield str(search.folder.trees.with_name(COSTS))
+
+
+
+def _folder(recipe: EvaluateAnytimeRecipe) -> Path:
+    return Path(recipe.path, "anytime")
+
+
+STAGE = Stage(
+    recipe=EvaluateAnytimeRecipe,
+    result=lambda recipe: AnytimeResult,
+    prepare=_prepare,
+    inputs=_inputs,
+    folder=_folder,
+)

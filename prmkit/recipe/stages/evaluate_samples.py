@@ -1,0 +1,120 @@
+"""The stage ``evaluate-samples``: what a search, or anybody's samples, achieved."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prmkit.errors import InputError
+from prmkit.evaluate.compare import compare
+from prmkit.evaluate.contamination import contamination
+from prmkit.evaluate.evaluation import EvaluationResult, evaluate_solutions, read_evaluation
+from prmkit.evaluate.responses import read_responses
+from prmkit.evaluate.resumable import Finished
+from prmkit.evaluate.searches import aggregation_of, search_in
+from prmkit.evaluate.solutions import Solutions, solutions_in
+from prmkit.grade.config import DEFAULT, GradingConfig
+from prmkit.recipe.parts import DataConfig, GradingChoice, ProblemsConfig
+from prmkit.recipe.stage import Stage, Work
+from prmkit.recipe.watch import Watch, watched
+from prmkit.rows_io import local_rows
+from prmkit.run.folder import RunFolder
+from prmkit.score.aggregate import Aggregation
+from prmkit.trees_io import read_trees
+
+
+class EvaluateSamplesRecipe(BaseModel):
+    """Judge a search run, or anybody's samples (``prmkit evaluate samples``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["evaluate-samples"] = Field(description="the verb that runs this recipe")
+    path: str = Field(
+        min_length=1, description="a search run, or a file: JSON lines of problem, responses and scores, or of trees"
+    )
+    problems: ProblemsConfig | None = Field(None, description="the benchmark whose problems the lines name by id")
+    grading: GradingChoice = Field(GradingChoice(), description="how solutions are judged")
+    aggregation: Aggregation | None = Field(
+        None, description="from step scores to the score of a solution; default: the search's, else last"
+    )
+    compare: str | None = Field(None, description="an evaluated run, or its metrics.json, to compare with, paired")
+    against: DataConfig | None = Field(None, description="a training corpus: which of the problems has it seen?")
+
+
+def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
+    every, grading, aggregation = _read(recipe)
+    other = None if recipe.compare is None else read_evaluation(Path(recipe.compare))
+    if other is not None:
+        _refuse_other_grading(recipe, grading, other)
+
+    seen = None
+    if recipe.against is not None:
+        corpus = ((tree.problem.id, tree.problem.prompt) for tree in recipe.against.corpus())
+        seen = contamination([each.problem for each in every], corpus, recipe.against.path)
+
+    def work(folder: RunFolder) -> EvaluationResult:
+        finished = folder.path / "judged.jsonl"
+        with watched(watch, "judge", len(every)) as done:
+            result = evaluate_solutions(every, grading, aggregation, watch=done, finished=Finished(finished))
+        finished.unlink(missing_ok=True)
+        compared = compare(result.rules, other.rules) if other is not None else []
+        return result.model_copy(update={"comparison": compared, "contamination": seen})
+
+    return work
+
+
+def _read(recipe: EvaluateSamplesRecipe) -> tuple[list[Solutions], GradingConfig, Aggregation]:
+    """The solutions, how they are judged, and how step scores are put together."""
+    path = Path(recipe.path)
+    if path.is_dir():
+        search = search_in(path)
+        return (
+            [solutions_in(tree) for tree in search.trees],
+            recipe.grading.over(search.grading),
+            recipe.aggregation or search.aggregation,
+        )
+    if not path.is_file():
+        raise InputError("no such run folder or file", where=path, cure="Check the path.")
+    grading = recipe.grading.over(DEFAULT)
+    first = next(iter(local_rows(path)), None)
+    if first is not None and "nodes" in first.parse():
+        trees = list(read_trees(path))
+        return [solutions_in(tree) for tree in trees], grading, recipe.aggregation or aggregation_of(trees)
+    problems = recipe.problems.load() if recipe.problems is not None else []
+    return read_responses(path, problems=problems), grading, recipe.aggregation or "last"
+
+
+def _refuse_other_grading(recipe: EvaluateSamplesRecipe, grading: GradingConfig, other: EvaluationResult) -> None:
+    """Verdicts of two graders are no verdicts on two runs."""
+    ours, theirs = (f"grader {each.grader}, vote {each.vote}" for each in (grading, other.grading))
+    if ours != theirs:
+        raise InputError(
+            "the runs are judged differently",
+            where=recipe.path,
+            got=ours,
+            expected=f"{theirs}, as {recipe.compare}",
+            cure="Evaluate both by the same --grader and --vote.",
+        )
+
+
+def _inputs(recipe: EvaluateSamplesRecipe) -> Iterator[str | None]:
+    path = Path(recipe.path)
+    yield str(RunFolder(path).trees) if path.is_dir() else recipe.path
+    yield recipe.problems.path if recipe.problems is not None else None
+    yield recipe.against.path if recipe.against is not None else None
+
+
+def _folder(recipe: EvaluateSamplesRecipe) -> Path:
+    """Beside the trees of a search, where the report finds it."""
+    path = Path(recipe.path)
+    return RunFolder(path).evaluation.parent if path.is_dir() else Path("runs", f"evaluate-{path.name.partition('.')[0]}")
+
+
+STAGE = Stage(
+    recipe=EvaluateSamplesRecipe,
+    result=lambda recipe: EvaluationResult,
+    prepare=_prepare,
+    inputs=_inputs,
+    folder=_folder,
+)

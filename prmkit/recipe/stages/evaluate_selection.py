@@ -1,0 +1,57 @@
+"""The stage ``evaluate-selection``: the answers of a search chosen again, by every rule and aggregation."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prmkit.evaluate.reselection import SelectionResult, StrategyReselection, reselect
+from prmkit.evaluate.searches import judged_searches, searches_in
+from prmkit.recipe.parts import GradingChoice
+from prmkit.recipe.stage import Stage, Work
+from prmkit.recipe.watch import Watch, watched
+from prmkit.run.folder import RunFolder
+
+
+class EvaluateSelectionRecipe(BaseModel):
+    """Choose the answers of a search again (``prmkit evaluate selection``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["evaluate-selection"] = Field(description="the verb that runs this recipe")
+    path: str = Field(min_length=1, description="a search run, or one of several strategies side by side")
+    grading: GradingChoice = Field(GradingChoice(), description="how solutions are judged")
+
+
+def _prepare(recipe: EvaluateSelectionRecipe, watch: Watch | None) -> Work:
+    searches = searches_in(Path(recipe.path))
+    grading = recipe.grading.over(searches[0].grading)
+
+    def work(folder: RunFolder) -> SelectionResult:
+        rows = []
+        with watched(watch, "judge", sum(len(each.trees) for each in searches)) as done:
+            for search, judged in judged_searches(searches, grading, folder.path / "judged.jsonl", done):
+                rows += [StrategyReselection(strategy=search.name, **dict(row)) for row in reselect(judged)]
+        return SelectionResult(selection=rows, grading=grading)
+
+    return work
+
+
+
+def _inputs(recipe: EvaluateSelectionRecipe) -> Iterator[str]:
+    yield from (str(search.folder.trees) for search in searches_in(Path(recipe.path)))
+
+
+
+def _folder(recipe: EvaluateSelectionRecipe) -> Path:
+    return Path(recipe.path, "selection")
+
+
+STAGE = Stage(
+    recipe=EvaluateSelectionRecipe,
+    result=lambda recipe: SelectionResult,
+    prepare=_prepare,
+    inputs=_inputs,
+    folder=_folder,
+)

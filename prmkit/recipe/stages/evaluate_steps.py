@@ -1,0 +1,75 @@
+"""The stage ``evaluate-steps``: how well a PRM finds the wrong steps of a labelled corpus."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from prmkit.evaluate.labelled import StepsResult, choose_threshold, evaluate_labelled, score_trees
+from prmkit.evaluate.resumable import Finished
+from prmkit.recipe.parts import DataConfig
+from prmkit.recipe.stage import Stage, Work
+from prmkit.recipe.watch import Watch, watched
+from prmkit.rows_io import HUB
+from prmkit.run.folder import RunFolder
+from prmkit.score import ScorerConfig, load_scorer
+from prmkit.trees_io import write_trees
+
+
+class EvaluateStepsRecipe(BaseModel):
+    """Measure a PRM on labelled steps (``prmkit evaluate steps``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["evaluate-steps"] = Field(description="the verb that runs this recipe")
+    corpus: DataConfig = Field(description="the labelled solutions")
+    scorer: ScorerConfig = Field(description="the PRM, or another scorer of steps")
+    threshold: float = Field(0.5, ge=0.0, le=1.0, description="a step that scores below it is called wrong")
+    choose_on: DataConfig | None = Field(None, description="a corpus to choose the threshold on, in place of that")
+
+    @model_validator(mode="after")
+    def _apart(self) -> "EvaluateStepsRecipe":
+        if self.choose_on is not None and self.choose_on.path == self.corpus.path:
+            raise ValueError(f"the threshold must be chosen on other data than {self.corpus.path}")
+        return self
+
+
+def _prepare(recipe: EvaluateStepsRecipe, watch: Watch | None) -> Work:
+    """Scores are kept as they are found, so that a killed run goes on."""
+    start = time.monotonic()
+    corpus = recipe.corpus.corpus()
+    trees = list(corpus)
+    apart = list(recipe.choose_on.corpus()) if recipe.choose_on is not None else []
+    scorer, _ = load_scorer(recipe.scorer)
+
+    def work(folder: RunFolder) -> StepsResult:
+        scored = folder.path / "scored.jsonl"
+        with watched(watch, "score", len(trees) + len(apart)) as done:
+            cost = score_trees([*trees, *apart], scorer, done=done, finished=Finished(scored))
+        folder.trees.unlink(missing_ok=True)
+        write_trees(folder.trees, trees)
+        scored.unlink(missing_ok=True)
+        chosen = recipe.threshold if recipe.choose_on is None else choose_threshold(apart, recipe.choose_on.path)
+        figures = evaluate_labelled(trees, chosen)
+        seconds = time.monotonic() - start
+        return StepsResult(**dict(figures), corpus=corpus.record(), scoring=cost, seconds=seconds)
+
+    return work
+
+
+def _inputs(recipe: EvaluateStepsRecipe) -> Iterator[str | None]:
+    yield recipe.corpus.path
+    yield recipe.choose_on.path if recipe.choose_on is not None else None
+    checkpoint = getattr(recipe.scorer, "checkpoint", None)
+    yield checkpoint if checkpoint is not None and Path(checkpoint).exists() else None  # else of the hub
+
+
+def _folder(recipe: EvaluateStepsRecipe) -> Path:
+    return Path("runs", f"evaluate-{Path(recipe.corpus.path.removeprefix(HUB)).name.partition('.')[0]}")
+
+
+STAGE = Stage(
+    recipe=EvaluateStepsRecipe, result=lambda recipe: StepsResult, prepare=_prepare, inputs=_inputs, folder=_folder
+)
