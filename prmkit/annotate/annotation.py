@@ -20,11 +20,11 @@ from prmkit.sources.sample import SampleConfig, sample
 from prmkit.tree import ROOT, StepTree
 from prmkit.trees_io import read_trees, write_trees
 
-Estimate = Callable[[Session], Awaitable[None]]
+BoundEstimator = Callable[[Session], Awaitable[None]]
 Load = Callable[[Journal, int], Engines]
 """Loads a model for a pass; told its journal and its seed."""
 
-Watch = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+PassWatch = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """Shows the progress of a pass: told its name and the number of trees, it gives a function to call as each is done."""
 
 
@@ -33,7 +33,7 @@ class Annotator:
     """A name, an estimator with its options, and what loads the model that it asks."""
 
     name: str
-    estimate: Estimate
+    estimate: BoundEstimator
     load: Load
 
 
@@ -53,7 +53,7 @@ class Annotation:
     seed: int = 0
 
 
-def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Watch) -> dict[str, Any]:
+def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: PassWatch) -> dict[str, Any]:
     """Label the trees of the file ``problems``, write ``folder/trees.jsonl``, and return the run's metrics.
 
     Each pass leaves a file in ``folder/passes``; a run that was killed goes on with the pass that it was in, and pays
@@ -108,13 +108,13 @@ class _Passes:
     folder: Path
     seed: int
     total: int
-    watch: Watch
+    watch: PassWatch
     ledgers: dict[str, Ledger] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         return self.folder / "passes" / f"{name}.jsonl"
 
-    def run(self, name: str, trees: Path, load: Load, estimate: Estimate) -> Path:
+    def run(self, name: str, trees: Path, load: Load, estimate: BoundEstimator) -> Path:
         def engines() -> Engines:
             journal = PassJournal(self.folder / "journal.jsonl", name)
             # Each pass draws its own random numbers: annotators that share a model must not share its luck.
@@ -168,7 +168,7 @@ def _count(problems: Path) -> tuple[int, int]:
     return total, bare
 
 
-def _writing(solutions: int) -> Estimate:
+def _writing(solutions: int) -> BoundEstimator:
     async def write(session: Session) -> None:
         if not session.tree.nodes:
             await session.complete(ROOT, solutions)

@@ -34,7 +34,7 @@ def run_recipe(
     as_json: bool,
 ) -> None:
     """Run a composed recipe of this stage in its folder, and print what came out; or only print the recipe."""
-    from prmkit.recipe.bind import Row, bind_stage, describe
+    from prmkit.recipe.bind import RecipeValue, bind_stage, describe
     from prmkit.recipe.schema import RECIPES
 
     bound = bind_stage(composed, RECIPES[stage])
@@ -42,8 +42,8 @@ def run_recipe(
         from prmkit.recipe.execute import expected_cost
 
         origin = "expected, from the pilot"
-        costs = [Row(f"expected.{name}", value, origin) for name, value in expected_cost(bound).items()]
-        print_table(Row._fields, [*describe(composed, bound), *costs], as_json=as_json)
+        costs = [RecipeValue(f"expected.{name}", value, origin) for name, value in expected_cost(bound).items()]
+        print_table(RecipeValue._fields, [*describe(composed, bound), *costs], as_json=as_json)
         return
     from prmkit.recipe.execute import inputs_of, prepare
     from prmkit.run.files import writing

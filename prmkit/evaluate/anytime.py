@@ -17,7 +17,7 @@ from typing import Any
 
 from prmkit.evaluate.select import Solution, accuracy_of, solutions
 from prmkit.score.aggregate import Aggregation
-from prmkit.search.answer import Rule
+from prmkit.search.answer import AnswerRule
 from prmkit.stats import Estimate, mean
 from prmkit.tree import StepTree
 
@@ -29,7 +29,7 @@ Record = Mapping[str, Any]
 
 
 def anytime(
-    trees: Sequence[StepTree], records: Sequence[Record], *, rule: Rule, how: Aggregation, seed: int = 0
+    trees: Sequence[StepTree], records: Sequence[Record], *, rule: AnswerRule, how: Aggregation, seed: int = 0
 ) -> dict[str, Any]:
     """The curve of one run, as JSON: ``strategy``, ``kind`` (``parts``, ``checkpoints`` or ``point``), ``points``.
 
@@ -54,7 +54,7 @@ def anytime(
 
 
 def _by_parts(
-    records: Sequence[Record], found: Sequence[Sequence[Solution]], rule: Rule, how: Aggregation, seed: int
+    records: Sequence[Record], found: Sequence[Sequence[Solution]], rule: AnswerRule, how: Aggregation, seed: int
 ) -> list[dict[str, Any]]:
     most = max(len(record["parts"]) for record in records)
     rng = random.Random(seed)
@@ -72,7 +72,7 @@ def _by_parts(
 
 
 def _by_checkpoints(
-    records: Sequence[Record], found: Sequence[Sequence[Solution]], rule: Rule, how: Aggregation
+    records: Sequence[Record], found: Sequence[Sequence[Solution]], rule: AnswerRule, how: Aggregation
 ) -> list[dict[str, Any]]:
     points = []
     for size in _sizes(max(len(record["checkpoints"]) for record in records)):

@@ -17,7 +17,7 @@ from prmkit.evaluate.judging import DEFAULT, Judging, groups_of, judgeable, judg
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
 from prmkit.grade import isolation_of
-from prmkit.rows_io import Row, local_rows
+from prmkit.rows_io import Fields, local_rows
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.tree import Problem
 from prmkit.trees_io import from_record
@@ -97,7 +97,7 @@ def _samples(one: Answered, judging: Judging) -> Samples:
     )
 
 
-def _answered(row: Row, where: str, known: Mapping[str, Problem], aggregation: Aggregation) -> Answered:
+def _answered(row: Fields, where: str, known: Mapping[str, Problem], aggregation: Aggregation) -> Answered:
     given = row.get("responses", [row["response"]] if "response" in row else None)
     if not isinstance(given, list) or not given or not all(isinstance(text, str) for text in given):
         raise InputError("illegal responses", where=where, got=given, expected="a list of texts")
@@ -122,7 +122,7 @@ def _answered(row: Row, where: str, known: Mapping[str, Problem], aggregation: A
     )
 
 
-def _problem(row: Row, where: str, known: Mapping[str, Problem], *, judged: bool) -> Problem:
+def _problem(row: Fields, where: str, known: Mapping[str, Problem], *, judged: bool) -> Problem:
     given, name = row.get("problem", row.get("question")), row.get("id", row.get("task_id"))
     if isinstance(given, dict):
         try:

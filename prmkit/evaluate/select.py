@@ -11,7 +11,7 @@ from typing import Any, get_args
 from prmkit.errors import InputError
 from prmkit.grade import grader_for
 from prmkit.score.aggregate import Aggregation, aggregate
-from prmkit.search.answer import Rule, winners
+from prmkit.search.answer import AnswerRule, winners
 from prmkit.stats import mean
 from prmkit.tree import StepTree
 
@@ -64,7 +64,7 @@ def solutions(tree: StepTree) -> list[Solution]:
     ]
 
 
-def accuracy_of(found: Iterable[Solution], rule: Rule, how: Aggregation | None) -> float:
+def accuracy_of(found: Iterable[Solution], rule: AnswerRule, how: Aggregation | None) -> float:
     """The chance that the rule answers rightly; 0 where it has nothing to choose from.
 
     As in a search, solutions without scores take part only where none has any, and then they vote.
@@ -78,7 +78,7 @@ def accuracy_of(found: Iterable[Solution], rule: Rule, how: Aggregation | None) 
     return sum(judged[index].right for index in tied) / len(tied) if tied else 0.0
 
 
-def _rules(scored: bool) -> Iterator[tuple[Rule, Aggregation | None]]:
+def _rules(scored: bool) -> Iterator[tuple[AnswerRule, Aggregation | None]]:
     yield "majority", None
     if scored:
         for rule in ("best", "weighted"):

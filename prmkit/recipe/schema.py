@@ -13,7 +13,7 @@ from prmkit.recipe.studies import StudyRecipe
 from prmkit.score import ScorerConfig
 from prmkit.search.options import StrategyConfig
 from prmkit.session.budget import BudgetConfig
-from prmkit.similarity.config import BaselineName, SimilarityConfig
+from prmkit.similarity.config import SimilarityBaseline, SimilarityConfig
 from prmkit.similarity.response import Selection
 from prmkit.sources.sample import SampleConfig
 from prmkit.train.config import TrainConfig
@@ -153,7 +153,7 @@ class SimilarityRecipe(BaseModel):
     reference: ReferenceConfig = Field(description="the model whose patterns are compared")
     sets: dict[str, ResponsesConfig] = Field({}, description="sets of responses by name; the verb takes NAME=FILE too")
     pattern: SimilarityConfig = Field(SimilarityConfig(), description="activation patterns")
-    baselines: list[BaselineName] = Field([], description="other similarities of the same responses, beside it")
+    baselines: list[SimilarityBaseline] = Field([], description="other similarities of the same responses, beside it")
     draws: PositiveInt = Field(10_000, description="random selections of each permutation test")
 
 

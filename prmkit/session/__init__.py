@@ -14,7 +14,7 @@ from prmkit.errors import InputError
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.session.budget import Allowance, BudgetConfig, Exhausted, costs
 from prmkit.session.engines import Engines
-from prmkit.session.growth import Growth, Part, Written
+from prmkit.session.growth import Growth, IndependentUnit, Written
 from prmkit.session.journal import request_seed
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
@@ -57,7 +57,7 @@ class Session:
         self.ledger = Ledger()
         self.allowance = Allowance(budget, self.ledger, problems=problems, judged=engines.scorer is not None)
         self.checkpoints: list[Checkpoint] = []
-        self.independent: Part | None = None
+        self.independent: IndependentUnit | None = None
         self._engines = engines
         self._growth = Growth(tree)
         self._requests = Requests(engines, self._growth, self.ledger, self.allowance)

@@ -143,7 +143,7 @@ class Requests:
             self.allowance.settle(draw.grant, len(draw.prompt_ids), longest, whole=draw.whole)
         return replies.written(reply)
 
-    async def _generate(self, draw: Draw) -> replies.Reply:
+    async def _generate(self, draw: Draw) -> replies.JournalReply:
         engines, start = self._engines, time.monotonic()
         generation = await engines.generator.generate(
             draw.prompt_ids,
@@ -155,7 +155,7 @@ class Requests:
         seconds, elapsed = time.monotonic() - start, self.allowance.elapsed
         return replies.of_draw(generation, engines.encoder, capped=draw.capped, seconds=seconds, elapsed=elapsed)
 
-    async def _judge(self, nodes: Sequence[int]) -> replies.Reply:
+    async def _judge(self, nodes: Sequence[int]) -> replies.JournalReply:
         scorer, tree, start = self._engines.scorer, self._growth.tree, time.monotonic()
         assert scorer is not None
         fitting = list(nodes)
@@ -171,7 +171,7 @@ class Requests:
         found = dict(zip(fitting, reply["s"], strict=True))
         return reply | {"s": [found.get(node, TOO_LONG) for node in nodes]}
 
-    async def _recorded(self, key: str, ask: Callable[[], Awaitable[replies.Reply]]) -> replies.Reply:
+    async def _recorded(self, key: str, ask: Callable[[], Awaitable[replies.JournalReply]]) -> replies.JournalReply:
         """The reply in the journal, or the engine's, which is then recorded.
 
         Raises:

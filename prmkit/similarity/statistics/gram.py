@@ -17,6 +17,8 @@ from safetensors.numpy import load_file, save_file
 
 from prmkit.errors import InputError
 
+Float64Array = NDArray[np.float64]
+
 SCHEMA = 2
 _ARRAYS, _MANIFEST = "gram.safetensors", "gram.json"
 _BASELINE = "baseline "
@@ -44,8 +46,8 @@ class PatternGram:
         origin: how the patterns were made: reference model, its dtype and attention, target, parameters, engine.
     """
 
-    grams: NDArray[np.float64]
-    l1: NDArray[np.float64]
+    grams: Float64Array
+    l1: Float64Array
     sizes: tuple[int, ...]
     layers: tuple[int, ...]
     kinds: tuple[str, ...]
@@ -56,7 +58,7 @@ class PatternGram:
     texts: tuple[str, ...]
     sets: dict[str, tuple[int, ...]]
     origin: dict[str, str]
-    baselines: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    baselines: dict[str, Float64Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count, responses = len(self.layers), len(self.problem_ids)
