@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from prmkit.errors import InputError
+from prmkit.run.files import write_whole
 from prmkit.search.answer import answer
 from prmkit.search.options import StrategyConfig, bind_strategy
 from prmkit.search.progress import Progress
@@ -78,10 +79,9 @@ def search(
     start = time.monotonic()
     run(run_sessions(sessions, one, done=lambda session: tick(), shared=budget.shared, tick=tick))
     trees, records = zip(*(ended[id(session)] for session in sessions), strict=True)
+    lines = b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    write_whole(out.with_name(COSTS), lines)  # first, so that where there are trees there are costs
     write_trees(out, trees)
-    out.with_name(COSTS).write_bytes(
-        b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
-    )
     return {
         "strategy": config.name,
         "accuracy": mean([float(progress.right[id(session)]) for session in sessions]).as_dict(),

@@ -16,7 +16,8 @@ from transformers import AutoModelForTokenClassification
 from prmkit.errors import InputError
 from prmkit.models.backbone import empty_backbone, load_tokenizer, stored_folder, stored_keys, stored_tensors
 from prmkit.models.checkpoint import HEAD_KEYS, META_FILE, CheckpointMeta
-from prmkit.models.saving import refuse_existing, write_folder
+from prmkit.models.saving import write_folder
+from prmkit.run.files import refuse_existing
 
 ForeignForm = Literal["token-classification", "process-reward-model"]
 
