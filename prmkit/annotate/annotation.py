@@ -13,8 +13,9 @@ from typing import Any
 from prmkit.annotate.consensus import Consensus, ConsensusConfig
 from prmkit.annotate.passes import PassJournal, run_pass
 from prmkit.errors import InputError
+from prmkit.run.seeds import derived_seed
 from prmkit.session import Engines, Session
-from prmkit.session.journal import Journal, request_seed
+from prmkit.session.journal import Journal
 from prmkit.session.ledger import Ledger
 from prmkit.sources.sample import SampleConfig, sample
 from prmkit.tree import ROOT, StepTree
@@ -118,7 +119,7 @@ class _Passes:
         def engines() -> Engines:
             journal = PassJournal(self.folder / "journal.jsonl", name)
             # Each pass draws its own random numbers: annotators that share a model must not share its luck.
-            return load(journal, request_seed(self.seed, name) % 2**32)
+            return load(journal, derived_seed(self.seed, name) % 2**32)
 
         with self.watch(name, self.total) as done:
             self.ledgers[name] = run_pass(read_trees(trees), engines, estimate, self.path(name), done=done)

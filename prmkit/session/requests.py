@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from prmkit.errors import InputError
+from prmkit.run.seeds import derived_seed
 from prmkit.score import Scores
 from prmkit.session import replies
 from prmkit.session.budget import Allowance, Exhausted, Grant
 from prmkit.session.engines import Engines
 from prmkit.session.growth import Growth, Origin, Written
-from prmkit.session.journal import request_key, request_seed
+from prmkit.session.journal import request_key
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
 from prmkit.tree import ROOT
@@ -149,7 +150,7 @@ class Requests:
             draw.prompt_ids,
             draw.grant.n,
             sampling=engines.sampling.model_copy(update={"max_tokens": draw.grant.max_tokens}),
-            seed=request_seed(engines.seed, draw.key),
+            seed=derived_seed(engines.seed, draw.key),
             stop=None if draw.whole else engines.encoder.format.step_end,
         )
         seconds, elapsed = time.monotonic() - start, self.allowance.elapsed

@@ -1,6 +1,5 @@
 """Trees as training and held-out batches."""
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from prmkit.packing.batch import StepBatch
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import TokenRow, tree_rows
 from prmkit.packing.sequence import pack
+from prmkit.run.seeds import derived_seed
 from prmkit.sources.sample import wording
 from prmkit.train.config import TrainConfig
 from prmkit.train.labels import balanced, hardened, weights_by_source
@@ -149,7 +149,7 @@ def held_out_problems(problems: Iterable[str], share: float, seed: int) -> set[s
     Raises:
         InputError: there are fewer than two problems.
     """
-    keys = sorted(set(problems), key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
+    keys = sorted(set(problems), key=lambda key: derived_seed(seed, key))
     if len(keys) < 2:
         raise InputError(
             "no problem can be held out of the training",

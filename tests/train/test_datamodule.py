@@ -48,6 +48,11 @@ def test_the_split_depends_on_the_seed_and_not_on_the_order_of_trees() -> None:
     assert ids(module(trees()).validation_rows) != ids(module(trees(), seed=1).validation_rows)
 
 
+def test_a_split_stays_what_it_was() -> None:
+    # The first three by the SHA-256 of "3:0" to "3:9": printf '3:0' | sha256sum
+    assert held_out_problems("0123456789", 0.3, 3) == set("548")
+
+
 def test_both_sides_of_a_split_hold_a_problem() -> None:
     assert len(held_out_problems("abc", 0.01, 0)) == 1
     assert len(held_out_problems("abc", 0.99, 0)) == 2
