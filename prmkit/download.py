@@ -20,7 +20,7 @@ from pathlib import Path
 
 from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.rows_io import HUB
-from prmkit.run.files import cache_folder
+from prmkit.run.files import cache_folder, refuse_existing
 from prmkit.trees_io import append_lines, read_lines, repair_lines
 
 ASSETS = {
@@ -68,8 +68,7 @@ def download(
     url = ASSETS.get(what, what)
     if not url.startswith(("http://", "https://")):
         raise InputError("nothing to download", got=what, expected=f"{', '.join(ASSETS)}, an address, or {HUB}org/name")
-    if out.exists():
-        raise InputError("the file exists", where=out, cure="Choose another name or remove it.")
+    refuse_existing(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     fetch = _Fetch(url, out, part, done)
     fetch.run()

@@ -16,7 +16,8 @@ import orjson
 
 from prmkit.errors import InputError
 
-Row = Mapping[str, Any]
+Fields = Mapping[str, Any]
+"""A row that has been read: its values by field."""
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
 """The kinds of files that are read."""
@@ -38,7 +39,7 @@ class RawRow:
     where: str
     content: bytes | Any
 
-    def parse(self, *, exact: bool = False) -> Row:
+    def parse(self, *, exact: bool = False) -> Fields:
         """The row; ``exact`` keeps integers beyond 64 bits and reads Infinity and NaN, at a fifth of the speed.
 
         Raises:
@@ -106,7 +107,7 @@ def rows_at(path: str, *, split: str = "train") -> Iterator[RawRow]:
 
 def first_rows(
     path: Path | None, *, hub: str, config: str | None = None, split: str, limit: int | None
-) -> list[tuple[str, Row]]:
+) -> list[tuple[str, Fields]]:
     """(place, row) of the first ``limit`` rows of the file, or of the hub's data set where ``path`` is None.
 
     Raises:
@@ -117,7 +118,7 @@ def first_rows(
     return [(row.where, row.parse(exact=True)) for row in itertools.islice(rows, limit)]
 
 
-def field(row: Row, where: str, *names: str) -> str:
+def field(row: Fields, where: str, *names: str) -> str:
     """The text of the first of ``names`` that the row has; numbers are written out.
 
     Raises:

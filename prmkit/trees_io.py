@@ -12,6 +12,7 @@ from typing import Any, get_args
 import orjson
 
 from prmkit.errors import InputError
+from prmkit.run.files import refuse_existing, whole_file
 from prmkit.tree import Case, Finish, Label, Node, Problem, StepTree
 
 SCHEMA = 1
@@ -84,20 +85,12 @@ def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
     Raises:
         InputError: the file exists.
     """
-    if path.exists():
-        raise InputError("the file exists", where=path, cure="Choose another name or remove it.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
+    refuse_existing(path)
     count = 0
-    try:
-        with partial.open("wb") as file:
-            for record in records:
-                file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-                count += 1
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        for record in records:
+            file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            count += 1
     return count
 
 

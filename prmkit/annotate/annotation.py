@@ -14,18 +14,19 @@ from prmkit.annotate.consensus import Consensus, ConsensusConfig
 from prmkit.annotate.passes import PassJournal, run_pass
 from prmkit.annotate.result import AnnotationFigures, PassCost
 from prmkit.errors import InputError
+from prmkit.run.seeds import derived_seed
 from prmkit.session import Engines, Session
-from prmkit.session.journal import Journal, request_seed
+from prmkit.session.journal import Journal
 from prmkit.session.ledger import Ledger
 from prmkit.sources.sample import SampleConfig, sample
 from prmkit.tree import ROOT, StepTree
 from prmkit.trees_io import read_trees, write_trees
 
-Estimate = Callable[[Session], Awaitable[None]]
+BoundEstimator = Callable[[Session], Awaitable[None]]
 Load = Callable[[Journal, int], Engines]
 """Loads a model for a pass; told its journal and its seed."""
 
-Watch = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+PassWatch = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """Shows the progress of a pass: told its name and the number of trees, it gives a function to call as each is done."""
 
 
@@ -34,7 +35,7 @@ class Annotator:
     """A name, an estimator with its options, and what loads the model that it asks."""
 
     name: str
-    estimate: Estimate
+    estimate: BoundEstimator
     load: Load
 
 
@@ -54,7 +55,7 @@ class Annotation:
     seed: int = 0
 
 
-def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Watch) -> AnnotationFigures:
+def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: PassWatch) -> AnnotationFigures:
     """Label the trees of the file ``problems``, write ``folder/trees.jsonl``, and return what was made.
 
     Each pass leaves a file in ``folder/passes``; a run that was killed goes on with the pass that it was in, and pays
@@ -105,17 +106,17 @@ class _Passes:
     folder: Path
     seed: int
     total: int
-    watch: Watch
+    watch: PassWatch
     ledgers: dict[str, Ledger] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         return self.folder / "passes" / f"{name}.jsonl"
 
-    def run(self, name: str, trees: Path, load: Load, estimate: Estimate) -> Path:
+    def run(self, name: str, trees: Path, load: Load, estimate: BoundEstimator) -> Path:
         def engines() -> Engines:
             journal = PassJournal(self.folder / "journal.jsonl", name)
             # Each pass draws its own random numbers: annotators that share a model must not share its luck.
-            return load(journal, request_seed(self.seed, name) % 2**32)
+            return load(journal, derived_seed(self.seed, name) % 2**32)
 
         with self.watch(name, self.total) as done:
             self.ledgers[name] = run_pass(read_trees(trees), engines, estimate, self.path(name), done=done)
@@ -165,7 +166,7 @@ def _count(problems: Path) -> tuple[int, int]:
     return total, bare
 
 
-def _writing(solutions: int) -> Estimate:
+def _writing(solutions: int) -> BoundEstimator:
     async def write(session: Session) -> None:
         if not session.tree.nodes:
             await session.complete(ROOT, solutions)

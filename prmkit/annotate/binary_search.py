@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.annotate.rollouts import Share, cut_off, gradable, implied, share_of
+from prmkit.annotate.rollouts import RolloutShare, cut_off, gradable, implied, share_of
 from prmkit.session import Session
 from prmkit.tree import ROOT, StepTree
 
@@ -30,11 +30,11 @@ class Evidence:
     def __init__(self, tree: StepTree, threshold: float) -> None:
         self.tree = tree
         self.threshold = threshold
-        self.shares: dict[int, Share] = {}
+        self.shares: dict[int, RolloutShare] = {}
         self.good: set[int] = {ROOT}
         self.bad: set[int] = set()
 
-    def add(self, node: int, share: Share) -> None:
+    def add(self, node: int, share: RolloutShare) -> None:
         """Take in the share of a step."""
         self.shares[node] = share
         if share.value > self.threshold:
@@ -69,7 +69,7 @@ async def binary_search(session: Session, config: BinarySearchConfig) -> None:
     leaves = tree.leaves()
     ended = [leaf for leaf in leaves if tree.finished(leaf)]
     for leaf, right in zip(ended, await session.correct(ended), strict=True):
-        evidence.add(leaf, Share(successes=int(right), rollouts=1))
+        evidence.add(leaf, RolloutShare(successes=int(right), rollouts=1))
     paths = [[node for node in tree.path(leaf) if not cut_off(tree, node)] for leaf in leaves]
     for path in paths:
         await _settle(session, evidence, path, config.rollouts)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.annotate.rollouts import Share, gradable, implied
+from prmkit.annotate.rollouts import RolloutShare, gradable, implied
 from prmkit.annotate.side_trees import roll_out
 from prmkit.session import Session
 from prmkit.tree import ROOT
@@ -43,7 +43,7 @@ class Rollout:
 class State:
     """A prefix of solutions: how often its rollouts succeed, how often it was selected, which wrong ones are left."""
 
-    share: Share
+    share: RolloutShare
     selected: int = 0
     wrong: list[Rollout] = field(default_factory=list)
 
@@ -116,14 +116,14 @@ class _Search:
 
     def _enter(self, node: int, rollouts: Sequence[Rollout]) -> None:
         """Make a state of a node; its wrong rollouts wait in the pool if some others were right."""
-        share = Share(successes=sum(each.right for each in rollouts), rollouts=len(rollouts))
+        share = RolloutShare(successes=sum(each.right for each in rollouts), rollouts=len(rollouts))
         state = State(share)
         if 0 < share.successes < share.rollouts:
             state.wrong = [each for each in rollouts if each.finished and not each.right and each.steps]
         self.states[node] = state
         for rollout in [each for each in rollouts if each.right and each.steps][: self.config.keep_right]:
             leaf = self._grow(node, rollout.steps, finished=True)[-1]
-            self.states.setdefault(leaf, State(Share(successes=1, rollouts=1)))
+            self.states.setdefault(leaf, State(RolloutShare(successes=1, rollouts=1)))
 
     def _select(self) -> tuple[int, Rollout] | None:
         """Take the rollout of the highest priority out of the pool; of equals, the one that came first."""
@@ -139,7 +139,7 @@ class _Search:
     async def _search(self, node: int, rollout: Rollout) -> None:
         """Find the first step of a wrong rollout from which no rollout succeeds; each step tried becomes a state."""
         path = self._grow(node, rollout.steps, finished=True)
-        self.states.setdefault(path[-1], State(Share(successes=0, rollouts=1)))
+        self.states.setdefault(path[-1], State(RolloutShare(successes=0, rollouts=1)))
         low, high = 0, len(path) - 1
         while low < high:
             middle = (low + high) // 2

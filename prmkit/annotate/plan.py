@@ -13,7 +13,7 @@ from prmkit.tree import StepTree
 from prmkit.trees_io import write_trees
 
 
-class Plan(NamedTuple):
+class AnnotationPlan(NamedTuple):
     """What the whole run is expected to take: the pilot's figures times the problems there are for each of its own.
 
     ``hours`` are of this machine's engine, GPU or not. A pilot fills its batches less well than the run, so that they
@@ -26,7 +26,7 @@ class Plan(NamedTuple):
     hours: float
 
 
-def plan(trees: Iterable[StepTree], annotation: Annotation, pilot: int) -> Plan:
+def plan(trees: Iterable[StepTree], annotation: Annotation, pilot: int) -> AnnotationPlan:
     """Annotate ``pilot`` problems, drawn at random, in a folder that is thrown away.
 
     Raises:
@@ -40,7 +40,7 @@ def plan(trees: Iterable[StepTree], annotation: Annotation, pilot: int) -> Plan:
         write_trees(folder / "problems.jsonl", drawn)
         found = annotate(folder / "problems.jsonl", annotation, folder, watch=lambda what, count: nullcontext(_nothing))
     ledger, scale = found["ledger"], total / len(drawn)
-    return Plan(
+    return AnnotationPlan(
         problems=total,
         rollouts=round(scale * ledger["continuations"]),
         tokens=round(scale * (ledger["prefill_tokens"] + ledger["decode_tokens"])),

@@ -10,7 +10,7 @@ SOURCE = "monte-carlo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class RolloutShare:
     """``successes`` of ``rollouts``; of a finished solution, its own outcome."""
 
     successes: int
@@ -50,10 +50,10 @@ def cut_off(tree: StepTree, node: int) -> bool:
     return tree.nodes[node].finish in ("length", "cancelled")
 
 
-async def share_of(session: Session, node: int, rollouts: int) -> Share:
+async def share_of(session: Session, node: int, rollouts: int) -> RolloutShare:
     """How often the policy reaches the right answer from a step; a step that ends its solution needs no rollout."""
     if session.tree.finished(node):
         outcomes = await session.correct([node])
     else:
         outcomes = await session.outcomes(node, rollouts)
-    return Share(successes=sum(outcomes), rollouts=len(outcomes))
+    return RolloutShare(successes=sum(outcomes), rollouts=len(outcomes))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from prmkit.benchmarks.code_rows import shown_calls, text_of
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field, first_rows
+from prmkit.rows_io import Fields, field, first_rows
 from prmkit.tree import Problem
 
 _HUB = {"full": "bigcode/bigcodebench", "hard": "bigcode/bigcodebench-hard"}
@@ -43,7 +43,7 @@ def load(
     return [_problem(row, where, split) for where, row in rows]
 
 
-def _problem(row: Row, where: str, split: str) -> Problem:
+def _problem(row: Fields, where: str, split: str) -> Problem:
     name, header = field(row, where, "entry_point"), text_of(row, where, "code_prompt")
     complete = text_of(row, where, "complete_prompt")
     return Problem(
@@ -60,7 +60,7 @@ def _problem(row: Row, where: str, split: str) -> Problem:
     )
 
 
-def _libraries(row: Row) -> list[str]:
+def _libraries(row: Fields) -> list[str]:
     """The hub writes the list as its Python text."""
     given = row.get("libs")
     try:

@@ -3,12 +3,12 @@
 import ast
 import doctest
 
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sandbox import values
 from prmkit.tree import Case
 
 
-def text_of(row: Row, where: str, column: str) -> str:
+def text_of(row: Fields, where: str, column: str) -> str:
     """A text as it stands, blanks included: they matter in code. Raises InputError if there is none."""
     field(row, where, column)
     return str(row[column])

@@ -5,15 +5,17 @@ from typing import Literal
 
 from prmkit.download import cached
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, first_rows
+from prmkit.rows_io import Fields, first_rows
 from prmkit.sandbox import values
 from prmkit.tree import Case
 
-Form = Literal["rich", "hub"]
+EvalplusForm = Literal["rich", "hub"]
 """Evalplus's own release, or the data set on the hub."""
 
 
-def evalplus_rows(path: Path | None, form: Form, *, release: str, hub: str, limit: int | None) -> list[tuple[str, Row]]:
+def evalplus_rows(
+    path: Path | None, form: EvalplusForm, *, release: str, hub: str, limit: int | None
+) -> list[tuple[str, Fields]]:
     """(place, row) of the first ``limit`` rows of a local file, or without one of what ``form`` names.
 
     Raises:
@@ -24,7 +26,7 @@ def evalplus_rows(path: Path | None, form: Form, *, release: str, hub: str, limi
     return first_rows(cached(release) if path is None and form == "rich" else path, hub=hub, split="test", limit=limit)
 
 
-def cases_of(row: Row, where: str, column: str) -> list[Case]:
+def cases_of(row: Fields, where: str, column: str) -> list[Case]:
     """The inputs of a column; those of ``base_input`` are public.
 
     Raises:

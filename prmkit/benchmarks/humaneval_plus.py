@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.benchmarks.code_rows import shown_calls, text_of
-from prmkit.benchmarks.evalplus_rows import Form, cases_of, evalplus_rows
-from prmkit.rows_io import Row, field
+from prmkit.benchmarks.evalplus_rows import EvalplusForm, cases_of, evalplus_rows
+from prmkit.rows_io import Fields, field
 from prmkit.tree import Problem
 
 _RELEASE = "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz"
 
 
-def load(*, path: Path | None, limit: int | None, seed: int, form: Form = "rich") -> list[Problem]:
+def load(*, path: Path | None, limit: int | None, seed: int, form: EvalplusForm = "rich") -> list[Problem]:
     """The problems in file order.
 
     Args:
@@ -33,7 +33,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, form: Form = "rich"
     return [_problem(row, where) for where, row in rows]
 
 
-def _problem(row: Row, where: str) -> Problem:
+def _problem(row: Fields, where: str) -> Problem:
     prompt, name = text_of(row, where, "prompt"), field(row, where, "entry_point")
     shared: dict[str, Any] = {
         "id": field(row, where, "task_id"),

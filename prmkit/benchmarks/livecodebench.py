@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field, local_rows
+from prmkit.rows_io import Fields, field, local_rows
 from prmkit.tree import Case, Problem
 
 _HUB = "livecodebench/code_generation_lite"
@@ -59,7 +59,7 @@ def load(
     return problems
 
 
-def _problem(row: Row, where: str) -> Problem:
+def _problem(row: Fields, where: str) -> Problem:
     public = _tests(row.get("public_test_cases"), where)
     private = _tests(row.get("private_test_cases"), where)
     metadata = _json(row.get("metadata") or "{}", where)

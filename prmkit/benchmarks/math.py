@@ -8,7 +8,7 @@ from typing import Literal
 
 from prmkit.errors import InputError
 from prmkit.grade.math.answers import extract
-from prmkit.rows_io import Row, field, first_rows
+from prmkit.rows_io import Fields, field, first_rows
 from prmkit.tree import Problem
 
 _SUBJECTS = (
@@ -32,7 +32,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, split: Literal["tra
     """
     if split not in ("train", "test"):
         raise InputError("unknown split of MATH", got=split, expected="train or test")
-    rows: list[tuple[str, Row]] = []
+    rows: list[tuple[str, Fields]] = []
     for subject in _SUBJECTS if path is None else (None,):
         room = None if limit is None else limit - len(rows)
         if room != 0:
@@ -40,7 +40,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, split: Literal["tra
     return [_problem(row, where, f"math-{split}-{index}") for index, (where, row) in enumerate(rows)]
 
 
-def _problem(row: Row, where: str, name: str) -> Problem:
+def _problem(row: Fields, where: str, name: str) -> Problem:
     answer = field(row, where, "answer") if row.get("answer") else extract(field(row, where, "solution"))
     if answer is None:
         raise InputError("the solution has no answer", where=where, expected=r"a \boxed{...}")

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.benchmarks.code_rows import shown_calls, text_of
-from prmkit.benchmarks.evalplus_rows import Form, cases_of, evalplus_rows
+from prmkit.benchmarks.evalplus_rows import EvalplusForm, cases_of, evalplus_rows
 from prmkit.benchmarks.mbpp_types import typed_arguments
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.tree import Problem
 
 _RELEASE = "https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz"
 
 
-def load(*, path: Path | None, limit: int | None, seed: int, form: Form = "rich") -> list[Problem]:
+def load(*, path: Path | None, limit: int | None, seed: int, form: EvalplusForm = "rich") -> list[Problem]:
     """The problems in file order, with ids ``Mbpp/2`` and so on.
 
     Args:
@@ -37,7 +37,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, form: Form = "rich"
     return [_rich(row, where) if "base_input" in row else _hub(row, where) for where, row in rows]
 
 
-def _rich(row: Row, where: str) -> Problem:
+def _rich(row: Fields, where: str) -> Problem:
     name, prompt = field(row, where, "task_id"), text_of(row, where, "prompt")
     task = int(name.rpartition("/")[2])
     typed = {
@@ -56,7 +56,7 @@ def _rich(row: Row, where: str) -> Problem:
     )
 
 
-def _hub(row: Row, where: str) -> Problem:
+def _hub(row: Fields, where: str) -> Problem:
     tests = row.get("test_list")
     if not isinstance(tests, list) or not tests or not all(isinstance(test, str) for test in tests):
         raise InputError("illegal test_list", where=where, got=tests, expected="assertions")

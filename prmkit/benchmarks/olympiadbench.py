@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field, first_rows
+from prmkit.rows_io import Fields, field, first_rows
 from prmkit.tree import Problem
 
 
@@ -31,7 +31,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, config: str = "OE_T
     return [problem for problem in found if problem is not None]
 
 
-def _problem(row: Row, where: str, index: int) -> Problem | None:
+def _problem(row: Fields, where: str, index: int) -> Problem | None:
     answers: Any = row.get("final_answer", row.get("answer"))
     if row.get("question_type") == "Theorem proof" or row.get("image_1"):
         return None

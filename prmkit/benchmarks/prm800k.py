@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prmkit.download import cached
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field, local_rows
+from prmkit.rows_io import Fields, field, local_rows
 from prmkit.tree import Problem
 
 _TEST = "https://media.githubusercontent.com/media/openai/prm800k/main/prm800k/math_splits/test.jsonl"
@@ -36,7 +36,7 @@ def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
     return list(problems.values())
 
 
-def _labelled(row: Row, where: str) -> Problem | None:
+def _labelled(row: Fields, where: str) -> Problem | None:
     from prmkit.sources import problem_id
 
     question = row["question"]
@@ -50,7 +50,7 @@ def _labelled(row: Row, where: str) -> Problem | None:
     )
 
 
-def _split(row: Row, where: str) -> Problem:
+def _split(row: Fields, where: str) -> Problem:
     return Problem(
         id=field(row, where, "unique_id"),
         prompt=field(row, where, "problem"),

@@ -34,10 +34,10 @@ def list_recipes(as_json: JsonOption = False) -> None:
 @app.command("show")
 def show_recipe(recipe: RecipeArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """Print every value of a recipe and where it came from."""
-    from prmkit.recipe.bind import Row, bind, describe
+    from prmkit.recipe.bind import RecipeValue, bind, describe
 
     composed = composed_recipe(recipe, overrides)
-    print_table(Row._fields, describe(composed, bind(composed)), as_json=as_json)
+    print_table(RecipeValue._fields, describe(composed, bind(composed)), as_json=as_json)
 
 
 @app.command("schema")

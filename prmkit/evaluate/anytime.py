@@ -20,7 +20,7 @@ from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import GradingConfig
 from prmkit.run.results import Figures, Result
 from prmkit.score.aggregate import Aggregation
-from prmkit.search.answer import Rule
+from prmkit.search.answer import AnswerRule
 from prmkit.search.result import ProblemCost, Spent
 from prmkit.stats import Estimate, mean
 
@@ -46,7 +46,7 @@ class Curve(Figures):
 
     strategy: str
     kind: Literal["parts", "checkpoints", "point"]
-    rule: Rule
+    rule: AnswerRule
     aggregation: Aggregation
     points: list[Point]
 
@@ -65,7 +65,7 @@ def anytime(
     judged: Sequence[Solutions],
     costs: Sequence[ProblemCost],
     *,
-    rule: Rule,
+    rule: AnswerRule,
     how: Aggregation,
     seed: int = 0,
 ) -> Curve:
@@ -91,7 +91,7 @@ def anytime(
 
 
 def _by_parts(
-    costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: Rule, how: Aggregation, seed: int
+    costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: AnswerRule, how: Aggregation, seed: int
 ) -> list[Point]:
     most = max(len(cost.parts) for cost in costs)
     rng = random.Random(seed)
@@ -109,7 +109,7 @@ def _by_parts(
 
 
 def _by_checkpoints(
-    costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: Rule, how: Aggregation
+    costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: AnswerRule, how: Aggregation
 ) -> list[Point]:
     points = []
     for size in _sizes(max(len(cost.checkpoints) for cost in costs)):

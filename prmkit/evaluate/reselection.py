@@ -12,14 +12,14 @@ from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import GradingConfig
 from prmkit.run.results import Figures, Result
 from prmkit.score.aggregate import Aggregation
-from prmkit.search.answer import Rule, winners
+from prmkit.search.answer import AnswerRule, winners
 from prmkit.stats import Estimate, mean
 
 
 class Reselection(Figures):
     """What a search would have answered by this rule and aggregation; the majority has no aggregation."""
 
-    rule: Rule
+    rule: AnswerRule
     aggregation: Aggregation | None
     accuracy: Estimate
 
@@ -56,7 +56,7 @@ def reselect(judged: Sequence[Solutions]) -> list[Reselection]:
     ]
 
 
-def accuracy_of(solutions: Iterable[Solution], rule: Rule, how: Aggregation | None) -> float:
+def accuracy_of(solutions: Iterable[Solution], rule: AnswerRule, how: Aggregation | None) -> float:
     """The chance that the rule answers rightly; 0 where it has nothing to choose from.
 
     As in a search, solutions without scores take part only where none has any, and then they vote.
@@ -76,7 +76,7 @@ def accuracy_of(solutions: Iterable[Solution], rule: Rule, how: Aggregation | No
     return sum(taking_part[index].right for index in tied) / len(tied) if tied else 0.0
 
 
-def _rules(scored: bool) -> Iterator[tuple[Rule, Aggregation | None]]:
+def _rules(scored: bool) -> Iterator[tuple[AnswerRule, Aggregation | None]]:
     yield "majority", None
     if scored:
         for rule in ("best", "weighted"):

@@ -14,7 +14,7 @@ from typing import Any
 
 from prmkit.errors import InputError
 from prmkit.evaluate.solutions import Solution, Solutions, groups_of
-from prmkit.rows_io import Row, local_rows
+from prmkit.rows_io import Fields, local_rows
 from prmkit.tree import Problem
 from prmkit.trees_io import from_record
 
@@ -50,7 +50,7 @@ def _scored(solutions: Solutions) -> bool:
     return all(each.has_score for each in solutions.solutions)
 
 
-def _solutions(row: Row, where: str, known: Mapping[str, Problem]) -> Solutions:
+def _solutions(row: Fields, where: str, known: Mapping[str, Problem]) -> Solutions:
     given = row.get("responses", [row["response"]] if "response" in row else None)
     if not isinstance(given, list) or not given or not all(isinstance(text, str) for text in given):
         raise InputError("illegal responses", where=where, got=given, expected="a list of texts")
@@ -79,7 +79,7 @@ def _solutions(row: Row, where: str, known: Mapping[str, Problem]) -> Solutions:
     )
 
 
-def _problem(row: Row, where: str, known: Mapping[str, Problem], *, judged: bool) -> Problem:
+def _problem(row: Fields, where: str, known: Mapping[str, Problem], *, judged: bool) -> Problem:
     given, name = row.get("problem", row.get("question")), row.get("id", row.get("task_id"))
     if isinstance(given, dict):
         try:

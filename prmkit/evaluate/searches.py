@@ -12,7 +12,7 @@ from prmkit.grade.config import GradingConfig
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import parsed
 from prmkit.score.aggregate import Aggregation
-from prmkit.search.answer import Rule
+from prmkit.search.answer import AnswerRule
 from prmkit.search.options import StrategyConfig
 from prmkit.tree import StepTree
 from prmkit.trees_io import read_trees
@@ -42,12 +42,12 @@ class Search:
         return aggregation_of(self.trees)
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> AnswerRule:
         """By which its strategy answers, where several solutions are at hand."""
         if self.strategy is None:
             return "best"
         asked = self.strategy.options.get("answer_by")
-        rules: dict[object, Rule] = {"majority": "majority", "weighted-best-of-n": "weighted"}
+        rules: dict[object, AnswerRule] = {"majority": "majority", "weighted-best-of-n": "weighted"}
         rules |= {"weighted": "weighted"}
         return rules.get(asked if asked is not None else self.strategy.name, "best")
 

@@ -9,14 +9,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
 
-Request = TypeVar("Request")
-Reply = TypeVar("Reply")
+_Request = TypeVar("_Request")
+_Reply = TypeVar("_Reply")
 
 
-class Ticket(Generic[Request, Reply]):
+class Ticket(Generic[_Request, _Reply]):
     """A request on its way, and the task that waits for its reply."""
 
-    def __init__(self, request: Request, future: "asyncio.Future[Reply]") -> None:
+    def __init__(self, request: _Request, future: "asyncio.Future[_Reply]") -> None:
         self.request = request
         self.loop = future.get_loop()
         self._future = future
@@ -32,7 +32,7 @@ class Ticket(Generic[Request, Reply]):
         """Whether there is a reply or an error, which is sent at the end of the engine's step."""
         return self._settle is not None
 
-    def answer(self, reply: Reply) -> None:
+    def answer(self, reply: _Reply) -> None:
         """Send the reply to the task that asked."""
         self._settle = partial(self._future.set_result, reply)
 
@@ -46,7 +46,7 @@ class Ticket(Generic[Request, Reply]):
             self._settle()
 
 
-class EngineThread(Generic[Request, Reply]):
+class EngineThread(Generic[_Request, _Reply]):
     """One thread that serves the requests of all tasks, whichever event loop they run in.
 
     Args:
@@ -55,17 +55,17 @@ class EngineThread(Generic[Request, Reply]):
             it was given and has not answered; it must then be ready for others.
     """
 
-    def __init__(self, step: Callable[[list[Ticket[Request, Reply]]], bool]) -> None:
+    def __init__(self, step: Callable[[list[Ticket[_Request, _Reply]]], bool]) -> None:
         self._step = step
-        self._new: deque[Ticket[Request, Reply]] = deque()
+        self._new: deque[Ticket[_Request, _Reply]] = deque()
         self._lock = threading.Lock()
         self._works = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
 
-    async def submit(self, request: Request) -> Reply:
+    async def submit(self, request: _Request) -> _Reply:
         """The engine's reply; raises what the engine raised."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Reply] = loop.create_future()
+        future: asyncio.Future[_Reply] = loop.create_future()
         self._new.append(Ticket(request, future))
         # Tasks that became ready together ask one after another: let all of them ask before the work begins.
         loop.call_soon(self._wake)
@@ -79,7 +79,7 @@ class EngineThread(Generic[Request, Reply]):
         self._thread.submit(self._work)
 
     def _work(self) -> None:
-        given: list[Ticket[Request, Reply]] = []
+        given: list[Ticket[_Request, _Reply]] = []
         more = False
         while True:
             with self._lock:
@@ -100,9 +100,9 @@ class EngineThread(Generic[Request, Reply]):
             given = [ticket for ticket in given if not (ticket.answered or ticket.dropped)]
 
 
-def _deliver(tickets: list[Ticket[Request, Reply]]) -> None:
+def _deliver(tickets: list[Ticket[_Request, _Reply]]) -> None:
     """Wake each event loop once, whatever the number of its tasks that have a reply."""
-    of_loop: dict[asyncio.AbstractEventLoop, list[Ticket[Request, Reply]]] = {}
+    of_loop: dict[asyncio.AbstractEventLoop, list[Ticket[_Request, _Reply]]] = {}
     for ticket in tickets:
         of_loop.setdefault(ticket.loop, []).append(ticket)
     for loop, replies in of_loop.items():
@@ -110,6 +110,6 @@ def _deliver(tickets: list[Ticket[Request, Reply]]) -> None:
             loop.call_soon_threadsafe(_settle, replies)
 
 
-def _settle(tickets: list[Ticket[Request, Reply]]) -> None:
+def _settle(tickets: list[Ticket[_Request, _Reply]]) -> None:
     for ticket in tickets:
         ticket.deliver()

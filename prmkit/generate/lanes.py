@@ -10,15 +10,15 @@ from prmkit.kv.tree import KVNode
 from prmkit.tree import Finish
 
 if TYPE_CHECKING:
-    from prmkit.generate.request import Request
+    from prmkit.generate.request import ActiveRequest
 
 
-class Row:
+class SampleRow:
     """One continuation. Until it has ended, what it has drawn stands in its lane."""
 
     __slots__ = ("draws", "finish", "ids", "request")
 
-    def __init__(self, request: "Request", sample: int) -> None:
+    def __init__(self, request: "ActiveRequest", sample: int) -> None:
         sampling = request.asked.sampling
         self.request = request
         self.draws = Draws(stream_key(request.asked.seed, sample), sampling.temperature, sampling.top_p)
@@ -45,7 +45,7 @@ class Lane:
     """
 
     prompt: tuple[int, ...]
-    rows: list[Row]
+    rows: list[SampleRow]
     drawn: tuple[int, ...] = ()
     node: KVNode | None = None
 
@@ -64,7 +64,7 @@ class Lane:
         """The token that is computed next."""
         return self.drawn[-1] if self.drawn else self.prompt[-1]
 
-    def requests(self) -> "set[Request]":
+    def requests(self) -> "set[ActiveRequest]":
         """Whose rows these are."""
         return {row.request for row in self.rows}
 
@@ -80,7 +80,7 @@ class Lane:
 
         An end of sequence comes before a stop string, and that before the limit, where they coincide.
         """
-        rows_of: dict[int, list[Row]] = {}
+        rows_of: dict[int, list[SampleRow]] = {}
         for row, token in zip(self.rows, tokens, strict=True):
             rows_of.setdefault(token, []).append(row)
         lanes = []

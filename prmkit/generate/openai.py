@@ -14,7 +14,7 @@ from prmkit.generate.server import Server, Trouble
 from prmkit.generate.together import together
 from prmkit.models.backbone import load_tokenizer
 from prmkit.packing.encode import StepEncoder
-from prmkit.run.seeds import sample_seed
+from prmkit.run.seeds import derived_seed
 from prmkit.tree import Finish
 
 
@@ -57,7 +57,7 @@ class OpenAIGenerator:
         """
         check_prompt(prompt_ids, self._server.context)
         written = await together(
-            self._server.persist(self._try, prompt_ids, sampling, sample_seed(seed, sample), stop)
+            self._server.persist(self._try, prompt_ids, sampling, derived_seed(seed, sample), stop)
             for sample in range(n)
         )
         cached = sum(one.cached for one in written)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.generate.engine_thread import Ticket
-from prmkit.generate.lanes import Row
+from prmkit.generate.lanes import SampleRow
 from prmkit.generate.stops import StopStrings
 from prmkit.kv.tree import shared_length
 from prmkit.models.flops import ForwardFlops
@@ -13,7 +13,7 @@ from prmkit.tree import Finish
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PromptRequest:
     """What a caller asks for."""
 
     prompt_ids: tuple[int, ...]
@@ -23,7 +23,7 @@ class Asked:
     stop: str | None
 
 
-class Request:
+class ActiveRequest:
     """What was asked, its rows, and what they cost.
 
     A token that its rows share is paid once. One that it shares with other requests in flight is paid by each, so that
@@ -34,11 +34,11 @@ class Request:
         context: tokens that the model can read.
     """
 
-    def __init__(self, ticket: Ticket[Asked, Generation], context: int) -> None:
+    def __init__(self, ticket: Ticket[PromptRequest, Generation], context: int) -> None:
         self.ticket = ticket
         self.asked = ticket.request
         self.limit = min(self.asked.sampling.max_tokens, context - len(self.asked.prompt_ids))
-        self.rows = [Row(self, sample) for sample in range(self.asked.n)]
+        self.rows = [SampleRow(self, sample) for sample in range(self.asked.n)]
         # A lane computes the prompt's last token; what lies before may be in the cache.
         self.spans = [(len(self.asked.prompt_ids) - 1, 1)]
         self.cached = 0

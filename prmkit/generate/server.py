@@ -14,7 +14,7 @@ import aiohttp
 from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.generate.config import ServerEngine
 
-Reply = TypeVar("Reply")
+_Reply = TypeVar("_Reply")
 
 _BUSY = {408, 425, 429, 500, 502, 503, 504, 529}
 """Answers after which the same request may succeed later."""
@@ -66,7 +66,7 @@ class Server:
         async with self.open(path, body) as response:
             return _parsed(await response.read())
 
-    async def persist(self, attempt: Callable[..., Awaitable[Reply]], *arguments: Any) -> Reply:
+    async def persist(self, attempt: Callable[..., Awaitable[_Reply]], *arguments: Any) -> _Reply:
         """What ``attempt`` returns; where it ends in Trouble it is called again, after a pause.
 
         Raises:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-Reply = TypeVar("Reply")
+_Reply = TypeVar("_Reply")
 
 
-async def together(work: Iterable[Coroutine[Any, Any, Reply]]) -> list[Reply]:
+async def together(work: Iterable[Coroutine[Any, Any, _Reply]]) -> list[_Reply]:
     """The results of all, in their order. The first error cancels the others and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:

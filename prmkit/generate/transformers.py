@@ -14,7 +14,7 @@ from prmkit.generate import Generation, GeneratorConfig, Sampling
 from prmkit.generate.decoding import Decoder
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.lanes import Lane
-from prmkit.generate.request import Asked, Request
+from prmkit.generate.request import ActiveRequest, PromptRequest
 from prmkit.generate.stops import StopStrings
 from prmkit.kv.placement import key_value_room, placed
 from prmkit.kv.reader import KVReader, out_of_memory
@@ -65,7 +65,7 @@ class TransformersGenerator:
         self._memory, self._token_bytes = memory, token_bytes(backbone)
         self._max_rows, self._longest = max_rows, 1
         self._starved, self._said = False, False
-        self._requests: deque[Request] = deque()
+        self._requests: deque[ActiveRequest] = deque()
         self._waiting: deque[Lane] = deque()
         self._thread = EngineThread(self._step)
 
@@ -83,12 +83,12 @@ class TransformersGenerator:
             raise InputError(
                 "the prompt fills the context", got=f"{len(prompt_ids)} tokens", expected=f"fewer than {self.context}"
             )
-        return await self._thread.submit(Asked(tuple(prompt_ids), n, sampling, seed, stop or None))
+        return await self._thread.submit(PromptRequest(tuple(prompt_ids), n, sampling, seed, stop or None))
 
     @torch.inference_mode()
-    def _step(self, new: list[Ticket[Asked, Generation]]) -> bool:
+    def _step(self, new: list[Ticket[PromptRequest, Generation]]) -> bool:
         """Let who waits into free places, and decode one token of every row."""
-        self._requests += (Request(ticket, self.context) for ticket in new)
+        self._requests += (ActiveRequest(ticket, self.context) for ticket in new)
         try:
             self._drop_cancelled()
             self._fill()
@@ -130,7 +130,7 @@ class TransformersGenerator:
 
     def _begin(self, free: int) -> None:
         """Read the prompts of as many requests as there are places, but for their last tokens."""
-        requests: list[Request] = []
+        requests: list[ActiveRequest] = []
         lanes: dict[tuple[int, ...], Lane] = {}
         while self._requests and len(lanes) < free:
             request = self._requests.popleft()

@@ -22,7 +22,7 @@ from prmkit.generate.together import together
 from prmkit.models.backbone import load_config, load_tokenizer
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.packing.encode import StepEncoder
-from prmkit.run.seeds import sample_seed
+from prmkit.run.seeds import derived_seed
 
 if TYPE_CHECKING:
     from vllm.outputs import PoolingRequestOutput, RequestOutput
@@ -172,7 +172,7 @@ class VllmGenerator:
         """See Generator.generate."""
         check_prompt(prompt_ids, self._engine.context)
         outputs = await together(
-            self._engine.sample(prompt_ids, sampling=sampling, seed=sample_seed(seed, sample), stop=stop)
+            self._engine.sample(prompt_ids, sampling=sampling, seed=derived_seed(seed, sample), stop=stop)
             for sample in range(n)
         )
         cached = [output.num_cached_tokens or 0 for output in outputs]

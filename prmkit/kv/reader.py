@@ -28,7 +28,7 @@ _PAST_WEIGHT = 1 / 8
 
 
 @dataclass(slots=True)
-class Reading:
+class SequenceReading:
     """What was read of one sequence. ``node`` is held in the tree until it is released.
 
     ``spans`` lists (tokens before, tokens computed) of what this sequence was the first to ask for.
@@ -88,7 +88,7 @@ class KVReader:
         self._said = False
 
     @torch.inference_mode()
-    def read(self, sequences: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]) -> list[Reading]:
+    def read(self, sequences: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]) -> list[SequenceReading]:
         """The hidden states of each sequence at its ``positions``. The caller releases ``reading.node`` in the tree.
 
         Raises:
@@ -108,7 +108,7 @@ class KVReader:
 
     def read_each(
         self, sequences: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]
-    ) -> list[Reading | RunError]:
+    ) -> list[SequenceReading | RunError]:
         """As ``read``, but a sequence that is too much for the memory gets its error, and the others are read."""
         try:
             return list(self.read(sequences, positions))
@@ -117,15 +117,15 @@ class KVReader:
                 return [error]
             return [self.read_each([ids], [wants])[0] for ids, wants in zip(sequences, positions, strict=True)]
 
-    def _read(self, tips: list[KVNode], positions: Sequence[Sequence[int]]) -> list[Reading]:
+    def _read(self, tips: list[KVNode], positions: Sequence[Sequence[int]]) -> list[SequenceReading]:
         paths = [_Path(tip.lineage(), wants) for tip, wants in zip(tips, positions, strict=True)]
-        readings: list[Reading] = []
+        readings: list[SequenceReading] = []
         wanted: dict[KVNode, set[int]] = defaultdict(set)
         paid: set[KVNode] = set()
         for tip, path in zip(tips, paths, strict=True):
             new = [node for node in path.nodes if node.kv_L2HTD is None and node not in paid]
             paid.update(new)
-            readings.append(Reading(tip, torch.empty(0), [(node.start, len(node.ids)) for node in new]))
+            readings.append(SequenceReading(tip, torch.empty(0), [(node.start, len(node.ids)) for node in new]))
             for node, position in path.wants:
                 wanted[node].add(position)
         while runs := _next_runs(paths):
@@ -136,7 +136,7 @@ class KVReader:
                 reading.hidden_SE = torch.stack([node.hidden[position] for node, position in path.wants])
         return readings
 
-    def _read_again(self, readings: list[Reading], paths: list[_Path]) -> None:
+    def _read_again(self, readings: list[SequenceReading], paths: list[_Path]) -> None:
         """Compute cached tokens once more where their hidden state is wanted and was not kept."""
         runs: dict[tuple[KVNode, int], _Run] = {}
         for reading, path in zip(readings, paths, strict=True):

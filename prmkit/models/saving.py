@@ -3,7 +3,6 @@
 import copy
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +15,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from prmkit.errors import InputError
 from prmkit.models.prm import PRM, architecture
+from prmkit.run.files import whole_folder
 
 _SHARD_BYTES = 5_000_000_000
 
@@ -61,36 +60,24 @@ def write_folder(
         for _ in weights:
             continue
         return
-    refuse_existing(folder)
     config = copy.deepcopy(backbone.config)
     config.architectures = [architecture(backbone, kind)]
     config.num_labels = labels
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # what is written is whole again
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
     try:
-        config.dtype = _write_weights(weights, partial)
-        config.save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
-        for name, text in texts.items():
-            (partial / name).write_text(text, encoding="utf-8")
-        refuse_existing(folder)
-        partial.rename(folder)
+        with whole_folder(folder) as partial:
+            config.dtype = _write_weights(weights, partial)
+            config.save_pretrained(partial)
+            tokenizer.save_pretrained(partial)
+            for name, text in texts.items():
+                (partial / name).write_text(text, encoding="utf-8")
     except SafetensorError as error:
         # A full disk shall look like one: safetensors tells what the operating system refused in words of its own.
         refused = re.search(r"\(os error (\d+)\)", str(error))
         if refused is None:
             raise
         raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(folder)) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def refuse_existing(folder: Path) -> None:
-    """Raise InputError if the folder exists: a checkpoint is never written over."""
-    if folder.exists():
-        raise InputError("the folder exists", where=folder, cure="Choose another name or remove it.")
 
 
 def _write_weights(weights: Weights, folder: Path) -> torch.dtype:

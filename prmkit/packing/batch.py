@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from prmkit.packing.rows import Row
+from prmkit.packing.rows import TokenRow
 from prmkit.packing.sequence import Packing
 
 
@@ -58,7 +58,7 @@ class StepBatch:
         )
 
 
-def collate(rows: Sequence[Row], total_weight: float | None = None, *, scale: float = 1.0) -> StepBatch:
+def collate(rows: Sequence[TokenRow], total_weight: float | None = None, *, scale: float = 1.0) -> StepBatch:
     """Rows as one padded batch; without ``total_weight``, the batch is its own optimiser step.
 
     ``scale`` multiplies the weight of every label.

@@ -21,7 +21,7 @@ from prmkit.tree import ROOT, Label, StepTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Row:
+class TokenRow:
     """One sequence.
 
     Token i attends to token j where ``j <= i < until[j]``: to what stands before it on its own path. ``labels`` are NaN
@@ -66,7 +66,7 @@ class TreeRows:
     ``labels_lost`` labels stand beyond the limit.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[TokenRow, ...]
     cut: int
     dropped: int
     labels_lost: int
@@ -170,7 +170,7 @@ def _row(
     owned: Sequence[Collection[int]],
     group: range,
     weigh: Callable[[Label], float],
-) -> Row:
+) -> TokenRow:
     """The union of the paths of a group, depth first."""
     teaching = [node for index in group for node in owned[index]]
     nodes = sorted({step for node in teaching for step in tree.path(node)}, key=tree.path)
@@ -192,7 +192,7 @@ def _row(
         until[begin:end] = last[node]
     counts = [teaching.count(node) for node in nodes]
     labels = [tree.nodes[node].label for node in nodes]
-    return Row(
+    return TokenRow(
         ids=np.array(ids, dtype=np.int32),
         positions=np.array(positions, dtype=np.int32),
         until=until,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
-from prmkit.packing.rows import Row
+from prmkit.packing.rows import TokenRow
 
 
 class Packing(NamedTuple):
@@ -23,13 +23,13 @@ class Packing(NamedTuple):
     until_BT: Tensor
 
 
-def pack(rows: Sequence[Row], budget: int) -> list[Row]:
+def pack(rows: Sequence[TokenRow], budget: int) -> list[TokenRow]:
     """The rows in as few sequences of up to ``budget`` tokens as best-fit-decreasing finds.
 
     Longest first, a row joins the fullest sequence that has room for it; one longer than the budget stands alone. The
     result does not depend on the order of the rows but among those of equal length.
     """
-    sequences: list[list[Row]] = []
+    sequences: list[list[TokenRow]] = []
     room: list[int] = []
     for row in sorted(rows, key=lambda row: -len(row.ids)):
         fitting = [index for index, left in enumerate(room) if left >= len(row.ids)]
@@ -61,12 +61,12 @@ def block_mask(packing: Packing) -> BlockMask:
     return create_block_mask(attends, batch, None, tokens, tokens, device=until_BT.device)
 
 
-def _joined(rows: Sequence[Row]) -> Row:
+def _joined(rows: Sequence[TokenRow]) -> TokenRow:
     if len(rows) == 1:
         return rows[0]
     starts = np.cumsum([0, *(len(row.ids) for row in rows[:-1])]).tolist()
     placed = list(zip(starts, rows, strict=True))
-    return Row(
+    return TokenRow(
         ids=np.concatenate([row.ids for row in rows]),
         positions=np.concatenate([row.positions for row in rows]),
         until=np.concatenate([row.until + np.int32(start) for start, row in placed]),

@@ -16,7 +16,7 @@ from prmkit.yaml_io import KeyPath
 Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
-class Row(NamedTuple):
+class RecipeValue(NamedTuple):
     """One value of a recipe: its key with dots, the value, and where it came from."""
 
     key: str
@@ -55,10 +55,10 @@ def recipe_model(stage: object, *, where: object = None) -> type[BaseModel]:
     return model
 
 
-def describe(composed: Composed, recipe: BaseModel) -> list[Row]:
+def describe(composed: Composed, recipe: BaseModel) -> list[RecipeValue]:
     """Every value of a bound recipe and its origin, which is ``default`` for what the recipe does not say."""
     return [
-        Row(".".join(path), value, composed.origins.get(path, "default"))
+        RecipeValue(".".join(path), value, composed.origins.get(path, "default"))
         for path, value in leaves(recipe.model_dump(mode="json"))
     ]
 

@@ -156,5 +156,5 @@ class Section:
     blocks: Sequence[Block] = field(default_factory=tuple)
 
 
-Estimate = Mapping[str, Any]
+EstimateRecord = Mapping[str, Any]
 """An estimate as metrics.json has it: {value, stderr, n}, null for what is unknown."""

@@ -1,30 +1,68 @@
-"""Files of a run: written whole or not at all, never in place of what is there unasked, and known by their hash."""
+"""Files and folders of a run: written whole or not at all, never in place of what is there unasked, known by their
+hash."""
 
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from prmkit.errors import InputError
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all; its folder is made."""
+@contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
+    """Where the block shall write a file that takes the place of ``path`` when the block ends; for writers of paths.
+
+    Until then ``path`` stays as it is; if the block fails, nothing is left of the new file. The folder of ``path`` is
+    made, and the file is on the disk before it gets its name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
+        yield partial
+        with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """An empty file for the block to write to, which takes the place of ``path`` as ``partial_file`` does."""
+    with partial_file(path) as partial, partial.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder for the block to fill, which becomes ``path`` when the block ends, and is removed if it fails.
+
+    Raises:
+        InputError: ``path`` exists, before the block or after it.
+    """
+    refuse_existing(path)
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        refuse_existing(path)
+        partial.rename(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all; its folder is made."""
+    with whole_file(path) as file:
+        file.write(data)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -37,10 +75,19 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, text.encode(errors="replace"))
 
 
-def refuse_existing(file: Path, *, overwrite: bool) -> None:
-    """Called before any work. Raises InputError if the file is there and may not be replaced."""
-    if file.exists() and not overwrite:
-        raise InputError("the file exists", where=file, cure="Give --overwrite or another --out.")
+def refuse_existing(path: Path, *, overwrite: bool | None = None) -> None:
+    """Called before any work.
+
+    Args:
+        path: of a file or folder to be written.
+        overwrite: whether what is there may be replaced; None where nobody can ask for that.
+
+    Raises:
+        InputError: the file or folder is there and may not be replaced.
+    """
+    if path.exists() and not overwrite:
+        cure = "Choose another name or remove it." if overwrite is None else "Give --overwrite or another --out."
+        raise InputError(f"the {'folder' if path.is_dir() else 'file'} exists", where=path, cure=cure)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 from prmkit.generate.config import CustomEngine, EngineConfig, TransformersEngine, VllmEngine, by_name
 from prmkit.models.config import Adapter, Device, Memory
 from prmkit.score.aggregate import Aggregation
-from prmkit.score.config import PRM_ENGINES, BaselineName, PoolingEngine, PrmEngine, PrmEngines
+from prmkit.score.config import PRM_ENGINES, PoolingEngine, PrmEngine, PrmEngines, ScoreBaseline
 from prmkit.seam import Seam
 from prmkit.tree import StepTree
 
@@ -21,7 +21,7 @@ SCORERS = Seam(
         "server": "prmkit.score.server:load_scorer",
         "judge": "prmkit.score.judge:load_scorer",
         "ensemble": "prmkit.score.ensemble:load_scorer",
-        **dict.fromkeys(get_args(BaselineName), "prmkit.score.baselines:load_scorer"),
+        **dict.fromkeys(get_args(ScoreBaseline), "prmkit.score.baselines:load_scorer"),
     },
 )
 """Each takes a ScorerConfig and returns a Scorer and where the PRM's labels came from (see default_aggregation)."""

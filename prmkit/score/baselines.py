@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from prmkit.score import PrmConfig, Scores
-from prmkit.score.config import BaselineEngine, BaselineName
+from prmkit.score.config import BaselineEngine, ScoreBaseline
 from prmkit.score.paths import path_seed
 from prmkit.tree import StepTree
 
@@ -15,7 +15,7 @@ class BaselineScorer:
     path), ``longest`` the rest of it to 1. Under the aggregation ``last`` the two prefer short and long solutions.
     """
 
-    def __init__(self, name: BaselineName, *, seed: int = 0) -> None:
+    def __init__(self, name: ScoreBaseline, *, seed: int = 0) -> None:
         self._name = name
         self._seed = seed
 

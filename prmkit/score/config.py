@@ -7,7 +7,7 @@ from pydantic import Field, Tag
 from prmkit.generate import GeneratorConfig
 from prmkit.generate.config import CustomEngine, EngineConfig, ServerEngine, TransformersEngine, VllmEngine, by_name
 
-BaselineName = Literal["random", "shortest", "longest"]
+ScoreBaseline = Literal["random", "shortest", "longest"]
 
 
 class PoolingEngine(ServerEngine):
@@ -28,7 +28,7 @@ class JudgeEngine(EngineConfig):
 class BaselineEngine(EngineConfig):
     """What a PRM has to beat: a draw by lot, or a preference for short or long solutions."""
 
-    name: BaselineName = Field(description="the baseline")
+    name: ScoreBaseline = Field(description="the baseline")
     seed: int = Field(0, ge=0, description="of the lot")
 
 

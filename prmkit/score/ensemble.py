@@ -8,7 +8,7 @@ from prmkit.score import EnsembleEngine, PrmConfig, Scorer, Scores
 from prmkit.score import load_scorer as load_member
 from prmkit.tree import StepTree
 
-Consensus = Literal["mean", "min", "majority"]
+EnsembleRule = Literal["mean", "min", "majority"]
 
 
 class EnsembleScorer:
@@ -24,7 +24,7 @@ class EnsembleScorer:
             above.
     """
 
-    def __init__(self, members: Sequence[Scorer], *, consensus: Consensus, threshold: float = 0.5) -> None:
+    def __init__(self, members: Sequence[Scorer], *, consensus: EnsembleRule, threshold: float = 0.5) -> None:
         self._members = members
         self._consensus = consensus
         self._threshold = threshold

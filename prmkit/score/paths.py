@@ -1,9 +1,9 @@
 """The paths of a tree, as scorers see them."""
 
-import hashlib
 from collections.abc import Sequence
 
 from prmkit.errors import InputError
+from prmkit.run.seeds import seed_of
 from prmkit.tree import StepTree
 
 
@@ -24,8 +24,7 @@ def asked_by_tip(tree: StepTree, nodes: Sequence[int]) -> dict[int, list[int]]:
 
 def path_seed(seed: int, tree: StepTree, node: int) -> int:
     """A number below 2**63 that is fixed by a seed, the problem and the steps up to ``node``."""
-    text = "\x1f".join([str(seed), tree.problem.id, *tree.steps(node)])
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
+    return seed_of("\x1f".join([str(seed), tree.problem.id, *tree.steps(node)]))
 
 
 def check_length(tree: StepTree, node: int, length: int, context: int) -> None:

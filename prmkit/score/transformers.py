@@ -13,7 +13,7 @@ import torch
 from prmkit.errors import RunError
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.kv.placement import key_value_room, placed
-from prmkit.kv.reader import KVReader, Reading
+from prmkit.kv.reader import KVReader, SequenceReading
 from prmkit.kv.rows import prepared
 from prmkit.kv.tree import KVTree
 from prmkit.models.checkpoint import LoadedPRM
@@ -120,7 +120,7 @@ class TransformersScorer:
         results = iter(self._reader.read_each([path.ids for path in paths], [path.ends for path in paths]))
         for ticket in batch:
             read = [next(results) for _ in ticket.request]
-            readings = [reading for reading in read if isinstance(reading, Reading)]
+            readings = [reading for reading in read if isinstance(reading, SequenceReading)]
             try:
                 for error in read:
                     if isinstance(error, RunError):
@@ -131,7 +131,7 @@ class TransformersScorer:
             for reading in readings:
                 self.tree.release(reading.node)
 
-    def _found(self, readings: list[Reading]) -> _Found:
+    def _found(self, readings: list[SequenceReading]) -> _Found:
         logits_S = self.prm.score(torch.cat([reading.hidden_SE for reading in readings]))[:, 0]
         if bool(logits_S.isnan().any()):
             raise RunError("the PRM scored a step NaN; check its dtype and weights")

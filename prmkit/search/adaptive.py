@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from typing import Literal
 
-from prmkit.search.answer import Rule, answer
+from prmkit.search.answer import AnswerRule, answer
 from prmkit.search.options import Count, Share
 from prmkit.session import Session
 from prmkit.tree import ROOT
@@ -17,7 +17,7 @@ async def adaptive_best_of_n(
     portion: Count = 2,
     sure_by: Literal["prm", "vote"] = "prm",
     confidence: Share = 0.95,
-    answer_by: Rule = "best",
+    answer_by: AnswerRule = "best",
 ) -> int:
     """Write solutions ``portion`` by ``portion``, up to ``n``, and stop once the answer is sure.
 

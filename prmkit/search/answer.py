@@ -8,10 +8,10 @@ from typing import Literal
 from prmkit.session import Session
 from prmkit.tree import ROOT
 
-Rule = Literal["best", "weighted", "majority"]
+AnswerRule = Literal["best", "weighted", "majority"]
 
 
-async def answer(session: Session, leaves: Sequence[int], rule: Rule) -> int:
+async def answer(session: Session, leaves: Sequence[int], rule: AnswerRule) -> int:
     """The chosen one of these solutions; ROOT if none is finished. Ties are broken by seed, fairly.
 
     A solution that the budget left without scores does not take part, unless none has any: then they vote. A leaf that
@@ -31,7 +31,7 @@ async def answer(session: Session, leaves: Sequence[int], rule: Rule) -> int:
     return finished[session.random("answer").choice(tied)] if tied else ROOT
 
 
-def winners(rule: Rule, scores: Sequence[float], classes: Sequence[int | None]) -> list[int]:
+def winners(rule: AnswerRule, scores: Sequence[float], classes: Sequence[int | None]) -> list[int]:
     """The indices among which the rule leaves the choice open, in ascending order; none where nothing has a vote.
 
     ``best``: the solutions with the highest reward, arg max_i R_i (the paper, B.4 item 1).

@@ -3,7 +3,7 @@
 from itertools import chain
 
 from prmkit.score.aggregate import Aggregation
-from prmkit.search.answer import Rule, answer
+from prmkit.search.answer import AnswerRule, answer
 from prmkit.search.frontier import best_first, distinct, live, usable
 from prmkit.search.options import Count, Share, split_evenly
 from prmkit.session import Session
@@ -19,7 +19,7 @@ async def beam(
     max_steps: Count = 40,
     prune: Share = 0.0,
     merge: bool = False,
-    answer_by: Rule = "best",
+    answer_by: AnswerRule = "best",
 ) -> int:
     """Keep the K = n / width best partial solutions and draw ``width`` next steps of each, ``n`` steps a level.
 

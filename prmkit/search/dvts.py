@@ -1,6 +1,6 @@
 """Diverse verifier tree search: independent greedy searches side by side."""
 
-from prmkit.search.answer import Rule, answer
+from prmkit.search.answer import AnswerRule, answer
 from prmkit.search.frontier import best_first, live, usable
 from prmkit.search.options import Count, Share, split_evenly
 from prmkit.session import Session
@@ -14,7 +14,7 @@ async def dvts(
     width: Count = 4,
     max_steps: Count = 40,
     prune: Share = 0.0,
-    answer_by: Rule = "best",
+    answer_by: AnswerRule = "best",
 ) -> int:
     """Grow ``n / width`` subtrees apart from each other, each on from the best of its ``width`` next steps.
 

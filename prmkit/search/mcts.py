@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Literal
 
-from prmkit.search.answer import Rule, answer
+from prmkit.search.answer import AnswerRule, answer
 from prmkit.search.frontier import best_first, distinct, live, usable
 from prmkit.search.options import Count, Share, Weight
 from prmkit.search.uct import SearchTree
@@ -23,7 +23,7 @@ async def mcts(
     parallel: Count = 1,
     max_steps: Count = 40,
     prune: Share = 0.0,
-    answer_by: Rule | Literal["visits"] = "best",
+    answer_by: AnswerRule | Literal["visits"] = "best",
 ) -> int:
     """Run ``n`` simulations: select a leaf by UCT, expand it, simulate from a child, and back its value up.
 

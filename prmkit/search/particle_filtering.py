@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from prmkit.search.answer import Rule, answer
+from prmkit.search.answer import AnswerRule, answer
 from prmkit.search.frontier import usable
 from prmkit.search.options import Count, Share, split_evenly
 from prmkit.session import Session
@@ -23,7 +23,7 @@ async def particle_filtering(
     resampling: Literal["multinomial", "systematic"] = "multinomial",
     max_steps: Count = 40,
     prune: Share = 0.0,
-    answer_by: Rule = "best",
+    answer_by: AnswerRule = "best",
 ) -> int:
     """Let ``n`` particles each write a step, weigh them, draw them anew by their weights, until all are finished.
 

@@ -79,9 +79,9 @@ def search(
     start = time.monotonic()
     run(run_sessions(sessions, one, done=lambda session: tick(), shared=budget.shared, tick=tick))
     trees, records = zip(*(ended[id(session)] for session in sessions), strict=True)
-    write_trees(out, trees)
     lines = [orjson.dumps(record.model_dump(mode="json"), option=orjson.OPT_APPEND_NEWLINE) for record in records]
-    write_whole(out.with_name(COSTS), b"".join(lines))
+    write_whole(out.with_name(COSTS), b"".join(lines))  # first, so that where there are trees there are costs
+    write_trees(out, trees)
     return SearchResult(
         benchmark=benchmark,
         strategy=config.name,

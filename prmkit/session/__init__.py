@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from prmkit.errors import InputError
+from prmkit.run.seeds import derived_seed
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.session.budget import Allowance, BudgetConfig, Exhausted, costs
 from prmkit.session.engines import Engines
-from prmkit.session.growth import Growth, Part, Written
-from prmkit.session.journal import request_seed
+from prmkit.session.growth import Growth, IndependentUnit, Written
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
 from prmkit.session.requests import TOO_LONG, Requests
@@ -57,7 +57,7 @@ class Session:
         self.ledger = Ledger()
         self.allowance = Allowance(budget, self.ledger, problems=problems, judged=engines.scorer is not None)
         self.checkpoints: list[Checkpoint] = []
-        self.independent: Part | None = None
+        self.independent: IndependentUnit | None = None
         self._engines = engines
         self._growth = Growth(tree)
         self._requests = Requests(engines, self._growth, self.ledger, self.allowance)
@@ -191,7 +191,7 @@ class Session:
 
     def random(self, purpose: str) -> random.Random:
         """Random numbers fixed by (run seed, problem, purpose)."""
-        return random.Random(request_seed(self._engines.seed, f"{self.tree.problem.id}:{purpose}"))
+        return random.Random(derived_seed(self._engines.seed, f"{self.tree.problem.id}:{purpose}"))
 
     def checkpoint(self, leaves: Iterable[int]) -> None:
         """Note that the strategy could answer now, with ``leaves`` beside those of earlier checkpoints.

@@ -7,7 +7,7 @@ from typing import Literal
 
 from prmkit.tree import ROOT, Finish, StepTree
 
-Part = Literal["sample", "request"]
+IndependentUnit = Literal["sample", "request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Growth:
                 steps.append(end)
         return steps
 
-    def parts(self, by: Part) -> list[list[int]]:
+    def parts(self, by: IndependentUnit) -> list[list[int]]:
         """The finished nodes below each first sample, or below all first samples of a request."""
         length = 2 if by == "sample" else 1
         found: dict[tuple[int, ...], list[int]] = {birth[:length]: [] for birth in sorted(self._samples)}

@@ -33,11 +33,6 @@ def request_key(problem_id: str, kind: str, parts: Sequence[str], ordinal: int) 
     return urlsafe_b64encode(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:12]).decode()
 
 
-def request_seed(run_seed: int, key: str) -> int:
-    """The random seed of a request, below 2**63: fixed by the run seed and the key alone."""
-    return int.from_bytes(hashlib.sha256(f"{run_seed}:{key}".encode()).digest()[:8], "big") >> 1
-
-
 class Journal:
     """Replies by key, on disk; without a path nothing is kept.
 

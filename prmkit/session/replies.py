@@ -14,7 +14,7 @@ from prmkit.session.growth import Written
 from prmkit.session.ledger import Ledger
 from prmkit.tree import Finish
 
-Reply = dict[str, Any]
+JournalReply = dict[str, Any]
 
 _SHORT: dict[Finish, str] = {"stop": "s", "eos": "e", "length": "l", "cancelled": "c"}
 _LONG: dict[str, Finish] = {short: finish for finish, short in _SHORT.items()}
@@ -31,7 +31,7 @@ class Splitter(Protocol):
         ...
 
 
-def of_draw(generation: Generation, encoder: Splitter, *, capped: bool, seconds: float, elapsed: float) -> Reply:
+def of_draw(generation: Generation, encoder: Splitter, *, capped: bool, seconds: float, elapsed: float) -> JournalReply:
     """The reply of a generator. What the budget cut short (``capped``) was cancelled; it is not a long solution."""
     continuations = generation.continuations
     finishes = ["cancelled" if capped and one.finish == "length" else one.finish for one in continuations]
@@ -51,7 +51,7 @@ def of_draw(generation: Generation, encoder: Splitter, *, capped: bool, seconds:
     }
 
 
-def of_reading(scores: Scores, *, seconds: float, elapsed: float) -> Reply:
+def of_reading(scores: Scores, *, seconds: float, elapsed: float) -> JournalReply:
     """The reply of a scorer."""
     values = [round(value, SCORE_DIGITS) for value in scores.values]
     return {
@@ -60,22 +60,22 @@ def of_reading(scores: Scores, *, seconds: float, elapsed: float) -> Reply:
     }
 
 
-def written(reply: Reply) -> list[Written]:
+def written(reply: JournalReply) -> list[Written]:
     """The continuations of a draw."""
     return [Written(tuple(steps), _LONG[finish]) for finish, *steps in reply["w"]]
 
 
-def longest(reply: Reply) -> int:
+def longest(reply: JournalReply) -> int:
     """Tokens of the longest continuation of a draw."""
     return int(reply["c"][3])
 
 
-def elapsed(reply: Reply) -> float:
+def elapsed(reply: JournalReply) -> float:
     """Seconds from the beginning of the problem to the reply."""
     return float(reply["c"][-1])
 
 
-def charge_draw(ledger: Ledger, reply: Reply) -> None:
+def charge_draw(ledger: Ledger, reply: JournalReply) -> None:
     """Count a draw."""
     cached, prefill, decode, _, flops, seconds, _ = reply["c"]
     ledger.generator_calls += 1
@@ -87,7 +87,7 @@ def charge_draw(ledger: Ledger, reply: Reply) -> None:
     ledger.generator_seconds += seconds
 
 
-def charge_reading(ledger: Ledger, reply: Reply) -> None:
+def charge_reading(ledger: Ledger, reply: JournalReply) -> None:
     """Count a reading of the PRM."""
     cached, tokens, flops, seconds, _ = reply["c"]
     ledger.prm_calls += 1

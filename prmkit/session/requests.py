@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from prmkit.errors import InputError
+from prmkit.run.seeds import derived_seed
 from prmkit.score import Scores
 from prmkit.session import replies
 from prmkit.session.budget import Allowance, Exhausted, Grant
 from prmkit.session.engines import Engines
 from prmkit.session.growth import Growth, Origin, Written
-from prmkit.session.journal import request_key, request_seed
+from prmkit.session.journal import request_key
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
 from prmkit.tree import ROOT
@@ -143,19 +144,19 @@ class Requests:
             self.allowance.settle(draw.grant, len(draw.prompt_ids), longest, whole=draw.whole)
         return replies.written(reply)
 
-    async def _generate(self, draw: Draw) -> replies.Reply:
+    async def _generate(self, draw: Draw) -> replies.JournalReply:
         engines, start = self._engines, time.monotonic()
         generation = await engines.generator.generate(
             draw.prompt_ids,
             draw.grant.n,
             sampling=engines.sampling.model_copy(update={"max_tokens": draw.grant.max_tokens}),
-            seed=request_seed(engines.seed, draw.key),
+            seed=derived_seed(engines.seed, draw.key),
             stop=None if draw.whole else engines.encoder.format.step_end,
         )
         seconds, elapsed = time.monotonic() - start, self.allowance.elapsed
         return replies.of_draw(generation, engines.encoder, capped=draw.capped, seconds=seconds, elapsed=elapsed)
 
-    async def _judge(self, nodes: Sequence[int]) -> replies.Reply:
+    async def _judge(self, nodes: Sequence[int]) -> replies.JournalReply:
         scorer, tree, start = self._engines.scorer, self._growth.tree, time.monotonic()
         assert scorer is not None
         fitting = list(nodes)
@@ -171,7 +172,7 @@ class Requests:
         found = dict(zip(fitting, reply["s"], strict=True))
         return reply | {"s": [found.get(node, TOO_LONG) for node in nodes]}
 
-    async def _recorded(self, key: str, ask: Callable[[], Awaitable[replies.Reply]]) -> replies.Reply:
+    async def _recorded(self, key: str, ask: Callable[[], Awaitable[replies.JournalReply]]) -> replies.JournalReply:
         """The reply in the journal, or the engine's, which is then recorded.
 
         Raises:

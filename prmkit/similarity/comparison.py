@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from prmkit.run.ranks import Process, this_process
-from prmkit.similarity.config import BaselineName, SimilarityConfig
+from prmkit.similarity.config import SimilarityBaseline, SimilarityConfig
 from prmkit.similarity.patterns.baselines import baseline_kernels
-from prmkit.similarity.patterns.engine import Progress, compare
+from prmkit.similarity.patterns.engine import BatchWatch, compare
 from prmkit.similarity.patterns.parameters import Reference
 from prmkit.similarity.presets import PRESETS
 from prmkit.similarity.response import Response
@@ -29,10 +29,10 @@ def run_similarity(
     config: SimilarityConfig,
     folder: Path,
     *,
-    baselines: Sequence[BaselineName],
+    baselines: Sequence[SimilarityBaseline],
     draws: int,
     seed: int,
-    progress: Progress | None = None,
+    progress: BatchWatch | None = None,
 ) -> dict[str, Any]:
     """Compare the sets and return the statistics as JSON; the Gram is kept in ``folder/gram``, and read if it is there.
 

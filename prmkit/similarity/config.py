@@ -9,7 +9,7 @@ from prmkit.similarity.presets import PRESETS, PresetName
 Parameters = Literal["linear", "attention", "mlp", "wang2025-code", "adapter", "all"]
 PatternKind = Literal["weight_gradient", "gradient", "signed_gradient"]
 Normalisation = Literal["whole", "layer"]
-BaselineName = Literal["hidden", "gradient", "signed_gradient", "ngram"]
+SimilarityBaseline = Literal["hidden", "gradient", "signed_gradient", "ngram"]
 Engine = Literal["auto", "loop", "hooks", "layersync", "mean", "sketch"]
 
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from prmkit.errors import InputError
+from prmkit.rows_io import Fields, RawRow, rows_at
 from prmkit.run.results import Figures
-from prmkit.rows_io import RawRow, Row, rows_at
 from prmkit.seam import Seam
 from prmkit.sources.shape import depth, up_to_first_error
 from prmkit.tree import Label, Problem, StepTree
@@ -21,7 +21,7 @@ from prmkit.tree import Label, Problem, StepTree
 class Source(Protocol):
     """The reader of one corpus."""
 
-    def __call__(self, row: Row, where: str, **options: Any) -> StepTree | None:
+    def __call__(self, row: Fields, where: str, **options: Any) -> StepTree | None:
         """The tree of a row; None leaves it out.
 
         Raises:
@@ -191,7 +191,7 @@ def gold_path(problem: Problem, steps: Iterable[str]) -> StepTree:
     return StepTree.from_steps(problem, texts, [Label(value=1.0, source="human")] * len(texts))
 
 
-def required(row: Row, where: str, key: str, kind: type) -> Any:
+def required(row: Fields, where: str, key: str, kind: type) -> Any:
     """The value of a key.
 
     Raises:

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import problem_id, required
 from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
 from prmkit.tree import Case, Problem, StepTree
@@ -16,7 +16,7 @@ from prmkit.tree import Case, Problem, StepTree
 _FUNCTION = re.compile(r"^\s*def\s+(\w+)\s*\(", re.MULTILINE)
 
 
-def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
+def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
     Rows of the converted form with ``sample_io`` and ``test_list`` are read too; there, only the samples are public.
@@ -54,7 +54,7 @@ def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> 
     return StepTree(problem)
 
 
-def _converted(row: Row, where: str, column: str, name: str | None) -> list[Case]:
+def _converted(row: Fields, where: str, column: str, name: str | None) -> list[Case]:
     tests: list[Any] = required(row, where, column, list)
     if not all(isinstance(test, dict) and {"input", "output"} <= test.keys() for test in tests):
         raise InputError(f"illegal {column}", where=where, got=tests, expected="objects with input and output")

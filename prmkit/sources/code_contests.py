@@ -5,13 +5,13 @@ Source: Li et al. 2022, arXiv 2203.07814; deepmind/code_contests on the Hugging 
 
 from typing import Any
 
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import problem_id, required
 from prmkit.sources.cases import asked, cases_of
 from prmkit.tree import Case, Problem, StepTree
 
 
-def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
+def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
     Its tests are the public ones, then the private and the generated ones, which a search may not see.

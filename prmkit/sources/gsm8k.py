@@ -5,12 +5,12 @@ Source: Cobbe et al. 2021, arXiv 2110.14168; openai/gsm8k on the Hugging Face hu
 
 from prmkit.errors import InputError
 from prmkit.grade.math.answers import extract, normalise
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import gold_path, problem_id
 from prmkit.tree import Problem, StepTree
 
 
-def tree_of(row: Row, where: str, *, gold: bool = False) -> StepTree:
+def tree_of(row: Fields, where: str, *, gold: bool = False) -> StepTree:
     """The problem without steps, to be solved and annotated; with ``gold`` also its rationale, a right step a line.
 
     Raises:

@@ -5,12 +5,12 @@ Source: Hendrycks et al. 2021, arXiv 2103.03874; EleutherAI/hendrycks_math on th
 
 from prmkit.errors import InputError
 from prmkit.grade.math.answers import extract
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import gold_path, problem_id
 from prmkit.tree import Problem, StepTree
 
 
-def tree_of(row: Row, where: str, *, gold: bool = False) -> StepTree:
+def tree_of(row: Fields, where: str, *, gold: bool = False) -> StepTree:
     """The problem without steps, to be solved and annotated; with ``gold`` also its solution, a paragraph a step, all
     right.
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import problem_id, required
 from prmkit.tree import ROOT, Label, Problem, StepTree
 
 
-def tree_of(row: Row, where: str, *, kind: Literal["soft", "hard"] = "soft", threshold: float = 0.0) -> StepTree:
+def tree_of(row: Fields, where: str, *, kind: Literal["soft", "hard"] = "soft", threshold: float = 0.0) -> StepTree:
     """The tree of a row. Its root is the question; a text that is empty once its question is taken off is no step, and
     what follows it takes its place.
 

@@ -7,7 +7,7 @@ any of the sampled completions of the step reached the answer.
 import re
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row
+from prmkit.rows_io import Fields
 from prmkit.sources import problem_id, required
 from prmkit.tree import Label, Problem, StepTree
 
@@ -17,7 +17,7 @@ MARK = "ки"
 _FIRST_STEP = re.compile(r"(?i)\bstep 1\s*:")
 
 
-def tree_of(row: Row, where: str) -> StepTree:
+def tree_of(row: Fields, where: str) -> StepTree:
     """The path of a row. Steps keep their ``Step 1:``, as the corpus has it; text after the last mark is an unlabelled
     step.
 

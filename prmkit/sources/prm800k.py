@@ -6,7 +6,7 @@ Source: Lightman et al. 2023, arXiv 2305.20050; github.com/openai/prm800k, data/
 from typing import Any, Literal
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row
+from prmkit.rows_io import Fields
 from prmkit.sources import problem_id, required
 from prmkit.tree import ROOT, Label, Problem, StepTree
 
@@ -24,7 +24,7 @@ _MEANINGS: dict[str, _Meaning] = {
 _ANSWER = "\n\n# Answer\n\n"
 
 
-def tree_of(row: Row, where: str, *, neutral: Neutral = "positive", screening: bool = False) -> StepTree | None:
+def tree_of(row: Fields, where: str, *, neutral: Neutral = "positive", screening: bool = False) -> StepTree | None:
     """The tree of a line: every alternative of a step is a sibling, and the chosen one goes on.
 
     A step that a person wrote counts as right. Where the labeller chose nothing (an error was found, or the problem was

@@ -6,14 +6,14 @@ Source: Song et al. 2025, arXiv 2501.03124; hitsmy/PRMBench_Preview. Step number
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import required
 from prmkit.tree import Label, Problem, StepTree
 
 _RIGHT, _WRONG = Label(value=1.0, source="human"), Label(value=0.0, source="human")
 
 
-def tree_of(row: Row, where: str) -> StepTree:
+def tree_of(row: Fields, where: str) -> StepTree:
     """The path of the changed solution; the steps in ``error_steps`` are wrong, all others right.
 
     A number beyond the last step, as a real row has one, names none and is passed over, as in the official evaluation.

@@ -6,14 +6,14 @@ Source: Zheng et al. 2024, arXiv 2412.06559. ``label`` is the 0-based index of t
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import required
 from prmkit.tree import Label, Problem, StepTree
 
 _RIGHT, _WRONG = Label(value=1.0, source="human"), Label(value=0.0, source="human")
 
 
-def tree_of(row: Row, where: str) -> StepTree:
+def tree_of(row: Fields, where: str) -> StepTree:
     """The path of a row: right up to the first wrong step, wrong there, and unlabelled after it.
 
     The tree's meta holds ``generator``. That the final answer is right (``final_answer_correct``) says nothing about

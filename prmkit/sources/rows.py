@@ -3,13 +3,13 @@
 from typing import Any, Literal
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import problem_id, required
 from prmkit.tree import Label, Problem, StepTree
 
 
 def tree_of(
-    row: Row,
+    row: Fields,
     where: str,
     *,
     prompt: str = "problem",

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from prmkit.errors import InputError
+from prmkit.run.seeds import lot
 from prmkit.tree import StepTree
 
 Trees = Callable[[], Iterable[StepTree]]
@@ -56,7 +57,7 @@ def sample(trees: Trees, config: SampleConfig, seed: int) -> Iterator[StepTree]:
 
 def held_out(tree: StepTree, share: float, seed: int) -> bool:
     """Whether a tree's problem is on the validation side: about ``share`` of all, fixed by wording and seed."""
-    return _rank(_key(tree), f"{seed}:validation") < share * 2**64
+    return lot(_key(tree), f"{seed}:validation") < share * 2**64
 
 
 def mix(parts: Sequence[tuple[Trees, float]], config: SampleConfig, seed: int) -> Iterator[StepTree]:
@@ -105,7 +106,7 @@ def _sizes(trees: Iterable[StepTree], unit: Unit) -> dict[int, int]:
 def _drawn(sizes: Mapping[int, int], size: int, seed: int) -> dict[int, int]:
     """The problems drawn, and how much each may give."""
     room: dict[int, int] = {}
-    for key in sorted(sizes, key=lambda key: _rank(key, f"{seed}:sample")):
+    for key in sorted(sizes, key=lambda key: lot(key, f"{seed}:sample")):
         if size <= 0:
             break
         room[key] = min(size, sizes[key])
@@ -116,8 +117,3 @@ def _drawn(sizes: Mapping[int, int], size: int, seed: int) -> dict[int, int]:
 def _key(tree: StepTree) -> int:
     digest = hashlib.blake2b(wording(tree.problem.prompt).encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big")
-
-
-def _rank(key: int, purpose: str) -> int:
-    """A random number below 2**64, fixed by the key and the purpose."""
-    return int.from_bytes(hashlib.blake2b(f"{purpose}:{key}".encode(), digest_size=8).digest(), "big")

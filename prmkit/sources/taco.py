@@ -3,13 +3,13 @@
 Source: Li et al. 2023, arXiv 2312.14852; BAAI/TACO on the Hugging Face hub.
 """
 
-from prmkit.rows_io import Row, field
+from prmkit.rows_io import Fields, field
 from prmkit.sources import problem_id
 from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
 from prmkit.tree import Problem, StepTree
 
 
-def tree_of(row: Row, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
+def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
     So are those of GeeksforGeeks that name no function but ask for a class: their tests fit no program that reads its

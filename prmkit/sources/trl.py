@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Row
+from prmkit.rows_io import Fields
 from prmkit.sources import problem_id, required
 from prmkit.sources.rows import label_of
 from prmkit.tree import Problem, StepTree
 
 
 def tree_of(
-    row: Row, where: str, *, labelled_by: Literal["human", "monte-carlo", "judge"] = "human"
+    row: Fields, where: str, *, labelled_by: Literal["human", "monte-carlo", "judge"] = "human"
 ) -> StepTree | None:
     """The path of a row. Labels may be truth values or probabilities; null is no label. A row without steps is left
     out: the published script writes such rows for problems whose first step was never chosen.

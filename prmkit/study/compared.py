@@ -7,10 +7,10 @@ from prmkit.evaluate.side_by_side import side_by_side
 from prmkit.study.recipe import PairsConfig, WithinConfig
 from prmkit.search.problem_set import COSTS, read_costs
 from prmkit.study.grid import Grid
-from prmkit.study.result import Row
+from prmkit.study.result import ResultRow
 
 
-def pairs_of(grid: Grid, pairs: PairsConfig) -> Iterator[Row]:
+def pairs_of(grid: Grid, pairs: PairsConfig) -> Iterator[ResultRow]:
     """The difference of each two values of the axis ``by``, in points of accuracy, with a 95 % bootstrap interval.
 
     A row for each place on the other axes of the searches; searches that are not done are left out.
@@ -31,7 +31,7 @@ def pairs_of(grid: Grid, pairs: PairsConfig) -> Iterator[Row]:
             yield {**point, **row}
 
 
-def within_limits(rows: Sequence[Row], config: WithinConfig, series: str, y: str) -> Iterator[Row]:
+def within_limits(rows: Sequence[ResultRow], config: WithinConfig, series: str, y: str) -> Iterator[ResultRow]:
     """At each limit, of each series the row that costs most and not more; where even the least costs more, none.
 
     So a strategy that has no answer before its end is given the largest run that ends in time, and one that could have

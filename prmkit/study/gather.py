@@ -13,7 +13,7 @@ from prmkit.study.cell_run import Outcome, record_of, shown
 from prmkit.study.compared import pairs_of, within_limits
 from prmkit.study.grid import Grid
 from prmkit.study.leap import find_leap
-from prmkit.study.result import Row, rows_of
+from prmkit.study.result import ResultRow, rows_of
 
 
 def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
@@ -70,9 +70,9 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
     return result
 
 
-def _leaps(rows: list[Row], x: str, y: str, series: str | None) -> list[dict[str, Any]]:
+def _leaps(rows: list[ResultRow], x: str, y: str, series: str | None) -> list[dict[str, Any]]:
     """For each line of the figure its leap, or why there is none."""
-    lines: dict[Any, list[Row]] = {}
+    lines: dict[Any, list[ResultRow]] = {}
     for row in rows:
         if row.get(x) is not None and row.get(y) is not None:
             lines.setdefault(row.get(series) if series else "", []).append(row)

@@ -14,7 +14,7 @@ from prmkit.study.cell_run import record_of
 from prmkit.study.grid import Cell, Grid
 from prmkit.study.templates import filled
 
-Row = dict[str, Any]
+ResultRow = dict[str, Any]
 """A value by column. Of a figure NAME also NAME_stderr and NAME_n, where it has them; where it is the mean of several
 runs, NAME_runs, how many, and NAME_runs_stderr, the standard error over them."""
 
@@ -47,12 +47,12 @@ class Figure:
         if found is not None:
             self.values.append(found if times == 1 else times * found)
 
-    def as_columns(self, name: str) -> Row:
+    def as_columns(self, name: str) -> ResultRow:
         """The columns of the row. Runs of the same problems share the error over problems, so it is not divided."""
         k = len(self.values)
         # Equal values have no spread, not even that of rounding.
         mean = self.values[0] if len(set(self.values)) == 1 else sum(self.values) / k if k else None
-        columns: Row = {name: mean}
+        columns: ResultRow = {name: mean}
         if self.errors:
             columns[f"{name}_stderr"] = sum(self.errors) / len(self.errors)
         if self.sizes:
@@ -63,7 +63,7 @@ class Figure:
         return columns
 
 
-def rows_of(grid: Grid) -> tuple[list[Row], dict[str, list[Row]]]:
+def rows_of(grid: Grid) -> tuple[list[ResultRow], dict[str, list[ResultRow]]]:
     """The rows of the study's result, and those of its further tables. A figure whose runs are not done is None.
 
     Raises:
@@ -73,8 +73,8 @@ def rows_of(grid: Grid) -> tuple[list[Row], dict[str, list[Row]]]:
     result = grid.plan.study.result
     assert result is not None
     records: dict[str, Any] = {}
-    main: list[Row] = []
-    tables: dict[str, list[Row]] = {}
+    main: list[ResultRow] = []
+    tables: dict[str, list[ResultRow]] = {}
     for (kind, name), rows in rows_in(result).items():
         found = _rows(grid, rows, ("result", kind, name), records)
         if kind == "rows":
@@ -84,14 +84,14 @@ def rows_of(grid: Grid) -> tuple[list[Row], dict[str, list[Row]]]:
     return main, tables
 
 
-def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[str, Any]) -> list[Row]:
+def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[str, Any]) -> list[ResultRow]:
     plan = grid.plan
     texts = {name: column.at if isinstance(column, Reading) else column for name, column in rows.columns.items()}
     named = {*plan.axes_in(texts), *(axis for each in readings_of(rows) if each.of for axis in plan.over[each.of])}
     groups: dict[tuple[Any, ...], dict[str, Figure]] = {}
     for point in plan.points([axis for axis in plan.study.axes if axis in named]):
         for item in _items(grid, rows, point, where, records):
-            labels: Row = {}
+            labels: ResultRow = {}
             found: dict[str, tuple[Any, float, str | None]] = {}
             for name, column in rows.columns.items():
                 if isinstance(column, Reading):
@@ -107,9 +107,9 @@ def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[st
     return [_ordered(rows, dict(labels), figures) for labels, figures in groups.items()]
 
 
-def _ordered(rows: RowsConfig, labels: Row, figures: Mapping[str, Figure]) -> Row:
+def _ordered(rows: RowsConfig, labels: ResultRow, figures: Mapping[str, Figure]) -> ResultRow:
     """The row with its columns in the order of the recipe."""
-    row: Row = {}
+    row: ResultRow = {}
     for name in rows.columns:
         row |= {name: labels[name]} if name in labels else figures[name].as_columns(name)
     return row

@@ -1,6 +1,5 @@
 """Trees as training and held-out batches."""
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -12,8 +11,9 @@ from torch.utils.data import DataLoader
 from prmkit.errors import InputError
 from prmkit.packing.batch import StepBatch
 from prmkit.packing.encode import StepEncoder
-from prmkit.packing.rows import Row, tree_rows
+from prmkit.packing.rows import TokenRow, tree_rows
 from prmkit.packing.sequence import pack
+from prmkit.run.seeds import derived_seed
 from prmkit.sources.sample import wording
 from prmkit.train.config import TrainConfig
 from prmkit.train.labels import balanced, hardened, weights_by_source
@@ -66,8 +66,8 @@ class StepDataModule(pl.LightningDataModule):
         self.train_rows = self._packed(balanced(learned) if config.class_balance else learned, max_length)
         self.validation_rows = self._packed(watched, max_length)
 
-    def _encode(self, trees: Iterable[StepTree], encoder: StepEncoder, max_length: int) -> dict[str, list[Row]]:
-        rows: dict[str, list[Row]] = defaultdict(list)
+    def _encode(self, trees: Iterable[StepTree], encoder: StepEncoder, max_length: int) -> dict[str, list[TokenRow]]:
+        rows: dict[str, list[TokenRow]] = defaultdict(list)
         values: set[float] = set()
         budget = (self.config.pack_tokens or max_length) if self.config.packing == "tree" else None
         weigh = weights_by_source(self.config.source_weights)
@@ -85,7 +85,7 @@ class StepDataModule(pl.LightningDataModule):
         self._check(values, max_length)
         return rows
 
-    def _packed(self, rows: list[Row], max_length: int) -> list[Row]:
+    def _packed(self, rows: list[TokenRow], max_length: int) -> list[TokenRow]:
         return rows if self.config.packing == "none" else pack(rows, self.config.pack_tokens or max_length)
 
     def _check(self, values: set[float], max_length: int) -> None:
@@ -105,7 +105,7 @@ class StepDataModule(pl.LightningDataModule):
                 expected="right and wrong steps",
             )
 
-    def _check_held_out(self, watched: list[Row]) -> None:
+    def _check_held_out(self, watched: list[TokenRow]) -> None:
         kinds = {label >= 0.5 for row in watched for label in row.labels if not math.isnan(label)}
         if self.config.monitor in ("auroc", "f1") and len(kinds) == 1:
             raise InputError(
@@ -128,7 +128,7 @@ class StepDataModule(pl.LightningDataModule):
         return self.trainer.fit_loop.epoch_loop.batch_progress.current.completed if self.trainer else 0
 
     def _loader(
-        self, rows: list[Row], *, accumulate: int, seed: int | None, done: Callable[[], int] = lambda: 0
+        self, rows: list[TokenRow], *, accumulate: int, seed: int | None, done: Callable[[], int] = lambda: 0
     ) -> DataLoader[StepBatch]:
         parts, part = data_parallel(self.trainer)
         plan = BatchPlan(
@@ -149,7 +149,7 @@ def held_out_problems(problems: Iterable[str], share: float, seed: int) -> set[s
     Raises:
         InputError: there are fewer than two problems.
     """
-    keys = sorted(set(problems), key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
+    keys = sorted(set(problems), key=lambda key: derived_seed(seed, key))
     if len(keys) < 2:
         raise InputError(
             "no problem can be held out of the training",

@@ -20,8 +20,8 @@ from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
-from prmkit.models.saving import refuse_existing
 from prmkit.packing.encode import StepEncoder
+from prmkit.run.files import refuse_existing
 from prmkit.train.adapters import adapted
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule

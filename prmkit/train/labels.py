@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from prmkit.errors import InputError
-from prmkit.packing.rows import Row
+from prmkit.packing.rows import TokenRow
 from prmkit.tree import Label, StepTree
 
 
@@ -29,7 +29,7 @@ def weights_by_source(weights: Mapping[str, float]) -> Callable[[Label], float]:
     return lambda label: weights.get(label.source, 1.0)
 
 
-def balanced(rows: Sequence[Row]) -> list[Row]:
+def balanced(rows: Sequence[TokenRow]) -> list[TokenRow]:
     """The rows with weights such that right and wrong labels have the same weight in sum; the whole sum stays.
 
     A soft label y is right to the share y and wrong to the share 1 - y.
@@ -50,5 +50,5 @@ def balanced(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, weights=tuple(weight * share(label) for label, weight in _labels(row))) for row in rows]
 
 
-def _labels(row: Row) -> list[tuple[float, float]]:
+def _labels(row: TokenRow) -> list[tuple[float, float]]:
     return list(zip(row.labels, row.weights, strict=True))

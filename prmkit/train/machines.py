@@ -9,21 +9,21 @@ GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class Gpu:
     """A GPU: its memory in bytes, and its peak in bf16 FLOP/s (dense)."""
 
     memory: float
     peak: float
 
 
-DEVICES = {
-    "A100-40": Device(40 * GIB, 312e12),
-    "A100": Device(80 * GIB, 312e12),
-    "L40S": Device(48 * GIB, 362e12),
-    "RTX4090": Device(24 * GIB, 165e12),
-    "H100": Device(80 * GIB, 989e12),
-    "H200": Device(141 * GIB, 989e12),
-    "B200": Device(180 * GIB, 2250e12),
+GPUS = {
+    "A100-40": Gpu(40 * GIB, 312e12),
+    "A100": Gpu(80 * GIB, 312e12),
+    "L40S": Gpu(48 * GIB, 362e12),
+    "RTX4090": Gpu(24 * GIB, 165e12),
+    "H100": Gpu(80 * GIB, 989e12),
+    "H200": Gpu(141 * GIB, 989e12),
+    "B200": Gpu(180 * GIB, 2250e12),
 }
 """By the vendor's data sheets."""
 
@@ -36,9 +36,9 @@ class Machine:
     kind: str
 
     @property
-    def device(self) -> Device:
+    def device(self) -> Gpu:
         """What one of them is."""
-        return DEVICES[self.kind]
+        return GPUS[self.kind]
 
 
 def machine_of(text: str) -> Machine:
@@ -48,9 +48,9 @@ def machine_of(text: str) -> Machine:
         InputError: there is no such device, or none of them.
     """
     found = re.fullmatch(r"(?:(\d+)x)?(.+)", text.strip(), flags=re.IGNORECASE)
-    kinds = {name.lower(): name for name in DEVICES}
+    kinds = {name.lower(): name for name in GPUS}
     if found is None or found[2].lower() not in kinds or found[1] == "0":
-        raise InputError("no such machine", where="--plan", got=text, expected=f"8xH100; known: {', '.join(DEVICES)}")
+        raise InputError("no such machine", where="--plan", got=text, expected=f"8xH100; known: {', '.join(GPUS)}")
     return Machine(int(found[1] or 1), kinds[found[2].lower()])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from torch.utils.data import Dataset, Sampler
 
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.rows import Row
+from prmkit.packing.rows import TokenRow
 
 _POOL = 8
 """Batches whose rows are sorted by length together. More would save some padding, but give every batch one length, from
@@ -31,7 +31,7 @@ class PlannedBatch:
 class RowDataset(Dataset[StepBatch]):
     """Collated batches of a plan."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[TokenRow]) -> None:
         self.rows = rows
 
     def __getitem__(self, planned: PlannedBatch) -> StepBatch:
@@ -59,7 +59,7 @@ class BatchPlan(Sampler[PlannedBatch]):
 
     def __init__(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[TokenRow],
         *,
         batch_size: int,
         accumulate: int,

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from prmkit.run.files import partial_file
+
 
 def plot_history(records: Sequence[dict[str, float]], file: Path) -> None:
     """Draw losses (left), and AUROC, first-error F1 and calibration error (right), against the training's steps."""
@@ -18,4 +20,5 @@ def plot_history(records: Sequence[dict[str, float]], file: Path) -> None:
         panel.grid(alpha=0.3)
         panel.legend()
     panels[1].set_ylim(0, 1)
-    figure.savefig(file, dpi=120)
+    with partial_file(file) as partial:
+        figure.savefig(partial, dpi=120, format=file.suffix[1:])

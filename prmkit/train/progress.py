@@ -1,6 +1,7 @@
 """The course of a training: its history as a CSV file, and a bar or plain lines for who watches."""
 
 import csv
+import io
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import lightning.pytorch as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from prmkit.run.files import write_text
 
 COLUMNS = (
     "step", "epoch", "train_loss", "loss", "auroc", "brier", "ece", "f1", "lr", "tokens", "flops", "seconds"
@@ -100,7 +103,8 @@ class History(pl.Callback):
         self.records, self._spent = list(state_dict["records"]), state_dict["seconds"]
 
     def _write(self, records: list[dict[str, float]]) -> None:
-        with self.file.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(records)
+        lines = io.StringIO(newline="")
+        writer = csv.DictWriter(lines, COLUMNS)
+        writer.writeheader()
+        writer.writerows(records)
+        write_text(self.file, lines.getvalue())

@@ -8,7 +8,6 @@ Shapes: B rows, T tokens.
 """
 
 import copy
-import json
 import logging
 import random
 import sys
@@ -27,6 +26,7 @@ from prmkit.benchmarks.synthetic_world import LETTERS, OPERATIONS, Slips, draw_p
 from prmkit.models.flops import parameters
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
+from prmkit.run.files import write_json
 from prmkit.tree import Problem
 from prmkit.world import COST
 from prmkit.world.config import PolicyConfig
@@ -155,8 +155,8 @@ def train_policy(out: Path, config: PolicyConfig, *, seed: int = 1) -> None:
         losses[name] = [sum(found[start : start + _MEAN]) / _MEAN for start in range(0, steps - _MEAN + 1, _MEAN)]
         copy.deepcopy(model).half().save_pretrained(out / name)
         tokenizer.save_pretrained(out / name)
-    (out / LOSSES).write_text(json.dumps(losses, indent=1) + "\n")
-    (out / COST).write_text(json.dumps(cost, indent=1) + "\n")
+    write_json(out / LOSSES, losses)
+    write_json(out / COST, cost)
 
 
 def _fit(

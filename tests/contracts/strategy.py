@@ -13,12 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.run.seeds import derived_seed
 from prmkit.score import Scores
 from prmkit.search.options import StrategyConfig
 from prmkit.search.problem_set import read_costs, search
 from prmkit.session import Engines
 from prmkit.session.budget import BudgetConfig
-from prmkit.session.journal import Journal, request_seed
+from prmkit.session.journal import Journal
 from prmkit.tree import ROOT, Finish, Problem, StepTree
 from prmkit.trees_io import read_trees
 from tests.fakes import CharEncoder, LastStepGrader
@@ -75,7 +76,7 @@ class HashScorer:
         self.requests += 1
         self.tokens += len(nodes)
         await asyncio.sleep(self.pause * random.random())
-        values = [request_seed(0, " ".join(tree.steps(node))) / 2**63 for node in nodes]
+        values = [derived_seed(0, " ".join(tree.steps(node))) / 2**63 for node in nodes]
         return Scores(values=tuple(values), cached_tokens=0, tokens=len(nodes), flops=1.0 * len(nodes))
 
 

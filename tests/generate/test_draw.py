@@ -17,6 +17,11 @@ def first_tokens(logits: torch.Tensor, rows: list[Draws], margin: float = 0.0) -
     return draw_tokens(logits, rows, [0] * len(rows), margin=margin)
 
 
+def test_the_streams_of_samples_stay_what_they_were() -> None:
+    assert [stream_key(7, 0), stream_key(7, 1)] == [-5220904277346556025, 7091162075535606283]
+    assert stream_key(2**63 - 1, 5) == 6607270799568333219
+
+
 def shares(tokens: list[int]) -> torch.Tensor:
     return torch.bincount(torch.tensor(tokens), minlength=len(LOGITS)) / len(tokens)
 

@@ -6,7 +6,7 @@ import pytest
 from prmkit.generate import Generation, Sampling
 from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.lanes import Lane
-from prmkit.generate.request import Asked, Request
+from prmkit.generate.request import ActiveRequest, PromptRequest
 from prmkit.generate.stops import StopStrings
 from tests.tiny import tiny_tokenizer
 
@@ -21,10 +21,10 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def request(loop: asyncio.AbstractEventLoop, n: int, *, tokens: int = 9, stop: str | None = None) -> Request:
-    asked = Asked(PROMPT, n, Sampling(max_tokens=tokens, temperature=0.5), 7, stop)
-    ticket: Ticket[Asked, Generation] = Ticket(asked, loop.create_future())
-    return Request(ticket, context=100)
+def request(loop: asyncio.AbstractEventLoop, n: int, *, tokens: int = 9, stop: str | None = None) -> ActiveRequest:
+    asked = PromptRequest(PROMPT, n, Sampling(max_tokens=tokens, temperature=0.5), 7, stop)
+    ticket: Ticket[PromptRequest, Generation] = Ticket(asked, loop.create_future())
+    return ActiveRequest(ticket, context=100)
 
 
 def test_rows_part_by_their_tokens_and_each_request_ends_its_own(loop: asyncio.AbstractEventLoop) -> None:

@@ -8,7 +8,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from prmkit.errors import InputError, RunError
 from prmkit.kv import reader as kv_reader
-from prmkit.kv.reader import KVReader, Reading
+from prmkit.kv.reader import KVReader, SequenceReading
 from prmkit.kv.rows import prepared, token_bytes
 from prmkit.kv.tree import KVTree
 
@@ -53,7 +53,7 @@ def ends(sequences: list[list[int]]) -> list[list[int]]:
     return [[0, len(ids) - 1] for ids in sequences]
 
 
-def check(model: PreTrainedModel, sequences: list[list[int]], readings: list[Reading]) -> None:
+def check(model: PreTrainedModel, sequences: list[list[int]], readings: list[SequenceReading]) -> None:
     for ids, reading in zip(sequences, readings, strict=True):
         expected = plain(model, ids)[[0, -1]]
         assert torch.allclose(reading.hidden_SE, expected, atol=1e-5)
@@ -141,7 +141,7 @@ def test_a_sequence_too_long_for_the_memory_is_an_error_and_the_others_are_read(
     assert isinstance(bad, RunError)
     assert "the memory does not suffice for one sequence" in str(bad)
     for reading, ids in ((good, SEQUENCES[0]), (other, SEQUENCES[1])):
-        assert isinstance(reading, Reading)
+        assert isinstance(reading, SequenceReading)
         assert torch.allclose(reading.hidden_SE[0], plain(model, ids)[-1], atol=1e-5)
         reader.tree.release(reading.node)
     reader.tree.evict(0)

@@ -5,7 +5,7 @@ import torch
 
 from prmkit.errors import InputError
 from prmkit.packing.batch import collate
-from prmkit.packing.rows import Row, tree_rows
+from prmkit.packing.rows import TokenRow, tree_rows
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, path_tree, tiny_encoder
 
@@ -23,7 +23,7 @@ def forked() -> StepTree:
     return tree
 
 
-def known(row: Row) -> list[tuple[int, float]]:
+def known(row: TokenRow) -> list[tuple[int, float]]:
     return [(index, label) for index, label in enumerate(row.labels) if not math.isnan(label)]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.rows import Row, tree_rows
+from prmkit.packing.rows import TokenRow, tree_rows
 from prmkit.packing.sequence import Packing, block_mask, dense_mask, pack
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, tiny_backbone, tiny_encoder
@@ -50,7 +50,7 @@ def losses(prm: PRM, batch: StepBatch) -> torch.Tensor:
     return (all_BS * batch.weights_BS).sum()
 
 
-def gradient(prm: PRM, rows: list[Row]) -> tuple[float, torch.Tensor]:
+def gradient(prm: PRM, rows: list[TokenRow]) -> tuple[float, torch.Tensor]:
     """The summed loss of some rows, and its gradient by all weights."""
     loss = losses(prm, collate(rows))
     gradients = torch.autograd.grad(loss, list(prm.parameters()))
@@ -129,8 +129,8 @@ def test_a_label_beyond_the_limit_is_lost_and_counted() -> None:
     assert (found.cut, found.dropped, found.labels_lost) == (2, 1, 2)
 
 
-def row_of(length: int, problem: str = "p") -> Row:
-    return Row(
+def row_of(length: int, problem: str = "p") -> TokenRow:
+    return TokenRow(
         ids=np.full(length, length, dtype=np.int32),
         positions=np.arange(length, dtype=np.int32),
         until=np.full(length, length, dtype=np.int32),

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prmkit.score.paths import asked_by_tip
+from prmkit.score.paths import asked_by_tip, path_seed
 from prmkit.tree import ROOT, Problem, StepTree
 
 
@@ -30,3 +30,9 @@ def test_a_node_that_two_tips_share_is_read_with_the_first() -> None:
     stem = tree.add(ROOT, "a")
     left, right = tree.add(stem, "b"), tree.add(stem, "c")
     assert asked_by_tip(tree, [right, stem, left]) == {right: [stem, right], left: [left]}
+
+
+def test_the_seed_of_a_path_is_fixed_by_problem_and_steps() -> None:
+    tree = StepTree.from_steps(Problem(id="p", prompt="?"), ["a", "b"])
+    # printf '7\x1fp\x1fa' | sha256sum, printf '7\x1fp\x1fa\x1fb' | sha256sum
+    assert [path_seed(7, tree, node) for node in (0, 1)] == [0x210EE4E7BD3A6D6B >> 1, 0x4D86B401B19FB2CE >> 1]

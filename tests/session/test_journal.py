@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.session.journal import Journal, request_key, request_seed
+from prmkit.session.journal import Journal, request_key
 
 
 def test_a_key_depends_on_each_of_its_parts() -> None:
@@ -16,12 +16,6 @@ def test_a_key_depends_on_each_of_its_parts() -> None:
     }
     assert len(keys) == 5
     assert request_key("p", "write", ["a"], 1) in keys
-
-
-def test_a_seed_is_fixed_by_run_seed_and_key() -> None:
-    assert request_seed(1, "k") == request_seed(1, "k")
-    assert len({request_seed(1, "k"), request_seed(2, "k"), request_seed(1, "l")}) == 3
-    assert 0 <= request_seed(1, "k") < 2**63
 
 
 def test_replies_are_read_back_and_a_torn_one_is_forgotten(tmp_path: Path) -> None:

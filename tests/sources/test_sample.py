@@ -64,6 +64,14 @@ def test_no_problem_is_on_both_sides_of_a_split() -> None:
     assert not any(held_out(tree, 0.0, seed=3) for tree in trees)
 
 
+def test_draws_and_splits_stay_what_they_were() -> None:
+    trees = corpus(30, each=1)
+    assert prompts(drawn(trees, 8, seed=5)) == {"p4", "p9", "p11", "p13", "p14", "p17", "p19", "p29"}
+    assert {n for n, tree in enumerate(trees) if held_out(tree, 0.25, seed=3)} == {
+        3, 4, 5, 7, 11, 16, 18, 23, 25, 27, 28, 29
+    }  # fmt: skip
+
+
 def test_spaces_do_not_make_another_problem() -> None:
     assert wording(" 1 +\n 1? ") == wording("1 + 1?")
 

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.packing.rows import Row
+from prmkit.packing.rows import TokenRow
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule, held_out_problems
 from prmkit.tree import ROOT, Problem, StepTree
@@ -19,7 +19,7 @@ def module(given: list[StepTree], *, seed: int = 0, max_length: int = 64, **fiel
     return StepDataModule(given, tiny_encoder(), max_length=max_length, config=config, seed=seed)
 
 
-def ids(rows: list[Row]) -> set[tuple[int, ...]]:
+def ids(rows: list[TokenRow]) -> set[tuple[int, ...]]:
     return {tuple(row.ids.tolist()) for row in rows}
 
 
@@ -37,7 +37,7 @@ def test_no_problem_straddles_the_split() -> None:
     assert len(data.train_rows) == 30
 
 
-def _sides(data: StepDataModule) -> tuple[list[Row], list[Row]]:
+def _sides(data: StepDataModule) -> tuple[list[TokenRow], list[TokenRow]]:
     return data.train_rows, data.validation_rows
 
 
@@ -46,6 +46,11 @@ def test_the_split_depends_on_the_seed_and_not_on_the_order_of_trees() -> None:
     random.Random(1).shuffle(shuffled)
     assert ids(module(trees()).validation_rows) == ids(module(shuffled).validation_rows)
     assert ids(module(trees()).validation_rows) != ids(module(trees(), seed=1).validation_rows)
+
+
+def test_a_split_stays_what_it_was() -> None:
+    # The first three by the SHA-256 of "3:0" to "3:9": printf '3:0' | sha256sum
+    assert held_out_problems("0123456789", 0.3, 3) == set("548")
 
 
 def test_both_sides_of_a_split_hold_a_problem() -> None:

@@ -105,6 +105,13 @@ def test_a_loss_that_is_no_number_stops_the_training() -> None:
         module([[math.nan]]).training_step(batch([1.0]), 7)
 
 
+def test_dropout_is_seeded_by_the_place_of_the_batch() -> None:
+    given = module([[0.0]])
+    given.on_train_batch_start(batch([1.0]), 3)
+    # seed 0, epoch 0, batch 3, part 0: printf '0:0:3:0' | sha256sum
+    assert torch.initial_seed() == 0x9362E6BA909835
+
+
 def test_held_out_metrics_are_those_of_all_labels() -> None:
     made = module([[math.log(3), 0.0], [-math.log(4), 9.0]])
     made.training_step(batch([1.0, 0.0], [0.7]), 0)

@@ -2,14 +2,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prmkit.packing.rows import Row
+from prmkit.packing.rows import TokenRow
 from prmkit.train.plan import BatchPlan, PlannedBatch, RowDataset
 
 
-def rows(lengths: list[int]) -> list[Row]:
+def rows(lengths: list[int]) -> list[TokenRow]:
     """Rows of these lengths; row i has i % 3 + 1 labels."""
     return [
-        Row(
+        TokenRow(
             ids=np.full(length, index, dtype=np.int32),
             positions=np.arange(length, dtype=np.int32),
             until=np.full(length, length, dtype=np.int32),

@@ -16,12 +16,13 @@ from transformers import AutoModelForTokenClassification
 from prmkit.errors import InputError
 from prmkit.models.backbone import empty_backbone, load_tokenizer, stored_folder, stored_keys, stored_tensors
 from prmkit.models.checkpoint import HEAD_KEYS, META_FILE, CheckpointMeta
-from prmkit.models.saving import refuse_existing, write_folder
+from prmkit.models.saving import write_folder
+from prmkit.run.files import refuse_existing
 
-Form = Literal["token-classification", "process-reward-model"]
+ForeignForm = Literal["token-classification", "process-reward-model"]
 
 
-def import_prm(name: str, out: Path, meta: CheckpointMeta) -> Form:
+def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
     """Write someone else's PRM as a checkpoint, and return the form it had.
 
     ``token-classification`` is that of TRL's PRMTrainer, one linear map to two labels: ``w h + b`` becomes
@@ -100,7 +101,7 @@ def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str |
         import_prm(folder, out, meta)
 
 
-def _form(name: str, head: dict[str, Tensor]) -> Form:
+def _form(name: str, head: dict[str, Tensor]) -> ForeignForm:
     if {"score.weight", "score.bias"} == set(head):
         form, last = "token-classification", head["score.weight"]
     elif set(HEAD_KEYS) == set(head):

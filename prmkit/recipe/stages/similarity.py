@@ -15,7 +15,7 @@ from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch, watched
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result
-from prmkit.similarity.config import BaselineName, SimilarityConfig
+from prmkit.similarity.config import SimilarityBaseline, SimilarityConfig
 from prmkit.similarity.response import Response, Selection, read_responses, responses_of
 from prmkit.similarity.result import SimilarityResult
 from prmkit.tree import StepTree
@@ -71,7 +71,7 @@ class SimilarityRecipe(BaseModel):
     reference: ReferenceConfig = Field(description="the model whose patterns are compared")
     sets: dict[str, ResponsesConfig] = Field({}, description="sets of responses by name; the verb takes NAME=FILE too")
     pattern: SimilarityConfig = Field(SimilarityConfig(), description="activation patterns")
-    baselines: list[BaselineName] = Field([], description="other similarities of the same responses, beside it")
+    baselines: list[SimilarityBaseline] = Field([], description="other similarities of the same responses, beside it")
     draws: PositiveInt = Field(10_000, description="random selections of each permutation test")
 
 

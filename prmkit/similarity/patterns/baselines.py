@@ -8,19 +8,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from prmkit.similarity.config import BaselineName, SimilarityConfig
+from prmkit.similarity.config import SimilarityBaseline, SimilarityConfig
 from prmkit.similarity.patterns.batches import batched, embedding
 from prmkit.similarity.patterns.engine import compare, distinct
 from prmkit.similarity.patterns.parameters import Reference, backbone
 from prmkit.similarity.response import Response
-from prmkit.similarity.statistics.gram import PatternGram
+from prmkit.similarity.statistics.gram import Float64Array, PatternGram
 from prmkit.similarity.statistics.measure import cosines, measure_of
 
-Array = NDArray[np.float64]
-
-LABELS: Mapping[BaselineName, str] = {
+LABELS: Mapping[SimilarityBaseline, str] = {
     "hidden": "hidden states",
     "gradient": "|gradient|",
     "signed_gradient": "gradient",
@@ -33,8 +30,11 @@ _BUCKETS = 1 << 14
 
 
 def baseline_kernels(
-    model: Reference, sets: Mapping[str, Sequence[Response]], config: SimilarityConfig, names: Sequence[BaselineName]
-) -> dict[str, Array]:
+    model: Reference,
+    sets: Mapping[str, Sequence[Response]],
+    config: SimilarityConfig,
+    names: Sequence[SimilarityBaseline],
+) -> dict[str, Float64Array]:
     """[N, N] similarities of all responses of the sets, by label, in the order of the Gram's rows.
 
     ``hidden``: cosine of the last hidden states, averaged over the response. ``gradient``: cosine of |g|, patterns
@@ -60,7 +60,7 @@ def baseline_kernels(
     return kernels
 
 
-def hidden_states(model: Reference, responses: Sequence[Response], max_tokens: int) -> Array:
+def hidden_states(model: Reference, responses: Sequence[Response], max_tokens: int) -> Float64Array:
     """[N, H]: the last hidden states, averaged over the tokens of the response."""
     means = []
     for batch in batched(model, responses, max_tokens):
@@ -76,7 +76,7 @@ def hidden_states(model: Reference, responses: Sequence[Response], max_tokens: i
     return np.stack(means)
 
 
-def ngram_counts(responses: Sequence[Response]) -> Array:
+def ngram_counts(responses: Sequence[Response]) -> Float64Array:
     """[N, buckets]: how often runs of one to three tokens stand in each response, by a hash of the run."""
     counts = np.zeros((len(responses), _BUCKETS))
     for row, response in enumerate(responses):
@@ -87,7 +87,7 @@ def ngram_counts(responses: Sequence[Response]) -> Array:
     return counts
 
 
-def _cosines(vectors: Array) -> Array:
+def _cosines(vectors: Float64Array) -> Float64Array:
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: Array = unit @ unit.T
+    found: Float64Array = unit @ unit.T
     return found

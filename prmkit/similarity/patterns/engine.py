@@ -16,11 +16,11 @@ from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.activation import batched_patterns
 from prmkit.similarity.patterns.batches import batched, reading_order
 from prmkit.similarity.patterns.engine_choice import choose_engine, refuse_unsuited
-from prmkit.similarity.patterns.job import Job, Source, TileGram
+from prmkit.similarity.patterns.job import Job, PatternSource, TileGram
 from prmkit.similarity.patterns.layersync import layersync_grams
 from prmkit.similarity.patterns.mean import SumsOfCosines, set_means
 from prmkit.similarity.patterns.parameters import (
-    Part,
+    LayerPart,
     Reference,
     Tile,
     backbone,
@@ -38,7 +38,7 @@ from prmkit.similarity.response import Response
 from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.set_means import SetMeans
 
-Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
+BatchWatch = Callable[[int], AbstractContextManager[Callable[[], None]]]
 """Told how many batches will be differentiated, it gives a function to call after each."""
 
 
@@ -49,7 +49,7 @@ def compare(
     *,
     folder: Path | None = None,
     process: Process | None = None,
-    progress: Progress | None = None,
+    progress: BatchWatch | None = None,
 ) -> PatternGram | SetMeans | None:
     """See ``prmkit.similarity.similarity``."""
     process = process or Process()
@@ -110,7 +110,7 @@ def distinct(sets: Mapping[str, Sequence[Response]]) -> tuple[list[Response], di
 
 
 def _grams(
-    job: Job, parts: Sequence[Part], source: Source, engine: str, store: PartStore, process: Process
+    job: Job, parts: Sequence[LayerPart], source: PatternSource, engine: str, store: PartStore, process: Process
 ) -> list[PartGram]:
     """The Gram of every part; nothing for a process that is not the first."""
 
@@ -139,7 +139,7 @@ def _set_means(
 
 
 def _result(
-    parts: Sequence[Part],
+    parts: Sequence[LayerPart],
     found: Sequence[PartGram],
     responses: Sequence[Response],
     rows: Mapping[str, tuple[int, ...]],
@@ -166,7 +166,7 @@ def _result(
 
 
 def _turns(
-    engine: str, model: Reference, parts: Sequence[Part], responses: int, sets: int, config: SimilarityConfig
+    engine: str, model: Reference, parts: Sequence[LayerPart], responses: int, sets: int, config: SimilarityConfig
 ) -> int:
     """How often every batch will be differentiated."""
     tiles, limit = tiles_of(enumerate(parts)), config.memory_gib * 2**30

@@ -12,9 +12,9 @@ from prmkit.errors import InputError
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.activation import batched_patterns, single_patterns
 from prmkit.similarity.patterns.batches import batched, embedding
-from prmkit.similarity.patterns.job import FLOAT32, Source
+from prmkit.similarity.patterns.job import FLOAT32, PatternSource
 from prmkit.similarity.patterns.layersync import layer_calls
-from prmkit.similarity.patterns.parameters import OUTSIDE, Part, Reference, backbone, decoder
+from prmkit.similarity.patterns.parameters import OUTSIDE, LayerPart, Reference, backbone, decoder
 from prmkit.similarity.response import Response
 
 MOST_FOR_GRAMS = 5000
@@ -22,15 +22,15 @@ MOST_FOR_GRAMS = 5000
 
 
 def choose_engine(
-    model: Reference, parts: Sequence[Part], responses: Sequence[Response], config: SimilarityConfig
-) -> tuple[str, Source, str]:
+    model: Reference, parts: Sequence[LayerPart], responses: Sequence[Response], config: SimilarityConfig
+) -> tuple[str, PatternSource, str]:
     """The engine, where it takes patterns from, and why.
 
     Raises:
         InputError: the engine that was asked for needs linear maps, and a parameter is of none.
     """
     apart = _mixing(model, parts, responses[0])
-    source: Source = batched_patterns if apart is None else single_patterns
+    source: PatternSource = batched_patterns if apart is None else single_patterns
     need = len(responses) * sum(part.size for part in parts) * FLOAT32
     if config.engine in ("hooks", "layersync") and apart is not None:
         raise InputError(
@@ -60,7 +60,7 @@ def refuse_unsuited(engine: str, config: SimilarityConfig) -> None:
         )
 
 
-def _mixing(model: Reference, parts: Sequence[Part], response: Response) -> str | None:
+def _mixing(model: Reference, parts: Sequence[LayerPart], response: Response) -> str | None:
     """The first chosen parameter whose gradient a batch does not give by response; None if there is none."""
     mixing: list[nn.Module] = []
 
@@ -82,7 +82,7 @@ def _mixing(model: Reference, parts: Sequence[Part], response: Response) -> str 
     return next((weight.name for part in parts for weight in part.weights if weight.module in mixing), None)
 
 
-def _has_plain_layers(model: Reference, parts: Sequence[Part], response: Response) -> bool:
+def _has_plain_layers(model: Reference, parts: Sequence[LayerPart], response: Response) -> bool:
     """Whether ``layersync`` can call the layers of the model itself."""
     if any(part.layer == OUTSIDE for part in parts):
         return False

@@ -81,7 +81,7 @@ class TileGram:
     l1: NDArray[np.float64]
 
 
-class Source(Protocol):
+class PatternSource(Protocol):
     """Writes the patterns of a batch over each tile into a place, tile after tile."""
 
     def __call__(

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prmkit.run.ranks import Process
-from prmkit.similarity.patterns.job import Job, Source, TileGram, row_sums
-from prmkit.similarity.patterns.parameters import Part, Tile
+from prmkit.similarity.patterns.job import Job, PatternSource, TileGram, row_sums
+from prmkit.similarity.patterns.parameters import LayerPart, Tile
 from prmkit.similarity.patterns.pending import check_not_zero, fill
 from prmkit.similarity.patterns.scratch import Scratch
 from prmkit.similarity.patterns.store import PartStore
@@ -38,8 +38,8 @@ class SumsOfCosines(NamedTuple):
 
 def set_means(
     job: Job,
-    parts: Sequence[Part],
-    source: Source,
+    parts: Sequence[LayerPart],
+    source: PatternSource,
     members_SN: NDArray[np.bool_],
     folder: Path | None,
     process: Process,
@@ -78,7 +78,7 @@ def set_means(
     )
 
 
-def _norms(job: Job, tiles: Sequence[Tile], source: Source) -> Iterator[TileGram]:
+def _norms(job: Job, tiles: Sequence[Tile], source: PatternSource) -> Iterator[TileGram]:
     """The dot of each response with itself, [N], and the sum of its values, over every tile."""
     squares_KN = torch.zeros(len(tiles), job.responses, dtype=torch.float64, device=job.device)
     l1_KN = torch.zeros_like(squares_KN)
@@ -92,7 +92,7 @@ def _norms(job: Job, tiles: Sequence[Tile], source: Source) -> Iterator[TileGram
 
 
 def _dots(
-    job: Job, tiles: Sequence[Tile], source: Source, members_SN: NDArray[np.bool_], scale_MN: NDArray[np.float64]
+    job: Job, tiles: Sequence[Tile], source: PatternSource, members_SN: NDArray[np.bool_], scale_MN: NDArray[np.float64]
 ) -> Iterator[TileGram]:
     """The dot of each unit pattern with the sum of those of each set, [N, S], over every tile.
 
@@ -109,7 +109,7 @@ def _dots(
 
 
 def _dots_of_group(
-    job: Job, tiles: Sequence[Tile], source: Source, members_SN: Tensor, scale_MN: Tensor
+    job: Job, tiles: Sequence[Tile], source: PatternSource, members_SN: Tensor, scale_MN: Tensor
 ) -> Iterator[TileGram]:
     sums = [torch.zeros(len(members_SN), tile.size, device=job.device) for tile in tiles]
     dots_KNS = torch.zeros(len(tiles), job.responses, len(members_SN), dtype=torch.float64, device=job.device)
@@ -128,7 +128,7 @@ def _dots_of_group(
         yield TileGram(tile=tile, gram=dots_NS, l1=np.zeros(job.responses))
 
 
-def _read(job: Job, tiles: Sequence[Tile], source: Source, visit: Visit) -> None:
+def _read(job: Job, tiles: Sequence[Tile], source: PatternSource, visit: Visit) -> None:
     scratch = Scratch(job, tiles)
     for rows, batch in job.rows():
         place = scratch.place(len(batch), tiles)

@@ -27,7 +27,7 @@ _LONGEST_SIDE = 15_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Weight:
+class ChosenParameter:
     """A chosen parameter. ``module`` is the linear map it is the matrix of; None for any other parameter."""
 
     name: str
@@ -36,12 +36,12 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
+class LayerPart:
     """The chosen parameters of one kind (attention, mlp, outside) in one layer, in the order of the model."""
 
     layer: int
     kind: str
-    weights: tuple[Weight, ...]
+    weights: tuple[ChosenParameter, ...]
 
     @property
     def size(self) -> int:
@@ -54,7 +54,7 @@ class Tile:
     """Rows ``start`` to ``stop - 1`` of a weight (entries, of a vector): what is held of all responses at once."""
 
     part: int
-    weight: Weight
+    weight: ChosenParameter
     start: int
     stop: int
 
@@ -98,7 +98,7 @@ def decoder(model: Reference) -> tuple[str, nn.ModuleList]:
     )
 
 
-def chosen_parts(model: Reference, config: SimilarityConfig) -> list[Part]:
+def chosen_parts(model: Reference, config: SimilarityConfig) -> list[LayerPart]:
     """The chosen parameters, first layer first, ``OUTSIDE`` last. A tied parameter stands there once.
 
     ``linear`` is every parameter of two or more dimensions inside a decoder layer (so fused experts count, norms and
@@ -113,7 +113,7 @@ def chosen_parts(model: Reference, config: SimilarityConfig) -> list[Part]:
     if method is not None:  # Some methods keep their weights where no parameter shows them.
         raise _quantised(type(model).__name__, getattr(method, "quant_method", method))
     modules = {id(module.weight): module for module in layers.modules() if isinstance(module, nn.Linear | Conv1D)}
-    found: dict[tuple[int, str], list[Weight]] = {}
+    found: dict[tuple[int, str], list[ChosenParameter]] = {}
     for name, parameter in cast(nn.Module, model).named_parameters():
         inside = name.startswith(prefix)
         layer = int(name.removeprefix(prefix).split(".")[0]) if inside else OUTSIDE
@@ -121,15 +121,15 @@ def chosen_parts(model: Reference, config: SimilarityConfig) -> list[Part]:
             continue
         if not parameter.is_floating_point():
             raise _quantised(name, parameter.dtype)
-        weight = Weight(name=name, parameter=parameter, module=modules.get(id(parameter)))
+        weight = ChosenParameter(name=name, parameter=parameter, module=modules.get(id(parameter)))
         found.setdefault((layer, _kind(name) if inside else "outside"), []).append(weight)
-    parts = [Part(layer=layer, kind=kind, weights=tuple(weights)) for (layer, kind), weights in found.items()]
+    parts = [LayerPart(layer=layer, kind=kind, weights=tuple(weights)) for (layer, kind), weights in found.items()]
     if not parts:
         raise InputError("the model has no such parameters", where="parameters", got=config.parameters)
     return sorted(parts, key=lambda part: (part.layer == OUTSIDE, part.layer, part.kind))
 
 
-def tiles_of(parts: Iterable[tuple[int, Part]]) -> list[Tile]:
+def tiles_of(parts: Iterable[tuple[int, LayerPart]]) -> list[Tile]:
     """Each weight of numbered parts as one tile."""
     return [
         Tile(part=number, weight=weight, start=0, stop=len(weight.parameter))

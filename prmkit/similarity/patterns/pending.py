@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from prmkit.errors import RunError
 from prmkit.run.ranks import Process
 from prmkit.similarity.patterns.job import Job, TileGram
-from prmkit.similarity.patterns.parameters import Part, Tile, layer_name, tiles_of
+from prmkit.similarity.patterns.parameters import LayerPart, Tile, layer_name, tiles_of
 from prmkit.similarity.patterns.store import PartGram, PartStore
 
 PartEngine = Callable[[Sequence[Tile]], Iterable[TileGram]]
 """Yields what it finds over each of these tiles as it is done."""
 
 
-def fill(store: PartStore, job: Job, parts: Sequence[Part], engine: PartEngine, process: Process) -> None:
+def fill(store: PartStore, job: Job, parts: Sequence[LayerPart], engine: PartEngine, process: Process) -> None:
     """Put what an engine finds of each part that is not there into the store, and wait until every process has.
 
     Raises:

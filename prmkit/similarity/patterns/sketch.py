@@ -21,8 +21,8 @@ from torch import Tensor
 
 from prmkit.run.ranks import Process
 from prmkit.similarity.patterns.batches import ResponseBatch
-from prmkit.similarity.patterns.job import FLOAT32, Job, Source, raw_gram, row_sums
-from prmkit.similarity.patterns.parameters import MERGED, Part, Tile, layer_name, tiles_of
+from prmkit.similarity.patterns.job import FLOAT32, Job, PatternSource, raw_gram, row_sums
+from prmkit.similarity.patterns.parameters import MERGED, LayerPart, Tile, layer_name, tiles_of
 from prmkit.similarity.patterns.pending import check_finite, wait_for_all
 from prmkit.similarity.patterns.scratch import Scratch
 from prmkit.similarity.patterns.store import ArrayStore, PartGram
@@ -42,8 +42,8 @@ class SketchRows(NamedTuple):
 
 
 def sketched(
-    job: Job, parts: Sequence[Part], source: Source, folder: Path | None, process: Process
-) -> tuple[list[Part], list[PartGram]]:
+    job: Job, parts: Sequence[LayerPart], source: PatternSource, folder: Path | None, process: Process
+) -> tuple[list[LayerPart], list[PartGram]]:
     """The Gram over all parts together, as one part; it is empty for a process that is not the first.
 
     A sketch keeps responses apart and layers not, so it is responses that are kept as they are finished, and that
@@ -52,7 +52,7 @@ def sketched(
     Raises:
         RunError: a gradient is not finite.
     """
-    whole = Part(layer=MERGED, kind="sketch", weights=tuple(weight for part in parts for weight in part.weights))
+    whole = LayerPart(layer=MERGED, kind="sketch", weights=tuple(weight for part in parts for weight in part.weights))
     store = ArrayStore(folder, process, "responses", SketchRows, "sketch")
     pieces = _pieces(job, tiles_of([(0, whole)]))
     chunks = list(_chunks(job.batches))
@@ -85,7 +85,7 @@ def _chunks(batches: Sequence[ResponseBatch]) -> Iterator[list[ResponseBatch]]:
         yield chunk
 
 
-def _sketch_rows(job: Job, pieces: Sequence[Tile], source: Source) -> SketchRows:
+def _sketch_rows(job: Job, pieces: Sequence[Tile], source: PatternSource) -> SketchRows:
     """The sketches of the responses of a job, over all pieces together."""
     width = job.config.sketch_width
     sketch_RK = torch.zeros(job.responses, width, device=job.device)

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from prmkit.errors import RunError
+from prmkit.run.files import partial_file
 from prmkit.run.ranks import Process
 
 
@@ -53,9 +54,8 @@ class ArrayStore(Generic[Found]):
             self._held[number] = found
             return
         file = self._file(number, self._process.rank)
-        partial = file.with_suffix(".partial")
-        save_file({key: np.ascontiguousarray(value) for key, value in found._asdict().items()}, partial)  # type: ignore[attr-defined]
-        partial.replace(file)
+        with partial_file(file) as partial:
+            save_file({key: np.ascontiguousarray(value) for key, value in found._asdict().items()}, partial)  # type: ignore[attr-defined]
 
     def get(self, number: int, rank: int | None = None) -> Found | None:
         """What a process, by default this one, found; None if it has not, or its file is broken."""

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from prmkit.errors import InputError
-from prmkit.similarity.patterns.job import FLOAT32, Job, Source, TileGram, tile_gram
+from prmkit.similarity.patterns.job import FLOAT32, Job, PatternSource, TileGram, tile_gram
 from prmkit.similarity.patterns.parameters import Tile
 
 
-def stored_grams(job: Job, tiles: Sequence[Tile], source: Source) -> Iterator[TileGram]:
+def stored_grams(job: Job, tiles: Sequence[Tile], source: PatternSource) -> Iterator[TileGram]:
     """The Gram of every tile, from patterns made by ``source``.
 
     Raises:

@@ -4,7 +4,6 @@ Shapes: M parts, N responses. Cosines over any range of layers, standard errors,
 from it without another gradient, so it is the result that is kept.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from prmkit.errors import InputError
+from prmkit.run.files import whole_folder, write_json
+
+Float64Array = NDArray[np.float64]
 
 SCHEMA = 2
 _ARRAYS, _MANIFEST = "gram.safetensors", "gram.json"
@@ -44,8 +46,8 @@ class PatternGram:
         origin: how the patterns were made: reference model, its dtype and attention, target, parameters, engine.
     """
 
-    grams: NDArray[np.float64]
-    l1: NDArray[np.float64]
+    grams: Float64Array
+    l1: Float64Array
     sizes: tuple[int, ...]
     layers: tuple[int, ...]
     kinds: tuple[str, ...]
@@ -56,7 +58,7 @@ class PatternGram:
     texts: tuple[str, ...]
     sets: dict[str, tuple[int, ...]]
     origin: dict[str, str]
-    baselines: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    baselines: dict[str, Float64Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count, responses = len(self.layers), len(self.problem_ids)
@@ -97,11 +99,6 @@ class PatternGram:
         Raises:
             InputError: the folder exists.
         """
-        if folder.exists():
-            raise InputError("the folder exists", where=folder, cure="Choose another name or remove it.")
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
         manifest = {
             "schema": SCHEMA,
             **{key: getattr(self, key) for key in (*_OF_PARTS, *_OF_RESPONSES)},
@@ -109,9 +106,9 @@ class PatternGram:
             "origin": self.origin,
         }
         kernels = {_BASELINE + name: np.ascontiguousarray(kernel_NN) for name, kernel_NN in self.baselines.items()}
-        save_file({"grams": self.grams, "l1": self.l1} | kernels, partial / _ARRAYS)
-        (partial / _MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
-        partial.rename(folder)
+        with whole_folder(folder) as partial:
+            save_file({"grams": self.grams, "l1": self.l1} | kernels, partial / _ARRAYS)
+            write_json(partial / _MANIFEST, manifest)
 
     @classmethod
     def load(cls, folder: Path) -> "PatternGram":

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from prmkit.errors import InputError
 from prmkit.similarity.config import Normalisation
-from prmkit.similarity.statistics.gram import PatternGram
-
-Array = NDArray[np.float64]
+from prmkit.similarity.statistics.gram import Float64Array, PatternGram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ def measure_of(gram: PatternGram) -> Measure:
     return Measure(normalise="layer" if gram.origin.get("normalise") == "layer" else "whole")
 
 
-def cosines(gram: PatternGram, measure: Measure = WHOLE) -> Array:
+def cosines(gram: PatternGram, measure: Measure = WHOLE) -> Float64Array:
     """[N, N] cosines of the patterns, each in [0, 1], or in [-1, 1] if centred.
 
     Raises:
@@ -58,7 +56,7 @@ def cosines(gram: PatternGram, measure: Measure = WHOLE) -> Array:
     return np.asarray(np.mean(found, axis=0), dtype=np.float64)
 
 
-def chance_cosines(gram: PatternGram, measure: Measure = WHOLE) -> Array:
+def chance_cosines(gram: PatternGram, measure: Measure = WHOLE) -> Float64Array:
     """[N, N] expected cosines under a random permutation of each pattern's values: |A|_1 |B|_1 / (P |A|_2 |B|_2).
 
     Patterns are not negative, so unrelated responses do not score 0.
@@ -89,8 +87,8 @@ def _weights(gram: PatternGram, mask: NDArray[np.bool_]) -> int:
     return int(np.array(gram.sizes)[mask].sum())
 
 
-def _norms(gram: PatternGram, dots_NN: Array) -> Array:
-    norm_N: Array = np.sqrt(np.diag(dots_NN).clip(min=0.0))
+def _norms(gram: PatternGram, dots_NN: Float64Array) -> Float64Array:
+    norm_N: Float64Array = np.sqrt(np.diag(dots_NN).clip(min=0.0))
     if not norm_N.all():
         row = int(np.argmin(norm_N))
         raise InputError("a pattern is zero in all of these layers", where=gram.problem_ids[row], cure="Add layers.")

@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prmkit.errors import InputError
-from prmkit.similarity.statistics.gram import PatternGram
-from prmkit.similarity.statistics.measure import WHOLE, Array, Measure, cosines
+from prmkit.similarity.statistics.gram import Float64Array, PatternGram
+from prmkit.similarity.statistics.measure import WHOLE, Measure, cosines
 from prmkit.similarity.statistics.scores import PERCENT
 
 Stratum = Literal["correct", "length"]
@@ -67,7 +66,7 @@ def random_selection_test(
     draws: int = 10_000,
     seed: int,
     measure: Measure = WHOLE,
-    kernel_NN: Array | None = None,
+    kernel_NN: Float64Array | None = None,
 ) -> SelectionTest:
     """Tests the score of two sets, of which one or both were chosen from candidates; the same for the same seed.
 
@@ -178,8 +177,8 @@ def _strata(gram: PatternGram, pool: str, strata: Sequence[Stratum]) -> dict[int
 
 
 def _random_scores(
-    kernel_NN: Array, sides: Sequence[_Side], draws: int, random: np.random.Generator
-) -> NDArray[np.float64]:
+    kernel_NN: Float64Array, sides: Sequence[_Side], draws: int, random: np.random.Generator
+) -> Float64Array:
     """[D] scores of random selections on both sides."""
     kernel_AB = kernel_NN[np.ix_(*map(_candidates, sides))]
     first_DA, second_DB = (_drawn(side, draws, random) for side in sides)
@@ -191,7 +190,7 @@ def _random_scores(
     return np.broadcast_to(scores_D, (draws,))
 
 
-def _drawn(side: _Side, draws: int, random: np.random.Generator) -> Array:
+def _drawn(side: _Side, draws: int, random: np.random.Generator) -> Float64Array:
     """[D, A]: the share of each candidate in each random selection; one row where there is nothing to draw."""
     if all(len(pool) == 1 for _, pool in side):
         return _share(side)[None]
@@ -208,7 +207,7 @@ def _candidates(side: _Side) -> list[int]:
     return list(dict.fromkeys(row for _, pool in side for row in pool))
 
 
-def _share(side: _Side) -> Array:
+def _share(side: _Side) -> Float64Array:
     """[A]: the share of each candidate in all selections together."""
     position = {row: number for number, row in enumerate(_candidates(side))}
     share_A = np.zeros(len(position))

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prmkit.errors import InputError
-from prmkit.similarity.statistics.gram import PatternGram
-from prmkit.similarity.statistics.measure import WHOLE, Array, Measure, chance_cosines, cosines
+from prmkit.similarity.statistics.gram import Float64Array, PatternGram
+from prmkit.similarity.statistics.measure import WHOLE, Measure, chance_cosines, cosines
 from prmkit.stats import Estimate
 
 PERCENT = 100.0
@@ -97,33 +97,33 @@ def set_scores(gram: PatternGram, pairs: Sequence[tuple[str, str]], measure: Mea
     ]
 
 
-def kernel_score(responses: Sets, first: str, second: str, kernel_NN: Array) -> SetScore:
+def kernel_score(responses: Sets, first: str, second: str, kernel_NN: Float64Array) -> SetScore:
     """The score of two sets by any similarity of responses, with the same standard error.
 
     Raises:
         InputError: no such set, or the sets hold no pair of different responses.
     """
-    return cell_score(responses, _cell(responses, first, second, kernel_NN))
+    return pairs_score(responses, _pair_sums(responses, first, second, kernel_NN))
 
 
-def kernel_mean(responses: Sets, first: str, second: str, kernel_NN: Array) -> float:
+def kernel_mean(responses: Sets, first: str, second: str, kernel_NN: Float64Array) -> float:
     """The mean similarity of two sets, percent. Raises InputError as ``kernel_score``."""
     rows, columns = np.array(responses.rows(first)), np.array(responses.rows(second))
     different_AB = rows[:, None] != columns[None, :]
     return PERCENT * float(kernel_NN[np.ix_(rows, columns)][different_AB].mean())
 
 
-def cell_score(responses: Sets, cell: "Cell") -> SetScore:
+def pairs_score(responses: Sets, sums: "PairSums") -> SetScore:
     """The score of the pairs of two sets."""
     return SetScore(
-        first=cell.names[0],
-        second=cell.names[1],
-        mean=PERCENT * cell.total / cell.pairs,
-        stderr=PERCENT * _jackknife(responses, [cell], [1.0]),
-        sum=cell.total,
+        first=sums.names[0],
+        second=sums.names[1],
+        mean=PERCENT * sums.total / sums.pairs,
+        stderr=PERCENT * _jackknife(responses, [sums], [1.0]),
+        sum=sums.total,
         chance=None,
         centred=None,
-        pairs=cell.pairs,
+        pairs=sums.pairs,
     )
 
 
@@ -139,27 +139,27 @@ def set_score_difference(
         InputError: as ``set_score``.
     """
     cosine_NN = cosines(gram, measure)
-    cells = [_cell(gram, *names, cosine_NN) for names in (pair, other)]
+    compared = [_pair_sums(gram, *names, cosine_NN) for names in (pair, other)]
     problems = {gram.problem_ids[row] for name in (*pair, *other) for row in gram.rows(name)}
     return Estimate(
-        value=PERCENT * (cells[0].total / cells[0].pairs - cells[1].total / cells[1].pairs),
-        stderr=PERCENT * _jackknife(gram, cells, [1.0, -1.0]),
+        value=PERCENT * (compared[0].total / compared[0].pairs - compared[1].total / compared[1].pairs),
+        stderr=PERCENT * _jackknife(gram, compared, [1.0, -1.0]),
         n=len(problems),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class PairSums:
     """The pairs of two sets: their summed cosine and number, and the part of both that falls to each problem."""
 
     names: tuple[str, str]
     total: float
     pairs: int
-    total_G: Array
-    pairs_G: Array
+    total_G: Float64Array
+    pairs_G: Float64Array
 
 
-def _cell(gram: Sets, first: str, second: str, cosine_NN: Array) -> Cell:
+def _pair_sums(gram: Sets, first: str, second: str, cosine_NN: Float64Array) -> PairSums:
     rows, columns = np.array(gram.rows(first)), np.array(gram.rows(second))
     different_AB = (rows[:, None] != columns[None, :]).astype(np.float64)
     if not different_AB.any():
@@ -167,7 +167,7 @@ def _cell(gram: Sets, first: str, second: str, cosine_NN: Array) -> Cell:
     problem_N = np.unique(gram.problem_ids, return_inverse=True)[1]
     problem_A, problem_B = problem_N[rows], problem_N[columns]
     cosine_AB = cosine_NN[np.ix_(rows, columns)] * different_AB
-    return Cell(
+    return PairSums(
         names=(first, second),
         total=float(cosine_AB.sum()),
         pairs=int(different_AB.sum()),
@@ -176,7 +176,9 @@ def _cell(gram: Sets, first: str, second: str, cosine_NN: Array) -> Cell:
     )
 
 
-def _by_problem(values_AB: Array, problem_A: NDArray[np.int_], problem_B: NDArray[np.int_], problems: int) -> Array:
+def _by_problem(
+    values_AB: Float64Array, problem_A: NDArray[np.int_], problem_B: NDArray[np.int_], problems: int
+) -> Float64Array:
     """[G] sums over the pairs that a problem has a part in, as the first, the second or both."""
     shared_A = (values_AB * (problem_A[:, None] == problem_B[None, :])).sum(axis=1)
     first_G = np.bincount(problem_A, weights=values_AB.sum(axis=1) - shared_A, minlength=problems)
@@ -184,21 +186,21 @@ def _by_problem(values_AB: Array, problem_A: NDArray[np.int_], problem_B: NDArra
     return np.asarray(first_G + second_G, dtype=np.float64)
 
 
-def _jackknife(gram: Sets, cells: Sequence[Cell], signs: Sequence[float]) -> float:
-    """The standard error of the signed sum of the cells' means, leaving out one problem of a stratum at a time."""
+def _jackknife(gram: Sets, compared: Sequence[PairSums], signs: Sequence[float]) -> float:
+    """The standard error of the signed sum of the means compared, leaving out one problem of a stratum at a time."""
     problems = {name: row for row, name in enumerate(np.unique(gram.problem_ids).tolist())}
     variance = 0.0
-    for stratum in _strata(gram, sorted({name for cell in cells for name in cell.names})):
+    for stratum in _strata(gram, sorted({name for sums in compared for name in sums.names})):
         size = len(stratum)
         if size < 2:
             return math.nan
         left_out = [problems[problem] for problem in sorted(stratum)]
         values = np.zeros(size)
-        for cell, sign in zip(cells, signs, strict=True):
-            pairs = cell.pairs - cell.pairs_G[left_out]
+        for sums, sign in zip(compared, signs, strict=True):
+            pairs = sums.pairs - sums.pairs_G[left_out]
             if not pairs.all():
                 return math.nan
-            values += sign * (cell.total - cell.total_G[left_out]) / pairs
+            values += sign * (sums.total - sums.total_G[left_out]) / pairs
         variance += (size - 1) / size * float(((values - values.mean()) ** 2).sum())
     return math.sqrt(variance)
 

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prmkit.errors import InputError
-from prmkit.similarity.statistics.gram import rows_of
-from prmkit.similarity.statistics.scores import PERCENT, Cell, SetScore, cell_score
-
-Array = NDArray[np.float64]
+from prmkit.similarity.statistics.gram import Float64Array, rows_of
+from prmkit.similarity.statistics.scores import PERCENT, PairSums, SetScore, pairs_score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,8 +27,8 @@ class SetMeans:
         origin: how the patterns were made.
     """
 
-    sums: Array
-    flatness: Array
+    sums: Float64Array
+    flatness: Float64Array
     problem_ids: tuple[str, ...]
     sets: dict[str, tuple[int, ...]]
     origin: dict[str, str]
@@ -68,14 +66,14 @@ class SetMeans:
             np.bincount(problem_N[found], weights=sums, minlength=problems)
             for found, sums in ((rows, sum_A), (columns, sum_B))
         ]
-        cell = Cell(
+        sums = PairSums(
             names=(first, second),
             total=total,
             pairs=pairs,
             total_G=totals[0] + totals[1] - within_G * total / pairs,
             pairs_G=pairs_G - within_G,
         )
-        return replace(cell_score(self, cell), chance=self._chance(rows, columns))
+        return replace(pairs_score(self, sums), chance=self._chance(rows, columns))
 
     def table(self) -> list[SetScore]:
         """Every pair of sets, and each set with itself where it has two responses."""
@@ -94,7 +92,7 @@ class SetMeans:
         rows: NDArray[np.intp],
         columns: NDArray[np.intp],
         problems: int,
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Float64Array, Float64Array]:
         """[G] pairs that a problem has a part in, counted from both sides, and those that lie within it."""
         count_A, count_B = (np.bincount(found, minlength=problems) for found in (problem_A, problem_B))
         same = np.bincount(problem_A[np.isin(rows, columns)], minlength=problems)

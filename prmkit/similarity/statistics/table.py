@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import combinations_with_replacement
 from typing import Any
 
-from prmkit.similarity.statistics.gram import PatternGram
-from prmkit.similarity.statistics.measure import WHOLE, Array, Measure, cosines, measure_of
+from prmkit.similarity.statistics.gram import Float64Array, PatternGram
+from prmkit.similarity.statistics.measure import WHOLE, Measure, cosines, measure_of
 from prmkit.similarity.statistics.random_selection import Stratum, pools_of, random_selection_test
 from prmkit.similarity.statistics.scores import (
     PERCENT,
@@ -79,7 +79,7 @@ def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Me
     return {key: value for key, value in result.items() if value}
 
 
-def squared_mmd(gram: PatternGram, first: str, second: str, kernel_NN: Array) -> float:
+def squared_mmd(gram: PatternGram, first: str, second: str, kernel_NN: Float64Array) -> float:
     """The unbiased squared maximum mean discrepancy of two sets under a kernel: 0 for samples of one distribution.
 
     Source: Gretton et al. 2012, Lemma 6.

@@ -10,7 +10,7 @@ from prmkit.errors import InputError
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.activation import captured, differentiable, embedding_starts_gradient, single_patterns
 from prmkit.similarity.patterns.batches import batched, content_ids
-from prmkit.similarity.patterns.parameters import OUTSIDE, Part, chosen_parts, tiles_of
+from prmkit.similarity.patterns.parameters import OUTSIDE, LayerPart, chosen_parts, tiles_of
 from prmkit.similarity.patterns.targets import target_values
 from prmkit.similarity.response import Response
 from tests.similarity.conftest import response
@@ -18,7 +18,7 @@ from tests.similarity.conftest import response
 ANY = response(4, 5, 6, 7, 8)
 
 
-def pattern(model: PreTrainedModel, one: Response, parts: Sequence[Part], target: str) -> dict[str, torch.Tensor]:
+def pattern(model: PreTrainedModel, one: Response, parts: Sequence[LayerPart], target: str) -> dict[str, torch.Tensor]:
     """The pattern over each weight."""
     tiles = tiles_of(enumerate(parts))
     out = [torch.empty(1, tile.size) for tile in tiles]
