@@ -11,7 +11,6 @@ from pydantic import BeforeValidator
 
 from prmkit.errors import InputError
 
-
 Known = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 """A number that may be unknown: NaN here, null in JSON."""
 

@@ -39,12 +39,12 @@ def plan(trees: Iterable[StepTree], annotation: Annotation, pilot: int) -> Annot
         folder = Path(name)
         write_trees(folder / "problems.jsonl", drawn)
         found = annotate(folder / "problems.jsonl", annotation, folder, watch=lambda what, count: nullcontext(_nothing))
-    ledger, scale = found["ledger"], total / len(drawn)
+    ledger, scale = found.ledger, total / len(drawn)
     return AnnotationPlan(
         problems=total,
-        rollouts=round(scale * ledger["continuations"]),
-        tokens=round(scale * (ledger["prefill_tokens"] + ledger["decode_tokens"])),
-        hours=scale * found["seconds"] / 3600,
+        rollouts=round(scale * ledger.continuations),
+        tokens=round(scale * (ledger.prefill_tokens + ledger.decode_tokens)),
+        hours=scale * found.seconds / 3600,
     )
 
 

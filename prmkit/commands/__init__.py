@@ -46,7 +46,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(checkpoint.app, name="checkpoint")
-_known = {each.name for each in (*app.registered_commands, *app.registered_groups)}
+_known = {*(each.name for each in app.registered_commands), *(each.name for each in app.registered_groups)}
 for _stage, _entry in STAGES.items():
     if _entry.verb.split()[0] not in _known:  # it needs no options of its own
         app.command(_entry.verb)(table_verb(_stage, _entry.summary))

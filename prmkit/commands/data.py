@@ -84,7 +84,7 @@ def stats(
     total = found.sizes[unit]
     figures = {"unit": unit, "total": total, "sampled": min(size, total), **found.as_dict()}
     bad = [{"where": row["where"], "error": row["error"]} for row in corpus.bad[:5]]
-    record = {**corpus.record(), **figures, "token": tokenizer or "word", "bad": bad}
+    record = {**corpus.record().model_dump(), **figures, "token": tokenizer or "word", "bad": bad}
     print_record(record, as_json=as_json)
     corpus.refuse_bad(max_bad)
 
@@ -307,7 +307,8 @@ def _finish(out: Path, corpora: list["Corpus"], counts: dict[str, Any], max_bad:
     if bad:
         append_lines(quarantine, bad)
         counts["quarantine"] = str(quarantine)
-    read = corpora[0].record() if len(corpora) == 1 else {"corpora": [corpus.record() for corpus in corpora]}
+    records = [corpus.record().model_dump() for corpus in corpora]
+    read = records[0] if len(records) == 1 else {"corpora": records}
     print_record({"out": str(out), **counts, **read}, as_json=as_json)
     for corpus in corpora:
         corpus.refuse_bad(max_bad)

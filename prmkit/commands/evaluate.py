@@ -27,7 +27,9 @@ VoteOption = Annotated[
 UnsafeOption = Annotated[bool, typer.Option("--unsafe-local", help="Run programs even where nothing isolates them.")]
 RunArgument = Annotated[
     str,
-    typer.Argument(metavar="RUN|RECIPE", help="A search run, or several side by side; or a recipe, such as a run.yaml."),
+    typer.Argument(
+        metavar="RUN|RECIPE", help="A search run, or several side by side; or a recipe, such as a run.yaml."
+    ),
 ]
 
 app = typer.Typer(
@@ -78,7 +80,7 @@ def _samples(
         str,
         typer.Argument(
             metavar="RUN|FILE|RECIPE",
-            help="A search run; JSON lines of problem, responses and scores, or of trees; or a recipe, such as a run.yaml.",
+            help="A search run; JSON lines of problem, responses and scores, or of trees; or a recipe, as a run.yaml.",
         ),
     ],
     benchmark: Annotated[
@@ -119,21 +121,26 @@ def _samples(
 
 def _steps(
     path: Annotated[
-        str, typer.Argument(metavar="CORPUS|RECIPE", help="Solutions with labelled steps; or a recipe, such as a run.yaml.")
+        str,
+        typer.Argument(metavar="CORPUS|RECIPE", help="Solutions with labelled steps; or a recipe, such as a run.yaml."),
     ],
     prm: Annotated[
-        str | None, typer.Option("--prm", metavar="CHECKPOINT", help="The PRM: a trained one, or another's folder or hub id.")
+        str | None,
+        typer.Option("--prm", metavar="CHECKPOINT", help="The PRM: a trained one, or another's folder or hub id."),
     ] = None,
     adapter: Annotated[
         Adapter | None, typer.Option("--adapter", help="Whose PRM it is, where its config does not say.")
     ] = None,
     source: Annotated[str | None, typer.Option("--source", help="The kind of corpus, by default processbench.")] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", min=0.0, max=1.0, help="A step scored below it is wrong; by default 0.5.")
+        float | None,
+        typer.Option("--threshold", min=0.0, max=1.0, help="A step scored below it is wrong; by default 0.5."),
     ] = None,
     choose_on: Annotated[
         str | None,
-        typer.Option("--choose-on", metavar="CORPUS", help="Choose the threshold on this corpus of the same kind instead."),
+        typer.Option(
+            "--choose-on", metavar="CORPUS", help="Choose the threshold on this corpus of the same kind instead."
+        ),
     ] = None,
     overrides: SetOption = None,
 ) -> "Composed":

@@ -47,7 +47,11 @@ def composed_recipe(recipe: RecipeArgument, overrides: SetOption = None) -> "Com
 
 
 def recipe_verb(
-    stage: str, compose: Callable[..., "Composed | None"] = composed_recipe, *, show: Show | None = None, also: Sequence[str] = ()
+    stage: str,
+    compose: Callable[..., "Composed | None"] = composed_recipe,
+    *,
+    show: Show | None = None,
+    also: Sequence[str] = (),
 ) -> Callable[..., None]:
     """The command that runs a recipe of this stage: what ``compose`` takes, and the options that all such verbs have.
 
@@ -71,7 +75,7 @@ def recipe_verb(
             own["as_json"] = as_json
         composed = compose(**own)
         if composed is not None:
-            named = composed.values.get("stage")
+            named = str(composed.values.get("stage"))
             wanted = named if named in also else stage
             run_recipe(
                 wanted, composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json, show=show

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -154,16 +154,13 @@ def _finish(grid: "Grid", scale: str, out: Path, outcomes: "dict[str, Outcome]",
     from prmkit.study.gather import gather
 
     folder = out / f"{grid.plan.composed.path.stem}-{scale}"
-    result: dict[str, Any] = gather(grid, scale, folder, outcomes)
-    failed = result["cells"]["failed"]
+    result = gather(grid, scale, folder, outcomes)
     if as_json:
-        print_json({"run": str(folder), **result})
+        print_json({"run": str(folder), **result.as_json()})
     else:
-        print_table(*table_of(result["rows"]), as_json=False)
-        typer.echo(
-            f"\n{folder}/figure.html, table.md, table.csv: {result['cells']['done']} runs, {result['seconds']:.0f} s"
-        )
-    for each in failed:
-        typer.echo(f"{each['cell']}: {each['state']}, {each['reason']}\n  {each['command']}", err=True)
-    if failed:
+        print_table(*table_of(result.rows), as_json=False)
+        typer.echo(f"\n{folder}/figure.html, table.md, table.csv: {result.cells.done} runs, {result.seconds:.0f} s")
+    for each in result.cells.failed:
+        typer.echo(f"{each.cell}: {each.state}, {each.reason}\n  {each.command}", err=True)
+    if result.cells.failed:
         raise typer.Exit(1)

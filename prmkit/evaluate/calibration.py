@@ -5,6 +5,7 @@ Source: Naeini et al. 2015 (expected calibration error); Brier 1950.
 
 from collections import defaultdict
 from collections.abc import Sequence
+
 import numpy as np
 
 from prmkit.errors import InputError

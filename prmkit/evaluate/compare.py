@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from prmkit.errors import InputError
+from prmkit.grade.config import GradingConfig
 from prmkit.run.results import Figures
 from prmkit.stats import Estimate, paired_bootstrap, paired_difference
 
@@ -36,9 +37,24 @@ class Comparison(Figures):
     mcnemar: float
 
 
+def refuse_other_grading(gradings: Mapping[str, GradingConfig]) -> None:
+    """Verdicts of two graders say nothing on two runs. Raises InputError, both named, unless all are judged alike."""
+    first = next(iter(gradings), "")
+    for name, grading in gradings.items():
+        if grading.judged_by != gradings[first].judged_by:
+            raise InputError(
+                "the runs were judged differently",
+                where=name,
+                got=grading.judged_by,
+                expected=f"{gradings[first].judged_by}, as {first}",
+                cure="Judge both by the same grader and vote.",
+            )
+
+
 def compare(one: Rules, other: Rules) -> list[Comparison]:
-    """Each rule that both evaluations hold; the best scored and the vote of all samples are compared even where the runs
-    drew different numbers of samples.
+    """Each rule that both evaluations hold.
+
+    The best scored and the vote of all samples are compared even where the runs drew different numbers of samples.
 
     Args:
         one: the rules of an evaluation.

@@ -32,8 +32,8 @@ class Curves(Figures):
     k: list[int]
     pass_: list[Estimate] = Field(alias="pass")
     maj: list[Estimate]
-    prm: list[Estimate] = []
-    maj_monte_carlo_stderr: list[float] = []
+    prm: list[Estimate] = Field([])
+    maj_monte_carlo_stderr: list[float] = Field([])
 
 
 def curves(problems: Sequence[Samples], *, scored: bool) -> Curves:
@@ -42,8 +42,8 @@ def curves(problems: Sequence[Samples], *, scored: bool) -> Curves:
     ks = list(range(1, most + 1))
     exact = [k for k in ks if most <= EXACT_UP_TO or k == most or k & (k - 1) == 0]
     drawn = [majority_by_draws(one, most) for one in problems] if len(exact) < most else []
-    maj: list[Estimate] = []
-    noise: list[float] = []
+    maj: list[Estimate] = Field([])
+    noise: list[float] = Field([])
     for k in ks:
         if k in exact:
             maj.append(mean([maj_at_k(one.classes, one.correct, k) for one in problems]))

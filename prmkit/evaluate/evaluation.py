@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from prmkit.errors import InputError
 from prmkit.evaluate.compare import Comparison
 from prmkit.evaluate.contamination import Contamination
@@ -33,9 +35,9 @@ class EvaluationResult(SampleFigures, Result):
 
     grading: GradingConfig
     aggregation: Aggregation
-    isolation: list[str] = []
-    unsupported: dict[str, str] = {}
-    comparison: list[Comparison] = []
+    isolation: list[str] = Field([])
+    unsupported: dict[str, str] = Field({})
+    comparison: list[Comparison] = Field([])
     contamination: Contamination | None = None
 
 
@@ -83,10 +85,8 @@ def read_evaluation(path: Path) -> EvaluationResult:
         InputError: there is none.
     """
     folder = RunFolder(path)
-    if path.is_dir():
-        file = folder.evaluation if folder.evaluation.is_file() else folder.metrics_file
-    else:
-        file = path
+    places = (folder.evaluation, folder.metrics_file, path)
+    file = next((each for each in places if each.is_file()), folder.evaluation)
     if not file.is_file():
         cure = f"Run prmkit evaluate {path} first."
         raise InputError("no evaluation to compare with", where=file, expected="metrics.json", cure=cure)

@@ -103,6 +103,4 @@ def _figures(name: str, right: Sequence[float], costs: Sequence[ProblemCost]) ->
 
 def _difference(one: str, other: str, a: Sequence[float], b: Sequence[float], seed: int) -> Difference:
     interval = paired_bootstrap(a, b, seed=seed)
-    return Difference(
-        pair=f"{one} - {other}", difference=paired_difference(a, b), low=interval.low, high=interval.high
-    )
+    return Difference(pair=f"{one} - {other}", difference=paired_difference(a, b), low=interval.low, high=interval.high)

@@ -72,13 +72,14 @@ class Solutions:
     def judged(self, answers: Sequence[int | None], right: Sequence[bool]) -> "Solutions":
         """With an answer and a verdict for each finished solution."""
         found = iter(zip(answers, right, strict=True))
-        return replace(
-            self,
-            solutions=tuple(
-                replace(each, **dict(zip(("answer", "right"), next(found), strict=True))) if each.finished else each
-                for each in self.solutions
-            ),
-        )
+        solutions = []
+        for each in self.solutions:
+            if each.finished:
+                answer, verdict = next(found)
+                solutions.append(replace(each, answer=answer, right=verdict))
+            else:
+                solutions.append(each)
+        return replace(self, solutions=tuple(solutions))
 
 
 def solutions_in(tree: StepTree) -> Solutions:

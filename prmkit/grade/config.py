@@ -23,6 +23,11 @@ class GradingConfig(BaseModel):
     unsafe_local: bool = Field(False, description="run programs even where this machine offers no isolation for them")
 
     @property
+    def judged_by(self) -> str:
+        """What verdicts depend on, in words; runs that differ in it are not to be compared."""
+        return f"grader {self.grader}, vote {self.vote}"
+
+    @property
     def policy(self) -> Policy:
         """On what terms programs are run."""
         return Policy(unsafe_local=self.unsafe_local)

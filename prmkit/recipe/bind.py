@@ -44,7 +44,7 @@ def bind_stage(composed: Composed, stage: str) -> BaseModel:
     got, where = composed.values.get("stage"), composed.origin(("stage",))
     model = recipe_model(got, where=where)
     if got != stage:
-        cure = f"Run it with `prmkit {STAGES[got].verb}`."
+        cure = f"Run it with `prmkit {STAGES[str(got)].verb}`."
         raise InputError("the recipe is for another verb", where=where, got=got, expected=stage, cure=cure)
     return _validate(composed, model)
 

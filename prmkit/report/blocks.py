@@ -3,7 +3,7 @@
 A section says what there is to see; ``html`` and ``summary`` say how it looks. All text in a block is plain text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -38,6 +38,14 @@ class Series:
         """The series as JSON has it, without what it has not."""
         known = {name: getattr(self, name) for name in ("name", "x", "y", "stderr", "low", "high", "kind", "reference")}
         return {name: value for name, value in known.items() if value is not None and value is not False}
+
+
+def histogram(name: str, values: Iterable[float], bins: int) -> Series:
+    """How many values of [0, 1] lie in each of equal bins, as bars over their middles; the last bin holds 1."""
+    counts = [0.0] * bins
+    for value in values:
+        counts[min(int(value * bins), bins - 1)] += 1
+    return Series(name=name, x=[(index + 0.5) / bins for index in range(bins)], y=counts, kind="bars")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +163,3 @@ class Section:
     title: str
     blocks: Sequence[Block] = field(default_factory=tuple)
 
-
-EstimateRecord = Mapping[str, Any]
-"""An estimate as metrics.json has it: {value, stderr, n}, null for what is unknown."""

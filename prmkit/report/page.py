@@ -6,8 +6,7 @@ A Content-Security-Policy lets run the page's own two scripts, by their hashes, 
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
@@ -15,7 +14,6 @@ from pathlib import Path
 from string import Template
 
 from prmkit import __version__
-from prmkit.errors import InputError
 from prmkit.report.blocks import Prose, Section
 from prmkit.report.html import Page, anchor, prose
 from prmkit.report.read import Run, read_runs
@@ -79,33 +77,13 @@ def build_report(
     refuse_existing(out, overwrite=overwrite)
     found = read_runs(runs)
     sections = sections_of(found)
-    with _as_written(found):
-        trees = tree_pages(found, int(1_000_000 * (megabytes - _WITHOUT_TREES)))
+    trees = tree_pages(found, int(1_000_000 * (megabytes - _WITHOUT_TREES)))
     write_page(out, title=title, sections=sections, notes=notes, trees=trees)
 
 
 def sections_of(runs: Sequence[Run]) -> list[Section]:
-    """The sections that have something to show.
-
-    Raises:
-        InputError: a file of a run lacks what a section reads.
-    """
-    with _as_written(runs):
-        sections = [make(runs) for make in SECTIONS]
-    return [section for section in sections if section.blocks]
-
-
-@contextmanager
-def _as_written(runs: Sequence[Run]) -> Iterator[None]:
-    """Turn what goes wrong with the files of another version, or of another hand, into one line."""
-    try:
-        yield
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(
-            f"the files of these runs are not as this version writes them ({type(error).__name__}: {error})",
-            where=", ".join(str(run.path) for run in runs),
-            cure="Make evaluation.json again with prmkit evaluate --overwrite, or report fewer runs.",
-        ) from error
+    """The sections that have something to show."""
+    return [section for make in SECTIONS if (section := make(runs)).blocks]
 
 
 def write_page(

@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from prmkit.attribution.record import RECORDS
 from prmkit.errors import InputError
+from prmkit.evaluate.anytime import AnytimeResult
+from prmkit.evaluate.evaluation import EvaluationResult
+from prmkit.evaluate.reselection import SelectionResult
+from prmkit.evaluate.side_by_side import SideBySideResult
+from prmkit.recipe.stages import STAGES, stage_named
 from prmkit.run.folder import RunFolder
+from prmkit.run.results import Kind, Result, read_result
+from prmkit.search.result import COSTS, ProblemCost, SearchResult, read_costs
 from prmkit.tree import StepTree
 from prmkit.trees_io import read_lines, read_trees
-from prmkit.yaml_io import read_yaml
-
-STAGES = ("search", "annotate", "train", "similarity", "evaluate", "study")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +29,11 @@ class Run:
         name: unlike that of any other run of the report.
         stage: what it did.
         record: run.yaml.
-        metrics: metrics.json.
-        evaluation: evaluation.json of a search, None where it was not evaluated.
-        anytime: the curves of anytime.json, by strategy.
-        selection: the rows of selection.json.
+        result: metrics.json; None of strategies side by side that are not all finished.
+        benchmark: what a search searched.
+        evaluation: of a search, None where it was not evaluated; of an evaluation, its result.
+        anytime: of a search: its accuracy at every budget.
+        selection: of a search: its answers chosen again.
         history: a training's history.csv.
         costs: costs.jsonl of a search.
         trees: of a search, an annotation or an evaluation of a PRM.
@@ -43,12 +46,13 @@ class Run:
     name: str
     stage: str
     record: dict[str, Any]
-    metrics: dict[str, Any]
-    evaluation: dict[str, Any] | None = None
-    anytime: dict[str, Any] | None = None
-    selection: tuple[dict[str, Any], ...] = ()
+    result: Result | None
+    benchmark: str = ""
+    evaluation: EvaluationResult | None = None
+    anytime: AnytimeResult | None = None
+    selection: SelectionResult | None = None
     history: tuple[dict[str, float], ...] = ()
-    costs: tuple[dict[str, Any], ...] = ()
+    costs: tuple[ProblemCost, ...] = ()
     trees: tuple[StepTree, ...] = ()
     attributions: tuple[dict[str, Any], ...] = ()
     members: tuple["Run", ...] = ()
@@ -63,8 +67,7 @@ class Run:
     @property
     def title(self) -> str:
         """The name, and what was searched where that says more."""
-        benchmark = self.metrics.get("benchmark")
-        return f"{self.name} ({benchmark})" if benchmark and str(benchmark) not in self.name else self.name
+        return f"{self.name} ({self.benchmark})" if self.benchmark and self.benchmark not in self.name else self.name
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
@@ -91,62 +94,68 @@ def _runs_in(folder: RunFolder) -> list[RunFolder]:
         return [folder]
     children = [RunFolder(child) for child in sorted(folder.path.iterdir())] if folder.path.is_dir() else []
     runs = [child for child in children if child.record.is_file() and child.metrics_file.is_file()]
-    runs.sort(key=lambda run: str(read_yaml(run.record).values.get("created")))
+    runs.sort(key=lambda run: str(run.read_record().get("created")))
     return runs or [folder]
 
 
 def _stage(folder: RunFolder) -> Any:
-    recipe = read_yaml(folder.record).values.get("recipe")
-    return recipe.get("stage") if isinstance(recipe, dict) else None
+    return folder.read_record()["recipe"].get("stage")
 
 
-def _read(folder: RunFolder) -> Run:
+def _read(folder: RunFolder, searched: str = "") -> Run:
     if not folder.record.is_file():
         raise InputError("not the folder of a finished run", where=folder.path, expected="run.yaml and metrics.json")
-    record, stage = read_yaml(folder.record).values, _stage(folder)
-    if stage not in STAGES:
-        raise InputError("no report knows this stage", where=folder.record, got=stage, expected=", ".join(STAGES))
-    side_by_side = stage == "search" and bool(record["recipe"].get("compare"))
+    record = folder.read_record()
+    recipe = record["recipe"]
+    kind = stage_named(recipe.get("stage"), where=folder.record).result(recipe)
+    side_by_side = kind is SideBySideResult
     if not folder.metrics_file.is_file() and not side_by_side:
         raise InputError("not the folder of a finished run", where=folder.path, expected="run.yaml and metrics.json")
+    result = read_result(folder.metrics_file, kind) if folder.metrics_file.is_file() else None
     run = Run(
         path=folder.path,
         name=folder.path.resolve().name.encode(errors="replace").decode(),
-        stage=str(stage),
+        stage=str(recipe["stage"]),
         record=record,
-        metrics=_json(folder.metrics_file) if folder.metrics_file.is_file() else {},
-        anytime=_optional(folder.path / "anytime.json").get("curves"),
-        selection=tuple(_optional(folder.path / "selection.json").get("selection", ())),
+        result=result,
+        benchmark=result.benchmark if isinstance(result, SearchResult | SideBySideResult) else searched,
+        anytime=_beside(folder, "anytime", AnytimeResult),
+        selection=_beside(folder, "selection", SelectionResult),
     )
     return _comparison(run) if side_by_side else _whole(run, folder)
 
 
+def _beside(folder: RunFolder, name: str, kind: type[Kind]) -> Kind | None:
+    """What an evaluation of this run found, in its own folder within the run's."""
+    file = RunFolder(folder.path / name).metrics_file
+    return read_result(file, kind) if file.is_file() else None
+
+
 def _whole(run: Run, folder: RunFolder) -> Run:
-    history, costs = folder.path / "history.csv", folder.path / "costs.jsonl"
-    attributions = folder.path / RECORDS
+    history, attributions = folder.path / "history.csv", folder.path / RECORDS
+    evaluation = run.result if isinstance(run.result, EvaluationResult) else None
     run = replace(
         run,
-        evaluation=_json(folder.evaluation) if folder.evaluation.is_file() else None,
+        evaluation=evaluation or _beside(folder, folder.evaluation.parent.name, EvaluationResult),
         history=read_history(history) if history.is_file() else (),
-        costs=_lines(costs) if costs.is_file() else (),
+        costs=tuple(read_costs(folder.trees)) if folder.trees.with_name(COSTS).is_file() else (),
         trees=tuple(read_trees(folder.trees)) if folder.trees.is_file() else (),
-        attributions=_lines(attributions) if attributions.is_file() else (),
+        attributions=tuple(record for _, record in read_lines(attributions)) if attributions.is_file() else (),
     )
     return replace(run, missing=tuple(_missing(run, folder)))
 
 
 def _missing(run: Run, folder: RunFolder) -> Iterable[str]:
-    if run.stage != "search":
+    if not isinstance(run.result, SearchResult):
         return
     if not run.trees:
         yield f"{folder.trees} is missing: no tree of this run is shown."
     if run.evaluation is None:
         yield (
-            f"{folder.evaluation} is missing: there is no pass@k, and only chosen solutions are marked right or wrong. "
+            f"{folder.path} is not evaluated: there is no pass@k, and only chosen solutions are marked right or wrong. "
             f"Make it with: prmkit evaluate {folder.path}"
         )
-    unjudged = (run.evaluation or {}).get("unsupported")
-    if unjudged:
+    elif unjudged := run.evaluation.unsupported:
         problem, reason = next(iter(unjudged.items()))
         yield f"{run.path}: {len(unjudged)} problems were not judged, the first, {problem}, because: {reason}"
 
@@ -157,11 +166,11 @@ def _comparison(run: Run) -> Run:
     for name in run.recipe["compare"]:
         folder = RunFolder(run.path / name)
         if folder.metrics_file.is_file() and folder.record.is_file():
-            member = _read(folder)
+            member = _read(folder, run.benchmark)
             if member.evaluation is None and member.trees:
                 bare.append(name)
                 member = replace(member, missing=())  # said of all at once, below
-            members.append(replace(member, metrics={"benchmark": run.metrics.get("benchmark"), **member.metrics}))
+            members.append(member)
         else:
             missing.append(f"{folder.path} holds no finished run: the strategy {name} is not shown.")
     if not members:
@@ -170,11 +179,11 @@ def _comparison(run: Run) -> Run:
         missing.append(f"Go on with: prmkit search {run.path / 'run.yaml'} --out {run.path} --resume")
     if bare:
         missing.append(
-            f"No evaluation.json in {', '.join(bare)}: there is no pass@k, and only chosen solutions are marked right "
-            f"or wrong. Make each with: prmkit evaluate {run.path}/STRATEGY"
+            f"{', '.join(bare)} are not evaluated: there is no pass@k, and only chosen solutions are marked right or "
+            f"wrong. Evaluate each with: prmkit evaluate {run.path}/STRATEGY"
         )
     if run.anytime is None:
-        missing.append(f"No curve over budgets. Make it with: prmkit evaluate {run.path} --anytime")
+        missing.append(f"No curve over budgets. Make it with: prmkit evaluate anytime {run.path}")
     return replace(run, members=tuple(members), missing=tuple(missing))
 
 
@@ -193,24 +202,6 @@ def _named(runs: Sequence[Run]) -> list[Run]:
         members = tuple(replace(member, name=unlike(f"{prefix}{member.name}")) for member in run.members)
         named.append(replace(run, name=unlike(run.name), members=members))
     return named
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = orjson.loads(file.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"not JSON ({error})", where=file) from None
-    if not isinstance(content, dict):
-        raise InputError("not a JSON object", where=file, got=content)
-    return content
-
-
-def _optional(file: Path) -> dict[str, Any]:
-    return _json(file) if file.is_file() else {}
-
-
-def _lines(file: Path) -> tuple[dict[str, Any], ...]:
-    return tuple(record for _, record in read_lines(file))
 
 
 def read_history(file: Path) -> tuple[dict[str, float], ...]:

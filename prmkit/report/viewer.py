@@ -13,6 +13,7 @@ import orjson
 
 from prmkit.report.pack import Judged, Texts, packed
 from prmkit.report.read import Run, single
+from prmkit.search.result import ProblemCost
 from prmkit.tree import ROOT, Problem, StepTree
 
 _SHOWN_PROMPT = 160
@@ -82,7 +83,7 @@ def _by_problem(runs: Sequence[Run]) -> Iterator[Viewed]:
     """The problems in the order in which the runs name them; the same id with another text is another problem."""
     found: dict[Key, Viewed] = {}
     for number, run in enumerate(runs):
-        costs = {record["problem"]: record for record in run.costs}
+        costs = {cost.problem: cost for cost in run.costs}
         attributions: dict[str, dict[int, Any]] = {}
         for record in run.attributions:
             attributions.setdefault(record["problem_id"], {})[record["leaf"]] = record
@@ -96,14 +97,14 @@ def _by_problem(runs: Sequence[Run]) -> Iterator[Viewed]:
     yield from found.values()
 
 
-def _verdicts(run: Run, tree: StepTree, cost: Mapping[str, Any] | None) -> dict[int, bool]:
+def _verdicts(run: Run, tree: StepTree, cost: ProblemCost | None) -> dict[int, bool]:
     """Of each finished solution where the run was evaluated, else of the chosen one as the search judged it."""
-    verdicts = (run.evaluation or {}).get("correct", {}).get(tree.problem.id)
+    verdicts = None if run.evaluation is None else run.evaluation.correct.get(tree.problem.id)
     if verdicts is not None:
         pairs = zip(tree.leaves(), verdicts, strict=False)
-        return {leaf: bool(right) for leaf, right in pairs if tree.finished(leaf)}
+        return {leaf: right for leaf, right in pairs if tree.finished(leaf)}
     chosen = int(tree.meta.get("chosen", ROOT))
-    return {chosen: bool(cost["right"])} if cost is not None and chosen != ROOT else {}
+    return {chosen: cost.right} if cost is not None and chosen != ROOT else {}
 
 
 def _matches(tree: StepTree, leaf: int, record: Mapping[str, Any]) -> bool:

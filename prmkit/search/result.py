@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from prmkit.grade.config import GradingConfig
 from prmkit.run.results import Figures, Result, parsed
 from prmkit.session.ledger import Ledger
@@ -44,8 +46,8 @@ class ProblemCost(Spent):
     right: bool
     exhausted: bool
     ledger: Ledger = Ledger()
-    parts: list[list[int]] = []
-    checkpoints: list[Checkpoint] = []
+    parts: list[list[int]] = Field([])
+    checkpoints: list[Checkpoint] = Field([])
 
 
 class SearchResult(Result):
@@ -73,7 +75,7 @@ class SearchResult(Result):
     seconds: float
     ledger: Ledger
     grading: GradingConfig = GradingConfig()
-    isolation: list[str] = []
+    isolation: list[str] = Field([])
 
 
 def read_costs(trees: Path) -> list[ProblemCost]:

@@ -127,9 +127,7 @@ class Corpus:
 
     def record(self) -> CorpusRecord:
         """What was read and how, for the record of a run."""
-        return CorpusRecord(
-            **self.counts.as_dict(), source=self.name, path=self.path, options=dict(self._options)
-        )
+        return CorpusRecord(**self.counts.as_dict(), source=self.name, path=self.path, options=dict(self._options))
 
     def __iter__(self) -> Iterator[StepTree]:
         """Read from the beginning."""

@@ -3,35 +3,45 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from prmkit.evaluate.compare import refuse_other_grading
 from prmkit.evaluate.side_by_side import side_by_side
-from prmkit.study.recipe import PairsConfig, WithinConfig
-from prmkit.search.problem_set import COSTS, read_costs
+from prmkit.report.study_result import StudyRow
+from prmkit.run.folder import RunFolder
+from prmkit.run.results import read_result
+from prmkit.search.result import COSTS, SearchResult, read_costs
 from prmkit.study.grid import Grid
-from prmkit.study.result import ResultRow
+from prmkit.study.recipe import PairsConfig, WithinConfig
 
 
-def pairs_of(grid: Grid, pairs: PairsConfig) -> Iterator[ResultRow]:
+def pairs_of(grid: Grid, pairs: PairsConfig) -> Iterator[StudyRow]:
     """The difference of each two values of the axis ``by``, in points of accuracy, with a 95 % bootstrap interval.
 
     A row for each place on the other axes of the searches; searches that are not done are left out.
 
     Raises:
-        InputError: searches at one place are not of the same problems.
+        InputError: searches at one place are not of the same problems, or were judged differently.
     """
     others = [axis for axis in grid.plan.over[pairs.of] if axis != pairs.by]
     values = [point[pairs.by] for point in grid.plan.points([pairs.by])]
     for point in grid.plan.points(others):
         cells = {str(value): grid.cell(pairs.of, {**point, pairs.by: value}) for value in values}
-        found = {
-            name: read_costs(cell.folder / "trees.jsonl")
-            for name, cell in cells.items()
-            if cell.done and (cell.folder / COSTS).is_file()
-        }
-        for row in side_by_side(found, seed=0)["differences"]:
-            yield {**point, **row}
+        folders = {name: RunFolder(cell.folder) for name, cell in cells.items() if cell.done}
+        folders = {name: folder for name, folder in folders.items() if folder.trees.with_name(COSTS).is_file()}
+        results = {name: read_result(folder.metrics_file, SearchResult) for name, folder in folders.items()}
+        refuse_other_grading({name: result.grading for name, result in results.items()})
+        compared = side_by_side({name: read_costs(folder.trees) for name, folder in folders.items()}, seed=0)
+        for row in compared.differences:
+            yield {
+                **point,
+                "difference": row.pair,
+                "points": 100 * row.difference.value,
+                "stderr": None if math.isnan(row.difference.stderr) else 100 * row.difference.stderr,
+                "low": 100 * row.low,
+                "high": 100 * row.high,
+            }
 
 
-def within_limits(rows: Sequence[ResultRow], config: WithinConfig, series: str, y: str) -> Iterator[ResultRow]:
+def within_limits(rows: Sequence[StudyRow], config: WithinConfig, series: str, y: str) -> Iterator[StudyRow]:
     """At each limit, of each series the row that costs most and not more; where even the least costs more, none.
 
     So a strategy that has no answer before its end is given the largest run that ends in time, and one that could have

@@ -15,8 +15,8 @@ from prmkit.errors import InputError, InputErrors
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import Composed, compose, leaves, merge
-from prmkit.study.recipe import AxisValue
 from prmkit.study.axes import Plan, Point
+from prmkit.study.recipe import AxisValue
 from prmkit.study.templates import Name, filled
 from prmkit.yaml_io import parse_value
 

@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prmkit.errors import InputError, did_you_mean
-from prmkit.study.recipe import Reading, RowsConfig
 from prmkit.report.read import read_history
+from prmkit.report.study_result import StudyRow
 from prmkit.study.axes import Point, readings_of, rows_in
 from prmkit.study.cell_run import record_of
 from prmkit.study.grid import Cell, Grid
+from prmkit.study.recipe import Reading, RowsConfig
 from prmkit.study.templates import filled
-
-ResultRow = dict[str, Any]
-"""A value by column. Of a figure NAME also NAME_stderr and NAME_n, where it has them; where it is the mean of several
-runs, NAME_runs, how many, and NAME_runs_stderr, the standard error over them."""
 
 MISSING: Any = object()
 
@@ -47,12 +44,12 @@ class Figure:
         if found is not None:
             self.values.append(found if times == 1 else times * found)
 
-    def as_columns(self, name: str) -> ResultRow:
+    def as_columns(self, name: str) -> StudyRow:
         """The columns of the row. Runs of the same problems share the error over problems, so it is not divided."""
         k = len(self.values)
         # Equal values have no spread, not even that of rounding.
         mean = self.values[0] if len(set(self.values)) == 1 else sum(self.values) / k if k else None
-        columns: ResultRow = {name: mean}
+        columns: StudyRow = {name: mean}
         if self.errors:
             columns[f"{name}_stderr"] = sum(self.errors) / len(self.errors)
         if self.sizes:
@@ -63,7 +60,7 @@ class Figure:
         return columns
 
 
-def rows_of(grid: Grid) -> tuple[list[ResultRow], dict[str, list[ResultRow]]]:
+def rows_of(grid: Grid) -> tuple[list[StudyRow], dict[str, list[StudyRow]]]:
     """The rows of the study's result, and those of its further tables. A figure whose runs are not done is None.
 
     Raises:
@@ -73,8 +70,8 @@ def rows_of(grid: Grid) -> tuple[list[ResultRow], dict[str, list[ResultRow]]]:
     result = grid.plan.study.result
     assert result is not None
     records: dict[str, Any] = {}
-    main: list[ResultRow] = []
-    tables: dict[str, list[ResultRow]] = {}
+    main: list[StudyRow] = []
+    tables: dict[str, list[StudyRow]] = {}
     for (kind, name), rows in rows_in(result).items():
         found = _rows(grid, rows, ("result", kind, name), records)
         if kind == "rows":
@@ -84,14 +81,14 @@ def rows_of(grid: Grid) -> tuple[list[ResultRow], dict[str, list[ResultRow]]]:
     return main, tables
 
 
-def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[str, Any]) -> list[ResultRow]:
+def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[str, Any]) -> list[StudyRow]:
     plan = grid.plan
     texts = {name: column.at if isinstance(column, Reading) else column for name, column in rows.columns.items()}
     named = {*plan.axes_in(texts), *(axis for each in readings_of(rows) if each.of for axis in plan.over[each.of])}
     groups: dict[tuple[Any, ...], dict[str, Figure]] = {}
     for point in plan.points([axis for axis in plan.study.axes if axis in named]):
         for item in _items(grid, rows, point, where, records):
-            labels: ResultRow = {}
+            labels: StudyRow = {}
             found: dict[str, tuple[Any, float, str | None]] = {}
             for name, column in rows.columns.items():
                 if isinstance(column, Reading):
@@ -107,9 +104,9 @@ def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[st
     return [_ordered(rows, dict(labels), figures) for labels, figures in groups.items()]
 
 
-def _ordered(rows: RowsConfig, labels: ResultRow, figures: Mapping[str, Figure]) -> ResultRow:
+def _ordered(rows: RowsConfig, labels: StudyRow, figures: Mapping[str, Figure]) -> StudyRow:
     """The row with its columns in the order of the recipe."""
-    row: ResultRow = {}
+    row: StudyRow = {}
     for name in rows.columns:
         row |= {name: labels[name]} if name in labels else figures[name].as_columns(name)
     return row

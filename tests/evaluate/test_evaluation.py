@@ -1,7 +1,7 @@
 import pytest
+from prmkit.evaluate.trees import evaluate_trees, samples_of
 
 from prmkit.errors import InputError
-from prmkit.evaluate.trees import evaluate_trees, samples_of
 from prmkit.tree import ROOT, Finish, Problem, StepTree
 
 

@@ -1,7 +1,7 @@
 import pytest
+from prmkit.evaluate.select import Solution, accuracy_of, select, solutions
 
 from prmkit.errors import InputError
-from prmkit.evaluate.select import Solution, accuracy_of, select, solutions
 from prmkit.tree import ROOT, Problem, StepTree
 
 

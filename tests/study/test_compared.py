@@ -1,5 +1,5 @@
-from prmkit.study.recipe import WithinConfig
 from prmkit.study.compared import within_limits
+from prmkit.study.recipe import WithinConfig
 
 ROWS = [
     {"strategy": "best-of-n", "n": 4, "seconds": 0.1, "accuracy": 60.0},

@@ -110,36 +110,6 @@ def gathered_of(recipe: AnnotateRecipe, problems: list[Problem]) -> Gathered:
     return Gathered(problems, corpora, answers)
 
 
-def annotation_of(recipe: AnnotateRecipe, load: LoadModel) -> Annotation:
-    """What a recipe asks of its annotators. Models are loaded when their pass begins, one at a time.
-
-    Raises:
-        InputError: an unknown estimator or option, or a model that is not there.
-    """
-    from prmkit.models.backbone import load_tokenizer
-
-    policies = (recipe.generator, *(each.generator for each in recipe.annotators if each.generator is not None))
-    for name in dict.fromkeys(policy.name for policy in policies):
-        load_tokenizer(name)
-    models = _OneModel(load)
-    annotators = [
-        Annotator(
-            name=each.name,
-            estimate=bind(each.estimator, each.options),
-            load=models.loader(each.generator or recipe.generator),
-        )
-        for each in recipe.annotators
-    ]
-    return Annotation(
-        policy=models.loader(recipe.generator),
-        solutions=recipe.solutions,
-        annotators=annotators,
-        consensus=recipe.consensus,
-        sample=recipe.sample,
-        seed=recipe.seed,
-    )
-
-
 def annotation_of(recipe: AnnotateRecipe) -> Annotation:
     """What a recipe asks of its annotators. Models are loaded when their pass begins, one at a time.
 

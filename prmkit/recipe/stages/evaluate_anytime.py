@@ -42,12 +42,10 @@ def _prepare(recipe: EvaluateAnytimeRecipe, watch: Watch | None) -> Work:
     return work
 
 
-
 def _inputs(recipe: EvaluateAnytimeRecipe) -> Iterator[str]:
     for search in searches_in(Path(recipe.path)):
         yield str(search.folder.trees)
         yield str(search.folder.trees.with_name(COSTS))
-
 
 
 def _folder(recipe: EvaluateAnytimeRecipe) -> Path:

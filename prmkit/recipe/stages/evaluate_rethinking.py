@@ -36,10 +36,8 @@ def _prepare(recipe: EvaluateRethinkingRecipe, watch: Watch | None) -> Work:
     return work
 
 
-
 def _inputs(recipe: EvaluateRethinkingRecipe) -> Iterator[str]:
     yield str(RunFolder(Path(recipe.path)).trees)
-
 
 
 def _folder(recipe: EvaluateRethinkingRecipe) -> Path:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.errors import InputError
-from prmkit.evaluate.compare import compare
+from prmkit.evaluate.compare import compare, refuse_other_grading
 from prmkit.evaluate.contamination import contamination
 from prmkit.evaluate.evaluation import EvaluationResult, evaluate_solutions, read_evaluation
 from prmkit.evaluate.responses import read_responses
@@ -46,7 +46,7 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
     every, grading, aggregation = _read(recipe)
     other = None if recipe.compare is None else read_evaluation(Path(recipe.compare))
     if other is not None:
-        _refuse_other_grading(recipe, grading, other)
+        refuse_other_grading({str(recipe.compare): other.grading, recipe.path: grading})
 
     seen = None
     if recipe.against is not None:
@@ -85,19 +85,6 @@ def _read(recipe: EvaluateSamplesRecipe) -> tuple[list[Solutions], GradingConfig
     return read_responses(path, problems=problems), grading, recipe.aggregation or "last"
 
 
-def _refuse_other_grading(recipe: EvaluateSamplesRecipe, grading: GradingConfig, other: EvaluationResult) -> None:
-    """Verdicts of two graders are no verdicts on two runs."""
-    ours, theirs = (f"grader {each.grader}, vote {each.vote}" for each in (grading, other.grading))
-    if ours != theirs:
-        raise InputError(
-            "the runs are judged differently",
-            where=recipe.path,
-            got=ours,
-            expected=f"{theirs}, as {recipe.compare}",
-            cure="Evaluate both by the same --grader and --vote.",
-        )
-
-
 def _inputs(recipe: EvaluateSamplesRecipe) -> Iterator[str | None]:
     path = Path(recipe.path)
     yield str(RunFolder(path).trees) if path.is_dir() else recipe.path
@@ -108,7 +95,9 @@ def _inputs(recipe: EvaluateSamplesRecipe) -> Iterator[str | None]:
 def _folder(recipe: EvaluateSamplesRecipe) -> Path:
     """Beside the trees of a search, where the report finds it."""
     path = Path(recipe.path)
-    return RunFolder(path).evaluation.parent if path.is_dir() else Path("runs", f"evaluate-{path.name.partition('.')[0]}")
+    return (
+        RunFolder(path).evaluation.parent if path.is_dir() else Path("runs", f"evaluate-{path.name.partition('.')[0]}")
+    )
 
 
 STAGE = Stage(

@@ -38,10 +38,8 @@ def _prepare(recipe: EvaluateSelectionRecipe, watch: Watch | None) -> Work:
     return work
 
 
-
 def _inputs(recipe: EvaluateSelectionRecipe) -> Iterator[str]:
     yield from (str(search.folder.trees) for search in searches_in(Path(recipe.path)))
-
 
 
 def _folder(recipe: EvaluateSelectionRecipe) -> Path:

@@ -61,8 +61,8 @@ class SearchRecipe(BaseModel):
 
 
 def _prepare(recipe: SearchRecipe, watch: Watch | None) -> Work:
-    for strategy in recipe.strategies:
-        bind_strategy(strategy)
+    for each in recipe.strategies:
+        bind_strategy(each)
     problems = recipe.problems.load()
     check(problems)
     one = partial(_one, recipe, problems, _engines(recipe), watch)

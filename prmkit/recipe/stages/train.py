@@ -75,6 +75,4 @@ def _cost(recipe: TrainRecipe, resources: Resources) -> str:
     return f"{epochs}; {plan['machine']}: {gib['total']:.0f} of {gib['device']:.0f} GiB{fits}, {seconds:.1f} s a step"
 
 
-STAGE = Stage(
-    recipe=TrainRecipe, result=lambda recipe: TrainingResult, prepare=_prepare, inputs=_inputs, cost=_cost
-)
+STAGE = Stage(recipe=TrainRecipe, result=lambda recipe: TrainingResult, prepare=_prepare, inputs=_inputs, cost=_cost)

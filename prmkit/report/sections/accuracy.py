@@ -1,13 +1,15 @@
 """Accuracy of the selection rules: against the number of samples, at the most samples, and by group."""
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Literal
 
+from prmkit.evaluate.curves import Curves
 from prmkit.report.blocks import Axis, Block, Figure, Heading, Prose, Section, Series, Table
 from prmkit.report.estimates import percent
 from prmkit.report.read import Run, single
-from prmkit.report.sections.overview import most_samples
 from prmkit.report.sections.records import records_table
+from prmkit.stats import Estimate
 
 RULES = {
     "pass": "pass@k: any of k is right",
@@ -28,56 +30,50 @@ def accuracy(runs: Sequence[Run]) -> Section:
 
 def _of(run: Run) -> Iterator[Block]:
     assert run.evaluation is not None
+    found = run.evaluation
     yield Heading(run.title)
-    series = _curves(run.evaluation.get("curves") or {}) or _points(run.evaluation["selection"])
-    if any(len(one.x) > 1 for one in series):
+    if len(found.curves.k) > 1:
         yield Figure(
             title=f"Accuracy by samples, {run.name}",
             caption="Bars are standard errors over problems. pass@k is what a perfect choice would reach.",
             x=Axis(title="samples a problem", log=True),
             y=Axis(title="accuracy, %"),
-            series=series,
+            series=_curves(found.curves),
         )
-    if run.evaluation.get("comparison"):
-        yield records_table(run.evaluation["comparison"], f"{run.name} less the run it was compared with")
-    seen = run.evaluation.get("contamination")
-    if seen:
-        yield Prose(
-            [f"{seen['seen']} of {seen['of']} problems have been seen in {seen['corpus']}."], warning=seen["seen"] > 0
-        )
-    for kind, groups in (run.evaluation.get("groups") or {}).items():
-        most = most_samples(run)
-        rules = [rule for rule in RULES if any(f"{rule}@{most}" in found for found in groups.values())]
+    if found.comparison:
+        records = [dict(row) for row in found.comparison]
+        yield records_table(records, f"{run.name} less the run it was compared with")
+    if (seen := found.contamination) is not None:
+        yield Prose([f"{seen.seen} of {seen.of} problems have been seen in {seen.corpus}."], warning=seen.seen > 0)
+    for kind, groups in found.groups.items():
+        rules = [rule for rule in RULES if any(f"{rule}@{found.most}" in each for each in groups.values())]
         yield Figure(
             title=f"Accuracy by {kind}, {run.name}",
-            caption=", ".join(f"{name}: {found['pass@1']['n']} problems" for name, found in groups.items()),
+            caption=", ".join(f"{name}: {each['pass@1'].n} problems" for name, each in groups.items()),
             x=Axis(title=kind),
-            y=Axis(title=f"accuracy at {most} samples, %"),
+            y=Axis(title=f"accuracy at {found.most} samples, %"),
             series=[
-                _estimates(f"{rule}@{most}", list(groups), [groups[g][f"{rule}@{most}"] for g in groups], "bars")
+                _percentages(
+                    f"{rule}@{found.most}",
+                    list(groups),
+                    [each[f"{rule}@{found.most}"] for each in groups.values()],
+                    "bars",
+                )
                 for rule in rules
             ],
         )
 
 
-def _curves(curves: dict[str, Any]) -> list[Series]:
-    return [_estimates(name, curves["k"], curves[rule], "line") for rule, name in RULES.items() if rule in curves]
+def _curves(curves: Curves) -> list[Series]:
+    found = {"pass": curves.pass_, "maj": curves.maj, "prm": curves.prm}
+    return [_percentages(RULES[rule], curves.k, values, "line") for rule, values in found.items() if values]
 
 
-def _points(selection: dict[str, Any]) -> list[Series]:
-    """The rules at the sample numbers of the table, from an evaluation without curves."""
-    series = []
-    for rule, name in RULES.items():
-        named = [(key.partition("@"), value) for key, value in selection.items()]
-        found = sorted(((int(k), value) for (kind, _, k), value in named if kind == rule), key=lambda pair: pair[0])
-        if found:
-            series.append(_estimates(name, [k for k, _ in found], [value for _, value in found], "line"))
-    return series
-
-
-def _estimates(name: str, x: Sequence[Any], found: Sequence[Any], kind: Any) -> Series:
-    values = [None if one["value"] is None else 100.0 * one["value"] for one in found]
-    errors = [None if one["stderr"] is None else 100.0 * one["stderr"] for one in found]
+def _percentages(
+    name: str, x: Sequence[str | int], found: Sequence[Estimate], kind: Literal["line", "bars"]
+) -> Series:
+    values = [None if math.isnan(each.value) else 100.0 * each.value for each in found]
+    errors = [None if math.isnan(each.stderr) else 100.0 * each.stderr for each in found]
     return Series(name=name, x=x, y=values, stderr=errors, kind=kind)
 
 
@@ -86,27 +82,22 @@ def _rules(runs: Sequence[Run]) -> Table:
     rows = []
     for run in runs:
         assert run.evaluation is not None
-        most = most_samples(run)
+        found, most = run.evaluation, run.evaluation.most
         for rule in ("pass@1", f"maj@{most}", f"weighted@{most}", f"prm@{most}", f"pass@{most}"):
-            if rule in run.evaluation["selection"]:
-                difference = run.evaluation["differences"].get(f"{rule} - pass@1")
-                rows.append((run.title, rule, percent(run.evaluation["selection"][rule]), percent(difference)))
+            if rule in found.selection:
+                difference = found.differences.get(f"{rule} - pass@1")
+                rows.append((run.title, rule, percent(found.selection[rule]), percent(difference)))
     columns = ("run", "rule", "accuracy, %", "paired difference to pass@1, points")
     return Table(title="Selection rules", columns=columns, rows=rows, texts=2)
 
 
 def _reselected(runs: Sequence[Run]) -> Iterator[Block]:
-    """The answers chosen again by every rule and aggregation (``prmkit evaluate --select``)."""
+    """The answers chosen again by every rule and aggregation (``prmkit evaluate selection``)."""
     for run in (one for each in runs for one in (each, *each.members)):
-        if run.selection:
+        if run.selection is not None:
             rows = [
-                (row["strategy"], row["rule"], row["aggregation"] or None, percent(_fraction(row)), row["problems"])
-                for row in run.selection
+                (row.strategy, row.rule, row.aggregation, percent(row.accuracy), row.accuracy.n)
+                for row in run.selection.selection
             ]
             columns = ("strategy", "rule", "aggregation of step scores", "accuracy, %", "problems")
             yield Table(title=f"Every rule and aggregation, {run.name}", columns=columns, rows=rows, texts=3)
-
-
-def _fraction(row: dict[str, Any]) -> dict[str, Any]:
-    error = row["stderr"]
-    return {"value": row["accuracy, %"] / 100.0, "stderr": None if error is None else error / 100.0}

@@ -1,8 +1,10 @@
 """Accuracy against budget, a figure for each currency that a budget may be in: the paper's Figures 4 and 5."""
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from operator import itemgetter
 
+from prmkit.evaluate.anytime import Curve
 from prmkit.report.blocks import Axis, Figure, Series
 
 AXES = {
@@ -19,20 +21,23 @@ _KINDS = {
 }
 
 
-def anytime_figures(curves: Mapping[str, Mapping[str, Any]], name: str) -> list[Figure]:
+def anytime_figures(curves: Mapping[str, Curve], name: str) -> list[Figure]:
     """A figure for each axis that was measured; it says of each curve where it comes from."""
     figures = []
     for axis, title in AXES.items():
         series = []
         for strategy, curve in curves.items():
-            points = sorted((p for p in curve["points"] if p.get(axis)), key=lambda p, axis=axis: float(p[axis]))  # type: ignore[misc]
+            points = sorted(
+                ((getattr(point, axis), point.accuracy) for point in curve.points if getattr(point, axis)),
+                key=itemgetter(0),
+            )
             if points:
                 series.append(
                     Series(
-                        name=f"{strategy} ({_KINDS.get(curve['kind'], curve['kind'])})",
-                        x=[p[axis] for p in points],
-                        y=[p["accuracy, %"] for p in points],
-                        stderr=[p["stderr"] for p in points],
+                        name=f"{strategy} ({_KINDS[curve.kind]})",
+                        x=[spent for spent, _ in points],
+                        y=[100.0 * accuracy.value for _, accuracy in points],
+                        stderr=[None if math.isnan(each.stderr) else 100.0 * each.stderr for _, each in points],
                     )
                 )
         if series:

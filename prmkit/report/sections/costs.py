@@ -1,10 +1,13 @@
 """What each run was allowed, and what it took."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from prmkit.report.blocks import Block, Cell, Section, Table
 from prmkit.report.read import Run, single
+from prmkit.search.result import SearchResult
+from prmkit.session.ledger import Ledger
 
 _LEDGER = {
     "generator_calls": "calls of the policy",
@@ -24,16 +27,16 @@ _LEDGER = {
 def costs(runs: Sequence[Run]) -> Section:
     """The ledger of each run, a column a run, and the budgets."""
     every = single(runs)
-    kept = [run for run in every if run.metrics.get("ledger")]
+    kept = [(run.name, ledger) for run in every if (ledger := getattr(run.result, "ledger", None)) is not None]
     blocks: list[Block] = []
     if any(_limits(run) for run in every):
-        searches = [run for run in every if run.stage == "search"]
-        limits = [(run.name, ", ".join(_limits(run)) or "none", run.metrics.get("exhausted")) for run in searches]
+        searches = [(run, run.result) for run in every if isinstance(run.result, SearchResult)]
+        limits = [(run.name, ", ".join(_limits(run)) or "none", found.exhausted) for run, found in searches]
         blocks.append(Table(title="Budgets", columns=("run", "limit", "problems it ended"), rows=limits, texts=2))
     if kept:
-        ledger = [(title, *(_of(run, key) for run in kept)) for key, title in _LEDGER.items()]
-        blocks.append(Table(title="Ledger", columns=("", *(run.name for run in kept)), rows=ledger))
-    took = [(run.name, run.metrics["seconds"]) for run in every if isinstance(run.metrics.get("seconds"), int | float)]
+        rows = [(title, *(_of(ledger, key) for _, ledger in kept)) for key, title in _LEDGER.items()]
+        blocks.append(Table(title="Ledger", columns=("", *(name for name, _ in kept)), rows=rows))
+    took = [(run.name, seconds) for run in every if (seconds := getattr(run.result, "seconds", None)) is not None]
     if took:
         blocks.append(Table(title="Time", columns=("run", "seconds"), rows=took))
     return Section("Budgets and costs", blocks)
@@ -45,6 +48,8 @@ def _limits(run: Run) -> list[str]:
     return [*limits, *(["shared by all problems"] if limits and budget.get("shared") else [])]
 
 
-def _of(run: Run, key: str) -> Cell:
-    value = run.metrics["ledger"].get(key)
-    return f"{value:.3g}" if key.endswith("flops") and value is not None else value
+def _of(ledger: Ledger, key: str) -> Cell:
+    value: float = getattr(ledger, key)
+    if math.isnan(value):
+        return None
+    return f"{value:.3g}" if key.endswith("flops") else value

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Table
+from prmkit.annotate.result import AnnotationResult
+from prmkit.evaluate.labelled import StepsResult
+from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Table, histogram
 from prmkit.report.read import Run
-from prmkit.report.sections.histogram import histogram
 from prmkit.report.sections.records import cell, records_table
 
 _BINS = 10
 _FIGURES = {
-    "annotate": ("problems", "trees", "steps", "labelled", "unlabelled", "mean_label"),
-    "evaluate": ("solutions", "threshold", "threshold_from", "erroneous", "correct", "f1", "step_auc"),
+    AnnotationResult: ("problems", "trees", "steps", "labelled", "unlabelled", "mean_label"),
+    StepsResult: ("solutions", "threshold", "threshold_from", "erroneous", "correct", "f1", "step_auc"),
 }
 
 
@@ -20,17 +21,16 @@ def labels(runs: Sequence[Run]) -> Section:
 
 
 def _of(run: Run) -> Iterator[Block]:
-    if run.stage not in _FIGURES:
+    names = _FIGURES.get(type(run.result), ())
+    if not names:
         return
-    if not any(name in run.metrics for name in ("labelled", "step_auc")):
-        return  # an evaluation of solutions
     yield Heading(run.name)
     yield from _spread(run)
-    rows = [(name.replace("_", " "), cell(run.metrics[name])) for name in _FIGURES[run.stage] if name in run.metrics]
-    if rows:
-        yield Table(columns=("figure", "value"), rows=rows)
-    if run.metrics.get("by_class"):
-        records = [{"class": name, **found} for name, found in run.metrics["by_class"].items()]
+    found = [(name, getattr(run.result, name)) for name in names]
+    rows = [(name.replace("_", " "), cell(value)) for name, value in found if value is not None]
+    yield Table(columns=("figure", "value"), rows=rows)
+    if isinstance(run.result, StepsResult) and run.result.by_class is not None:
+        records = [{"class": name, **dict(report)} for name, report in run.result.by_class.classes.items()]
         yield records_table(records, "By class")
 
 

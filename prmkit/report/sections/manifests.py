@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
+from prmkit.recipe.stages import STAGES
 from prmkit.report.blocks import Block, Code, Prose, Section
 from prmkit.report.read import Run
 from prmkit.yaml_io import dump_yaml
@@ -17,22 +18,15 @@ def manifests(runs: Sequence[Run]) -> Section:
 
 
 def _commands(run: Run) -> Iterator[str]:
-    folder = str(run.path)
-    if run.stage == "evaluate":
-        named = {"--prm": "prm", "--source": "source", "--benchmark": "benchmark"}
-        options = [part for option, key in named.items() if run.recipe.get(key) for part in (option, run.recipe[key])]
-        if run.recipe.get("threshold") is not None:
-            chosen = isinstance(run.recipe["threshold"], str)
-            options += ["--choose-on" if chosen else "--threshold", run.recipe["threshold"]]
-        given = [str(part) for part in (run.recipe.get("path"), *options)]
-        yield shlex.join(["prmkit", "evaluate", *given, "--out", f"{folder}-again"])
-        return
-    yield shlex.join(["prmkit", run.stage, f"{folder}/run.yaml", "--out", f"{folder}-again"])
+    folder, again = str(run.path), f"{run.path}-again"
+    yield shlex.join(["prmkit", *STAGES[run.stage].verb.split(), f"{folder}/run.yaml", "--out", again])
     for one in run.members or (run,):
-        if one.evaluation is not None:
-            yield shlex.join(["prmkit", "evaluate", f"{folder}-again{str(one.path).removeprefix(folder)}"])
-    if run.anytime:
-        yield shlex.join(["prmkit", "evaluate", f"{folder}-again", "--anytime"])
+        if one.evaluation is not None and one.evaluation is not one.result:
+            yield shlex.join(["prmkit", "evaluate", f"{again}{str(one.path).removeprefix(folder)}"])
+    if run.anytime is not None:
+        yield shlex.join(["prmkit", "evaluate", "anytime", again])
+    if run.selection is not None:
+        yield shlex.join(["prmkit", "evaluate", "selection", again])
 
 
 def _records(runs: Sequence[Run]) -> Iterator[Block]:

@@ -3,10 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from prmkit.annotate.result import AnnotationResult
 from prmkit.report.blocks import Block, Card, Cards, Cell, Prose, Section, Table
 from prmkit.report.estimates import DASH, percent, verdict, with_error
 from prmkit.report.read import Run, single
 from prmkit.report.sections.pairing import groups_of, one_benchmark, refusals
+from prmkit.search.result import SearchResult
+from prmkit.similarity.result import SimilarityResult
+from prmkit.train.result import TrainingResult
 
 _VERSIONED = ("prmkit", "torch", "transformers", "lightning", "vllm")
 
@@ -36,25 +40,19 @@ def _unpaired(runs: Sequence[Run]) -> Iterator[Block]:
         yield Prose(refusals(groups), warning=one_benchmark(groups))
 
 
-def most_samples(run: Run) -> int:
-    """The most samples of a problem that the selection rules were computed for."""
-    assert run.evaluation is not None
-    return max(int(name.partition("@")[2]) for name in run.evaluation["selection"])
-
-
 def _cards(runs: Sequence[Run]) -> Iterator[Block]:
     cards = []
     for run in single(runs):
         if run.evaluation is not None:
-            found, most = run.evaluation["selection"], most_samples(run)
+            found, most = run.evaluation.selection, run.evaluation.most
             name = f"prm@{most}" if f"prm@{most}" in found else f"maj@{most}"
             note = f"pass@1 {percent(found['pass@1'])}, pass@{most} {percent(found[f'pass@{most}'])}"
             cards.append(Card(name=f"{run.title}: {name}", value=f"{percent(found[name])} %", note=note))
-        elif run.stage == "search" and "accuracy" in run.metrics:
-            cards.append(Card(name=f"{run.title}: accuracy", value=f"{percent(run.metrics['accuracy'])} %"))
-        elif run.stage == "train" and "auroc" in run.metrics:
-            note = f"{run.metrics.get('labels', 0):,.0f} labelled steps, {run.metrics.get('steps', 0):,.0f} updates"
-            cards.append(Card(name=f"{run.name}: held-out AUROC", value=f"{run.metrics['auroc']:.3f}", note=note))
+        elif isinstance(run.result, SearchResult):
+            cards.append(Card(name=f"{run.title}: accuracy", value=f"{percent(run.result.accuracy)} %"))
+        elif isinstance(run.result, TrainingResult):
+            note = f"{run.result.labels:,} labelled steps, {run.result.steps:,} updates"
+            cards.append(Card(name=f"{run.name}: held-out AUROC", value=f"{run.result.auroc:.3f}", note=note))
     if cards:
         yield Cards(cards)
 
@@ -65,20 +63,20 @@ def _findings(runs: Sequence[Run]) -> Iterator[Block]:
     for run in single(runs):
         if run.evaluation is None:
             continue
-        found, most = run.evaluation["selection"], most_samples(run)
+        found, most = run.evaluation.selection, run.evaluation.most
         for other in (f"maj@{most}", "pass@1"):
-            difference = run.evaluation["differences"].get(f"prm@{most} - {other}")
+            difference = run.evaluation.differences.get(f"prm@{most} - {other}")
             if difference is not None:
                 one, rest = percent(found[f"prm@{most}"]), percent(found[other])
                 lines.append(
                     f"{run.title}: prm@{most} {one} %, {other} {rest} %. "
                     f"The paired difference is {percent(difference)} points: {verdict(difference)}."
                 )
-        auc = run.evaluation.get("within_problem_auc")
-        if auc is not None and auc["value"] is not None:
+        auc = run.evaluation.within_problem_auc
+        if auc is not None and auc.n:
             lines.append(
                 f"{run.title}: within one problem, the final score ranks a right solution above a wrong one with "
-                f"probability {with_error(auc)} (AUC over {auc['n']} problems that have both)."
+                f"probability {with_error(auc)} (AUC over {auc.n} problems that have both)."
             )
     if lines:
         yield Prose(lines)
@@ -90,28 +88,27 @@ def _table(runs: Sequence[Run]) -> Table:
 
 
 def _row(run: Run) -> Sequence[Cell]:
-    accuracy = run.metrics.get("accuracy")
-    seconds = run.metrics.get("seconds")
+    accuracy = run.result.accuracy if isinstance(run.result, SearchResult) else None
+    problems = getattr(run.result, "problems", len(run.trees) or None)
     return (
         run.name,
         run.stage,
         _what(run),
         percent(accuracy) if accuracy else None,
-        accuracy["n"] if accuracy else run.metrics.get("problems", len(run.trees) or None),
-        seconds if isinstance(seconds, int | float) else None,
+        accuracy.n if accuracy else problems,
+        getattr(run.result, "seconds", None),
         str(run.record.get("created", DASH))[:16].replace("T", " "),
     )
 
 
 def _what(run: Run) -> str:
-    if run.stage == "search":
-        strategy = run.metrics.get("strategy") or (run.recipe.get("strategy") or {}).get("name", "")
-        return f"{strategy} on {run.metrics.get('benchmark', '')}"
-    if run.stage == "train":
+    if isinstance(run.result, SearchResult):
+        return f"{run.result.strategy} on {run.benchmark}"
+    if isinstance(run.result, TrainingResult):
         return f"{run.recipe.get('model', {}).get('name', '')} on {run.recipe.get('data', {}).get('path', '')}"
-    if run.stage == "annotate":
+    if isinstance(run.result, AnnotationResult):
         estimators = [str(one.get("estimator")) for one in run.recipe.get("annotators", ())]
-        return f"{run.metrics.get('labelled', 0):,} steps labelled by {', '.join(estimators)}"
-    if run.stage == "similarity":
-        return f"{', '.join(run.recipe.get('sets', {}))}"
+        return f"{run.result.labelled:,} steps labelled by {', '.join(estimators)}"
+    if isinstance(run.result, SimilarityResult):
+        return ", ".join(run.result.responses)
     return str(run.recipe.get("path", run.recipe.get("name", "")))

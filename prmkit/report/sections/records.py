@@ -1,10 +1,11 @@
-"""Records of metrics.json as a table, whatever their keys are."""
+"""Records of results as a table, whatever their keys are."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prmkit.report.blocks import Cell, Table
 from prmkit.report.estimates import with_error
+from prmkit.stats import Estimate
 
 
 def records_table(records: Sequence[Mapping[str, Any]], title: str) -> Table:
@@ -18,8 +19,8 @@ def records_table(records: Sequence[Mapping[str, Any]], title: str) -> Table:
 
 
 def cell(value: Any) -> Cell:
-    """A value of metrics.json as a cell."""
-    if isinstance(value, Mapping) and value.keys() == {"value", "stderr", "n"}:
+    """A value of a result as a cell."""
+    if isinstance(value, Estimate):
         return with_error(value)
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -1,11 +1,13 @@
 """Similarity of activation patterns: Table 2 of the paper, as colours, by layer, and what checks it."""
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Series, Table
 from prmkit.report.read import Run
 from prmkit.report.sections.records import records_table
+from prmkit.similarity.result import SimilarityResult
+from prmkit.similarity.statistics.result import PairScore
 
 _ALSO = {
     "differences": "Chosen sets less the sets they were chosen from",
@@ -18,47 +20,46 @@ _ALSO = {
 
 def similarity(runs: Sequence[Run]) -> Section:
     """Of each similarity run."""
-    compared = [run for run in runs if run.stage == "similarity"]
-    return Section("Similarity of activation patterns", [block for run in compared for block in _of(run)])
+    compared = [(run, run.result) for run in runs if isinstance(run.result, SimilarityResult)]
+    return Section("Similarity of activation patterns", [block for run, found in compared for block in _of(run, found)])
 
 
-def _of(run: Run) -> Iterator[Block]:
-    rows = run.metrics["table"]
+def _of(run: Run, found: SimilarityResult) -> Iterator[Block]:
     yield Heading(run.name)
-    yield _matrix(run, rows)
+    yield _matrix(run, found.table)
     yield Table(
         title="Mean cosine of each pair of sets",
         columns=("sets", "mean cosine, %", "sum of cosines", "pairs", "chance, %"),
         rows=[
             (
-                f"{row['first']} and {row['second']}",
-                f"{row['mean']:.2f}" + ("" if row["stderr"] is None else f" ± {row['stderr']:.2f}"),
-                f"{row['sum']:.1f}",
-                row["pairs"],
-                f"{row['chance']:.2f}",
+                f"{row.first} and {row.second}",
+                f"{100 * row.mean:.2f}" + ("" if math.isnan(row.stderr) else f" ± {100 * row.stderr:.2f}"),
+                f"{row.sum:.1f}",
+                row.pairs,
+                None if row.chance is None else f"{100 * row.chance:.2f}",
             )
-            for row in rows
+            for row in found.table
         ],
     )
-    profile = run.metrics.get("profile") or []
-    if len(profile) > 1:
-        layers = [row["layer"] for row in profile]
+    if len(found.profile) > 1:
+        layers = [row.layer for row in found.profile]
         yield Figure(
             title=f"Similarity by layer, {run.name}",
             x=Axis(title="layer"),
             y=Axis(title="mean cosine, %"),
             series=[
-                Series(name=pair, x=layers, y=[row[pair] for row in profile]) for pair in profile[0] if pair != "layer"
+                Series(name=pair, x=layers, y=[100 * row.means[pair] for row in found.profile])
+                for pair in found.profile[0].means
             ],
         )
     for key, title in _ALSO.items():
-        if run.metrics.get(key):
-            yield records_table(run.metrics[key], title)
+        if rows := getattr(found, key):
+            yield records_table([dict(row) for row in rows], title)
 
 
-def _matrix(run: Run, rows: Sequence[dict[str, Any]]) -> Figure:
-    names = list(dict.fromkeys(row[side] for row in rows for side in ("first", "second")))
-    means = {(row[a], row[b]): row["mean"] for row in rows for a, b in (("first", "second"), ("second", "first"))}
+def _matrix(run: Run, rows: Sequence[PairScore]) -> Figure:
+    names = list(dict.fromkeys(name for row in rows for name in (row.first, row.second)))
+    means = {pair: 100 * row.mean for row in rows for pair in ((row.first, row.second), (row.second, row.first))}
     return Figure(
         title=f"Mean cosine, {run.name}",
         caption="In per cent. A score between two sets says little without the scores within them, on the diagonal.",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Series, Table
 from prmkit.report.read import Run
+from prmkit.train.result import TrainingResult
 
 _CURVES = {
     "Loss": (("train_loss", "training"), ("loss", "held out")),
@@ -15,10 +16,10 @@ _CURVES = {
 
 def training(runs: Sequence[Run]) -> Section:
     """Of each training run."""
-    return Section("Training", [block for run in runs if run.stage == "train" for block in _of(run)])
+    return Section("Training", [block for run in runs if isinstance(run.result, TrainingResult) for block in _of(run, run.result)])
 
 
-def _of(run: Run) -> Iterator[Block]:
+def _of(run: Run, found: TrainingResult) -> Iterator[Block]:
     yield Heading(run.name)
     for title, columns in _CURVES.items():
         series = [
@@ -29,7 +30,7 @@ def _of(run: Run) -> Iterator[Block]:
         if series:
             x, y = Axis(title="optimiser steps"), Axis(title=title.lower() if len(series) == 1 else "")
             yield Figure(title=f"{title}, {run.name}", x=x, y=y, series=series)
-    figures = {name: value for name, value in run.metrics.items() if isinstance(value, int | float)}
+    figures = {name: value for name, value in found if isinstance(value, int | float)}
     rows = [(name.replace("_", " "), _shown(value)) for name, value in figures.items()]
     yield Table(title="At the end", columns=("figure", "value"), rows=rows)
 

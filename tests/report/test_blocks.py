@@ -1,4 +1,4 @@
-from prmkit.report.sections.histogram import histogram
+from prmkit.report.blocks import histogram
 
 
 def test_a_value_counts_in_the_bin_that_begins_with_it_and_one_in_the_last() -> None:
