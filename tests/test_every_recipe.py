@@ -1,20 +1,33 @@
-"""Whatever lies in recipes/ is looked at; nothing here names a recipe by hand but the grid the paper trains."""
+"""Whatever lies in recipes/ is looked at; by hand, nothing is named here but what the paper trains and searches."""
 
 from itertools import combinations, product
 from pathlib import Path
 
 import pytest
 
+from prmkit.benchmarks import BENCHMARKS
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import FRAGMENT_FOLDERS, find_recipes, recipes_root
+from prmkit.recipe.compare import with_strategies
 from prmkit.recipe.compose import compose, leaves
 from prmkit.recipe.schema import SearchRecipe, TrainRecipe
+from prmkit.search import STRATEGIES
 from prmkit.search.options import bind_strategy
+from prmkit.study.axes import plan_of
+from prmkit.study.grid import grid_of
+from prmkit.study.scale import at_scale
 from prmkit.yaml_io import read_yaml
 
 CELLS = find_recipes()
 SIZES = ("0.5b", "1.5b", "3b", "7b", "14b", "32b", "72b")
 DATASETS = ("prm800k", "math-shepherd", "aslaf", "code")
+SEARCHED = [name for name in BENCHMARKS.builtin if f"search/{name}" in CELLS]
+NOT_SEARCHED = {
+    "math": "the PRM of the math cells learns from PRM800K, which labels all of its test problems but math500",
+    "prm800k": "its test split is math500",
+    "synthetic-code": "generated; synthetic/search-code searches it with the policy of the embedded world",
+    "synthetic-math": "generated; synthetic/search-math searches it with the policy of the embedded world",
+}
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -28,6 +41,65 @@ def test_a_cell_binds_is_short_and_says_what_runs_it(name: str) -> None:
     if isinstance(recipe, SearchRecipe):
         for strategy in (recipe.strategy, *recipe.compare.values()):
             assert strategy is None or bind_strategy(strategy)
+
+
+def test_a_benchmark_has_a_search_or_a_reason_why_it_has_none() -> None:
+    assert sorted([*SEARCHED, *NOT_SEARCHED]) == sorted(BENCHMARKS.builtin)
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_a_benchmark_is_searched_by_every_strategy_at_16_generations(name: str) -> None:
+    cell = compose(CELLS[f"search/{name}"])
+    for strategy in STRATEGIES.builtin:
+        recipe = bind(with_strategies(cell, [strategy]))
+        assert isinstance(recipe, SearchRecipe)
+        assert (recipe.problems.benchmark, recipe.strategy and recipe.strategy.name) == (name, strategy)
+        assert recipe.budget.generations == 16
+        assert recipe.strategy is not None
+        assert bind_strategy(recipe.strategy)
+
+
+def searches_of_table_1() -> dict[tuple[str, str, str], SearchRecipe]:
+    """By generator, benchmark, and what chooses the answer."""
+    plan = plan_of(*at_scale(compose(CELLS["paper/table1"]), "paper"))
+    grid = grid_of(plan, Path("out"))
+    found = {}
+    for point in plan.points(["generator", "bench", "corpus", "alone"]):
+        for run, chooser in (("search", f"PRM-{point['corpus']}"), ("without", str(point["alone"]))):
+            recipe = grid.cell(run, point).recipe
+            assert isinstance(recipe, SearchRecipe)
+            found[str(point["generator"]), str(point["bench"]), chooser] = recipe
+    return found
+
+
+def test_table_1_draws_as_many_as_the_paper_from_its_generators_and_nothing_limits_them() -> None:
+    searches = searches_of_table_1()
+    assert len(searches) == 3 * 4 * 4
+    generators = {
+        "coder-7b": ("Qwen/Qwen2.5-Coder-7B-Instruct", 4096, 8),
+        "coder-32b": ("Qwen/Qwen2.5-Coder-32B-Instruct", 4096, 8),
+        "qwq-32b": ("Qwen/QwQ-32B-Preview", 16384, 4),
+    }
+    for (generator, benchmark, chooser), recipe in searches.items():
+        name, tokens, drawn = generators[generator]
+        assert (recipe.generator.name, recipe.generator.sampling.max_tokens) == (name, tokens)
+        assert (recipe.generator.format.template, recipe.generator.sampling.temperature) == ("chatml", 0.7)
+        assert (recipe.problems.benchmark, recipe.problems.options["prompt"]) == (benchmark, "chat")
+        assert recipe.strategy is not None
+        assert recipe.strategy.name == ("majority" if chooser == "majority" else "best-of-n")
+        assert recipe.strategy.options == {"n": 1 if chooser == "one" else drawn}
+        assert recipe.budget.limits() == {}
+        assert (recipe.scorer is not None) == chooser.startswith("PRM")
+
+
+def test_table_1_has_a_prm_of_each_domain_from_72b() -> None:
+    plan = plan_of(*at_scale(compose(CELLS["paper/table1"]), "paper"))
+    grid = grid_of(plan, Path("out"))
+    for corpus, kind in (("math", "aslaf-72b"), ("code", "code-72b")):
+        point = {"generator": "qwq-32b", "bench": "mbpp-plus", "corpus": corpus}
+        (trained,) = grid.cell("search", point).after
+        assert grid.cells[trained].kind == kind
+        assert grid.cell("search", point).recipe.scorer.checkpoint == f"out/cells/{trained}/checkpoint"  # type: ignore[union-attr]
 
 
 def test_the_grid_of_the_paper_is_complete() -> None:
@@ -63,6 +135,17 @@ def test_fragments_of_different_kinds_own_disjoint_keys() -> None:
     for one, other in combinations(kinds, 2):
         for left, right in product(one, other):
             assert not keys_of(left) & keys_of(right), f"{left} and {right}"
+
+
+def test_a_fragment_is_extended_by_a_cell_or_taken_by_its_strategys_name() -> None:
+    root = recipes_root()
+    extended = {
+        (path.parent / name).resolve() for path in CELLS.values() for name in read_yaml(path).values.get("extends", [])
+    }
+    taken = {(root / "strategies" / f"{name}.yaml").resolve() for name in STRATEGIES.builtin}
+    fragments = {path.resolve() for folder in FRAGMENT_FOLDERS for path in (root / folder).glob("*.yaml")}
+    assert taken <= fragments
+    assert fragments <= extended | taken
 
 
 def test_no_fragment_states_a_default() -> None:

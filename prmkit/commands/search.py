@@ -18,8 +18,8 @@ def _composed(
         typer.Option(
             "--strategy",
             metavar="A,B,...",
-            help="In place of the recipe's: one strategy, or several side by side, each with those of the recipe's "
-            "options that it takes.",
+            help="In place of the recipe's: one strategy, or several side by side, each as recipes/strategies has it, "
+            "with those of the recipe's own options that it takes.",
         ),
     ] = None,
     overrides: SetOption = None,

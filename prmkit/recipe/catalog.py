@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prmkit.errors import InputError, did_you_mean
 
-FRAGMENT_FOLDERS = ("models", "datasets", "generators", "strategies", "benchmarks", "selections", "studies")
+FRAGMENT_FOLDERS = ("models", "datasets", "generators", "strategies", "benchmarks", "studies")
 """Folders whose files cells extend. Every other file in a folder of ``recipes/`` is a cell."""
 
 

@@ -170,7 +170,7 @@ def test_real_problems_are_searched_graded_and_evaluated(
     assert prmkit("train", recipe, "--out", tmp_path / "prm").code == 0
     arguments = [
         "search",
-        ROOT / "recipes" / "search" / "math500-best-of-8.yaml",
+        ROOT / "recipes" / "search" / "math500.yaml",
         *("--set", f"problems.path={data_dir}/math500/test500.jsonl", "--set", "problems.limit=5"),
         *("--set", f"generator.name={backbone}", "--set", "generator.dtype=float32"),
         *("--set", "generator.sampling.max_tokens=16", "--set", "strategy.options.n=2"),

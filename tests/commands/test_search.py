@@ -75,9 +75,12 @@ def test_one_strategy_takes_the_place_of_the_recipes(prmkit: Callable[..., Answe
     rows = {row["key"]: row for row in json.loads(answer.out)}
     assert rows["strategy.name"] == {"key": "strategy.name", "value": "beam", "origin": "--strategy"}
     assert rows["strategy.options.n"]["value"] == 4
+    assert rows["strategy.options.score"]["value"] == "sum"
+    assert rows["strategy.options.score"]["origin"].endswith("recipes/strategies/beam.yaml:2")
     answer = prmkit("search", recipe, "--strategy", "beam,dvts", "--dry-run", "--json")
     rows = {row["key"]: row for row in json.loads(answer.out)}
-    assert rows["compare.dvts.options.n"]["origin"] == "--strategy"
+    assert rows["compare.dvts.options.n"] == {"key": "compare.dvts.options.n", "value": 4, "origin": f"{recipe}:4"}
+    assert rows["compare.dvts.options.width"]["origin"].endswith("recipes/strategies/dvts.yaml:2")
 
 
 @pytest.mark.parametrize(
@@ -131,8 +134,8 @@ def test_the_recipes_of_code_benchmarks_run(
         "problems.limit": 2,
     }
     given = [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
-    recipe = f"recipes/search/{benchmark}-{strategy}.yaml"
-    answer = prmkit("search", recipe, "--out", tmp_path / "run", "--json", *given)
+    recipe = f"recipes/search/{benchmark}.yaml"
+    answer = prmkit("search", recipe, "--strategy", strategy, "--out", tmp_path / "run", "--json", *given)
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)
     assert (found["accuracy"]["value"], found["accuracy"]["n"]) == (0.0, 2)

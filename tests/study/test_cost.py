@@ -20,7 +20,7 @@ def cell(recipe: str | None, *overrides: str, gpus: int = 0, nodes: int = 1) -> 
     ("recipe", "overrides", "cost"),
     [
         ("synthetic/search-math", [], "250 problems x 8 solutions"),
-        ("search/math500-mcts", [], "all problems x 16 generations"),
+        ("search/math500", [], "all problems x 16 generations"),
         ("synthetic/strategies", [], "200 problems x 16 generations, 3 strategies"),
         ("synthetic/annotate", [], "unknown; --pilot tries a few problems"),
         ("synthetic/world", [], "copies the shipped models"),
