@@ -74,7 +74,8 @@ def show(
         kind=kind,
         normalise=normalise or measure_of(gram).normalise,
     )
-    print_record({**statistics(gram, seed=seed, draws=draws, measure=measure), **gram.origin}, as_json=as_json)
+    found = statistics(gram, seed=seed, draws=draws, measure=measure)
+    print_record({**found.as_json(), "origin": gram.origin}, as_json=as_json)
 
 
 @app.command("doctor")

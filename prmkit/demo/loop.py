@@ -10,19 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
 from pydantic import BaseModel
 
+from prmkit.annotate.result import AnnotationResult
 from prmkit.errors import RunError
-from prmkit.evaluate.trees import evaluate_trees
+from prmkit.evaluate.evaluation import EvaluationResult
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose, leaves
-from prmkit.recipe.execute import inputs_of, prepare
+from prmkit.recipe.execute import execute
+from prmkit.recipe.stages.evaluate_samples import EvaluateSamplesRecipe
 from prmkit.recipe.watch import Watch
 from prmkit.report import build_report
-from prmkit.run.files import writing
+from prmkit.run.files import write_json, writing
 from prmkit.run.folder import RunFolder
+from prmkit.run.results import Kind, read_result
+from prmkit.search.result import SearchResult
+from prmkit.similarity.result import SimilarityResult
+from prmkit.similarity.statistics.result import SetScore
+from prmkit.train.result import TrainingResult
 from prmkit.trees_io import read_trees
 from prmkit.world import make_world
 from prmkit.world.config import PolicyConfig
@@ -58,34 +64,49 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch:
     with writing(root.path):
         with clock.stage("world"):
             make_world(root.path / "world", PolicyConfig() if from_scratch else None)
-        labels = _run("annotate", root, clock, watch)
-        say(f"{labels['labelled']} steps labelled with {labels['ledger']['continuations']} rollouts")
-        trained = _run("train", root, clock, watch)
-        say(f"PRM: held-out AUROC {trained['auroc']:.3f} after {trained['steps']:.0f} steps")
-        summary = {f"synthetic-{domain}": _search(root, domain, clock, say, watch) for domain in ("math", "code")}
-        table = _run("similarity", root, clock, watch)["table"]
-        summary["similarity"] = {f"{row['first']} - {row['second']}": row for row in table}
+        labels = _run("annotate", AnnotationResult, root, clock, watch)
+        say(f"{labels.labelled} steps labelled with {labels.ledger.continuations} rollouts")
+        trained = _run("train", TrainingResult, root, clock, watch)
+        say(f"PRM: held-out AUROC {trained.auroc:.3f} after {trained.steps} steps")
+        summary: dict[str, Any] = {
+            f"synthetic-{domain}": _search(root, domain, clock, say, watch) for domain in ("math", "code")
+        }
+        compared = _run("similarity", SimilarityResult, root, clock, watch)
+        summary["similarity"] = {f"{row.first} - {row.second}": _in_percent(row) for row in compared.table}
         with clock.stage("report"):
             _explain(root, "search-math")
             runs = [root.path / name for name in ("search-math", "search-code", "annotate", "train", "similarity")]
             build_report(runs, root.path / "report.html", title="The embedded world", notes=_notes(from_scratch))
         summary["seconds"] = clock.seconds
-        (root.path / "summary.json").write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+        write_json(root.path / "summary.json", summary)
     return summary
 
 
 def _search(root: RunFolder, domain: str, clock: "_Clock", say: Say, watch: Watch | None) -> dict[str, Any]:
     """Search the benchmark of a domain and evaluate what was found."""
     name = f"search-{domain}"
-    _run(name, root, clock, watch)
+    _run(name, SearchResult, root, clock, watch)
     folder = RunFolder(root.path / name)
     with clock.stage(f"evaluate-{domain}"):
-        found = evaluate_trees(list(read_trees(folder.trees)))
-        folder.evaluation.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
-    selection = {rule: found["selection"][rule] for rule in _RULES}
-    shown = "  ".join(f"{rule} {100 * figure['value']:.1f}%" for rule, figure in selection.items())
+        recipe = EvaluateSamplesRecipe(stage="evaluate-samples", path=str(folder.path))
+        _, found = execute(recipe, folder.evaluation.parent, watch=watch)
+    assert isinstance(found, EvaluationResult)
+    selection = {rule: found.selection[rule] for rule in _RULES}
+    shown = "  ".join(f"{rule} {100 * figure.value:.1f}%" for rule, figure in selection.items())
     say(f"synthetic-{domain}: {shown}")
-    return {**selection, "differences": found["differences"], "within_problem_auc": found["within_problem_auc"]}
+    record = found.as_json()
+    return {
+        **{rule: record["selection"][rule] for rule in _RULES},
+        "differences": record["differences"],
+        "within_problem_auc": record["within_problem_auc"],
+    }
+
+
+def _in_percent(row: SetScore) -> dict[str, Any]:
+    """A row of Table 2 as the paper prints it."""
+    shares = {"stderr": row.stderr, "chance": row.chance, "centred": row.centred}
+    percent = {name: None if share is None else 100 * share for name, share in shares.items()}
+    return {**dict(row), "mean": 100 * row.sum / row.pairs, **percent}
 
 
 def _explain(root: RunFolder, search: str) -> None:
@@ -98,7 +119,7 @@ def _explain(root: RunFolder, search: str) -> None:
     from prmkit.models.checkpoint import load_prm
 
     folder, prm = RunFolder(root.path / search), load_prm(root.path / "train" / "checkpoint")
-    correct = orjson.loads(folder.evaluation.read_bytes())["correct"]
+    correct = read_result(folder.evaluation, EvaluationResult).correct
     for tree in read_trees(folder.trees):
         verdicts = zip(tree.leaves(), correct[tree.problem.id], strict=False)
         leaf = next((leaf for leaf, right in verdicts if tree.finished(leaf) and not right), None)
@@ -111,13 +132,12 @@ def _explain(root: RunFolder, search: str) -> None:
             return
 
 
-def _run(name: str, root: RunFolder, clock: "_Clock", watch: Watch | None) -> dict[str, Any]:
-    """Run a recipe of recipes/synthetic, its paths moved below the demo's folder, and return its metrics."""
+def _run(name: str, kind: type[Kind], root: RunFolder, clock: "_Clock", watch: Watch | None) -> Kind:
+    """Run a recipe of recipes/synthetic, its paths moved below the demo's folder, and return its result."""
     with clock.stage(name):
-        recipe = moved_recipe(name, root.path)
-        values = recipe.model_dump(mode="json")
-        work = prepare(recipe, watch)
-        return work(RunFolder.create(root.path / name, values, inputs=inputs_of(recipe), seed=values["seed"]))
+        _, result = execute(moved_recipe(name, root.path), root.path / name, watch=watch)
+    assert isinstance(result, kind)
+    return result
 
 
 def moved_recipe(name: str, out: Path) -> BaseModel:

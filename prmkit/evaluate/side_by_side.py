@@ -22,7 +22,7 @@ class StrategyFigures(Spent):
 
 
 class Difference(Figures):
-    """The accuracy of one strategy less that of another (``pair``), paired over problems, with a 95 % bootstrap interval."""
+    """The accuracy of one strategy less another's (``pair``), paired over problems, with a 95 % bootstrap interval."""
 
     pair: str
     difference: Estimate

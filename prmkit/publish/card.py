@@ -14,11 +14,12 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from prmkit.errors import InputError
 from prmkit.models.checkpoint import CheckpointFacts, inspect_checkpoint
 from prmkit.packing.format import TEMPLATES
-from prmkit.publish.figures import Figure, figures_of, held_out
+from prmkit.publish.figures import CardFigure, figures_of, held_out
 from prmkit.publish.training import Training, public, training_of
 from prmkit.recipe.compose import leaves
 from prmkit.report.markdown import plain
 from prmkit.score.aggregate import default_aggregation
+from prmkit.train.result import TrainingResult
 
 CARD = "README.md"
 
@@ -75,7 +76,7 @@ def card_of(
     name = _name(checkpoint, training, repository)
     figures = [figure for run in runs for figure in figures_of(run, checkpoint)]
     if training is not None:
-        figures += held_out(training.metrics, _data_name(training))
+        figures += held_out(training.result, _data_name(training))
     format = facts.meta.format
     before, after = TEMPLATES[format.template].replace("{{", "{").replace("}}", "}").split("{problem}")
     page = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
@@ -108,7 +109,7 @@ def _name(checkpoint: Path, training: Training | None, repository: str | None) -
 
 
 def _metadata(
-    name: str, facts: CheckpointFacts, training: Training | None, figures: Sequence[Figure], license: str | None
+    name: str, facts: CheckpointFacts, training: Training | None, figures: Sequence[CardFigure], license: str | None
 ) -> ModelCardData:
     return ModelCardData(
         library_name="prmkit",
@@ -137,7 +138,7 @@ def _sections(training: Training) -> dict[str, Any]:
     """What only the training knows: its data, its recipe, its cost."""
     return {
         "corpus": _corpus(training),
-        "counts": list(_counts(training.metrics)),
+        "counts": list(_counts(training.result)),
         "hashes": [(public(str(file)), digest) for file, digest in training.record.get("inputs", {}).items()],
         "recipe": [(".".join(keys), public(value)) for keys, value in leaves(training.recipe)],
         "cost": list(_cost(training)),
@@ -175,32 +176,32 @@ def _named(name: str, options: dict[str, Any]) -> str:
     return f"`{name}` ({shown})" if shown else f"`{name}`"
 
 
-def _counts(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    corpus = metrics.get("corpus", {})
+def _counts(result: TrainingResult) -> Iterator[tuple[str, str]]:
+    corpus = result.corpus
     named = (
-        ("rows read", corpus.get("read")),
-        ("kept", corpus.get("kept")),
-        ("quarantined, since they were faulty", corpus.get("quarantined")),
-        ("left out on purpose", corpus.get("filtered")),
-        ("steps", corpus.get("nodes")),
-        ("steps with a label", corpus.get("labelled")),
-        ("sequences", metrics.get("rows")),
-        ("labels in them, held-out ones included", metrics.get("labels")),
-        ("sequences cut at the length limit", metrics.get("cut")),
-        ("labels lost by that", metrics.get("labels_lost")),
+        ("rows read", corpus.read),
+        ("kept", corpus.kept),
+        ("quarantined, since they were faulty", corpus.quarantined),
+        ("left out on purpose", corpus.filtered),
+        ("steps", corpus.nodes),
+        ("steps with a label", corpus.labelled),
+        ("sequences", result.rows),
+        ("labels in them, held-out ones included", result.labels),
+        ("sequences cut at the length limit", result.cut),
+        ("labels lost by that", result.labels_lost),
     )
-    yield from ((key, f"{int(value):,}") for key, value in named if value is not None)
+    yield from ((key, f"{value:,}") for key, value in named)
 
 
 def _cost(training: Training) -> Iterator[tuple[str, str]]:
-    metrics, train, versions = training.metrics, training.recipe["train"], training.record.get("versions", {})
+    result, train, versions = training.result, training.recipe["train"], training.record.get("versions", {})
     yield "devices", f"{train['devices'] or 'all'} a machine, {train['num_nodes']} machine(s)"
-    yield "optimiser steps", f"{int(metrics['steps']):,}"
-    yield "tokens", f"{int(metrics['tokens']):,}"
-    yield "training FLOPs", f"{metrics['flops']:.3g}"
-    if "pretraining_flops" in metrics:
-        yield "FLOPs of the backbone's pre-training, 6 N D", f"{metrics['pretraining_flops']:.3g}"
-    yield "hours", f"{metrics['seconds'] / 3600:.2f}"
+    yield "optimiser steps", f"{result.steps:,}"
+    yield "tokens", f"{result.tokens:,}"
+    yield "training FLOPs", f"{result.flops:.3g}"
+    if result.pretraining_flops is not None:
+        yield "FLOPs of the backbone's pre-training, 6 N D", f"{result.pretraining_flops:.3g}"
+    yield "hours", f"{result.seconds / 3600:.2f}"
     yield "software", ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
@@ -220,7 +221,7 @@ def _limits(facts: CheckpointFacts, training: Training | None) -> Iterator[str]:
     if how is not None:
         yield (
             f"`{how}` is the default way from step scores to the score of a solution, for the kind of its labels. "
-            "Another may choose better on your problems: `prmkit evaluate RUN --select` tries all of them."
+            "Another may choose better on your problems: `prmkit evaluate selection RUN` tries all of them."
         )
     if training is not None:
         yield f"It has learned from {_learned_from(training)}. Problems of other kinds are not what it was made for."

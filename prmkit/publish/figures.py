@@ -1,20 +1,25 @@
 """What evaluated runs found about a checkpoint, one figure after the other, each with its error."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from prmkit.errors import InputError
+from prmkit.evaluate.evaluation import EvaluationResult
+from prmkit.evaluate.labelled import StepsResult
 from prmkit.report.estimates import with_error
 from prmkit.run.files import sha256
 from prmkit.run.folder import RunFolder
+from prmkit.run.results import read_result
+from prmkit.search.result import SearchResult
+from prmkit.stats import Estimate
+from prmkit.train.result import TrainingResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class CardFigure:
     """One measured value, in [0, 1] or a difference of two such; ``of`` says what it is the mean of.
 
     ``stderr`` is None where none can be had, and then ``n`` is not known either.
@@ -33,23 +38,18 @@ class Figure:
         in_units = self.metric in _IN_UNITS
         scale, digits = (1, 3) if in_units else (100, 1)
         unit = "" if in_units else " points" if " - " in self.metric else " %"
-        return with_error({"value": self.value, "stderr": self.stderr}, scale=scale, digits=digits) + unit
+        error = math.nan if self.stderr is None else self.stderr
+        return with_error(Estimate(value=self.value, stderr=error, n=self.n or 0), scale=scale, digits=digits) + unit
 
 
 _IN_UNITS = ("AUC within a problem", "step AUC", "AUROC", "Brier score", "calibration error")
 
-_FIRST_ERRORS = (
-    ("f1", "first-error F1"),
-    ("erroneous", "wrong solutions with the first error found"),
-    ("correct", "right solutions without a false alarm"),
-)
 
-
-def figures_of(folder: Path, checkpoint: Path) -> list[Figure]:
+def figures_of(folder: Path, checkpoint: Path) -> list[CardFigure]:
     """The figures of a search, or of an evaluation of single steps, that used the checkpoint.
 
     Args:
-        folder: the run of a ``prmkit search`` or of a ``prmkit evaluate --prm``.
+        folder: the run of a ``prmkit search`` or of a ``prmkit evaluate steps``.
         checkpoint: the PRM that the figures must be of.
 
     Raises:
@@ -61,72 +61,82 @@ def figures_of(folder: Path, checkpoint: Path) -> list[Figure]:
     if stage == "search":
         _check_prm((recipe.get("scorer") or {}).get("checkpoint"), checkpoint, run)
         return list(_searched(run, recipe))
-    if stage == "evaluate" and "prm" in recipe:
-        _check_prm(recipe["prm"], checkpoint, run)
+    if stage == "evaluate-steps":
+        _check_prm(recipe["scorer"].get("checkpoint"), checkpoint, run)
         return list(_stepwise(run, recipe))
     raise InputError(
         "a card has no figures of such a run",
         where=folder,
         got=stage,
-        expected="the run of a `prmkit search` or of a `prmkit evaluate --prm`",
+        expected="the run of a `prmkit search` or of a `prmkit evaluate steps`",
     )
 
 
-def held_out(metrics: Mapping[str, Any], corpus: str) -> list[Figure]:
+def held_out(training: TrainingResult, corpus: str) -> list[CardFigure]:
     """The figures of the training's own held-out problems: of the kept weights, without errors."""
-    names = {"auroc": "AUROC", "f1": "first-error F1", "brier": "Brier score", "ece": "calibration error"}
+    figures = {
+        "AUROC": training.auroc,
+        "first-error F1": training.f1,
+        "Brier score": training.brier,
+        "calibration error": training.ece,
+    }
     setting = "the training's own held-out problems"
     return [
-        Figure(data=corpus, setting=setting, metric=shown, value=metrics[name])
-        for name, shown in names.items()
-        if metrics.get(name) is not None
+        CardFigure(data=corpus, setting=setting, metric=shown, value=value)
+        for shown, value in figures.items()
+        if not math.isnan(value)
     ]
 
 
-def _searched(run: RunFolder, recipe: dict[str, Any]) -> Iterator[Figure]:
-    metrics = run.read_metrics()
-    if "accuracy" not in metrics:
-        cure = "Name the folder of one strategy in it." if recipe.get("compare") else "Let it end first."
+def _searched(run: RunFolder, recipe: dict[str, Any]) -> Iterator[CardFigure]:
+    if recipe.get("compare"):
+        cure = "Name the folder of one strategy in it."
         raise InputError("the run has no accuracy of one strategy", where=run.path, cure=cure)
+    result = read_result(run.metrics_file, SearchResult)
     strategy = recipe["strategy"]
     options = ", ".join(f"{key} = {value}" for key, value in strategy["options"].items())
     policy = Path(recipe["generator"]["name"]).name
-    name = {"data": metrics["benchmark"], "setting": f"{strategy['name']} ({options}), policy {policy}"}
-    yield _figure(name, "accuracy", metrics["accuracy"])
+    name = {"data": result.benchmark, "setting": f"{strategy['name']} ({options}), policy {policy}"}
+    yield _figure(name, "accuracy", result.accuracy)
     if not run.evaluation.is_file():
         return
-    found = orjson.loads(run.evaluation.read_bytes())
-    most = max(int(rule.partition("@")[2]) for rule in found["selection"])
-    for rule in ("pass@1", f"maj@{most}", f"prm@{most}", f"pass@{most}"):
-        yield _figure(name, rule, found["selection"][rule])
-    difference = f"prm@{most} - maj@{most}"
-    if difference in found["differences"]:
-        yield _figure(name, difference, found["differences"][difference])
-    auc = found.get("within_problem_auc")
-    if auc is not None and auc["value"] is not None:
+    found = read_result(run.evaluation, EvaluationResult)
+    for rule in ("pass@1", f"maj@{found.most}", f"prm@{found.most}", f"pass@{found.most}"):
+        if rule in found.selection:
+            yield _figure(name, rule, found.selection[rule])
+    difference = f"prm@{found.most} - maj@{found.most}"
+    if difference in found.differences:
+        yield _figure(name, difference, found.differences[difference])
+    auc = found.within_problem_auc
+    if auc is not None and auc.n:
         yield _figure(name, "AUC within a problem", auc)
 
 
-def _stepwise(run: RunFolder, recipe: dict[str, Any]) -> Iterator[Figure]:
-    metrics = run.read_metrics()
+def _stepwise(run: RunFolder, recipe: dict[str, Any]) -> Iterator[CardFigure]:
+    result = read_result(run.metrics_file, StepsResult)
     name = {
-        "data": f"{recipe['source']} ({Path(recipe['path']).name})",
-        "setting": f"threshold {metrics['threshold']:.3g}, {_origin(metrics['threshold_from'])}",
+        "data": f"{recipe['corpus']['source']} ({Path(recipe['corpus']['path']).name})",
+        "setting": f"threshold {result.threshold:.3g}, {_origin(result.threshold_from)}",
     }
-    for key, shown in _FIRST_ERRORS:
-        if key in metrics:
-            yield _figure(name, shown, metrics[key], of="solutions")
-    yield _figure(name, "step AUC", metrics["step_auc"], of="solutions")
-    yield _figure(name, "Brier score", metrics["calibration"]["brier"], of="solutions")
+    first_errors = {
+        "first-error F1": result.f1,
+        "wrong solutions with the first error found": result.erroneous,
+        "right solutions without a false alarm": result.correct,
+    }
+    for shown, estimate in first_errors.items():
+        if estimate is not None:
+            yield _figure(name, shown, estimate, of="solutions")
+    yield _figure(name, "step AUC", result.step_auc, of="solutions")
+    yield _figure(name, "Brier score", result.calibration.brier, of="solutions")
 
 
 def _origin(split: str) -> str:
     return "fixed beforehand" if split == "given" else f"chosen on {Path(split).name}"
 
 
-def _figure(name: Mapping[str, str], metric: str, estimate: Mapping[str, Any], *, of: str = "problems") -> Figure:
-    value, stderr, n = (estimate[key] for key in ("value", "stderr", "n"))
-    return Figure(**name, metric=metric, value=value, stderr=stderr, n=n, of=of)
+def _figure(name: Mapping[str, str], metric: str, estimate: Estimate, *, of: str = "problems") -> CardFigure:
+    error = None if math.isnan(estimate.stderr) else estimate.stderr
+    return CardFigure(**name, metric=metric, value=estimate.value, stderr=error, n=estimate.n, of=of)
 
 
 def _check_prm(used: str | None, checkpoint: Path, run: RunFolder) -> None:

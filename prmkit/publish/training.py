@@ -8,20 +8,22 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.rows_io import HUB
 from prmkit.run.folder import RunFolder
+from prmkit.run.results import read_result
+from prmkit.train.result import TrainingResult
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A finished training: its record (run.yaml), its figures (metrics.json), and what made its labels.
+    """A finished training: its record (run.yaml), its result, and what made its labels.
 
     ``annotation`` is the recipe of the ``prmkit annotate`` that wrote the trees, where that run can still be found.
     """
 
     name: str
     record: dict[str, Any]
-    metrics: dict[str, Any]
+    result: TrainingResult
     annotation: dict[str, Any] | None
 
     @property
@@ -70,7 +72,7 @@ def training_of(checkpoint: Path) -> Training | None:
     return Training(
         name=run.path.name,
         record=record,
-        metrics=run.read_metrics(),
+        result=read_result(run.metrics_file, TrainingResult),
         annotation=_annotation(str(record["recipe"]["data"]["path"])),
     )
 

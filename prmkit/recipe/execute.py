@@ -1,4 +1,4 @@
-"""From a bound recipe to a finished run: its stage reads what it names, works in the folder, and its result is written."""
+"""From a bound recipe to a finished run: its stage reads what it names and works; the result is written."""
 
 from pathlib import Path
 

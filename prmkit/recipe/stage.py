@@ -1,4 +1,4 @@
-"""What a stage is to everything else: what its recipe may say, what it reads, how it works, what it costs, what it gives.
+"""What a stage is to everything else: its recipe, what it reads, how it works, what it costs, what it gives.
 
 A run has two halves. ``prepare`` reads every input, so that bad ones are refused while the run folder, and whatever an
 earlier run left in it, is still untouched. What it returns then works in the folder.

@@ -162,4 +162,3 @@ class Section:
 
     title: str
     blocks: Sequence[Block] = field(default_factory=tuple)
-

@@ -81,7 +81,7 @@ def study_svg(result: StudyResult) -> str | None:
         if shape.kind == "bar":
             axes.set_xticks(range(len(groups)), [str(group) for group in groups])
         for leap in shape.leaps:
-            if leap.found:
+            if leap.start is not None and leap.end is not None:
                 axes.axvspan(leap.start, leap.end, color="#808080", alpha=0.2, lw=0)
         if shape.log:
             axes.set_xscale("log")
@@ -90,8 +90,8 @@ def study_svg(result: StudyResult) -> str | None:
                 axes.set_xticks(places)
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")  # powers of ten would be mathtext
             axes.xaxis.set_minor_formatter(lambda value, _: "")
-        axes.set_xlabel(shape.x)
-        axes.set_ylabel(shape.y)
+        axes.set_xlabel(shape.x or "")
+        axes.set_ylabel(shape.y or "")
         axes.grid(alpha=0.3)
         if shape.series:
             axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -172,9 +172,9 @@ def sentences(result: StudyResult) -> Iterator[str]:
     x = result.figure.x
     for leap in result.figure.leaps:
         name = f"{leap.series}: " if leap.series else ""
-        if leap.found:
+        if leap.start is not None and leap.end is not None:
             where = f"between {x} {_number(leap.start)} and {_number(leap.end)}"
-            yield f"{name}a leap of {_number(leap.height)} {where}."
+            yield f"{name}a leap of {_number(leap.height or 0.0)} {where}."
         else:
             yield f"{name}no leap: {leap.why}."
     if missing := result.cells.missing:

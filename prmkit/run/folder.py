@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from prmkit.errors import InputError
-from prmkit.run.files import sha256, write_json, write_whole, writing
+from prmkit.run.files import sha256, write_whole, writing
 from prmkit.run.ranks import this_process
 from prmkit.run.record import check_equal, git_sha, refuse_secrets, versions
 from prmkit.yaml_io import dump_yaml, read_yaml
@@ -107,25 +105,8 @@ class RunFolder:
 
     @property
     def metrics_file(self) -> Path:
-        """metrics.json: the figures of the run."""
+        """metrics.json: the result of the run (see results.py)."""
         return self.path / "metrics.json"
-
-    def metrics(self, new: Mapping[str, Any]) -> None:
-        """Add figures to metrics.json, replacing those of the same name; a reader never sees half a file.
-
-        Raises:
-            InputError: the disk is full.
-        """
-        if self.follower:
-            return
-        with writing(self.path):
-            merged = self.read_metrics() | dict(new)
-            write_json(self.metrics_file, merged)
-
-    def read_metrics(self) -> dict[str, Any]:
-        """The figures of the run so far."""
-        known: dict[str, Any] = orjson.loads(self.metrics_file.read_bytes()) if self.metrics_file.exists() else {}
-        return known
 
     def read_record(self) -> dict[str, Any]:
         """What run.yaml says.

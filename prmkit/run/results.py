@@ -23,17 +23,17 @@ class Figures(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    def as_json(self) -> dict[str, Any]:
+        """The figures as JSON types; what is unknown (NaN) is None."""
+        values: dict[str, Any] = orjson.loads(orjson.dumps(self.model_dump(mode="json", by_alias=True)))
+        return values
+
 
 class Result(Figures):
     """The base of every result. ``kind`` and ``version`` name its form; a field that changes raises the version."""
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
-
-    def as_json(self) -> dict[str, Any]:
-        """The result as JSON types; what is unknown (NaN) is None."""
-        values: dict[str, Any] = orjson.loads(orjson.dumps(self.model_dump(mode="json", by_alias=True)))
-        return values
 
     @classmethod
     def upgraded(cls, record: dict[str, Any], version: int) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from prmkit.run.ranks import Process
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.response import Response
 from prmkit.similarity.statistics.gram import PatternGram
-from prmkit.similarity.statistics.random_selection import SelectionTest, random_selection_test
-from prmkit.similarity.statistics.scores import SetScore, set_score, set_score_difference
+from prmkit.similarity.statistics.random_selection import random_selection_test
+from prmkit.similarity.statistics.result import SelectionTest, SetScore
+from prmkit.similarity.statistics.scores import set_score, set_score_difference
 from prmkit.similarity.statistics.set_means import SetMeans
 from prmkit.similarity.statistics.table import similarity_table
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,7 +17,9 @@ from prmkit.similarity.patterns.engine import BatchWatch, compare
 from prmkit.similarity.patterns.parameters import Reference
 from prmkit.similarity.presets import PRESETS
 from prmkit.similarity.response import Response
+from prmkit.similarity.result import SimilarityResult
 from prmkit.similarity.statistics.gram import PatternGram
+from prmkit.similarity.statistics.result import Statistics
 from prmkit.similarity.statistics.set_means import SetMeans
 from prmkit.similarity.statistics.table import statistics
 
@@ -33,10 +34,10 @@ def run_similarity(
     draws: int,
     seed: int,
     progress: BatchWatch | None = None,
-) -> dict[str, Any]:
-    """Compare the sets and return the statistics as JSON; the Gram is kept in ``folder/gram``, and read if it is there.
+) -> SimilarityResult | None:
+    """Compare the sets and return the statistics; the Gram is kept in ``folder/gram``, and read if it is there.
 
-    Under torchrun the processes share the work, and the first one returns the statistics, the others nothing.
+    Under torchrun the processes share the work, and the first one returns the result, the others None.
 
     Raises:
         InputError, RunError: as ``similarity``.
@@ -57,18 +58,20 @@ def run_similarity(
         if found is not None:
             shutil.rmtree(folder / "parts", ignore_errors=True)
     if found is None:
-        return {}
-    result = {"table": [row.as_dict() for row in found.table()]} if isinstance(found, SetMeans) else {}
-    if isinstance(found, PatternGram):
-        result = statistics(found, seed=seed, draws=draws)
+        return None
+    if isinstance(found, SetMeans):
+        figures = Statistics(table=found.table())
+    else:
+        figures = statistics(found, seed=seed, draws=draws)
     preset = PRESETS.get(config.preset or "")
-    return {
-        **result,
-        "responses": {name: len(responses) for name, responses in sets.items()},
-        **found.origin,
-        **({"known": list(preset.known), "inferred": list(preset.inferred)} if preset else {}),
-        "seconds": time.monotonic() - start,
-    }
+    return SimilarityResult(
+        **dict(figures),
+        responses={name: len(responses) for name, responses in sets.items()},
+        origin=found.origin,
+        known=list(preset.known) if preset else [],
+        inferred=list(preset.inferred) if preset else [],
+        seconds=time.monotonic() - start,
+    )
 
 
 def _meet(process: Process) -> None:

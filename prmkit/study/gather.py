@@ -47,7 +47,6 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
     series = config.series
     records = [record_of(cell) for cell in grid.cells.values() if cell.done]
     leaps = _leaps(rows, config.x, config.y, series) if config.leap and config.x and config.y else []
-    limited = config.within is not None and series and config.y
     result = StudyResult(
         title=study.title,
         study=grid.plan.composed.path.stem,
@@ -56,7 +55,9 @@ def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]
         figure=StudyFigure(kind=config.kind, x=config.x, y=config.y, series=series, log=config.log, leaps=leaps),
         tables=tables,
         pairs=list(pairs_of(grid, config.pairs)) if config.pairs is not None else [],
-        within=list(within_limits(rows, config.within, series, config.y)) if limited else [],
+        within=list(within_limits(rows, config.within, series, config.y))
+        if config.within is not None and series and config.y
+        else [],
         paper=PaperValues(**study.paper.model_dump()),
         notes=study.notes,
         cells=_cells(grid, outcomes),
@@ -89,9 +90,7 @@ def _leaps(rows: list[StudyRow], x: str, y: str, series: str | None) -> list[Lin
             continue
         leap = find_leap([row[y] for row in line], [row.get(f"{y}_stderr") or 0.0 for row in line])
         start, end = (None if place is None else line[place][x] for place in (leap.start, leap.end))
-        found.append(
-            LineLeap(series=name, found=leap.found, start=start, end=end, height=leap.height, why=leap.why)
-        )
+        found.append(LineLeap(series=name, found=leap.found, start=start, end=end, height=leap.height, why=leap.why))
     return found
 
 

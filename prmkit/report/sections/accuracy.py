@@ -69,9 +69,7 @@ def _curves(curves: Curves) -> list[Series]:
     return [_percentages(RULES[rule], curves.k, values, "line") for rule, values in found.items() if values]
 
 
-def _percentages(
-    name: str, x: Sequence[str | int], found: Sequence[Estimate], kind: Literal["line", "bars"]
-) -> Series:
+def _percentages(name: str, x: Sequence[str | int], found: Sequence[Estimate], kind: Literal["line", "bars"]) -> Series:
     values = [None if math.isnan(each.value) else 100.0 * each.value for each in found]
     errors = [None if math.isnan(each.stderr) else 100.0 * each.stderr for each in found]
     return Series(name=name, x=x, y=values, stderr=errors, kind=kind)

@@ -21,8 +21,8 @@ def labels(runs: Sequence[Run]) -> Section:
 
 
 def _of(run: Run) -> Iterator[Block]:
-    names = _FIGURES.get(type(run.result), ())
-    if not names:
+    names = next((names for kind, names in _FIGURES.items() if isinstance(run.result, kind)), None)
+    if names is None:
         return
     yield Heading(run.name)
     yield from _spread(run)

@@ -7,7 +7,7 @@ from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Series, 
 from prmkit.report.read import Run
 from prmkit.report.sections.records import records_table
 from prmkit.similarity.result import SimilarityResult
-from prmkit.similarity.statistics.result import PairScore
+from prmkit.similarity.statistics.result import SetScore
 
 _ALSO = {
     "differences": "Chosen sets less the sets they were chosen from",
@@ -57,7 +57,7 @@ def _of(run: Run, found: SimilarityResult) -> Iterator[Block]:
             yield records_table([dict(row) for row in rows], title)
 
 
-def _matrix(run: Run, rows: Sequence[PairScore]) -> Figure:
+def _matrix(run: Run, rows: Sequence[SetScore]) -> Figure:
     names = list(dict.fromkeys(name for row in rows for name in (row.first, row.second)))
     means = {pair: 100 * row.mean for row in rows for pair in ((row.first, row.second), (row.second, row.first))}
     return Figure(

@@ -10,7 +10,9 @@ from prmkit.report.study_result import StudyResult, StudyRow
 
 def studies(runs: Sequence[Run]) -> Section:
     """Of each study."""
-    return Section("Studies", [block for run in runs if isinstance(run.result, StudyResult) for block in _of(run.result)])
+    return Section(
+        "Studies", [block for run in runs if isinstance(run.result, StudyResult) for block in _of(run.result)]
+    )
 
 
 def study_section(result: StudyResult) -> Section:
@@ -25,11 +27,11 @@ def _of(result: StudyResult) -> Iterator[Block]:
         yield Figure(
             title=result.title,
             caption="Bars are standard errors.",
-            x=Axis(title=shape.x, log=bool(shape.log)),
-            y=Axis(title=shape.y),
+            x=Axis(title=shape.x or "", log=bool(shape.log)),
+            y=Axis(title=shape.y or ""),
             series=[
                 Series(
-                    name=line.name or shape.y,
+                    name=line.name or shape.y or "",
                     x=line.x,
                     y=line.y,
                     stderr=line.errors,
@@ -37,11 +39,7 @@ def _of(result: StudyResult) -> Iterator[Block]:
                 )
                 for line in lines
             ],
-            bands=[
-                (leap.start, leap.end)
-                for leap in shape.leaps
-                if leap.start is not None and leap.end is not None
-            ],
+            bands=[(leap.start, leap.end) for leap in shape.leaps if leap.start is not None and leap.end is not None],
         )
     if said := list(sentences(result)):
         yield Prose(said, warning=bool(result.cells.missing))

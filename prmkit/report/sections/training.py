@@ -16,7 +16,9 @@ _CURVES = {
 
 def training(runs: Sequence[Run]) -> Section:
     """Of each training run."""
-    return Section("Training", [block for run in runs if isinstance(run.result, TrainingResult) for block in _of(run, run.result)])
+    return Section(
+        "Training", [block for run in runs if isinstance(run.result, TrainingResult) for block in _of(run, run.result)]
+    )
 
 
 def _of(run: Run, found: TrainingResult) -> Iterator[Block]:

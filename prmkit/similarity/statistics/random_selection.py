@@ -4,15 +4,14 @@ Shapes: N responses, D draws, G problems with a choice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from prmkit.errors import InputError
 from prmkit.similarity.statistics.gram import Float64Array, PatternGram
 from prmkit.similarity.statistics.measure import WHOLE, Measure, cosines
-from prmkit.similarity.statistics.scores import PERCENT
+from prmkit.similarity.statistics.result import SelectionTest
 
 Stratum = Literal["correct", "length"]
 
@@ -21,39 +20,6 @@ _ROUNDING = 1e-12
 _QUANTILES = 5
 # Draws that are compared at once: their counts of all responses are one matrix.
 _AT_ONCE = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelectionTest:
-    """The outcome of a permutation test, scores in percent.
-
-    Attributes:
-        first, second: the sets whose score is tested.
-        strata: what random choices share with the choice they stand for.
-        observed: score of the chosen responses.
-        expected: its exact mean under random selection.
-        low, high: the range that holds 95 % of the scores of random selections.
-        p_value: (1 + draws at least as high as observed) / (1 + draws), one-sided.
-        draws: number of random selections.
-        problems: number of problems with a choice.
-        free: of these, the problems that leave a choice within the strata.
-    """
-
-    first: str
-    second: str
-    strata: tuple[Stratum, ...]
-    observed: float
-    expected: float
-    low: float
-    high: float
-    p_value: float
-    draws: int
-    problems: int
-    free: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The outcome as JSON has it."""
-        return asdict(self) | {"strata": " and ".join(self.strata) or "none"}
 
 
 def random_selection_test(
@@ -106,11 +72,11 @@ def random_selection_test(
     return SelectionTest(
         first=first,
         second=second,
-        strata=tuple(strata),
-        observed=PERCENT * observed,
-        expected=PERCENT * float(expected),
-        low=PERCENT * float(low),
-        high=PERCENT * float(high),
+        strata=" and ".join(strata) or "none",
+        observed=observed,
+        expected=float(expected),
+        low=float(low),
+        high=float(high),
         p_value=(1 + int((scores_D >= observed - _ROUNDING).sum())) / (1 + draws),
         draws=draws,
         problems=sum(map(len, tested)),

@@ -6,7 +6,7 @@ from prmkit.run.results import Figures
 from prmkit.stats import Estimate, Known
 
 
-class PairScore(Figures):
+class SetScore(Figures):
     """The similarity of two sets: one row of the paper's Table 2.
 
     Attributes:
@@ -135,7 +135,7 @@ class Statistics(Figures):
         texts: lengths and rethinking markers.
     """
 
-    table: list[PairScore]
+    table: list[SetScore]
     profile: list[LayerProfile] = Field([])
     differences: list[SetDifference] = Field([])
     random_selection: list[SelectionTest] = Field([])

@@ -8,8 +8,8 @@ row or a column depend on each other, and so do the responses to one problem: th
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from prmkit.errors import InputError
 from prmkit.similarity.statistics.gram import Float64Array, PatternGram
 from prmkit.similarity.statistics.measure import WHOLE, Measure, chance_cosines, cosines
+from prmkit.similarity.statistics.result import SetScore
 from prmkit.stats import Estimate
-
-PERCENT = 100.0
 
 
 class Sets(Protocol):
@@ -38,34 +37,6 @@ class Sets(Protocol):
     def rows(self, name: str) -> tuple[int, ...]:
         """The responses of a set."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetScore:
-    """The similarity of two sets: one row of the paper's Table 2.
-
-    Attributes:
-        first, second: names of the sets.
-        mean: mean cosine, percent.
-        stderr: its standard error, percent points; NaN with fewer than two problems on a side.
-        sum: the sum of the cosines, as the paper's formula has it.
-        chance: the mean cosine, percent, if each pattern's values stood at random places; None for a baseline.
-        centred: the mean Pearson correlation of the patterns, percent; None for a baseline.
-        pairs: number of pairs.
-    """
-
-    first: str
-    second: str
-    mean: float
-    stderr: float
-    sum: float
-    chance: float | None
-    centred: float | None
-    pairs: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The score as JSON has it: null for an unknown standard error."""
-        return asdict(self) | {"stderr": None if math.isnan(self.stderr) else self.stderr}
 
 
 def set_score(gram: PatternGram, first: str, second: str, measure: Measure = WHOLE) -> SetScore:
@@ -88,10 +59,11 @@ def set_scores(gram: PatternGram, pairs: Sequence[tuple[str, str]], measure: Mea
     centred_NN = cosines(gram, replace(measure, centred=True))
     chance_NN = chance_cosines(gram, measure)
     return [
-        replace(
-            kernel_score(gram, *pair, cosine_NN),
-            chance=kernel_mean(gram, *pair, chance_NN),
-            centred=kernel_mean(gram, *pair, centred_NN),
+        kernel_score(gram, *pair, cosine_NN).model_copy(
+            update={
+                "chance": kernel_mean(gram, *pair, chance_NN),
+                "centred": kernel_mean(gram, *pair, centred_NN),
+            }
         )
         for pair in pairs
     ]
@@ -107,10 +79,10 @@ def kernel_score(responses: Sets, first: str, second: str, kernel_NN: Float64Arr
 
 
 def kernel_mean(responses: Sets, first: str, second: str, kernel_NN: Float64Array) -> float:
-    """The mean similarity of two sets, percent. Raises InputError as ``kernel_score``."""
+    """The mean similarity of two sets. Raises InputError as ``kernel_score``."""
     rows, columns = np.array(responses.rows(first)), np.array(responses.rows(second))
     different_AB = rows[:, None] != columns[None, :]
-    return PERCENT * float(kernel_NN[np.ix_(rows, columns)][different_AB].mean())
+    return float(kernel_NN[np.ix_(rows, columns)][different_AB].mean())
 
 
 def pairs_score(responses: Sets, sums: "PairSums") -> SetScore:
@@ -118,8 +90,8 @@ def pairs_score(responses: Sets, sums: "PairSums") -> SetScore:
     return SetScore(
         first=sums.names[0],
         second=sums.names[1],
-        mean=PERCENT * sums.total / sums.pairs,
-        stderr=PERCENT * _jackknife(responses, [sums], [1.0]),
+        mean=sums.total / sums.pairs,
+        stderr=_jackknife(responses, [sums], [1.0]),
         sum=sums.total,
         chance=None,
         centred=None,
@@ -130,7 +102,7 @@ def pairs_score(responses: Sets, sums: "PairSums") -> SetScore:
 def set_score_difference(
     gram: PatternGram, pair: tuple[str, str], other: tuple[str, str], measure: Measure = WHOLE
 ) -> Estimate:
-    """The score of one pair of sets less that of another, percent points; ``n`` counts the problems of all four.
+    """The score of one pair of sets less that of another; ``n`` counts the problems of all four.
 
     Both are jackknifed together, since they share responses and problems: the responses that a PRM selected, less all
     of them.
@@ -142,8 +114,8 @@ def set_score_difference(
     compared = [_pair_sums(gram, *names, cosine_NN) for names in (pair, other)]
     problems = {gram.problem_ids[row] for name in (*pair, *other) for row in gram.rows(name)}
     return Estimate(
-        value=PERCENT * (compared[0].total / compared[0].pairs - compared[1].total / compared[1].pairs),
-        stderr=PERCENT * _jackknife(gram, compared, [1.0, -1.0]),
+        value=(compared[0].total / compared[0].pairs - compared[1].total / compared[1].pairs),
+        stderr=_jackknife(gram, compared, [1.0, -1.0]),
         n=len(problems),
     )
 

@@ -3,7 +3,7 @@
 Shapes: N responses, S sets, G problems, F parts that share a norm.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from prmkit.errors import InputError
 from prmkit.similarity.statistics.gram import Float64Array, rows_of
-from prmkit.similarity.statistics.scores import PERCENT, PairSums, SetScore, pairs_score
+from prmkit.similarity.statistics.result import SetScore
+from prmkit.similarity.statistics.scores import PairSums, pairs_score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +74,7 @@ class SetMeans:
             total_G=totals[0] + totals[1] - within_G * total / pairs,
             pairs_G=pairs_G - within_G,
         )
-        return replace(pairs_score(self, sums), chance=self._chance(rows, columns))
+        return pairs_score(self, sums).model_copy(update={"chance": self._chance(rows, columns)})
 
     def table(self) -> list[SetScore]:
         """Every pair of sets, and each set with itself where it has two responses."""
@@ -81,9 +82,9 @@ class SetMeans:
         return [self.score(a, b) for a, b in every if len({*self.rows(a), *self.rows(b)}) > 1]
 
     def _chance(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> float:
-        """The score, percent, if each pattern's values stood at random places."""
+        """The score if each pattern's values stood at random places."""
         chance_AB = self.flatness[:, rows].T @ self.flatness[:, columns]
-        return PERCENT * float(chance_AB[rows[:, None] != columns[None, :]].mean())
+        return float(chance_AB[rows[:, None] != columns[None, :]].mean())
 
     def _pairs(
         self,

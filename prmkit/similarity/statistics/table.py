@@ -1,22 +1,22 @@
 """The layout of the paper's Table 2, and what else follows from a Gram in seconds."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations_with_replacement
-from typing import Any
 
 from prmkit.similarity.statistics.gram import Float64Array, PatternGram
 from prmkit.similarity.statistics.measure import WHOLE, Measure, cosines, measure_of
 from prmkit.similarity.statistics.random_selection import Stratum, pools_of, random_selection_test
-from prmkit.similarity.statistics.scores import (
-    PERCENT,
+from prmkit.similarity.statistics.result import (
+    BaselineScore,
+    Discrepancy,
+    LayerProfile,
+    SelectionTest,
+    SetDifference,
     SetScore,
-    kernel_mean,
-    kernel_score,
-    set_score_difference,
-    set_scores,
+    Statistics,
 )
+from prmkit.similarity.statistics.scores import kernel_mean, kernel_score, set_score_difference, set_scores
 from prmkit.similarity.statistics.texts import text_facts
 
 _TWO_SIDED_95 = 1.959964
@@ -25,7 +25,7 @@ _TWO_SIDED_95 = 1.959964
 def similarity_table(
     gram: PatternGram, pairs: Sequence[tuple[str, str]] | None = None, measure: Measure = WHOLE
 ) -> list[SetScore]:
-    """One row a pair of sets: mean cosine x 100, its standard error, the sum, the chance level, the centred value.
+    """One row a pair of sets: mean cosine, its standard error, the sum, the chance level, the centred value.
 
     Args:
         gram: of the sets.
@@ -39,44 +39,45 @@ def similarity_table(
     return set_scores(gram, pairs or _pairs(gram), measure)
 
 
-def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Measure | None = None) -> dict[str, Any]:
-    """All statistics of a Gram as JSON, by default by the measure that its configuration names.
+def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Measure | None = None) -> Statistics:
+    """All statistics of a Gram, by default by the measure that its configuration names.
 
-    Keys: ``table`` (Table 2); ``profile`` (each pair by layer); ``differences`` (chosen sets less the sets they were
-    chosen from, against the same other set, with 95 % intervals); ``random_selection`` (each such pair against random
-    selection from the same candidates, with and without strata); ``baselines``; ``mmd`` (squared maximum mean
-    discrepancy of sets that share no response); ``texts`` (lengths and rethinking markers).
+    Args:
+        gram: of the sets.
+        seed: of the random selections.
+        draws: of each test.
+        measure: which parts of the patterns, and how.
     """
     measure = measure or measure_of(gram)
     pools = pools_of(gram)
     kernels = {"patterns": cosines(gram, measure), **gram.baselines}
-    result: dict[str, Any] = {
-        "table": [row.as_dict() for row in similarity_table(gram, measure=measure)],
-        "profile": _profile(gram, measure),
-        "differences": [_difference(gram, *pair, pools, measure) for pair in _contrasts(gram, pools)],
-        "random_selection": _holm(
+    return Statistics(
+        table=similarity_table(gram, measure=measure),
+        profile=_profile(gram, measure),
+        differences=[_difference(gram, *pair, pools, measure) for pair in _contrasts(gram, pools)],
+        random_selection=_holm(
             [
                 random_selection_test(
                     gram, *pair, pools, strata=strata, draws=draws, seed=seed, kernel_NN=kernels["patterns"]
-                ).as_dict()
+                )
                 for strata in _possible_strata(gram, pools)
                 for pair in _contrasts(gram, pools)
             ]
         ),
-        "baselines": [
-            {"baseline": name, "first": first, "second": second, **_shown(kernel_score(gram, first, second, kernel_NN))}
+        baselines=[
+            BaselineScore(baseline=name, first=first, second=second, mean=score.mean, stderr=score.stderr)
             for name, kernel_NN in gram.baselines.items()
             for first, second in _pairs(gram)
+            for score in [kernel_score(gram, first, second, kernel_NN)]
         ],
-        "mmd": [
-            {"kernel": name, "first": first, "second": second, "squared": squared_mmd(gram, first, second, kernel_NN)}
+        mmd=[
+            Discrepancy(kernel=name, first=first, second=second, squared=squared_mmd(gram, first, second, kernel_NN))
             for name, kernel_NN in kernels.items()
             for first, second in _pairs(gram)
             if not {*gram.rows(first)} & {*gram.rows(second)} and min(map(len, map(gram.rows, (first, second)))) > 1
         ],
-        "texts": text_facts(gram),
-    }
-    return {key: value for key, value in result.items() if value}
+        texts=text_facts(gram),
+    )
 
 
 def squared_mmd(gram: PatternGram, first: str, second: str, kernel_NN: Float64Array) -> float:
@@ -85,7 +86,7 @@ def squared_mmd(gram: PatternGram, first: str, second: str, kernel_NN: Float64Ar
     Source: Gretton et al. 2012, Lemma 6.
     """
     within = [kernel_mean(gram, name, name, kernel_NN) for name in (first, second)]
-    return (sum(within) - 2 * kernel_mean(gram, first, second, kernel_NN)) / PERCENT
+    return sum(within) - 2 * kernel_mean(gram, first, second, kernel_NN)
 
 
 def _pairs(gram: PatternGram) -> list[tuple[str, str]]:
@@ -93,8 +94,8 @@ def _pairs(gram: PatternGram) -> list[tuple[str, str]]:
     return [(a, b) for a, b in every if len({*gram.rows(a), *gram.rows(b)}) > 1]
 
 
-def _profile(gram: PatternGram, measure: Measure) -> list[dict[str, Any]]:
-    """The mean cosine x 100 of each pair, layer by layer."""
+def _profile(gram: PatternGram, measure: Measure) -> list[LayerProfile]:
+    """The mean cosine of each pair, layer by layer."""
     among = set(gram.layers) if measure.layers is None else set(measure.layers)
     layers = sorted(among, key=lambda layer: (layer < 0, layer))
     if len(layers) < 2:
@@ -103,7 +104,7 @@ def _profile(gram: PatternGram, measure: Measure) -> list[dict[str, Any]]:
     for layer in layers:
         cosine_NN = cosines(gram, replace(measure, layers=[layer]))
         means = {f"{first} - {second}": kernel_mean(gram, first, second, cosine_NN) for first, second in _pairs(gram)}
-        rows.append({"layer": layer, **means})
+        rows.append(LayerProfile(layer=layer, means=means))
     return rows
 
 
@@ -119,20 +120,19 @@ def _contrasts(gram: PatternGram, pools: Mapping[str, str]) -> list[tuple[str, s
 
 def _difference(
     gram: PatternGram, first: str, second: str, pools: Mapping[str, str], measure: Measure
-) -> dict[str, Any]:
+) -> SetDifference:
     other = pools.get(first, first), pools.get(second, second)
     found = set_score_difference(gram, (first, second), other, measure)
     reach = _TWO_SIDED_95 * found.stderr
-    known = not math.isnan(reach)
-    return {
-        "pair": f"{first} - {second}",
-        "less": f"{other[0]} - {other[1]}",
-        "difference": found.value,
-        "stderr": found.stderr if known else None,
-        "low": found.value - reach if known else None,
-        "high": found.value + reach if known else None,
-        "problems": found.n,
-    }
+    return SetDifference(
+        pair=f"{first} - {second}",
+        less=f"{other[0]} - {other[1]}",
+        difference=found.value,
+        stderr=found.stderr,
+        low=found.value - reach,
+        high=found.value + reach,
+        problems=found.n,
+    )
 
 
 def _possible_strata(gram: PatternGram, pools: Mapping[str, str]) -> list[tuple[Stratum, ...]]:
@@ -141,16 +141,16 @@ def _possible_strata(gram: PatternGram, pools: Mapping[str, str]) -> list[tuple[
     return [(), ("length",), *([("correct",), ("correct", "length")] if known else [])]  # type: ignore[list-item]
 
 
-def _holm(tests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Adds p-values that are adjusted for the number of pairs tested under the same strata (Holm 1979)."""
-    for strata in {test["strata"] for test in tests}:
-        family = sorted((test for test in tests if test["strata"] == strata), key=lambda test: test["p_value"])
+def _holm(tests: list[SelectionTest]) -> list[SelectionTest]:
+    """With p-values that are adjusted for the number of pairs tested under the same strata (Holm 1979)."""
+    adjusted: dict[int, float] = {}
+    for strata in {test.strata for test in tests}:
+        family = sorted(
+            (number for number, test in enumerate(tests) if test.strata == strata),
+            key=lambda number: tests[number].p_value,
+        )
         least = 0.0
-        for rank, test in enumerate(family):
-            least = max(least, min(1.0, test["p_value"] * (len(family) - rank)))
-            test["p_holm"] = least
-    return tests
-
-
-def _shown(score: SetScore) -> dict[str, Any]:
-    return {"mean": score.mean, "stderr": None if math.isnan(score.stderr) else score.stderr}
+        for rank, number in enumerate(family):
+            least = max(least, min(1.0, tests[number].p_value * (len(family) - rank)))
+            adjusted[number] = least
+    return [test.model_copy(update={"p_holm": adjusted[number]}) for number, test in enumerate(tests)]

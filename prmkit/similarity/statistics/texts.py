@@ -5,10 +5,10 @@ Source of the markers: the responses the paper's Figure 6 calls rethinking.
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from prmkit.similarity.statistics.gram import PatternGram
-from prmkit.stats import clustered_mean
+from prmkit.similarity.statistics.result import TextFacts
+from prmkit.stats import Estimate, clustered_mean
 
 RETHINKING = re.compile(
     r"\b(wait|hmm|however|actually|alternatively|re-?check|double[- ]check|let me (check|verify)|mistake|correction)\b",
@@ -17,30 +17,28 @@ RETHINKING = re.compile(
 """Words of a step that thinks again."""
 
 
-def text_facts(gram: PatternGram) -> list[dict[str, Any]]:
-    """For each set, with errors clustered by problem: tokens, steps (lines), the share that is right, where known, the
-    share with a rethinking marker, and markers for 100 tokens.
-    """
+def text_facts(gram: PatternGram) -> list[TextFacts]:
+    """The facts of each set. A step is a line."""
     facts = []
     for name, rows in gram.sets.items():
         markers = [len(RETHINKING.findall(gram.texts[row])) for row in rows]
         lengths = [gram.lengths[row] for row in rows]
         correct = [gram.correct[row] for row in rows]
         facts.append(
-            {
-                "set": name,
-                "responses": len(rows),
-                "tokens": _mean(gram, rows, lengths),
-                "steps": _mean(gram, rows, [gram.texts[row].count("\n") + 1 for row in rows]),
-                "right": None if None in correct else _mean(gram, rows, [float(bool(one)) for one in correct]),
-                "rethinks": _mean(gram, rows, [float(count > 0) for count in markers]),
-                "markers per 100 tokens": _mean(
+            TextFacts(
+                set=name,
+                responses=len(rows),
+                tokens=_mean(gram, rows, lengths),
+                steps=_mean(gram, rows, [gram.texts[row].count("\n") + 1 for row in rows]),
+                right=None if None in correct else _mean(gram, rows, [float(bool(one)) for one in correct]),
+                rethinks=_mean(gram, rows, [float(count > 0) for count in markers]),
+                markers=_mean(
                     gram, rows, [100 * count / length for count, length in zip(markers, lengths, strict=True)]
                 ),
-            }
+            )
         )
     return facts
 
 
-def _mean(gram: PatternGram, rows: Sequence[int], values: Sequence[float]) -> dict[str, Any]:
-    return clustered_mean(values, [gram.problem_ids[row] for row in rows]).as_dict()
+def _mean(gram: PatternGram, rows: Sequence[int], values: Sequence[float]) -> Estimate:
+    return clustered_mean(values, [gram.problem_ids[row] for row in rows])
