@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import prmkit
+from prmkit.recipe.stages import STAGES
 
 PACKAGE = Path(prmkit.__file__).parent
 LAYERS = (
@@ -86,7 +87,10 @@ def test_an_optional_library_is_imported_in_one_file(library: str) -> None:
     assert len(files) <= 1
 
 
-@pytest.mark.parametrize("module", ["prmkit", "prmkit.commands", "prmkit.recipe.stage", "prmkit.recipe.stages.train", "prmkit.recipe.stages.evaluate_samples", "prmkit.report"])
+@pytest.mark.parametrize(
+    "module",
+    ["prmkit", "prmkit.commands", "prmkit.report", *(entry.module for entry in STAGES.values())],
+)
 def test_light_modules_import_no_heavy_library(module: str) -> None:
     program = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()

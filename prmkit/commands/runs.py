@@ -81,8 +81,8 @@ def recipe_verb(
                 wanted, composed, out, dry_run=dry_run, resume=resume, overwrite=overwrite, as_json=as_json, show=show
             )
 
-    parameters = inspect.signature(compose, eval_str=True).parameters
-    common = inspect.signature(run, eval_str=True).parameters
+    parameters = inspect.signature(compose).parameters
+    common = inspect.signature(run).parameters
     names = {**parameters, **common}
     names.pop("own")
     signature = inspect.Signature([each.replace(kind=each.KEYWORD_ONLY) for each in names.values()])

@@ -42,8 +42,8 @@ def curves(problems: Sequence[Samples], *, scored: bool) -> Curves:
     ks = list(range(1, most + 1))
     exact = [k for k in ks if most <= EXACT_UP_TO or k == most or k & (k - 1) == 0]
     drawn = [majority_by_draws(one, most) for one in problems] if len(exact) < most else []
-    maj: list[Estimate] = Field([])
-    noise: list[float] = Field([])
+    maj: list[Estimate] = []
+    noise: list[float] = []
     for k in ks:
         if k in exact:
             maj.append(mean([maj_at_k(one.classes, one.correct, k) for one in problems]))
