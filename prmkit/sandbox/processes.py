@@ -85,11 +85,8 @@ def close() -> None:
 
 def _require_walls(limits: Limits) -> None:
     found = layers(packages=limits.packages)
-    if (
-        not limits.policy.unsafe_local
-        and "net" not in found
-        and not any(layer.startswith("landlock") for layer in found)
-    ):
+    isolated = "net" in found or any(layer.startswith("landlock") for layer in found)
+    if not isolated and not limits.policy.unsafe_local:
         raise InputError(
             "no isolation for untrusted programs on this machine",
             got=", ".join(found),
