@@ -5,6 +5,8 @@ import importlib.util
 import sys
 from functools import lru_cache
 
+_STANDARD = sys.stdlib_module_names | {"__main__"}
+
 
 def imported(program: str) -> set[str]:
     """The top-level names of the packages that a program imports anywhere; nothing if it does not parse."""
@@ -19,12 +21,12 @@ def imported(program: str) -> set[str]:
 
 def needs_packages(program: str) -> bool:
     """Whether a program imports more than the standard library."""
-    return "import" in program and bool(imported(program) - sys.stdlib_module_names)
+    return "import" in program and bool(imported(program) - _STANDARD)
 
 
 def missing(program: str) -> list[str]:
     """The packages that a program imports and this machine does not have."""
-    return sorted(name for name in imported(program) - sys.stdlib_module_names if not _installed(name))
+    return sorted(name for name in imported(program) - _STANDARD if not _installed(name))
 
 
 @lru_cache(maxsize=1024)

@@ -85,11 +85,8 @@ def close() -> None:
 
 def _require_walls(limits: Limits) -> None:
     found = layers(packages=limits.packages)
-    if (
-        not limits.policy.unsafe_local
-        and "net" not in found
-        and not any(layer.startswith("landlock") for layer in found)
-    ):
+    isolated = "net" in found or any(layer.startswith("landlock") for layer in found)
+    if not isolated and not limits.policy.unsafe_local:
         raise InputError(
             "no isolation for untrusted programs on this machine",
             got=", ".join(found),
@@ -114,6 +111,9 @@ class Run:
                 file.write(json.dumps(request).encode())
                 file.flush()
                 self._zygote.send([file.fileno(), result, status.fileno(), *([given] if given is not None else [])])
+        except BaseException:
+            self._release()
+            raise
         finally:
             for descriptor in (result, given):
                 if descriptor is not None:
@@ -135,7 +135,7 @@ class Run:
         return line
 
     def rest(self, cap: int) -> bytes:
-        """All that is left of the reply, up to ``cap`` bytes."""
+        """All that is left of the reply; the block that reaches ``cap`` bytes is the last one read."""
         while self._more(self._deadline, cap):
             continue
         return bytes(self._buffer)
@@ -172,10 +172,13 @@ class Run:
         try:
             self.status()
         finally:
-            os.close(self._result)
-            self._status.close()
-            if self._feed is not None:
-                os.close(self._feed)
+            self._release()
+
+    def _release(self) -> None:
+        os.close(self._result)
+        self._status.close()
+        if self._feed is not None:
+            os.close(self._feed)
 
     def _more(self, deadline: float, cap: int) -> bool:
         """Read a block; False at the end, the deadline or the cap."""

@@ -79,21 +79,29 @@ def _raise_walls() -> list[str]:
     if sys.platform != "linux":
         return walls
     walls.append("no_new_privs")
+    walls += _enter_private_root() or _enter_namespaces()
+    abi = confine.landlock_abi()
+    walls += [f"landlock{abi}"] if abi else []
+    return [*walls, "seccomp"] if seccomp.available() and confine.works(_rehearse_seccomp) else walls
+
+
+def _enter_private_root() -> list[str]:
     # Strongest first: root with a user of its own for every program, root, then an unprivileged user namespace.
     for user, uid in ((False, True), (False, False), (True, False)):
         if confine.works(functools.partial(_rehearse, user, uid)):
             confine.enter_namespaces(user=user)
             confine.private_root(readable_paths())
-            walls += ["net", "ipc", "pid", "root", *(["uid"] if uid else [])]
-            break
+            return ["net", "ipc", "pid", "root", *(["uid"] if uid else [])]
+    return []
+
+
+def _enter_namespaces() -> list[str]:
+    """The namespaces alone, where no private root can be made."""
+    for user in (False, True):
         if confine.works(functools.partial(confine.enter_namespaces, user=user)):
             confine.enter_namespaces(user=user)
-            walls += ["net", "ipc"]
-            walls += ["pid"] if confine.works(lambda: confine.unshare(confine.NEWPID)) else []
-            break
-    abi = confine.landlock_abi()
-    walls += [f"landlock{abi}"] if abi else []
-    return [*walls, "seccomp"] if seccomp.available() and confine.works(_rehearse_seccomp) else walls
+            return ["net", "ipc", *(["pid"] if confine.works(lambda: confine.unshare(confine.NEWPID)) else [])]
+    return []
 
 
 def _rehearse_seccomp() -> None:

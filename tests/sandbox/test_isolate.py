@@ -1,26 +1,18 @@
 """Hostile programs against the walls. Programs get 5 s on a loaded machine unless the time limit is what is tested."""
 
-import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from prmkit.errors import InputError
 from prmkit.sandbox import isolate, processes
 from prmkit.sandbox.isolate import Limits, Outcome, layers, run_calls
-from prmkit.sandbox.policy import Policy
+from tests.sandbox.walls import needs, programs_alive
 
 
 def run(program: str, argument: str = "[1]", seconds: float = 5.0) -> Outcome:
     return run_calls(program, "f", [argument], seconds=seconds)[0]
-
-
-def needs(*walls: str) -> None:
-    missing = set(walls) - {layer.rstrip("0123456789") for layer in layers()}
-    if missing:
-        pytest.skip(f"this machine offers no {', '.join(sorted(missing))}")
 
 
 @pytest.fixture(autouse=True)
@@ -114,29 +106,6 @@ def test_a_fork_bomb_is_bounded_and_nothing_outlives_the_run() -> None:
     assert not programs_alive()
 
 
-def programs_alive() -> list[int]:
-    """Processes of the users that programs run as, below this process or orphaned; other suites run programs too."""
-    parents, programs = {}, []
-    for file in Path("/proc").glob("[0-9]*/status"):
-        try:
-            status = dict(line.split(":", 1) for line in file.read_text().splitlines())
-        except OSError:
-            continue
-        process = int(file.parent.name)
-        parents[process] = int(status["PPid"])
-        if 1 << 30 <= int(status["Uid"].split()[0]) < (1 << 30) + (1 << 22):
-            programs.append(process)
-    return [process for process in programs if parents[process] == 1 or os.getpid() in ancestors(process, parents)]
-
-
-def ancestors(process: int, parents: dict[int, int]) -> list[int]:
-    found = []
-    while process in parents:
-        process = parents[process]
-        found.append(process)
-    return found
-
-
 def test_a_running_program_is_seen_where_the_test_above_looks() -> None:
     needs("uid")
     with ThreadPoolExecutor(1) as threads:
@@ -226,13 +195,6 @@ def test_a_killed_zygote_is_replaced() -> None:
     process.kill()
     process.wait()
     assert run("def f(x): return 1").value_json == "1"
-
-
-def test_a_machine_without_walls_is_refused_unless_the_user_consents(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "layers", lambda packages: ("rlimits", "session"))
-    with pytest.raises(InputError, match=r"no isolation.*--unsafe-local"):
-        run_calls("def f(x): return x", "f", ["[1]"])
-    assert run_calls("def f(x): return x", "f", ["[1]"], policy=Policy(unsafe_local=True)) == [Outcome(value_json="1")]
 
 
 def test_a_caller_that_has_seen_enough_ends_the_program() -> None:

@@ -14,7 +14,7 @@ import pytest
 from prmkit.grade.code.programs import CodeGrader
 from prmkit.sandbox import isolate
 from prmkit.tree import Case, Problem
-from tests.sandbox.test_isolate import needs, programs_alive
+from tests.sandbox.walls import needs, programs_alive
 
 EXHIBITS = dict(
     exhibit.split("\n", 1) for exhibit in Path(__file__).with_name("museum.txt").read_text().split("\n=== ")[1:]
