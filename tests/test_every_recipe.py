@@ -4,13 +4,14 @@ from itertools import combinations, product
 from pathlib import Path
 
 import pytest
-from prmkit.recipe.schema import SearchRecipe, TrainRecipe
 
 from prmkit.benchmarks import BENCHMARKS
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import FRAGMENT_FOLDERS, find_recipes, recipes_root
 from prmkit.recipe.compare import with_strategies
 from prmkit.recipe.compose import compose, leaves
+from prmkit.recipe.stages.search import SearchRecipe
+from prmkit.recipe.stages.train import TrainRecipe
 from prmkit.search import STRATEGIES
 from prmkit.search.options import bind_strategy
 from prmkit.study.axes import plan_of

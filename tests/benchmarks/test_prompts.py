@@ -1,7 +1,6 @@
 from importlib.resources import files
 
 import pytest
-from prmkit.recipe.schema import SearchRecipe
 
 from prmkit.benchmarks import BENCHMARKS, load
 from prmkit.benchmarks.prompts import ask, wording
@@ -9,6 +8,7 @@ from prmkit.errors import InputError
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import find_recipes
 from prmkit.recipe.compose import compose
+from prmkit.recipe.stages.search import SearchRecipe
 from prmkit.tree import Problem
 
 OTHERS = sorted(name for name in BENCHMARKS.builtin if not name.startswith("synthetic"))

@@ -8,7 +8,7 @@ from prmkit.errors import InputError
 from prmkit.models.backbone import load_causal_lm
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose, leaves
-from prmkit.recipe.schema import SearchRecipe
+from prmkit.recipe.stages.search import SearchRecipe
 from prmkit.trees_io import read_trees
 from prmkit.world import WEIGHTS, make_world
 

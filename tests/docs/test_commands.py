@@ -19,7 +19,7 @@ from prmkit.recipe.catalog import locate
 from prmkit.recipe.compare import with_strategies
 from prmkit.recipe.compose import compose
 from prmkit.recipe.keys import fields_at
-from prmkit.recipe.schema import RECIPES
+from prmkit.recipe.stages import STAGES
 from prmkit.sources import SOURCES
 from tests.docs.pages import NOT_CHECKED, PAGES, ROOT, YOURS, Block, Command, blocks, commands, shell_lines
 
@@ -66,12 +66,12 @@ def check_recipe(verb: str, told: dict[str, Any]) -> None:
     if YOURS.fullmatch(str(recipe)):
         for override in overrides:
             keys = override.partition("=")[0].split(".")
-            assert keys[-1] in fields_at(RECIPES[verb], keys[:-1]), f"no key {'.'.join(keys)} in a recipe of {verb}"
+            assert keys[-1] in fields_at(recipe_model(stage), keys[:-1]), f"no key {'.'.join(keys)} in a recipe of {verb}"
         return
     composed = compose(locate(str(recipe)), overrides)
     if told.get("strategy"):
         composed = with_strategies(composed, told["strategy"].split(","))
-    bind_stage(composed, RECIPES[verb] if verb in RECIPES else recipe_model(composed.values["stage"]))
+    bind_stage(composed, stage or composed.values["stage"])
 
 
 def check_names(verb: str, told: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ def test_a_recipe_binds_and_a_part_of_one_has_its_keys(block: Block, tmp_path: P
             (tmp_path / "recipe.yaml").write_text(block.text)
             bind(compose(tmp_path / "recipe.yaml"))
         else:
-            assert any(legal(kind, part) for kind in RECIPES.values()), part
+            assert any(legal(kind, part) for kind in map(recipe_model, STAGES)), part
 
 
 def legal(kind: type[BaseModel], values: Any, path: tuple[str, ...] = ()) -> bool:

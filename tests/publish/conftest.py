@@ -11,7 +11,9 @@ from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
-from prmkit.recipe.schema import AnnotateRecipe, SearchRecipe, TrainRecipe
+from prmkit.recipe.stages.annotate import AnnotateRecipe
+from prmkit.recipe.stages.search import SearchRecipe
+from prmkit.recipe.stages.train import TrainRecipe
 from prmkit.run.folder import RunFolder
 from tests.tiny import tiny_backbone, tiny_tokenizer
 

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from prmkit.errors import InputErrors
+from prmkit.errors import InputError, InputErrors
 from prmkit.recipe import bind as module
 from prmkit.recipe.bind import bind, bind_stage, describe, json_schema
 from prmkit.recipe.compose import Composed, compose
-from prmkit.recipe.schema import RECIPES, TrainRecipe
+from prmkit.recipe.stages.train import TrainRecipe
 
 GOOD = "stage: train\ndata: {source: trees, path: a.jsonl}\nmodel: {name: m}\n"
 
@@ -69,12 +69,9 @@ def test_each_kind_of_mistake_is_one_line_in_plain_words(tmp_path: Path, text: s
     assert "pydantic" not in found
 
 
-def test_a_recipe_of_another_verb_is_refused_with_the_verb_to_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(RECIPES, "other", BaseModel)
-    with pytest.raises(InputErrors, match=r"r.yaml:1: .*got 'other'; expected train. Run it with `prmkit other`"):
-        bind_stage(composed_of(tmp_path, "stage: other\n"), TrainRecipe)
+def test_a_recipe_of_another_verb_is_refused_with_the_verb_to_use(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"r.yaml:1: .*got 'evaluate-steps'; expected train. Run it with `prmkit eval"):
+        bind_stage(composed_of(tmp_path, "stage: evaluate-steps\n"), "train")
 
 
 class Beam(BaseModel):
@@ -106,7 +103,7 @@ class Nested(BaseModel):
 def test_errors_in_lists_and_unions_have_the_line_of_their_item(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(module.RECIPES, "nested", Nested)
+    monkeypatch.setattr(module, "recipe_model", lambda stage, where: Nested)
     text = "stage: nested\nruns:\n- {kind: beam, widt: 3}\n- kind: best-of-n\n  n: 3\n- {kind: best-of-n, n: two}\n"
     first, second, third = errors_of(composed_of(tmp_path, text))
     assert first.startswith("3: unknown key runs.0.widt; expected one of kind, width")

@@ -1,5 +1,6 @@
 from prmkit.recipe.keys import Key, fields_at, legal_keys
-from prmkit.recipe.schema import SearchRecipe, TrainRecipe
+from prmkit.recipe.stages.search import SearchRecipe
+from prmkit.recipe.stages.train import TrainRecipe
 
 
 def test_keys_tell_type_default_and_meaning() -> None:

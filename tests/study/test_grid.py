@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError, InputErrors
-from prmkit.recipe.schema import TrainRecipe
+from prmkit.recipe.stages.train import TrainRecipe
 from tests.study.studies import STUDY, grid_at, write_study
 
 
