@@ -16,29 +16,44 @@ _REQUEST = (
 
 
 def cases_of(
-    inputs: Sequence[Any], outputs: Sequence[Any], entry_point: str | None, where: str, *, public: bool = True
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    entry_point: str | None,
+    where: str,
+    *,
+    public: int | None = None,
+    most: int | None = None,
 ) -> list[Case]:
-    """A test for each pair.
+    """A test for each of the first pairs.
 
     Of a function, an input is its list of arguments, and an output that is a list of one value stands for that value
     if all are (APPS wraps them so). Of a whole program, input and output are what it reads and prints; a list of lines
     is joined.
 
+    Args:
+        inputs: all that the problem has, whatever ``most`` says: what a test means may not depend on how many are kept.
+        outputs: one for each input.
+        entry_point: the function; None of a whole program.
+        where: their place.
+        public: the first so many may be seen by a search; without, all.
+        most: how many are kept; without, all.
+
     Raises:
-        InputError: inputs and outputs differ in number, or one cannot be read.
+        InputError: inputs and outputs differ in number, or one that is kept cannot be read.
     """
     if len(inputs) != len(outputs):
         raise InputError("inputs and outputs differ in number", where=where, got=(len(inputs), len(outputs)))
+    pairs: list[tuple[str, str]]
     if entry_point is None:
-        pairs = [(_text(given, where), _text(wanted, where)) for given, wanted in zip(inputs, outputs, strict=True)]
+        pairs = [(_text(given, where), _text(out, where)) for given, out in zip(inputs[:most], outputs, strict=False)]
     else:
         wrapped = all(isinstance(output, list) and len(output) == 1 for output in outputs)
-        values = [output[0] if wrapped else output for output in outputs]
         pairs = [
-            (_json(_arguments(given, where), where), _json(value, where))
-            for given, value in zip(inputs, values, strict=True)
+            (_json(_arguments(given, where), where), _json(output[0] if wrapped else output, where))
+            for given, output in zip(inputs[:most], outputs, strict=False)
         ]
-    return [Case(input=given, output=wanted, public=public) for given, wanted in pairs]
+    shown = len(pairs) if public is None else public
+    return [Case(input=given, output=out, public=index < shown) for index, (given, out) in enumerate(pairs)]
 
 
 def asked(prompt: str, *, ask: bool) -> str:

@@ -65,6 +65,12 @@ def test_the_text_may_be_unicode_and_a_number_stands_for_its_text() -> None:
     assert problem({"question": 5, "starter_code": None}).prompt == "5"
 
 
+def test_samples_and_other_tests_are_read_alike() -> None:
+    tests = {"sample_io": [{"input": "1", "output": [3]}], "test_list": [{"input": "2", "output": [4, 5]}]}
+    assert [case.output for case in problem(tests, CONVERTED).tests] == ["[3]", "[4, 5]"]
+    assert [case.output for case in problem(tests, CONVERTED, max_tests=1).tests] == ["[3]"]
+
+
 @pytest.mark.parametrize("row", [ROW, CONVERTED])
 def test_the_first_tests_are_kept(row: dict[str, Any]) -> None:
     whole, cut = problem(row=row), problem(row=row, max_tests=1)

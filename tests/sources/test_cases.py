@@ -36,9 +36,23 @@ def test_outputs_are_unwrapped_if_all_are_lists_of_one_value() -> None:
     assert texts(["1"], [["3"]], None) == [("1", "3")]  # of a program, it is its one line
 
 
-def test_all_cases_are_public_or_none() -> None:
+def test_what_a_test_means_does_not_depend_on_how_many_are_kept() -> None:
+    inputs, outputs = [[1], [2], [3]], [[3], [4], [5, 6]]
+    for entry_point, given in (("f", inputs), (None, ["1", "2", "3"])):
+        wanted = outputs if entry_point else ["3", "4", "5"]
+        whole = cases_of(given, wanted, entry_point, "f:1")
+        assert [cases_of(given, wanted, entry_point, "f:1", most=most) for most in range(4)] == [
+            whole[:most] for most in range(4)
+        ]
+    with pytest.raises(InputError, match="differ in number"):
+        cases_of(inputs, outputs[:2], "f", "f:1", most=1)
+
+
+def test_all_cases_are_public_or_the_first() -> None:
+    texts = ["1", "2", "3"]
+    for public, shown in ((None, [True] * 3), (0, [False] * 3), (1, [True, False, False]), (5, [True] * 3)):
+        assert [case.public for case in cases_of(texts, texts, None, "f:1", public=public)] == shown
     assert cases_of(["1"], ["2"], None, "f:1") == [Case(input="1", output="2", public=True)]
-    assert cases_of(["1"], ["2"], None, "f:1", public=False) == [Case(input="1", output="2", public=False)]
     assert cases_of([], [], None, "f:1") == []
 
 
