@@ -3,7 +3,8 @@
 import ast
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from prmkit.errors import InputError
@@ -71,15 +72,11 @@ def json_column(text: Any, where: str, column: str) -> Any:
         return None
     if not isinstance(text, str):
         raise InputError(f"illegal {column}", where=where, got=text, expected="JSON as text")
-    # Some tests hold integers of more digits than Python reads by default.
-    limit = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
     try:
-        return json.loads(text)
+        with _integers_of_any_length():
+            return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{column} is not JSON ({error})", where=where, got=text) from None
-    finally:
-        sys.set_int_max_str_digits(limit)
 
 
 def pairs_of(tests: Any, where: str, column: str) -> tuple[Sequence[Any], Sequence[Any], str | None]:
@@ -103,9 +100,21 @@ def literal_arguments(text: str) -> list[Any]:
     return [_literal(line) for line in text.split("\n")]
 
 
+@contextmanager
+def _integers_of_any_length() -> Iterator[None]:
+    """Some tests hold integers of more digits than Python reads and writes by default."""
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
 def _literal(line: str) -> Any:
     try:
-        return ast.literal_eval(line)
+        with _integers_of_any_length():
+            return ast.literal_eval(line)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return line
 
@@ -127,11 +136,8 @@ def _text(given: Any, where: str) -> str:
 
 
 def _json(value: Any, where: str) -> str:
-    limit = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
     try:
-        return json.dumps(value, allow_nan=False)
+        with _integers_of_any_length():
+            return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"a test is not JSON ({error})", where=where, got=value) from None
-    finally:
-        sys.set_int_max_str_digits(limit)

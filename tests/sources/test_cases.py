@@ -78,6 +78,7 @@ def test_literals_are_python_and_anything_else_is_text() -> None:
     assert literal_arguments("1\n-2.5\n'a'\n(1, 'b')\nTrue\nword\n1 2\n") == [
         1, -2.5, "a", (1, "b"), True, "word", "1 2", ""
     ]  # fmt: skip
+    assert literal_arguments("7" * 5000) == [json_column("7" * 5000, "f:1", "c")]
     # Nothing is run, and what no parser can read is text too.
     assert literal_arguments("__import__('os')") == ["__import__('os')"]
     assert literal_arguments("-" * 50_000 + "1") == ["-" * 50_000 + "1"]
