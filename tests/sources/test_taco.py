@@ -84,6 +84,7 @@ def test_what_a_row_does_not_say_is_nothing() -> None:
         ({"input_output": "[1]"}, r"illegal tests, got \[1\]; expected an object with inputs and outputs"),
         ({"input_output": '{"inputs": ["1"], "outputs": null}'}, "illegal tests, .*lists of inputs and outputs"),
         ({"input_output": '{"inputs": ["1"], "outputs": ["2"], "fn_name": 3}'}, "illegal tests"),
+        ({"input_output": "7" * 5000}, "illegal tests, got int that cannot be shown"),
         ({"input_output": 5}, "illegal input_output, got 5; expected JSON as text"),
         ({"question": ""}, "the row has no question"),
     ],
