@@ -129,9 +129,13 @@ def _arguments(given: Any, where: str) -> list[Any]:
 
 def _text(given: Any, where: str) -> str:
     if isinstance(given, list) and all(isinstance(line, str) for line in given):
-        return "\n".join(given)
+        given = "\n".join(given)
     if not isinstance(given, str):
         raise InputError("illegal test", where=where, got=given, expected="the text that a program reads or prints")
+    try:
+        given.encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON may spell and no file can hold
+        raise InputError(f"a test is not Unicode ({error.reason})", where=where, got=given) from None
     return given
 
 

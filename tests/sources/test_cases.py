@@ -62,6 +62,7 @@ def test_all_cases_are_public_or_the_first() -> None:
         (["1"], [], None, r"inputs and outputs differ in number, got \(1, 0\)"),
         ([1], ["1"], None, "illegal test, got 1; expected the text that a program reads or prints"),
         (["1"], [None], None, "illegal test, got None"),
+        (["a\ud800"], ["1"], None, "a test is not Unicode .*surrogates"),
         ([["1", 2]], ["1"], None, r"illegal test, got \['1', 2\]"),
         ([{"a": 1}], [1], "f", "illegal test input, got .*; expected a list of arguments"),
         ([None], [1], "f", "illegal test input, got None"),
