@@ -47,6 +47,11 @@ def test_one_text_is_parted_and_blank_steps_are_passed_over(text: str, step_end:
     assert [node.text for node in tree] == steps
 
 
+def test_nothing_parts_no_steps() -> None:
+    with pytest.raises(InputError, match="^f:1: illegal step_end, got ''; expected the text that parts steps"):
+        tree_of({"problem": "p", "steps": "a b"}, "f:1", step_end="")
+
+
 def test_a_list_of_steps_stays_as_it_is() -> None:
     assert [node.text for node in tree_of({"problem": "p", "steps": [" a\n\nb\n", "c"]}, "f:1")] == [" a\n\nb\n", "c"]
 
