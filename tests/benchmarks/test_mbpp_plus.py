@@ -4,33 +4,9 @@ from pathlib import Path
 import pytest
 
 from prmkit.benchmarks import load
-from prmkit.benchmarks.mbpp_types import typed_arguments
 from prmkit.errors import InputError
 from prmkit.grade import grader_for
 from prmkit.sandbox import values
-
-
-@pytest.mark.parametrize(
-    ("task", "given", "typed"),
-    [
-        (2, [[1, 2], [3]], [(1, 2), (3,)]),
-        (63, [[[1, 2], [3]]], [[(1, 2), (3,)]]),
-        (75, [[[1, 2]], 3], [[(1, 2)], 3]),
-        (106, [[1], [2]], [[1], (2,)]),
-        (115, [[[1, 1], []]], [[{1}, {}]]),
-        (124, ["1", "2j"], (1.0, 2j)),
-        (250, [[1, 2], 3], [(1, 2), 3]),
-        (252, ["(1+2j)"], [1 + 2j]),
-        (259, [[[1, 2]], [[3]]], [((1, 2),), ((3,),)]),
-        (278, [[[1, 2], 3]], [((1, 2), 3)]),
-        (307, [[1], 2, 3], [(1,), 2, 3]),
-        (722, [{"a": [1, 2]}, 3], [{"a": (1, 2)}, 3]),
-        (580, [[[1, [2]]]], (((1, (2,)),),)),
-        (999, [[1]], [[1]]),
-    ],
-)
-def test_types_come_back_by_task(task: int, given: list[object], typed: object) -> None:
-    assert typed_arguments(task, given) == typed
 
 
 def test_the_hubs_form_takes_its_tests_and_its_name_from_the_assertions(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_one_text_is_parted_and_blank_steps_are_passed_over(text: str, step_end:
 
 
 def test_nothing_parts_no_steps() -> None:
-    with pytest.raises(InputError, match="^f:1: illegal step_end, got ''; expected the text that parts steps"):
+    with pytest.raises(InputError, match=r"^f:1: illegal step_end, got ''; expected the text that parts steps"):
         tree_of({"problem": "p", "steps": "a b"}, "f:1", step_end="")
 
 
