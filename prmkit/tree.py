@@ -27,7 +27,7 @@ Rule = Literal["calls", "evalplus", "livecodebench", "bigcodebench", "asserts"]
 class Case:
     """One call of a program: text of the argument list, and of the value it must return.
 
-    The text is JSON, where need be with types (grade/values.py). A program without an entry point is a script: the
+    The text is JSON, where need be with types (sandbox/values.py). A program without an entry point is a script: the
     texts are its standard input and output. Without an output, the problem's ``reference`` says what is expected.
 
     ``public`` inputs may be seen by search (voting by behaviour); the others only grade.
