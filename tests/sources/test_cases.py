@@ -1,6 +1,7 @@
 """The tests of a programming problem, in the forms in which corpora have them."""
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -90,12 +91,21 @@ def test_a_json_column_may_be_empty() -> None:
     assert json_column('{"a": [1, "\\u0416"]}', "f:1", "c") == {"a": [1, "Ж"]}
 
 
-def test_a_json_column_holds_integers_of_any_length_and_others_go_by_pythons_limit_as_before() -> None:
-    limit = sys.get_int_max_str_digits()
+@pytest.fixture
+def pythons_limit() -> Iterator[int]:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(4300)
+    yield 4300
+    sys.set_int_max_str_digits(before)
+
+
+def test_a_json_column_holds_integers_of_any_length_and_others_go_by_pythons_limit_as_before(
+    pythons_limit: int,
+) -> None:
     assert json_column("7" * 5000, "f:1", "c") > 10**4999
     with pytest.raises(InputError):
         json_column("7" * 5000 + "x", "f:1", "c")
-    assert sys.get_int_max_str_digits() == limit
+    assert sys.get_int_max_str_digits() == pythons_limit
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_kinds_of_tests_may_be_absent() -> None:
     assert tree({"public_tests": None, "generated_tests": None}).problem.tests == (
         Case(input="3 4\n", output="7\n", public=False),
     )
-    nothing = {"input": [], "output": []}
+    nothing: dict[str, list[str]] = {"input": [], "output": []}
     assert tree_of(ROW | {"public_tests": None, "private_tests": nothing, "generated_tests": None}, "f:1") is None
 
 
