@@ -65,5 +65,8 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
 
 
 def _shortened(value: object, limit: int = 80) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # it holds an integer of thousands of digits, or is nested as deeply
+        text = f"{type(value).__name__} that cannot be shown"
     return text if len(text) <= limit else text[: limit - 3] + "..."

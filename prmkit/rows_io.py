@@ -171,6 +171,11 @@ def _parquet(path: Path) -> Iterator[RawRow]:
 
 def _parsed(data: bytes, where: str, exact: bool) -> Any:
     try:
-        return json.loads(data) if exact else orjson.loads(data)
+        if not exact:
+            return orjson.loads(data)
+        record = json.loads(data)
+        if b"\\ud" in data or b"\\uD" in data:  # perhaps half of a surrogate pair: no file can hold it, orjson refuses
+            json.dumps(record, ensure_ascii=False).encode()
+        return record
     except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON ({error})", where=where, got=data[:60]) from None

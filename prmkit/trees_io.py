@@ -13,9 +13,12 @@ import orjson
 
 from prmkit.errors import InputError
 from prmkit.run.files import refuse_existing, whole_file
-from prmkit.tree import Case, Finish, Label, Node, Problem, StepTree
+from prmkit.tree import Case, Domain, Finish, Label, Node, Problem, Rule, StepTree
 
 SCHEMA = 1
+
+_TEXTS_OR_NOTHING = frozenset(("answer", "level", "subject", "entry_point", "stub", "reference", "check"))
+_WORDS = {"domain": get_args(Domain), "rule": get_args(Rule)}
 
 
 def append_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
@@ -162,12 +165,8 @@ def from_record(record: dict[str, Any]) -> StepTree:
     if record.get("schema") != SCHEMA:
         raise InputError("unknown tree schema", got=record.get("schema"), expected=f"schema {SCHEMA}")
     try:
-        fields = {**record["problem"]}
-        for name in ("id", "prompt"):
-            if not isinstance(fields[name], str):
-                raise InputError(f"illegal problem.{name}", got=fields[name], expected="text")
-        fields["tests"] = tuple(Case(**test) for test in fields.get("tests") or ())
-        tree = StepTree(Problem(**fields), meta={item["key"]: item["value"] for item in record.get("meta") or ()})
+        problem = _problem(record["problem"])
+        tree = StepTree(problem, meta={item["key"]: item["value"] for item in record.get("meta") or ()})
         for index, node in enumerate(record["nodes"]):
             label = node.get("label")
             if not isinstance(node["text"], str) or not isinstance(node["parent"], int):
@@ -186,3 +185,21 @@ def from_record(record: dict[str, Any]) -> StepTree:
             f"not a tree ({type(error).__name__}: {error})", expected="the schema of docs/trees.md"
         ) from None
     return tree
+
+
+def _problem(record: dict[str, Any]) -> Problem:
+    fields = {**record}
+    for name in ("id", "prompt"):
+        if not isinstance(fields[name], str):
+            raise InputError(f"illegal problem.{name}", got=fields[name], expected="text")
+    for name in _TEXTS_OR_NOTHING & fields.keys():
+        if not isinstance(fields[name], str | None):
+            raise InputError(f"illegal problem.{name}", got=fields[name], expected="text or null")
+    for name, known in _WORDS.items():
+        if name in fields and fields[name] not in known:
+            raise InputError(f"illegal problem.{name}", got=fields[name], expected=" or ".join(known))
+    fields["tests"] = tuple(Case(**test) for test in fields.get("tests") or ())
+    for test in fields["tests"]:
+        if not isinstance(test.input, str) or not isinstance(test.output, str | None):
+            raise InputError("illegal test", got=(test.input, test.output), expected="texts")
+    return Problem(**fields)

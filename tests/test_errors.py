@@ -11,6 +11,15 @@ def test_a_long_value_is_shortened_to_eighty_characters() -> None:
     assert message == "bad, got '" + "x" * 76 + "..."
 
 
+def test_a_value_that_python_cannot_write_does_not_hide_the_error() -> None:
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    for value in (10**5000, nested):
+        name = type(value).__name__
+        assert str(InputError("bad", got=value)) == f"bad, got {name} that cannot be shown"
+
+
 def test_several_errors_stand_one_a_line() -> None:
     both = InputErrors([InputError("one"), InputError("two", got=None)])
     assert str(both) == "one\ntwo, got None"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.benchmarks import BENCHMARKS
+from prmkit.benchmarks.prompts import wording
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import FRAGMENT_FOLDERS, find_recipes, recipes_root
 from prmkit.recipe.compare import with_strategies
@@ -172,3 +173,25 @@ def test_every_optimiser_step_of_the_grid_sees_the_same_number_of_tokens() -> No
             assert isinstance(recipe, TrainRecipe)
             assert devices * recipe.train.batch_size * recipe.train.accumulate == 32, name
             assert recipe.train.pack_tokens == 2048
+
+
+TABLE = {name: path for name, path in CELLS.items() if name.startswith("table1/")}
+
+
+def test_table_1_is_complete() -> None:
+    assert len(TABLE) == 3 * 4 * 4
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_cell_of_table_1_ends_steps_as_its_prompt_says_and_draws_as_many_as_the_paper(name: str) -> None:
+    recipe = bind(compose(TABLE[name]))
+    assert isinstance(recipe, SearchRecipe)
+    _, generator, cell = name.split("/")
+    benchmark = recipe.problems.benchmark
+    assert cell.startswith(benchmark)
+    assert recipe.generator.format.step_end == wording(benchmark)["step_end"]
+    rule = cell.removeprefix(f"{benchmark}-")
+    drawn = 4 if generator == "qwq-32b" else 8
+    assert recipe.strategy.options["n"] == (1 if rule == "one" else drawn)
+    assert (recipe.scorer is not None) == rule.startswith("prm")
+    assert recipe.strategy.name == ("majority" if rule == "majority" else "best-of-n")

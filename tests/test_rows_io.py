@@ -99,6 +99,18 @@ def test_a_field_is_the_first_name_that_has_text() -> None:
         field({"b": [1]}, "here", "a", "b")
 
 
+def test_half_a_surrogate_pair_is_no_text_and_a_whole_one_is() -> None:
+    for exact in (False, True):
+        assert RawRow("x:1", b'{"a": "\\ud83e\\uddee"}').parse(exact=exact) == {"a": "\U0001f9ee"}
+        for half in (b'{"a": "\\ud83e"}', b'{"a": ["\\uDDEE"]}', b'{"\\ud83e": 1}'):
+            with pytest.raises(InputError, match=r"^x:1: not JSON"):
+                RawRow("x:1", half).parse(exact=exact)
+
+
+def test_an_exact_row_keeps_integers_of_any_size() -> None:
+    assert RawRow("x:1", b'{"a": 123456789012345678901}').parse(exact=True) == {"a": 123456789012345678901}
+
+
 def test_a_row_that_is_no_object() -> None:
     with pytest.raises(InputError, match="x:1: not a JSON object"):
         RawRow("x:1", b"[1]").parse()

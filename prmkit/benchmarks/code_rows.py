@@ -25,7 +25,7 @@ def shown_calls(prompt: str, entry_point: str) -> tuple[Case, ...]:
     for source in sources:
         try:
             nodes = list(ast.walk(ast.parse(source)))
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, MemoryError, RecursionError):  # the last two: too deep for the parser
             continue
         for node in nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry_point:

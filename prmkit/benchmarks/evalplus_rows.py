@@ -1,7 +1,9 @@
 """What the readers of HumanEval+ and MBPP+ share: which rows they read, and the inputs in them."""
 
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from prmkit.download import cached
 from prmkit.errors import InputError
@@ -26,15 +28,37 @@ def evalplus_rows(
     return first_rows(cached(release) if path is None and form == "rich" else path, hub=hub, split="test", limit=limit)
 
 
-def cases_of(row: Fields, where: str, column: str) -> list[Case]:
+def cases_of(row: Fields, where: str, column: str, *, restore: Callable[[list[Any]], Sequence[Any]] = list) -> list[Case]:
     """The inputs of a column; those of ``base_input`` are public.
 
+    Args:
+        row: of either benchmark.
+        where: its place.
+        column: ``base_input`` or ``plus_input``.
+        restore: gives the arguments of a call the types that they lost in JSON.
+
     Raises:
-        InputError: it is no list of argument lists.
+        InputError: it is no list of argument lists, or one has not the form that ``restore`` expects.
     """
     inputs = row.get(column)
-    if inputs == {}:  # Mbpp/793 has no plus inputs, written so
+    if column == "plus_input" and inputs == {}:  # Mbpp/793 has none, written so
         return []
-    if not isinstance(inputs, list) or not all(isinstance(given, list | tuple) for given in inputs):
+    if not isinstance(inputs, list) or not all(isinstance(given, list) for given in inputs):
         raise InputError(f"illegal {column}", where=where, got=inputs, expected="a list of argument lists")
-    return [Case(input=values.encode(list(given)), public=column == "base_input") for given in inputs]
+    try:
+        texts = [values.encode(list(restore(given))) for given in inputs]
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{column} holds other arguments than the task takes ({error})", where=where) from None
+    return [Case(input=text, public=column == "base_input") for text in texts]
+
+
+def tolerance(row: Fields, where: str) -> float:
+    """The absolute tolerance of floats (``atol``); 0 where there is none. Raises InputError if it is no such number."""
+    given = row.get("atol")
+    try:
+        found = float(given or 0.0)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not 0.0 <= found < math.inf:
+        raise InputError("illegal atol", where=where, got=given, expected="a number from 0 on")
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.benchmarks.code_rows import shown_calls, text_of
-from prmkit.benchmarks.evalplus_rows import EvalplusForm, cases_of, evalplus_rows
+from prmkit.benchmarks.evalplus_rows import EvalplusForm, cases_of, evalplus_rows, tolerance
 from prmkit.rows_io import Fields, field
 from prmkit.tree import Problem
 
@@ -45,6 +45,6 @@ def _problem(row: Fields, where: str) -> Problem:
     }
     if "base_input" in row:
         cases = (*cases_of(row, where, "base_input"), *cases_of(row, where, "plus_input"))
-        return Problem(**shared, tests=cases, rule="evalplus", atol=float(row.get("atol") or 0.0))
+        return Problem(**shared, tests=cases, rule="evalplus", atol=tolerance(row, where))
     check = f"{text_of(row, where, 'test')}\n\ncheck({name})\n"
     return Problem(**shared, tests=shown_calls(prompt, name), rule="asserts", check=check)

@@ -41,7 +41,8 @@ def load(*, path: Path | None, limit: int | None, seed: int, split: Literal["tra
 
 
 def _problem(row: Fields, where: str, name: str) -> Problem:
-    answer = field(row, where, "answer") if row.get("answer") else extract(field(row, where, "solution"))
+    given = row.get("answer") not in (None, "")  # 0 is an answer
+    answer = field(row, where, "answer") if given else extract(field(row, where, "solution"))
     if answer is None:
         raise InputError("the solution has no answer", where=where, expected=r"a \boxed{...}")
     level = row.get("level")

@@ -8,11 +8,12 @@ Source: Liu et al. 2023, arXiv 2305.01210; Austin et al. 2021, arXiv 2108.07732.
 
 import ast
 import builtins
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from prmkit.benchmarks.code_rows import shown_calls, text_of
-from prmkit.benchmarks.evalplus_rows import EvalplusForm, cases_of, evalplus_rows
+from prmkit.benchmarks.evalplus_rows import EvalplusForm, cases_of, evalplus_rows, tolerance
 from prmkit.benchmarks.mbpp_types import typed_arguments
 from prmkit.errors import InputError
 from prmkit.rows_io import Fields, field
@@ -39,20 +40,21 @@ def load(*, path: Path | None, limit: int | None, seed: int, form: EvalplusForm 
 
 def _rich(row: Fields, where: str) -> Problem:
     name, prompt = field(row, where, "task_id"), text_of(row, where, "prompt")
-    task = int(name.rpartition("/")[2])
-    typed = {
-        column: [typed_arguments(task, given) for given in row.get(column) or []]
-        for column in ("base_input", "plus_input")
-    }
+    number = name.rpartition("/")[2]
+    if not number.isdecimal():
+        raise InputError("illegal task_id", where=where, got=name, expected="such as Mbpp/2")
+    restore = partial(typed_arguments, int(number))
     return Problem(
         id=name,
         prompt=prompt,
         domain="code",
         entry_point=field(row, where, "entry_point"),
-        tests=(*cases_of(typed, where, "base_input"), *cases_of(typed, where, "plus_input")),
+        tests=tuple(
+            case for column in ("base_input", "plus_input") for case in cases_of(row, where, column, restore=restore)
+        ),
         rule="evalplus",
         reference=prompt + text_of(row, where, "canonical_solution"),
-        atol=float(row.get("atol") or 0.0),
+        atol=tolerance(row, where),
     )
 
 
@@ -63,7 +65,10 @@ def _hub(row: Fields, where: str) -> Problem:
     shown = f'"""\n{field(row, where, "prompt", "text")}\n{tests[0]}\n"""\n'
     code = text_of(row, where, "code")
     name = _entry_point(code, tests, where)
-    setup = [*(row.get("test_imports") or []), str(row.get("test_setup_code") or "")]
+    imports = row.get("test_imports") or []
+    if not isinstance(imports, list) or not all(isinstance(line, str) for line in imports):
+        raise InputError("illegal test_imports", where=where, got=imports, expected="lines of Python")
+    setup = [*imports, str(row.get("test_setup_code") or "")]
     full = row.get("test") or "\n".join(tests)
     return Problem(
         id=f"Mbpp/{field(row, where, 'task_id')}",
@@ -82,7 +87,7 @@ def _entry_point(code: str, tests: list[Any], where: str) -> str:
     try:
         defined = {node.name for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef)}
         nodes = [node for test in tests for node in ast.walk(ast.parse(test))]
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise InputError(f"the reference or a test is no Python ({error})", where=where) from None
     calls = [node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     called = [name for name in calls if name in defined] or [name for name in calls if not hasattr(builtins, name)]

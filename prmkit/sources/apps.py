@@ -34,10 +34,10 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
     if "sample_io" in row:
         function = _FUNCTION.search(starter)
         name = function[1] if function else None
-        tests = _converted(row, where, "sample_io", name) + _converted(row, where, "test_list", name)
+        tests = _converted(row, where, name, max_tests)
     else:
         inputs, outputs, name = pairs_of(json_column(row.get("input_output"), where, "input_output"), where, "tests")
-        tests = cases_of(inputs[:max_tests], outputs[:max_tests], name, where)
+        tests = cases_of(inputs, outputs, name, where, most=max_tests)
     prompt = field(row, where, "question", "description")
     if starter.strip():
         prompt += f"\n\n{starter.strip()}"
@@ -49,14 +49,20 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         domain="code",
         level=str(row.get("difficulty") or "") or None,
         entry_point=name,
-        tests=tuple(tests[:max_tests]),
+        tests=tuple(tests),
     )
     return StepTree(problem)
 
 
-def _converted(row: Fields, where: str, column: str, name: str | None) -> list[Case]:
+def _converted(row: Fields, where: str, name: str | None, max_tests: int) -> list[Case]:
+    samples, others = _objects(row, where, "sample_io"), _objects(row, where, "test_list")
+    tests = [*samples, *others]
+    inputs, outputs = [test["input"] for test in tests], [test["output"] for test in tests]
+    return cases_of(inputs, outputs, name, where, public=len(samples), most=max_tests)
+
+
+def _objects(row: Fields, where: str, column: str) -> list[Any]:
     tests: list[Any] = required(row, where, column, list)
     if not all(isinstance(test, dict) and {"input", "output"} <= test.keys() for test in tests):
         raise InputError(f"illegal {column}", where=where, got=tests, expected="objects with input and output")
-    inputs, outputs = [test["input"] for test in tests], [test["output"] for test in tests]
-    return cases_of(inputs, outputs, name, where, public=column == "sample_io")
+    return tests

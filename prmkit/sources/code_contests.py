@@ -30,7 +30,7 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         pairs: Any = required(row, where, column, dict) if row.get(column) is not None else {"input": [], "output": []}
         inputs: list[Any] = required(pairs, where, "input", list)
         outputs: list[Any] = required(pairs, where, "output", list)
-        tests += cases_of(inputs, outputs, None, where, public=column == "public_tests")
+        tests += cases_of(inputs, outputs, None, where, public=len(inputs) if column == "public_tests" else 0)
     if not tests:
         return None
     prompt = field(row, where, "description")

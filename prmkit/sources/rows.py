@@ -32,8 +32,11 @@ def tree_of(
         labelled_by: who made the labels.
 
     Raises:
-        InputError: there is no problem, a column is of another type, or labels and steps differ in number.
+        InputError: there is no problem, a column is of another type, labels and steps differ in number, or
+            ``step_end`` is empty.
     """
+    if not step_end:
+        raise InputError("illegal step_end", where=where, got=step_end, expected="the text that parts steps")
     problem = Problem(
         id=problem_id("rows", field(row, where, prompt)),
         prompt=field(row, where, prompt),

@@ -26,7 +26,10 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
     """
     inputs, outputs, name = pairs_of(json_column(row.get("input_output"), where, "input_output"), where, "tests")
     starter = str(row.get("starter_code") or "").strip()
-    if not inputs or (name is None and "class Solution" in starter):
+    if name is None and "class Solution" in starter:
+        return None
+    tests = cases_of(inputs, outputs, name, where, most=max_tests)
+    if not tests:
         return None
     prompt = field(row, where, "question") + (f"\n\n{starter}" if starter else "")
     problem = Problem(
@@ -35,6 +38,6 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         domain="code",
         level=str(row.get("difficulty") or "") or None,
         entry_point=name,
-        tests=tuple(cases_of(inputs[:max_tests], outputs[:max_tests], name, where)),
+        tests=tuple(tests),
     )
     return StepTree(problem, meta={"source": str(row.get("source") or "")})

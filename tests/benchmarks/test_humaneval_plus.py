@@ -50,6 +50,8 @@ def test_a_bad_row_is_named(tmp_path: Path) -> None:
         load("humaneval-plus", path=write(tmp_path / "a.jsonl", {**RICH, "base_input": "[]"}))
     with pytest.raises(InputError, match="the row has no entry_point"):
         load("humaneval-plus", path=write(tmp_path / "a.jsonl", {**RICH, "entry_point": ""}))
+    with pytest.raises(InputError, match=r"a\.jsonl:1: illegal atol, got 'small'"):
+        load("humaneval-plus", path=write(tmp_path / "a.jsonl", {**RICH, "atol": "small"}))
 
 
 def test_the_release_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,9 +94,3 @@ def test_the_real_files(data_dir: Path) -> None:
             True,
             False,
         ]
-
-
-@pytest.mark.parametrize("name", ["humaneval-plus", "mbpp-plus"])
-def test_an_unknown_form_is_refused_before_anything_is_fetched(name: str) -> None:
-    with pytest.raises(InputError, match="unknown form"):
-        load(name, form="plain")

@@ -19,6 +19,13 @@ def test_the_answer_is_the_last_box_of_the_solution(tmp_path: Path) -> None:
         load("math", path=path)
 
 
+@pytest.mark.parametrize(("given", "answer"), [("7", "7"), (0, "0"), (1.0, "1"), (None, "2"), ("", "2")])
+def test_a_row_may_give_its_answer(tmp_path: Path, given: object, answer: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"problem": "P", "solution": "\\boxed{2}", "answer": given}))
+    assert [problem.answer for problem in load("math", path=path)] == [answer]
+
+
 def test_the_hub_is_read_subject_by_subject_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
 

@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 
 from prmkit.errors import InputError
 from prmkit.sources import SOURCES, Corpus, problem_id
-from prmkit.tree import ROOT
-from prmkit.trees_io import append_tree
 from tests.sources.samples import GOOD_ROWS
-from tests.tiny import path_tree
 
 GOOD = {"prompt": "1+1?", "completions": ["2", "3"], "labels": [True, False]}
 EMPTY = {"prompt": "1+1?", "completions": [], "labels": []}
@@ -76,13 +73,6 @@ def test_unknown_sources_and_options_are_named() -> None:
         Corpus("prm80k", "x")
     with pytest.raises(InputError, match=r"wrong options for source prm800k .*expected neutral, screening"):
         Corpus("prm800k", "x", options={"colour": 1})
-
-
-def test_own_trees_come_back_as_they_were(tmp_path: Path) -> None:
-    tree = path_tree("1 + 1", [("2", 1.0), ("3", None)])
-    tree.add(ROOT, "other", score=0.5)
-    append_tree(tmp_path / "trees.jsonl", tree)
-    assert list(Corpus("trees", str(tmp_path / "trees.jsonl"))) == [tree]
 
 
 def test_the_same_prompt_has_the_same_id_within_a_corpus_only() -> None:

@@ -19,6 +19,12 @@ def test_error_steps_count_from_one_and_the_others_are_right() -> None:
     assert tree.meta["class"] == "circular"
 
 
+def test_a_row_may_have_no_error_or_name_one_beyond_its_last_step() -> None:
+    for errors, values in (([], [1.0, 1.0, 1.0]), ([2, 4], [1.0, 0.0, 1.0])):  # a real row does
+        tree = tree_of({**ROW, "error_steps": errors}, "x")
+        assert [node.label.value for node in tree if node.label is not None] == values
+
+
 @pytest.mark.parametrize(
     "change", [{"error_steps": [0]}, {"error_steps": ["2"]}, {"modified_process": []}, {"error_steps": None}]
 )
@@ -32,7 +38,7 @@ def test_real_rows_and_a_perfect_prm(data_dir: Path) -> None:
     corpus = Corpus("prmbench", str(data_dir / "prmbench" / "circular_test_p1.jsonl"))
     trees = list(corpus)
     assert corpus.counts.quarantined == 0
-    assert len(trees) > 50
+    assert len(trees) == 90
     steps = [
         (tree.meta["class"], node.label.value, node.label.value > 0.5) for tree in trees for node in tree if node.label
     ]

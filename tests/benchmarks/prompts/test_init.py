@@ -1,14 +1,12 @@
+from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from prmkit.benchmarks import BENCHMARKS, load
 from prmkit.benchmarks.prompts import ask, wording
 from prmkit.errors import InputError
-from prmkit.recipe.bind import bind
-from prmkit.recipe.catalog import find_recipes
-from prmkit.recipe.compose import compose
-from prmkit.recipe.stages.search import SearchRecipe
 from prmkit.tree import Problem
 
 OTHERS = sorted(name for name in BENCHMARKS.builtin if not name.startswith("synthetic"))
@@ -24,11 +22,34 @@ def test_every_benchmark_of_others_has_a_wording_for_both_kinds_and_a_step_forma
         assert "What {prompt} is {stub}?" in ask(posed, name, kind).prompt  # a problem's own braces stay
 
 
+def test_the_wording_goes_around_the_problem_and_nothing_else_of_it_changes() -> None:
+    posed = Problem(id="p", prompt="Wie viel ist ½ + ½?", answer="1", level="3")
+    assert ask(posed, "gsm8k", "base") == replace(posed, prompt="Problem:\nWie viel ist ½ + ½?\n\nSolution:")
+    assert ask(posed, "gsm8k", "chat").prompt == (
+        "Wie viel ist ½ + ½?\n\nPlease reason step by step, separate the steps by blank lines, and put your final "
+        "answer within \\boxed{}."
+    )
+    stub = Problem(id="p", prompt='def f(x):\n    """Twice."""\n', domain="code", entry_point="f")
+    assert ask(stub, "humaneval-plus", "base") == stub  # a base model goes on where the code ends
+
+
+def test_a_benchmark_is_loaded_with_its_wording(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"question": "1 + 1?", "answer": "#### 2"}\n')
+    bare, asked = (load("gsm8k", path=tmp_path / "a.jsonl", prompt=kind)[0] for kind in (None, "base"))
+    assert (bare.prompt, asked.prompt) == ("1 + 1?", "Problem:\n1 + 1?\n\nSolution:")
+    assert asked.id == bare.id
+
+
 def test_a_function_is_asked_for_with_its_starter_code() -> None:
     script = Problem(id="p", prompt="Q", domain="code")
     function = Problem(id="p", prompt="Q", domain="code", entry_point="f", stub="class Solution:\n    def f(self):\n")
     assert "stdin" in ask(script, "livecodebench", "chat").prompt
     assert "class Solution:\n    def f(self):\n```" in ask(function, "livecodebench", "chat").prompt
+    unnamed = replace(function, stub=None)
+    assert (
+        "starter code to write the solution to the problem and enclose" in ask(unnamed, "livecodebench", "chat").prompt
+    )
+    assert ask(unnamed, "livecodebench", "base").prompt.endswith("Use this starter code:\n\n\n### Answer")
 
 
 def test_a_wording_is_asked_for_by_name() -> None:
@@ -40,13 +61,3 @@ def test_a_wording_is_asked_for_by_name() -> None:
 
 def test_the_files_are_package_data() -> None:
     assert {path.name for path in files("prmkit.benchmarks.prompts").iterdir()} >= {f"{name}.yaml" for name in OTHERS}
-
-
-SEARCHED = {name: path for name, path in find_recipes().items() if name.startswith("search/")}
-
-
-@pytest.mark.parametrize("name", SEARCHED)
-def test_a_search_ends_steps_as_the_prompt_of_its_benchmark_says(name: str) -> None:
-    recipe = bind(compose(SEARCHED[name]))
-    assert isinstance(recipe, SearchRecipe)
-    assert recipe.generator.format.step_end == wording(recipe.problems.benchmark)["step_end"]
