@@ -28,7 +28,9 @@ def evalplus_rows(
     return first_rows(cached(release) if path is None and form == "rich" else path, hub=hub, split="test", limit=limit)
 
 
-def cases_of(row: Fields, where: str, column: str, *, restore: Callable[[list[Any]], Sequence[Any]] = list) -> list[Case]:
+def cases_of(
+    row: Fields, where: str, column: str, *, restore: Callable[[list[Any]], Sequence[Any]] = list
+) -> list[Case]:
     """The inputs of a column; those of ``base_input`` are public.
 
     Args:

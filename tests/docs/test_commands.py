@@ -66,7 +66,9 @@ def check_recipe(verb: str, told: dict[str, Any]) -> None:
     if YOURS.fullmatch(str(recipe)):
         for override in overrides:
             keys = override.partition("=")[0].split(".")
-            assert keys[-1] in fields_at(recipe_model(stage), keys[:-1]), f"no key {'.'.join(keys)} in a recipe of {verb}"
+            assert keys[-1] in fields_at(recipe_model(stage), keys[:-1]), (
+                f"no key {'.'.join(keys)} in a recipe of {verb}"
+            )
         return
     composed = compose(locate(str(recipe)), overrides)
     if told.get("strategy"):
