@@ -29,7 +29,6 @@ def bind(composed: Composed) -> BaseModel:
 
     Raises:
         InputErrors: every unknown, missing and illegal key, with ``file:line``.
-        InputError: there is no such stage.
     """
     return _validate(composed, recipe_model(composed.values.get("stage"), where=composed.origin(("stage",))))
 
@@ -38,20 +37,23 @@ def bind_stage(composed: Composed, stage: str) -> BaseModel:
     """The recipe object, if it is one of the wanted stage.
 
     Raises:
-        InputErrors: ``bind`` refuses it.
-        InputError: it is one of another stage.
+        InputErrors: it is one of another stage, or ``bind`` refuses it.
     """
     got, where = composed.values.get("stage"), composed.origin(("stage",))
     model = recipe_model(got, where=where)
     if got != stage:
         cure = f"Run it with `prmkit {STAGES[str(got)].verb}`."
-        raise InputError("the recipe is for another verb", where=where, got=got, expected=stage, cure=cure)
+        error = InputError("the recipe is for another verb", where=where, got=got, expected=stage, cure=cure)
+        raise InputErrors([error])
     return _validate(composed, model)
 
 
 def recipe_model(stage: object, *, where: object = None) -> type[BaseModel]:
-    """The recipe class of a stage. Raises InputError if there is no such stage."""
-    model: type[BaseModel] = stage_named(stage, where=where).recipe
+    """The recipe class of a stage. Raises InputErrors if there is no such stage."""
+    try:
+        model: type[BaseModel] = stage_named(stage, where=where).recipe
+    except InputError as error:
+        raise InputErrors([error]) from None
     return model
 
 
@@ -67,7 +69,7 @@ def json_schema(stage: str) -> dict[str, Any]:
     """The JSON schema of a stage's recipe, for editors.
 
     Raises:
-        InputError: there is no such stage.
+        InputErrors: there is no such stage.
     """
     return recipe_model(stage).model_json_schema()
 

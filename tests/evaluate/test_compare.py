@@ -1,11 +1,12 @@
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.compare import compare, mcnemar
+from prmkit.evaluate.compare import compare, mcnemar, refuse_other_grading
+from prmkit.grade.config import GradingConfig
 
 
-def evaluation(rule: str, *values: float) -> dict[str, dict[str, dict[str, float]]]:
-    return {"rules": {rule: {f"p{index}": value for index, value in enumerate(values)}}}
+def evaluation(rule: str, *values: float) -> dict[str, dict[str, float]]:
+    return {rule: {f"p{index}": value for index, value in enumerate(values)}}
 
 
 @pytest.mark.parametrize(
@@ -18,16 +19,29 @@ def test_mcnemar_is_a_sign_test_on_what_one_side_solves(better: int, worse: int,
 
 def test_a_comparison_by_hand() -> None:
     (row,) = compare(evaluation("prm@8", 1, 1, 1, 0), evaluation("prm@4", 0, 1, 0, 0.5))
-    assert row["rule"] == "prm@8 - prm@4"
-    assert row["difference"]["value"] == pytest.approx((1 + 0 + 1 - 0.5) / 4)
-    assert (row["better"], row["worse"], row["mcnemar"]) == (2, 0, 0.5)  # the tie is on neither side
-    assert row["low"] <= row["difference"]["value"] <= row["high"]
+    assert row.rule == "prm@8 - prm@4"
+    assert row.difference.value == pytest.approx((1 + 0 + 1 - 0.5) / 4)
+    assert (row.better, row.worse, row.mcnemar) == (2, 0, 0.5)  # the tie is on neither side
+    assert row.low <= row.difference.value <= row.high
 
 
 def test_only_shared_problems_and_rules_count() -> None:
-    one = {"rules": {"pass@1": {"a": 1.0, "b": 0.0}, "maj@2": {"a": 1.0}}}
-    other = {"rules": {"pass@1": {"a": 0.0, "c": 1.0}}}
+    one = {"pass@1": {"a": 1.0, "b": 0.0}, "maj@2": {"a": 1.0}}
+    other = {"pass@1": {"a": 0.0, "c": 1.0}}
     (row,) = compare(one, other)
-    assert (row["rule"], row["difference"]["value"], row["difference"]["n"]) == ("pass@1", 1.0, 1)
+    assert (row.rule, row.difference.value, row.difference.n) == ("pass@1", 1.0, 1)
     with pytest.raises(InputError, match="share no problem"):
-        compare(one, {"rules": {"pass@1": {"z": 1.0}}})
+        compare(one, {"pass@1": {"z": 1.0}})
+
+
+def test_verdicts_of_two_graders_are_not_compared_and_both_are_named() -> None:
+    qwen = GradingConfig(grader="qwen")
+    refuse_other_grading({"a": qwen, "b": GradingConfig(grader="qwen", unsafe_local=True)})
+    with pytest.raises(
+        InputError,
+        match="b: the runs were judged differently, got 'grader math-verify, vote behaviour'; "
+        "expected grader qwen, vote behaviour, as a",
+    ):
+        refuse_other_grading({"a": qwen, "b": GradingConfig()})
+    with pytest.raises(InputError, match="vote text"):
+        refuse_other_grading({"a": GradingConfig(), "b": GradingConfig(vote="text")})

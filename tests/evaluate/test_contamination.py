@@ -1,4 +1,4 @@
-from prmkit.evaluate.contamination import overlaps
+from prmkit.evaluate.contamination import contamination, overlaps
 from prmkit.tree import Problem
 
 LONG = "A train leaves the station at nine in the morning and drives 60 miles an hour until it meets another train"
@@ -31,3 +31,12 @@ def test_parts_from_several_rows_add_up_and_the_fullest_is_named() -> None:
     words = LONG.split()
     (found,) = overlaps([problem(LONG)], [("start", " ".join(words[:13])), ("end", " ".join(words[5:]))])
     assert (found.share, found.seen_in) == (5 / 9, "end")
+
+
+def test_what_counts_as_seen_is_told_apart_from_what_shares_a_run() -> None:
+    words = LONG.split()
+    problems = [problem(LONG, "whole"), problem("What is $2 + 2$?", "new")]
+    found = contamination(problems, [("start", " ".join(words[:14]))], "corpus.jsonl")
+    assert (found.corpus, found.seen, found.of) == ("corpus.jsonl", 0, 2)
+    assert [(each.id, each.share, each.seen_in) for each in found.problems] == [("whole", 2 / 9, "start")]
+    assert contamination(problems, [("same", LONG)], "corpus.jsonl").seen == 1

@@ -1,7 +1,17 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
-from prmkit.evaluate.trees import evaluate_trees, samples_of
 
 from prmkit.errors import InputError
+from prmkit.evaluate.evaluation import EvaluationResult, evaluate_solutions, read_evaluation
+from prmkit.evaluate.judging import judge
+from prmkit.evaluate.selection import Samples
+from prmkit.evaluate.solutions import samples_of as samples_of_judged
+from prmkit.evaluate.solutions import solutions_in
+from prmkit.grade.config import DEFAULT
+from prmkit.run.results import write_result
+from prmkit.score.aggregate import Aggregation
 from prmkit.tree import ROOT, Finish, Problem, StepTree
 
 
@@ -14,6 +24,14 @@ def searched(
         tree.add(ROOT, f"#### {answer}", score=score, finish=finish)
     tree.meta |= {"aggregation": "last", "generations": str(asked or len(solutions))}
     return tree
+
+
+def samples_of(tree: StepTree, how: Aggregation) -> Samples:
+    return samples_of_judged(judge(solutions_in(tree), DEFAULT), how)
+
+
+def evaluate_trees(trees: list[StepTree]) -> dict[str, Any]:
+    return evaluate_solutions(list(map(solutions_in, trees))).as_json()
 
 
 def test_samples_keep_the_order_of_writing() -> None:
@@ -52,9 +70,27 @@ def test_a_table_by_hand() -> None:
 def test_without_a_prm_there_is_no_prm_number() -> None:
     result = evaluate_trees([searched([("4", None, "eos")]), searched([("5", None, "eos")], name="q")])
     assert not any(name.startswith("prm") for name in result["selection"])
-    assert "within_problem_auc" not in result
+    assert result["within_problem_auc"] is None
+    assert result["calibration"] is None
+    assert result["curves"]["prm"] == []
 
 
 def test_a_missing_score_is_an_error_not_zero() -> None:
     with pytest.raises(InputError, match="a step has no score"):
         evaluate_trees([searched([("4", 0.5, "eos"), ("5", None, "eos")])])
+
+
+def test_an_evaluation_is_read_from_a_search_its_own_folder_or_a_file(tmp_path: Path) -> None:
+    found = evaluate_solutions([solutions_in(searched([("4", 0.5, "eos")]))])
+    write_result(tmp_path / "run" / "evaluation" / "metrics.json", found)
+    places = (tmp_path / "run", tmp_path / "run" / "evaluation", tmp_path / "run" / "evaluation" / "metrics.json")
+    for place in places:
+        assert read_evaluation(place).as_json() == found.as_json()
+    assert isinstance(read_evaluation(places[0]), EvaluationResult)
+    with pytest.raises(InputError, match=r"no evaluation to compare with.* Run prmkit evaluate"):
+        read_evaluation(tmp_path)
+
+
+def test_there_is_nothing_to_evaluate_of_nothing() -> None:
+    with pytest.raises(InputError, match="nothing to evaluate"):
+        evaluate_solutions([])

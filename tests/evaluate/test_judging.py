@@ -1,10 +1,14 @@
+import json
 import threading
-from dataclasses import replace
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import groups_of, judge, judgeable, judged_in_threads
+from prmkit.evaluate.judging import judge, judge_all, judgeable
+from prmkit.evaluate.resumable import Finished
+from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.tree import Case, Problem
 
@@ -15,60 +19,97 @@ ELSEWHERE = Problem(
 )
 
 
+def solutions(problem: Problem, *texts: str, verdicts: Sequence[bool] | None = None) -> Solutions:
+    given = None if verdicts is None else tuple(verdicts)
+    return Solutions(problem=problem, solutions=tuple(Solution(text=text) for text in texts), verdicts=given)
+
+
+def classes(judged: Solutions) -> list[int | None]:
+    return [each.answer for each in judged.solutions]
+
+
+def right(judged: Solutions) -> list[bool]:
+    return [each.right for each in judged.solutions]
+
+
 def test_what_this_machine_cannot_judge_is_put_aside_with_its_reason() -> None:
-    kept, reasons = judgeable([ELSEWHERE, HERE], lambda problem: problem, DEFAULT)
-    assert kept == [HERE]
+    here = solutions(HERE, "#### 1")
+    kept, reasons = judgeable([solutions(ELSEWHERE, "x"), here], DEFAULT)
+    assert kept == [here]
     assert reasons == {"elsewhere": "not installed: no_such_package"}
 
 
 def test_what_has_its_verdict_needs_no_judge() -> None:
-    kept, reasons = judgeable([ELSEWHERE, HERE], lambda problem: None, DEFAULT)
-    assert kept == [ELSEWHERE, HERE]
-    assert not reasons
+    every = [solutions(ELSEWHERE, "x", verdicts=[True]), solutions(HERE, "#### 1")]
+    assert judgeable(every, DEFAULT) == (every, {})
 
 
 def test_if_nothing_can_be_judged_it_is_an_error() -> None:
     with pytest.raises(InputError, match=r"elsewhere: no problem can be judged on this machine, got 'not installed: n"):
-        judgeable([ELSEWHERE], lambda problem: problem, DEFAULT)
+        judgeable([solutions(ELSEWHERE, "x")], DEFAULT)
 
 
 def test_every_solution_gets_its_class_and_its_verdict() -> None:
-    found = judge(HERE, ["#### 2", "#### 1", "no answer", "#### 1.0"], DEFAULT)
-    assert found.classes == [0, 1, None, 1]
-    assert found.correct == [False, True, False, True]
+    found = judge(solutions(HERE, "#### 2", "#### 1", "no answer", "#### 1.0"), DEFAULT)
+    assert classes(found) == [0, 1, None, 1]
+    assert right(found) == [False, True, False, True]
+
+
+def test_an_unfinished_solution_is_not_judged() -> None:
+    cut = Solutions(problem=HERE, solutions=(Solution(text="#### 1", finished=False), Solution(text="#### 1")))
+    found = judge(cut, DEFAULT)
+    assert (classes(found), right(found)) == ([None, 0], [False, True])
+
+
+def test_given_verdicts_stand_and_the_votes_are_by_answer_where_there_is_one() -> None:
+    found = judge(solutions(HERE, "#### 2", "#### 2", "#### 1", verdicts=[True, False, False]), DEFAULT)
+    assert (classes(found), right(found)) == ([0, 0, 1], [True, False, False])
+
+
+def test_by_verdicts_alone_right_ones_agree_and_every_wrong_one_is_alone() -> None:
+    bare = Problem(id="bare", prompt="?")
+    found = judge(solutions(bare, "a", "b", "c", "d", verdicts=[False, True, False, True]), DEFAULT)
+    assert (classes(found), right(found)) == ([1, 0, 3, 0], [False, True, False, True])
 
 
 def test_the_config_says_which_programs_vote_together() -> None:
     case = Case(input="[2]", output="4", public=True)
     double = Problem(id="double", prompt="?", domain="code", entry_point="f", tests=(case,))
-    programs = ["def f(x): return 2 * x", "def f(x): return x + x", "def f(y): return 2 * y"]
-    by_behaviour, by_text = (judge(double, programs, GradingConfig(vote=vote)) for vote in ("behaviour", "text"))
-    assert by_behaviour.classes == [0, 0, 0]
-    assert by_text.classes == [0, 1, 0]  # names do not count, operators do
-    assert by_behaviour.correct == by_text.correct == [True, True, True]
+    programs = solutions(double, "def f(x): return 2 * x", "def f(x): return x + x", "def f(y): return 2 * y")
+    by_behaviour, by_text = (judge(programs, GradingConfig(vote=vote)) for vote in ("behaviour", "text"))
+    assert classes(by_behaviour) == [0, 0, 0]
+    assert classes(by_text) == [0, 1, 0]  # names do not count, operators do
+    assert right(by_behaviour) == right(by_text) == [True, True, True]
 
 
-def test_problems_are_judged_side_by_side_and_come_back_in_their_order() -> None:
+def test_problems_are_judged_side_by_side_and_come_back_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     last_is_done = threading.Event()
+    every = [solutions(Problem(id=name, prompt="?", answer="1"), f"#### {name}") for name in "10"]
 
-    def first_waits_for_the_last(number: int) -> int:
-        if number == 0:
+    def first_waits_for_the_last(each: Solutions, grading: GradingConfig) -> Solutions:
+        if each is every[0]:
             assert last_is_done.wait(60)
-        if number == 1:
+        found = judge(each, grading)
+        if each is every[1]:
             last_is_done.set()
-        return 10 * number
+        return found
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("os.cpu_count", lambda: 2)
-        assert judged_in_threads(first_waits_for_the_last, [0, 1], told.append) == [0, 10]
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("prmkit.evaluate.judging.judge", first_waits_for_the_last)
+    found = judge_all(every, DEFAULT, watch=told.append)
+    assert [right(each) for each in found] == [[True], [False]]
     assert told == [1, 1]
 
 
-def test_figures_are_told_apart_by_what_is_known_of_a_problem() -> None:
-    assert groups_of(HERE) == {"domain": "math"}
-    assert groups_of(replace(HERE, level="5", subject="Algebra")) == {
-        "level": "5",
-        "subject": "Algebra",
-        "domain": "math",
-    }
+def test_verdicts_are_kept_and_a_second_judging_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "judged.jsonl"
+    every = [solutions(HERE, "#### 1", "none"), solutions(Problem(id="b", prompt="?", answer="3"), "#### 4")]
+    first = judge_all(every, DEFAULT, finished=Finished(file))
+    assert {json.loads(line)["item"] for line in file.read_text().splitlines()} == {0, 1}
+
+    def judge_again(*_: object) -> None:
+        raise AssertionError("it was judged again")
+
+    monkeypatch.setattr("prmkit.evaluate.judging.judge", judge_again)
+    assert judge_all(every, DEFAULT, finished=Finished(file)) == first

@@ -1,9 +1,11 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from prmkit.errors import InputError
 from prmkit.evaluate.labelled import choose_threshold, evaluate_labelled, score_trees
+from prmkit.evaluate.resumable import Finished
 from prmkit.score import Scores
 from prmkit.tree import StepTree
 from tests.fakes import TableScorer
@@ -27,7 +29,7 @@ TREES = [
 
 
 def test_the_official_figures_by_hand() -> None:
-    result = evaluate_labelled(TREES, 0.5)
+    result = evaluate_labelled(TREES, 0.5).as_json()
     assert (result["solutions"], result["cut"]) == (3, 0)
     assert (result["erroneous"]["value"], result["erroneous"]["n"]) == (0.5, 2)
     assert (result["correct"]["value"], result["correct"]["n"]) == (1.0, 1)
@@ -38,14 +40,14 @@ def test_the_official_figures_by_hand() -> None:
 
 def test_the_threshold_decides_what_is_wrong() -> None:
     # Below 0.85: found and too late are now both right, but 0.7 of accepted is called wrong.
-    result = evaluate_labelled(TREES, 0.85)
+    result = evaluate_labelled(TREES, 0.85).as_json()
     assert (result["erroneous"]["value"], result["correct"]["value"], result["f1"]["value"]) == (1.0, 0.0, 0.0)
     assert result["best"]["f1"]["value"] == pytest.approx(2 / 3)
 
 
 def test_steps_that_the_prm_did_not_read_count_as_right_and_the_solution_as_cut() -> None:
     cut = scored("cut", (1.0, 0.9), (0.0, None))
-    result = evaluate_labelled([*TREES, cut], 0.5)
+    result = evaluate_labelled([*TREES, cut], 0.5).as_json()
     assert result["cut"] == 1
     assert result["erroneous"]["value"] == pytest.approx(1 / 3)
     assert result["step_auc"]["value"] == pytest.approx((5 + 4) / 10)
@@ -59,23 +61,23 @@ def test_trees_without_a_label_are_no_evaluation() -> None:
 
 
 def test_without_a_correct_solution_there_is_no_first_error_f1_but_steps_are_judged() -> None:
-    result = evaluate_labelled(TREES[:1], 0.5)
-    assert "f1" not in result
+    result = evaluate_labelled(TREES[:1], 0.5).as_json()
+    assert result["f1"] is result["best"] is None
     assert result["steps"]["steps"] > 0
 
 
 def test_a_threshold_is_chosen_on_another_split_which_is_named() -> None:
     chosen = choose_threshold(TREES, "apart.jsonl")
-    result = evaluate_labelled(TREES, chosen)
+    result = evaluate_labelled(TREES, chosen).as_json()
     assert (result["threshold"], result["threshold_from"]) == (chosen.value, "apart.jsonl")
-    assert evaluate_labelled(TREES, 0.5)["threshold_from"] == "given"
+    assert evaluate_labelled(TREES, 0.5).threshold_from == "given"
 
 
 def test_calibration_and_single_steps_by_hand() -> None:
     # Scores of the read and labelled steps, with their labels: right 0.9, 0.6; wrong 0.7, 0.1.
     tree = scored("a", (1.0, 0.9), (1.0, 0.6), (0.0, 0.7))
     other = scored("b", (0.0, 0.1))
-    result = evaluate_labelled([tree, other], 0.65)
+    result = evaluate_labelled([tree, other], 0.65).as_json()
     # Called right: 0.9 and 0.7. Right steps: precision 1/2, recall 1/2; wrong steps: the same.
     assert result["steps"] == {"steps": 4, "accuracy": 0.5, "f1": 0.5, "negative_f1": 0.5, "prm_score": 0.5}
     brier = (0.1**2 + 0.4**2 + 0.7**2 + 0.1**2) / 4
@@ -97,18 +99,30 @@ class ShortScorer(TableScorer):
 
 def test_every_step_within_the_context_is_scored_once() -> None:
     trees = [path_tree(name, [("a", 1.0), ("b", 0.0)]) for name in ("p", "q")]
-    seen = []
-    costs = score_trees(trees, TableScorer({"a": 0.25, "b": 0.5}), done=lambda: seen.append(1))
+    seen: list[int] = []
+    costs = score_trees(trees, TableScorer({"a": 0.25, "b": 0.5}), done=seen.append)
     assert [[node.score for node in tree] for tree in trees] == [[0.25, 0.5]] * 2
-    assert len(seen) == 2
-    assert (costs["steps"], costs["unscored"], costs["tokens"]) == (4, 0, 4)
+    assert seen == [1, 1]
+    assert (costs.steps, costs.unscored, costs.tokens) == (4, 0, 4)
 
 
 def test_steps_beyond_the_context_keep_no_score() -> None:
     tree = path_tree("p", [("a", 1.0), ("b", 0.0)])
     costs = score_trees([tree], ShortScorer({"a": 0.25}))
     assert [node.score for node in tree] == [0.25, None]
-    assert (costs["steps"], costs["unscored"]) == (1, 1)
+    assert (costs.steps, costs.unscored) == (1, 1)
+
+
+def test_scores_are_kept_and_a_second_scoring_asks_nobody(tmp_path: Path) -> None:
+    def trees() -> list[StepTree]:
+        return [path_tree(name, [("a", 1.0), ("b", 0.0)]) for name in ("p", "q")]
+
+    first, second = trees(), trees()
+    file = tmp_path / "scored.jsonl"
+    cost = score_trees(first, TableScorer({"a": 0.25, "b": 0.5}), finished=Finished(file))
+    again = score_trees(second, TableScorer({}), finished=Finished(file))  # it knows no step: asked, it would fail
+    assert [[node.score for node in tree] for tree in second] == [[node.score for node in tree] for tree in first]
+    assert (again.steps, again.tokens) == (cost.steps, cost.tokens)
 
 
 def test_the_error_of_a_scorer_is_raised_as_it_is() -> None:

@@ -1,7 +1,10 @@
 import pytest
-from prmkit.evaluate.select import Solution, accuracy_of, select, solutions
 
 from prmkit.errors import InputError
+from prmkit.evaluate.judging import judge
+from prmkit.evaluate.reselection import Reselection, accuracy_of, reselect
+from prmkit.evaluate.solutions import Solution, solutions_in
+from prmkit.grade.config import DEFAULT
 from prmkit.tree import ROOT, Problem, StepTree
 
 
@@ -17,15 +20,24 @@ def tree(answers: list[tuple[str, list[float]]], name: str = "p") -> StepTree:
     return found
 
 
+def select(trees: list[StepTree]) -> dict[tuple[str, str | None], Reselection]:
+    rows = reselect([judge(solutions_in(each), DEFAULT) for each in trees])
+    return {(row.rule, row.aggregation): row for row in rows}
+
+
+def solutions(tree: StepTree) -> list[Solution]:
+    return judge(solutions_in(tree), DEFAULT).finished
+
+
 def test_every_rule_by_hand() -> None:
     # Right: (.2, .9). Wrong, 5: (.8, .8) and 5: (.1, .1). By last right wins with .9, by min wrong with .8.
     # Weighted by last: .9 against .9, a tie; by min .2 against .9.
-    rows = {(row["rule"], row["aggregation"]): row["accuracy, %"] for row in select([tree(ANSWERS)])}
-    assert rows["majority", ""] == 0.0
-    assert rows["best", "last"] == 100.0
+    rows = {key: row.accuracy.value for key, row in select([tree(ANSWERS)]).items()}
+    assert rows["majority", None] == 0.0
+    assert rows["best", "last"] == 1.0
     assert rows["best", "min"] == 0.0
     assert rows["best", "mean"] == 0.0  # .55 against .8
-    assert rows["weighted", "last"] == 50.0
+    assert rows["weighted", "last"] == 0.5
     assert rows["weighted", "min"] == 0.0
     assert len(rows) == 11
 
@@ -34,10 +46,9 @@ ANSWERS = [("4", [0.2, 0.9]), ("5", [0.8, 0.8]), ("5", [0.1, 0.1])]
 
 
 def test_errors_come_with_the_accuracies() -> None:
-    rows = select([tree(ANSWERS), tree([("5", [0.5])], name="q")])
-    best = next(row for row in rows if (row["rule"], row["aggregation"]) == ("best", "last"))
-    # 100 and 0: standard deviation 70.7, over sqrt(2).
-    assert (best["accuracy, %"], best["stderr"], best["problems"]) == (50.0, pytest.approx(50.0), 2)
+    best = select([tree(ANSWERS), tree([("5", [0.5])], name="q")])["best", "last"].accuracy
+    # 1 and 0: standard deviation 0.707, over sqrt(2).
+    assert (best.value, best.stderr, best.n) == (0.5, pytest.approx(0.5), 2)
 
 
 def test_unfinished_solutions_do_not_take_part() -> None:
@@ -48,12 +59,13 @@ def test_unfinished_solutions_do_not_take_part() -> None:
 
 
 def test_solutions_without_scores_vote_only_where_none_has_any() -> None:
-    right, wrong = Solution(0, (), 0, True), Solution(1, (0.1,), 1, False)
+    right = Solution(text="", answer=0, right=True)
+    wrong = Solution(text="", step_scores=(0.1,), answer=1)
     assert accuracy_of([right, wrong], "best", "last") == 0.0
     assert accuracy_of([right], "best", "last") == 1.0
     assert accuracy_of([], "majority", None) == 0.0
 
 
 def test_no_tree_is_an_error() -> None:
-    with pytest.raises(InputError, match="no tree to select from"):
-        select([])
+    with pytest.raises(InputError, match="nothing to select from"):
+        reselect([])

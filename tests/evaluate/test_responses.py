@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.responses import evaluate_responses, read_responses
+from prmkit.evaluate.evaluation import evaluate_solutions
+from prmkit.evaluate.responses import read_responses
 from prmkit.grade.config import GradingConfig
 from prmkit.tree import Case, Problem, StepTree
 from prmkit.trees_io import to_record
@@ -16,7 +17,8 @@ def write(path: Path, *rows: dict[str, object]) -> Path:
 
 
 def evaluate(path: Path, problems: tuple[Problem, ...] = (), **grading: object) -> dict[str, object]:
-    return evaluate_responses(read_responses(path, problems=problems), GradingConfig(**grading))  # type: ignore[arg-type]
+    found = evaluate_solutions(read_responses(path, problems=problems), GradingConfig(**grading))  # type: ignore[arg-type]
+    return found.as_json()
 
 
 ROWS = (
@@ -45,8 +47,9 @@ def test_figures_by_hand_and_by_level(tmp_path: Path) -> None:
     assert result["groups"]["level"]["2"]["prm@2"]["value"] == 1
     assert result["correct"] == {"a": [True, False], "b": [True, False]}
     assert result["rules"]["prm@2"] == {"a": 0.0, "b": 1.0}
-    least = read_responses(tmp_path / "a.jsonl", aggregation="min")
-    assert least[0].scores == (0.2, 0.4)
+    first, second = read_responses(tmp_path / "a.jsonl")[0].solutions
+    assert (first.step_scores, first.scored("min"), first.scored("last")) == ((0.9, 0.2), 0.2, 0.2)
+    assert (second.step_scores, second.scored("min")) == ((), 0.4)
 
 
 def test_given_verdicts_need_no_answer(tmp_path: Path) -> None:

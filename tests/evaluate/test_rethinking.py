@@ -1,9 +1,13 @@
 import math
+from typing import Any
 
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.rethinking import rethinking
+from prmkit.evaluate.judging import judge
+from prmkit.evaluate.rethinking import rethinking as rethinking_of
+from prmkit.evaluate.solutions import solutions_in
+from prmkit.grade.config import DEFAULT
 from prmkit.tree import ROOT, Problem, StepTree
 
 
@@ -17,6 +21,10 @@ def tree(name: str, *solutions: list[tuple[str, float | None]]) -> StepTree:
             if score is not None:
                 made.set_score(node, score)
     return made
+
+
+def rethinking(trees: list[StepTree]) -> dict[str, Any]:
+    return rethinking_of(trees, [judge(solutions_in(each), DEFAULT) for each in trees]).as_json()
 
 
 CORRECTED = [("2 + 2 = 5", 0.25), ("wait, 2 + 2 = 4", 0.75), ("#### 4", 0.875)]

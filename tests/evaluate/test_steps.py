@@ -22,7 +22,7 @@ def test_nothing_found_is_zero_and_no_crash() -> None:
 
 def test_classes_make_categories_and_each_counts_once() -> None:
     steps = [("circular", 0.9, True), ("circular", 0.1, False), ("redundency", 0.9, False), ("deception", 0.9, True)]
-    report = by_class(steps)
+    report = by_class(steps).as_json()
     assert report["classes"]["circular"]["prm_score"] == 1.0
     assert report["classes"]["redundency"]["prm_score"] == 0.0
     assert report["categories"] == {"simplicity": 0.5, "sensitivity": 0.5}  # deception: no wrong step, so half

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from prmkit.errors import InputError, InputErrors
+from prmkit.errors import InputErrors
 from prmkit.recipe import bind as module
 from prmkit.recipe.bind import bind, bind_stage, describe, json_schema
 from prmkit.recipe.compose import Composed, compose
@@ -70,7 +70,9 @@ def test_each_kind_of_mistake_is_one_line_in_plain_words(tmp_path: Path, text: s
 
 
 def test_a_recipe_of_another_verb_is_refused_with_the_verb_to_use(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"r.yaml:1: .*got 'evaluate-steps'; expected train. Run it with `prmkit eval"):
+    with pytest.raises(
+        InputErrors, match=r"r.yaml:1: .*got 'evaluate-steps'; expected train. Run it with `prmkit eval"
+    ):
         bind_stage(composed_of(tmp_path, "stage: evaluate-steps\n"), "train")
 
 

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -27,23 +26,15 @@ def test_the_record_replays_the_run(tmp_path: Path, data: Path) -> None:
     assert record["inputs"] == {str(data): "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356"}
 
 
-def test_figures_are_added_and_replaced_by_name(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
-    assert run.read_metrics() == {}
-    run.metrics({"a": 1, "b": 2})
-    run.metrics({"b": 3})
-    assert run.read_metrics() == json.loads(run.metrics_file.read_text()) == {"a": 1, "b": 3}
-
-
 def test_a_run_is_left_alone_unless_one_says_what_to_do(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
-    run.metrics({"a": 1})
+    run.metrics_file.write_text("{}")
     with pytest.raises(InputError, match="the folder is not empty"):
         RunFolder.create(run.path, RECIPE, seed=0)
     with pytest.raises(InputError, match="exclude each other"):
         RunFolder.create(run.path, RECIPE, seed=0, resume=True, overwrite=True)
-    assert RunFolder.create(run.path, RECIPE, seed=0, resume=True).read_metrics() == {"a": 1}
-    assert RunFolder.create(run.path, RECIPE, seed=0, overwrite=True).read_metrics() == {}
+    assert RunFolder.create(run.path, RECIPE, seed=0, resume=True).metrics_file.exists()
+    assert not RunFolder.create(run.path, RECIPE, seed=0, overwrite=True).metrics_file.exists()
 
 
 def test_resuming_needs_the_same_recipe_and_the_same_data(tmp_path: Path, data: Path) -> None:
@@ -83,7 +74,6 @@ def test_a_file_is_no_folder_and_an_input_must_exist(tmp_path: Path, data: Path)
 def test_only_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "1")
     run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
-    run.metrics({"a": 1})
     assert run.follower
     assert not run.path.exists()
 

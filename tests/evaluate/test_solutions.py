@@ -1,0 +1,84 @@
+from dataclasses import replace
+
+import pytest
+
+from prmkit.errors import InputError
+from prmkit.evaluate.solutions import Solution, Solutions, groups_of, samples_of, solutions_in
+from prmkit.tree import ROOT, Problem, StepTree
+
+PROBLEM = Problem(id="p", prompt="?", answer="4")
+
+
+def test_the_solutions_of_a_tree_come_in_the_order_of_writing_with_those_that_were_only_paid_for() -> None:
+    tree = StepTree(PROBLEM, meta={"generations": "4"})
+    first = tree.add(ROOT, "begin", score=0.5)
+    tree.add(ROOT, "#### 5", score=0.25, finish="eos")
+    tree.add(first, "#### 4", score=0.75, finish="eos")
+    tree.add(first, "and so", finish="length")
+    found = solutions_in(tree)
+    assert [(each.text, each.leaf, each.finished) for each in found.solutions] == [
+        ("#### 5", 1, True),
+        ("begin\n#### 4", 2, True),
+        ("begin\nand so", 3, False),
+    ]
+    assert [each.step_scores for each in found.solutions] == [(0.25,), (0.5, 0.75), (0.5, None)]
+    assert found.unwritten == 1
+    assert [each.leaf for each in found.finished] == [1, 2]
+
+
+def test_a_solution_without_any_score_says_so() -> None:
+    tree = StepTree(PROBLEM)
+    tree.add(ROOT, "#### 4", finish="eos")
+    (only,) = solutions_in(tree).solutions
+    assert (only.step_scores, only.has_score, only.scored("min")) == ((), False, None)
+
+
+@pytest.mark.parametrize(
+    ("solution", "how", "score"),
+    [
+        (Solution(text="", step_scores=(0.5, 0.25)), "last", 0.25),
+        (Solution(text="", step_scores=(0.5, 0.25)), "prod", 0.125),
+        (Solution(text="", step_scores=(0.5, None)), "last", None),
+        (Solution(text="", score=3.5), "last", 3.5),
+        (Solution(text=""), "last", None),
+    ],
+)
+def test_the_score_of_the_whole(solution: Solution, how: str, score: float | None) -> None:
+    assert solution.scored(how) == score  # type: ignore[arg-type]
+
+
+def test_only_finished_solutions_are_judged() -> None:
+    cut = Solution(text="a", finished=False)
+    found = Solutions(problem=PROBLEM, solutions=(cut, Solution(text="b"), Solution(text="c")))
+    judged = found.judged([1, None], [True, False])
+    assert [(each.answer, each.right) for each in judged.solutions] == [(None, False), (1, True), (None, False)]
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        found.judged([1, None], [True])
+
+
+def test_samples_count_what_is_unfinished_or_unwritten_as_lost() -> None:
+    solutions = (
+        Solution(text="a", finished=False, step_scores=(0.9,)),
+        Solution(text="b", step_scores=(0.5, 0.25), answer=0, right=True),
+    )
+    judged = Solutions(problem=PROBLEM, solutions=solutions, unwritten=1, groups={"level": "3"})
+    samples = samples_of(judged, "last")
+    assert (samples.scores, samples.classes, samples.correct) == (
+        (0.0, 0.25, 0.0),
+        (None, 0, None),
+        (False, True, False),
+    )
+    assert samples.groups == {"level": "3"}
+    assert samples_of(judged, None).scores == (0.0, 0.0, 0.0)
+
+
+def test_a_finished_solution_without_a_score_is_refused_where_scores_count() -> None:
+    judged = Solutions(problem=PROBLEM, solutions=(Solution(text="a", leaf=7),), where="p")
+    with pytest.raises(InputError, match="p: a step has no score, got 7"):
+        samples_of(judged, "last")
+
+
+def test_figures_are_told_apart_by_what_is_known_of_a_problem() -> None:
+    assert groups_of(PROBLEM) == {"domain": "math"}
+    known = replace(PROBLEM, level="5", subject="Algebra")
+    assert groups_of(known) == {"level": "5", "subject": "Algebra", "domain": "math"}
