@@ -128,7 +128,7 @@ import os, signal, sys
 from pathlib import Path
 from prmkit.train.module import PRMModule
 from tests.train.test_fit import told_by_a_token, train
-from tests.train.test_resume import FIELDS
+from tests.train.test_saved_state import FIELDS
 
 step = PRMModule.training_step
 def deadly(self, batch, batch_idx):
