@@ -1,6 +1,7 @@
 """The course of a training: its history as a CSV file, and a bar or plain lines for who watches."""
 
 import csv
+import io
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import lightning.pytorch as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from prmkit.run.files import write_text
 
 COLUMNS = (
     "step", "epoch", "train_loss", "loss", "auroc", "brier", "ece", "f1", "lr", "tokens", "flops", "seconds"
@@ -40,12 +43,16 @@ class History(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar, and drop from the file what came after the state that a training goes on from."""
         self._start = time.monotonic()
-        if trainer.is_global_zero and self.records:
-            self._write(self.records)
+        if trainer.is_global_zero:
+            if self.records:
+                self._write(self.records)
+            else:
+                self.file.unlink(missing_ok=True)
         if trainer.is_global_zero and self._console.is_terminal and not self._console.quiet:
             columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
-            self._task = self._bar.add_task("train", total=int(trainer.estimated_stepping_batches))
+            total = int(trainer.estimated_stepping_batches)
+            self._task = self._bar.add_task("train", total=total, completed=trainer.global_step)
             self._bar.start()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
@@ -100,7 +107,8 @@ class History(pl.Callback):
         self.records, self._spent = list(state_dict["records"]), state_dict["seconds"]
 
     def _write(self, records: list[dict[str, float]]) -> None:
-        with self.file.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(records)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, COLUMNS)
+        writer.writeheader()
+        writer.writerows(records)
+        write_text(self.file, table.getvalue())
