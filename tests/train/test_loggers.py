@@ -64,7 +64,9 @@ def test_a_wandb_run_that_never_began_is_not_ended() -> None:
     assert logger._experiment is None
 
 
-@pytest.mark.parametrize(("logger", "made_by"), [("wandb", "_FinishedWandbLogger"), ("tensorboard", "TensorBoardLogger")])
+@pytest.mark.parametrize(
+    ("logger", "made_by"), [("wandb", "_FinishedWandbLogger"), ("tensorboard", "TensorBoardLogger")]
+)
 def test_a_logger_that_is_not_installed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logger: str, made_by: str
 ) -> None:
