@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from prmkit.errors import InputError
 from prmkit.models.checkpoint import load_prm
@@ -22,7 +23,7 @@ from prmkit.models.prm import PRM
 from prmkit.train.config import TrainConfig
 from prmkit.train.fit import STATE, TrainResult
 from prmkit.train.shard import clip_gradients, mesh_of, shard
-from tests.tiny import tiny_backbone
+from tests.tiny import tiny_backbone, tiny_tokenizer
 from tests.train.test_fit import told_by_a_token, train
 
 _RANK = """
@@ -100,6 +101,24 @@ def test_ranks_train_as_one(
 ) -> None:
     launch(name, tmp_path / "out", ranks, devices=ranks, **fields)
     same(alone, tmp_path / "out", ranks)
+
+
+@pytest.mark.slow
+def test_norms_of_single_heads_learn_from_all_of_them(tmp_path: Path) -> None:
+    """Qwen3 has them: each of two processes that share a matrix knows only the gradient of its own heads."""
+    tokenizer = tiny_tokenizer()
+    config = AutoConfig.for_model(
+        "qwen3", hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, head_dim=16,
+        intermediate_size=64, max_position_embeddings=256, vocab_size=len(tokenizer),
+    )  # fmt: skip
+    folder = tmp_path / "backbone"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    alone = train(str(folder), tmp_path / "alone", told_by_a_token(41), batch_size=31, **STEP)
+    launch(str(folder), tmp_path / "out", 2, strategy="fsdp2", devices=2, tensor_parallel=2, accumulate=3)
+    same(alone, tmp_path / "out", 2)
 
 
 @pytest.mark.slow
