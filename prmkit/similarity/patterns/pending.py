@@ -28,6 +28,9 @@ def fill(store: PartStore, job: Job, parts: Sequence[Part], engine: PartEngine, 
     missing = {number: part for number, part in enumerate(parts) if store.get(number) is None}
     tiles = [piece for tile in tiles_of(missing.items()) for piece in _share(tile, job.config.shard, process)]
     left = {number: sum(tile.size for tile in tiles if tile.part == number) for number in missing}
+    for number in missing:
+        if left[number] == 0 and job.config.shard == "rows":  # fewer rows than processes: its share is nothing
+            store.put(number, PartGram(np.zeros(1), np.zeros(1), job.predicted))
     sums: dict[int, TileGram] = {}
     for found in engine(tiles) if tiles else ():
         number = found.tile.part
