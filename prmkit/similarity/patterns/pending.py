@@ -59,11 +59,12 @@ def check_finite(sums_N: NDArray[np.float64], what: str, problem_ids: Sequence[s
         )
 
 
-def check_not_zero(squares_N: NDArray[np.float64], problem_ids: Sequence[str]) -> None:
-    """Raise RunError, with the response, if a response has no pattern."""
+def check_not_zero(squares_N: NDArray[np.float64], problem_ids: Sequence[str], what: str = "") -> None:
+    """Raise RunError, with the response, if a response has no pattern; ``what`` says of which layer, if of one."""
     if not squares_N.all():
+        of = f" of {what}" if what else ""
         raise RunError(
-            f"{problem_ids[int(squares_N.argmin())]}: every gradient is zero, so there is no pattern to "
+            f"{problem_ids[int(squares_N.argmin())]}: every gradient{of} is zero, so there is no pattern to "
             "compare. Choose other parameters or layers, or load the reference model in bfloat16 or float32."
         )
 
