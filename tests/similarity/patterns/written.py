@@ -1,10 +1,12 @@
 """Patterns that are written down: engines run on them, and no model is differentiated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +14,7 @@ from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.batches import ResponseBatch
 from prmkit.similarity.patterns.job import Job
 from prmkit.similarity.patterns.parameters import Part, Tile, Weight
+from prmkit.similarity.patterns.store import ArrayStore
 from prmkit.similarity.patterns.targets import TargetValues
 
 Shape = tuple[int, int]
@@ -24,17 +27,28 @@ class Written:
         patterns: [N][P], the values of all weights one after the other.
         shapes: of the weights of each part, ``[[(rows, width), ...], ...]``; one part a layer.
         batch: responses of a batch.
+        name: what the names of the weights begin with.
         config: what the engine is told.
 
     Response n is called ``n``, and the model would say token 100 + n after it.
     """
 
     def __init__(
-        self, patterns: Sequence[Sequence[float]], shapes: Sequence[Sequence[Shape]], *, batch: int = 2, **config: Any
+        self,
+        patterns: Sequence[Sequence[float]],
+        shapes: Sequence[Sequence[Shape]],
+        *,
+        batch: int = 2,
+        name: str = "",
+        **config: Any,
     ) -> None:
         self.patterns_NP = torch.tensor(patterns)
         self.parts = [
-            Part(layer=layer, kind="mlp", weights=tuple(weight(f"{layer}.{n}", shape) for n, shape in enumerate(part)))
+            Part(
+                layer=layer,
+                kind="mlp",
+                weights=tuple(weight(f"{name}{layer}.{n}", shape) for n, shape in enumerate(part)),
+            )
             for layer, part in enumerate(shapes)
         ]
         self._starts: dict[str, int] = {}
@@ -97,3 +111,28 @@ def named(names: Any) -> ResponseBatch:
         ends=((),) * count,
         problem_ids=problem_ids,
     )
+
+
+def killed_at_each_file(work: Callable[[Path], Any], folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What is found by work that was killed before each file that it keeps, and then run again in its folder.
+
+    What it kept must stand as it was.
+    """
+    work(folder / "whole")
+    put = ArrayStore.put
+    for killed in range(len(list((folder / "whole").iterdir()))):
+        store, left = folder / f"killed-{killed}", iter(range(killed))
+
+        def put_until_killed(self: ArrayStore[Any], *found: Any, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            put(self, *found)
+
+        with patch.context() as patched:
+            patched.setattr(ArrayStore, "put", put_until_killed)
+            with pytest.raises(KeyboardInterrupt):
+                work(store)
+        kept = {file: file.stat().st_mtime_ns for file in store.iterdir()}
+        assert len(kept) == killed
+        yield work(store)
+        assert all(file.stat().st_mtime_ns == time for file, time in kept.items())
