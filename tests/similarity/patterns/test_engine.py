@@ -8,7 +8,7 @@ from captum._utils.sample_gradient import SampleGradientWrapper
 from torch import nn
 from transformers import PreTrainedModel
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import RunError
 from prmkit.similarity import PatternGram, Process, similarity
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.parameters import chosen_parts
@@ -136,16 +136,6 @@ def test_cosines_are_of_a_scalar_product(model: PreTrainedModel, responses: list
     assert np.linalg.eigvalsh(cosine_NN).min() > -1e-6
 
 
-def test_a_response_of_two_sets_has_one_row_and_a_copy_has_its_own(
-    model: PreTrainedModel, responses: list[Response]
-) -> None:
-    gram = similarity(model, {"all": responses, "chosen": responses[1:2]}, SimilarityConfig())
-    assert gram.sets == {"all": (0, 1, 2, 3), "chosen": (1,)}
-    twice = gram_of(model, [responses[0], responses[0]])
-    assert twice.sets == {"all": (0, 1)}
-    assert cosines(twice)[0, 1] == pytest.approx(1.0)
-
-
 @pytest.mark.parametrize("engine", EXACT)
 def test_the_order_of_the_responses_permutes_the_gram(
     model: PreTrainedModel, responses: list[Response], engine: str
@@ -154,13 +144,6 @@ def test_the_order_of_the_responses_permutes_the_gram(
     backward = gram_of(model, responses[::-1], engine=engine)
     np.testing.assert_allclose(backward.grams, forward.grams[:, ::-1, ::-1], rtol=1e-5)
     assert backward.predicted_tokens == forward.predicted_tokens[::-1]
-
-
-def test_a_set_without_responses_is_named(model: PreTrainedModel) -> None:
-    with pytest.raises(InputError, match="math: empty set of responses"):
-        similarity(model, {"math": []}, SimilarityConfig())
-    with pytest.raises(InputError, match="no set of responses"):
-        similarity(model, {}, SimilarityConfig())
 
 
 @pytest.mark.parametrize("engine", [*EXACT, "mean", "sketch"])
