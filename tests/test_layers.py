@@ -89,9 +89,33 @@ def test_an_optional_library_is_imported_in_one_file(library: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["prmkit", "prmkit.commands", "prmkit.report", *(entry.module for entry in STAGES.values())],
+    [
+        "prmkit",
+        "prmkit.commands",
+        "prmkit.report",
+        "prmkit.train.machines",
+        *(entry.module for entry in STAGES.values()),
+    ],
 )
 def test_light_modules_import_no_heavy_library(module: str) -> None:
+    assert not {"torch", "transformers", "lightning", "datasets", "plotly", "sympy"} & loaded_by(module)
+
+
+STATISTICS = sorted((PACKAGE / "similarity" / "statistics").glob("*.py"))
+
+
+@pytest.mark.parametrize("file", STATISTICS, ids=lambda file: file.stem)
+def test_statistics_know_neither_torch_nor_how_patterns_are_made(file: Path) -> None:
+    """A Gram is read, and its tables are made, on a machine without either; so too for who imports the package."""
+    module = f"prmkit.similarity.statistics.{file.stem}".removesuffix(".__init__")
+    loaded = loaded_by(module)
+    assert module in loaded
+    assert not {name for name in loaded if name == "torch" or name.startswith("prmkit.similarity.patterns")}
+    assert not {name for name in imported(file) if name.split(".")[0] == "torch" or "similarity.patterns" in name}
+
+
+def loaded_by(module: str) -> set[str]:
+    """The modules that a fresh interpreter holds after importing one."""
     program = f"import sys, {module}; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "transformers", "lightning", "datasets", "plotly", "sympy"} & set(loaded)
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    return set(loaded.split())

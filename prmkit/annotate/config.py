@@ -24,6 +24,6 @@ class AnnotatorConfig(BaseModel):
     @field_validator("name")
     @classmethod
     def _not_taken(cls, name: str) -> str:
-        if name in ("problems", "solutions"):
+        if name in ("problems", "solutions", "kept"):
             raise ValueError(f"{name} names another file of the run folder")
         return name

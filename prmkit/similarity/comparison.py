@@ -49,16 +49,15 @@ def run_similarity(
         torch.distributed.barrier()  # The first process makes, or clears, the folder of the run.
     found: PatternGram | SetMeans | None
     if (folder / "gram").exists():
-        found = PatternGram.load(folder / "gram")
+        found = None if process.rank else PatternGram.load(folder / "gram")
     else:
         found = compare(model, sets, config, folder=folder / "parts", process=process, progress=progress)
         if isinstance(found, PatternGram):
             found = replace(found, baselines=baseline_kernels(model, sets, config, baselines))
             found.save(folder / "gram")
-        if found is not None:
-            shutil.rmtree(folder / "parts", ignore_errors=True)
     if found is None:
         return None
+    shutil.rmtree(folder / "parts", ignore_errors=True)
     if isinstance(found, SetMeans):
         figures = Statistics(table=found.table())
     else:

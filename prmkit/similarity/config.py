@@ -41,7 +41,10 @@ class SimilarityConfig(BaseModel):
     )
     engine: Engine = Field("auto", description="how the patterns are compared; all but the sketch are exact")
     memory_gib: float = Field(
-        2.0, gt=0.0, description="memory for patterns, fp32; what does not fit takes more passes or is tiled"
+        2.0,
+        gt=0.0,
+        allow_inf_nan=False,
+        description="memory for patterns, fp32; what does not fit takes more passes or is tiled",
     )
     batch_tokens: PositiveInt = Field(2048, description="tokens of one forward pass, padding included")
     sketch_width: PositiveInt = Field(65_536, description="values kept of each pattern by the sketch")

@@ -1,5 +1,6 @@
 """What a recipe may say about training."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
@@ -91,8 +92,8 @@ class TrainConfig(BaseModel):
             raise ValueError("tensor_parallel needs strategy: fsdp2")
         if self.loss == "pqm" and self.packing != "tree" and self.weighting == "once":
             raise ValueError("loss: pqm compares the steps of a path, so it needs packing: tree or weighting: rows")
-        if any(weight <= 0 for weight in self.source_weights.values()):
-            raise ValueError("source_weights must be above 0; leave a source out of the data instead")
+        if not all(0 < weight < math.inf for weight in self.source_weights.values()):
+            raise ValueError("source_weights must be finite and above 0; leave a source out of the data instead")
         if self.lora is not None and self.strategy in ("fsdp2", "deepspeed"):
             raise ValueError("lora trains with strategy: auto or ddp; what is frozen fits, or use lora.quantize")
         return self

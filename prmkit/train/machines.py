@@ -49,7 +49,7 @@ def machine_of(text: str) -> Machine:
     """
     found = re.fullmatch(r"(?:(\d+)x)?(.+)", text.strip(), flags=re.IGNORECASE)
     kinds = {name.lower(): name for name in GPUS}
-    if found is None or found[2].lower() not in kinds or found[1] == "0":
+    if found is None or found[2].lower() not in kinds or int(found[1] or 1) < 1:
         raise InputError("no such machine", where="--plan", got=text, expected=f"8xH100; known: {', '.join(GPUS)}")
     return Machine(int(found[1] or 1), kinds[found[2].lower()])
 

@@ -43,12 +43,16 @@ class History(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar, and drop from the file what came after the state that a training goes on from."""
         self._start = time.monotonic()
-        if trainer.is_global_zero and self.records:
-            self._write(self.records)
+        if trainer.is_global_zero:
+            if self.records:
+                self._write(self.records)
+            else:
+                self.file.unlink(missing_ok=True)
         if trainer.is_global_zero and self._console.is_terminal and not self._console.quiet:
             columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
-            self._task = self._bar.add_task("train", total=int(trainer.estimated_stepping_batches))
+            total = int(trainer.estimated_stepping_batches)
+            self._task = self._bar.add_task("train", total=total, completed=trainer.global_step)
             self._bar.start()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:

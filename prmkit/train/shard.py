@@ -4,7 +4,7 @@ The model comes as a skeleton without memory; each process then reads just its o
 process ever holds a whole model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -14,14 +14,26 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
-from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
+from torch.distributed.tensor.parallel import (
+    ColwiseParallel,
+    ParallelStyle,
+    RowwiseParallel,
+    SequenceParallel,
+    parallelize_module,
+)
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import stored_keys
 from prmkit.models.prm import PRM, decoder_layers
 from prmkit.train.config import TrainConfig
 
-_STYLES: dict[str, type[ParallelStyle]] = {"colwise": ColwiseParallel, "rowwise": RowwiseParallel}
+_STYLES: dict[str, Callable[[], ParallelStyle]] = {
+    "colwise": ColwiseParallel,
+    "rowwise": RowwiseParallel,
+    # Norms of single heads (Qwen3's): whole on every device, which reads its own heads only and so knows just its share
+    # of their gradient. What is sharded is the dimension before the last.
+    "replicated_with_grad_allreduce": lambda: SequenceParallel(sequence_dim=2, use_local_output=True),
+}
 
 
 def shard(prm: PRM, mesh: DeviceMesh, config: TrainConfig, *, device: torch.device) -> None:

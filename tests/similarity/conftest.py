@@ -44,6 +44,27 @@ def family(kind: str, layers: int = 3) -> PreTrainedModel:
     return found
 
 
+def mixture() -> PreTrainedModel:
+    """A model of experts, which get tokens without being told whose."""
+    config = AutoConfig.for_model(
+        "mixtral", hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, vocab_size=40,
+        intermediate_size=16, num_local_experts=4, num_experts_per_tok=1, max_position_embeddings=64,
+    )  # fmt: skip
+    return AutoModelForCausalLM.from_config(config).eval()
+
+
+def handing_on_tuples(kind: str, layers: int = 2) -> PreTrainedModel:
+    """A random model whose layers hand on their states as the first of several things."""
+    config = AutoConfig.for_model(
+        kind, hidden_size=32, num_hidden_layers=layers, num_attention_heads=4, vocab_size=40,
+        max_position_embeddings=64, bos_token_id=0, eos_token_id=1,
+        **({"rotary_dim": 4} if kind == "gptj" else {}),
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config).eval()
+
+
 @pytest.fixture(scope="session", params=SHAPES)
 def each_family(request: pytest.FixtureRequest) -> PreTrainedModel:
     return family(request.param)

@@ -97,16 +97,6 @@ def test_the_history_is_a_table(learned: TrainResult) -> None:
     assert left == ["checkpoint", "curve.png", "history.csv"]
 
 
-def test_the_weights_of_every_validation_are_kept_if_wanted(name: str, tmp_path: Path) -> None:
-    result = train(name, tmp_path, told_by_a_token(), epochs=3, snapshots=True)
-    snapshots = [load_prm(tmp_path / "snapshots" / str(number)).prm.state_dict() for number in range(6)]
-    assert len(list((tmp_path / "snapshots").iterdir())) == len(result.history) == 6
-    losses = [record["loss"] for record in result.history]
-    best = weights(result)
-    same = [all(torch.equal(best[key], one[key]) for key in best) for one in snapshots]
-    assert same == [loss == min(losses) for loss in losses]
-
-
 def test_a_seed_gives_one_training(name: str, tmp_path: Path) -> None:
     first, again = (train(name, tmp_path / run, told_by_a_token(), dropout=0.3) for run in "ab")
     assert [record["loss"] for record in first.history] == [record["loss"] for record in again.history]
@@ -127,16 +117,6 @@ def test_accumulation_gives_the_gradient_of_the_whole_batch(name: str, tmp_path:
     # One step of AdamW moves a weight by lr * sign(gradient) or so; equal gradients move it equally.
     for (key, one), other in zip(weights(whole).items(), weights(parts).values(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0, msg=lambda text, key=key: f"{key}: {text}")
-
-
-def test_training_stops_when_the_held_out_loss_no_longer_falls(name: str, tmp_path: Path) -> None:
-    draw = random.Random(0)  # labels that nothing explains
-    noise = [path_tree(f"{n % 20} + {n // 20} ?", [("1", float(draw.random() < 0.5))] * 3) for n in range(40)]
-    result = train(name, tmp_path, noise, epochs=50, patience=2, validations_per_epoch=1)
-    losses = [record["loss"] for record in result.history]
-    assert len(losses) < 50
-    assert losses.index(min(losses)) == len(losses) - 3  # two more validations than the best
-    assert result.metrics["loss"] == min(losses)
 
 
 def test_a_loss_that_is_no_number_names_its_batch(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,38 +217,7 @@ def test_other_losses_learn_too(name: str, tmp_path: Path, loss: str) -> None:
     assert result.metrics["auroc"] > 0.75
 
 
-def test_each_layer_is_compiled_in_place(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled: list[str] = []
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(type(self).__name__))
-    result = train(name, tmp_path, told_by_a_token(), compile=True)
-    assert compiled == ["Qwen2DecoderLayer"] * 2
-    assert load_prm(result.checkpoint).meta.max_length == 64
-
-
 def test_a_metric_that_the_held_out_labels_cannot_tell_is_refused(name: str, tmp_path: Path) -> None:
     trees = [path_tree(f"{n} ?", [("1", float(n == 0))]) for n in range(8)]
     with pytest.raises(InputError, match="the held-out labels are of one kind, so auroc says nothing"):
         train(name, tmp_path, trees, monitor="auroc", validation_share=0.1)
-
-
-def test_a_logger_that_is_not_installed_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*args: object, **kwargs: object) -> None:
-        raise ModuleNotFoundError("no wandb")
-
-    monkeypatch.setattr("prmkit.train.loggers._FinishedWandbLogger", missing)
-    with pytest.raises(InputError, match=r"the logger wandb is not installed\. pip install 'prmkit\[loggers\]'"):
-        train(name, tmp_path, told_by_a_token(), loggers=("wandb",))
-
-
-@pytest.mark.slow
-def test_tensorboard_and_wandb_get_every_step(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("wandb", reason="needs prmkit[loggers]")
-    events_of = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="as above")
-    monkeypatch.setenv("WANDB_MODE", "offline")
-
-    result = train(name, tmp_path, told_by_a_token(), loggers=("tensorboard", "wandb"), log_every=1)
-    events = events_of.EventAccumulator(str(tmp_path / "logs" / "tensorboard" / "step-0")).Reload()
-    losses = events.Scalars("train/train_loss")
-    assert [event.step for event in losses] == list(range(1, int(result.metrics["steps"]) + 1))
-    (written,) = tmp_path.glob("logs/wandb/offline-run-*/*.wandb")
-    assert b"train/train_loss" in written.read_bytes()

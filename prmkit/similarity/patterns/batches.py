@@ -86,11 +86,12 @@ def content_ids(model: Reference, response: Response) -> tuple[int, ...]:
             cure="Leave it out of its set, or use a reference model with a longer context.",
         )
     vocabulary = embedding(model).num_embeddings
-    if not all(0 <= token < vocabulary for token in ids):
+    unknown = [token for token in ids if not 0 <= token < vocabulary]
+    if unknown:
         raise InputError(
             "an id is not in the vocabulary of the reference model",
             where=response.problem_id,
-            got=max(ids),
+            got=unknown[0],
             expected=f"0 to {vocabulary - 1}",
             cure="Encode the responses with the tokenizer of the reference model.",
         )

@@ -11,7 +11,7 @@ from torch import nn
 from prmkit.errors import InputError
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.activation import batched_patterns, single_patterns
-from prmkit.similarity.patterns.batches import batched, embedding
+from prmkit.similarity.patterns.batches import batched, content_ids, embedding
 from prmkit.similarity.patterns.job import FLOAT32, PatternSource
 from prmkit.similarity.patterns.layersync import layer_calls
 from prmkit.similarity.patterns.parameters import OUTSIDE, LayerPart, Reference, backbone, decoder
@@ -27,7 +27,8 @@ def choose_engine(
     """The engine, where it takes patterns from, and why.
 
     Raises:
-        InputError: the engine that was asked for needs linear maps, and a parameter is of none.
+        InputError: the engine that was asked for needs linear maps, and a parameter is of none; or as ``content_ids``,
+            for the first response.
     """
     apart = _mixing(model, parts, responses[0])
     source: PatternSource = batched_patterns if apart is None else single_patterns
@@ -68,18 +69,19 @@ def _mixing(model: Reference, parts: Sequence[LayerPart], response: Response) ->
         if args[0].ndim != 3:
             mixing.append(module)
 
-    handles = []
-    for weight in (weight for part in parts for weight in part.weights):
+    ids = content_ids(model, response)
+    weights = [weight for part in parts for weight in part.weights]
+    for weight in weights:
         if weight.module is None:
             return weight.name
-        handles.append(weight.module.register_forward_hook(look))
+    handles = [weight.module.register_forward_hook(look) for weight in weights if weight.module is not None]
     try:
         with torch.no_grad():
-            backbone(model).base_model(input_ids=torch.tensor([response.ids], device=embedding(model).weight.device))
+            backbone(model).base_model(input_ids=torch.tensor([ids], device=embedding(model).weight.device))
     finally:
         for handle in handles:
             handle.remove()
-    return next((weight.name for part in parts for weight in part.weights if weight.module in mixing), None)
+    return next((weight.name for weight in weights if weight.module in mixing), None)
 
 
 def _has_plain_layers(model: Reference, parts: Sequence[LayerPart], response: Response) -> bool:

@@ -129,17 +129,23 @@ def layer_calls(model: Reference, layers: nn.ModuleList, batch: ResponseBatch) -
     calls: list[LayerCall] = []
 
     def record(hidden_BTH: Tensor, *args: Any, **kwargs: Any) -> Any:
+        _check_plain(model, hidden_BTH)
         calls.append(LayerCall(hidden_BTH, args, kwargs))
         return hidden_BTH
 
     with torch.no_grad(), _layers_replaced(layers, [record] * len(layers)):
         device = embedding(model).weight.device
-        backbone(model).base_model(
+        output = backbone(model).base_model(
             input_ids=batch.ids_BT.to(device), attention_mask=batch.mask_BT.to(device), use_cache=False
         )
-    if any(call.hidden_BTH.ndim != 3 for call in calls):
-        raise InputError("layersync cannot call the layers of this model", got=type(model).__name__, cure=_OTHERWISE)
+    _check_plain(model, output.last_hidden_state)
     return calls
+
+
+def _check_plain(model: Reference, hidden_BTH: Tensor) -> None:
+    """Refuse a model that takes what a layer gives for a tuple, and goes on with its first item."""
+    if hidden_BTH.ndim != 3:
+        raise InputError("layersync cannot call the layers of this model", got=type(model).__name__, cure=_OTHERWISE)
 
 
 def _target_after(job: Job, layers: nn.ModuleList, batch: ResponseBatch, out_BTH: Tensor) -> TargetValues:

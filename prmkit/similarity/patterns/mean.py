@@ -18,7 +18,7 @@ from torch import Tensor
 
 from prmkit.run.ranks import Process
 from prmkit.similarity.patterns.job import Job, PatternSource, TileGram, row_sums
-from prmkit.similarity.patterns.parameters import LayerPart, Tile
+from prmkit.similarity.patterns.parameters import LayerPart, Tile, layer_name
 from prmkit.similarity.patterns.pending import check_not_zero, fill
 from prmkit.similarity.patterns.scratch import Scratch
 from prmkit.similarity.patterns.store import PartStore
@@ -60,13 +60,13 @@ def set_means(
     store = PartStore(folder, process, job.config.shard, "norm")
     fill(store, job, parts, lambda tiles: _norms(job, tiles, source), process)
     found = [store.whole(number) for number in range(len(parts))]
-    layers = [part.layer if job.config.normalise == "layer" else 0 for part in parts]
-    group_M = np.unique(layers, return_inverse=True)[1]
+    apart = job.config.normalise == "layer"
+    layer_F, group_M = np.unique([part.layer if apart else 0 for part in parts], return_inverse=True)
     shares_FM = (group_M == np.unique(group_M)[:, None]).astype(np.float64)
     squares_FN, l1_FN = (shares_FM @ np.stack(of_parts) for of_parts in list(zip(*found, strict=True))[:2])
-    check_not_zero(squares_FN.sum(axis=0), job.problem_ids)
-    with np.errstate(divide="ignore"):
-        scale_FN = 1 / np.sqrt(squares_FN * len(squares_FN))
+    for layer, squares_N in zip(layer_F, squares_FN, strict=True):
+        check_not_zero(squares_N, job.problem_ids, layer_name(int(layer)) if apart else "")
+    scale_FN = 1 / np.sqrt(squares_FN * len(squares_FN))
     store = PartStore(folder, process, job.config.shard, "dots")
     fill(store, job, parts, lambda tiles: _dots(job, tiles, source, members_SN, scale_FN[group_M]), process)
     if process.rank:

@@ -28,6 +28,9 @@ def fill(store: PartStore, job: Job, parts: Sequence[LayerPart], engine: PartEng
     missing = {number: part for number, part in enumerate(parts) if store.get(number) is None}
     tiles = [piece for tile in tiles_of(missing.items()) for piece in _share(tile, job.config.shard, process)]
     left = {number: sum(tile.size for tile in tiles if tile.part == number) for number in missing}
+    for number in missing:
+        if left[number] == 0 and job.config.shard == "rows":  # fewer rows than processes: its share is nothing
+            store.put(number, PartGram(np.zeros(1), np.zeros(1), job.predicted))
     sums: dict[int, TileGram] = {}
     for found in engine(tiles) if tiles else ():
         number = found.tile.part
@@ -56,11 +59,12 @@ def check_finite(sums_N: NDArray[np.float64], what: str, problem_ids: Sequence[s
         )
 
 
-def check_not_zero(squares_N: NDArray[np.float64], problem_ids: Sequence[str]) -> None:
-    """Raise RunError, with the response, if a response has no pattern."""
+def check_not_zero(squares_N: NDArray[np.float64], problem_ids: Sequence[str], what: str = "") -> None:
+    """Raise RunError, with the response, if a response has no pattern; ``what`` says of which layer, if of one."""
     if not squares_N.all():
+        of = f" of {what}" if what else ""
         raise RunError(
-            f"{problem_ids[int(squares_N.argmin())]}: every gradient is zero, so there is no pattern to "
+            f"{problem_ids[int(squares_N.argmin())]}: every gradient{of} is zero, so there is no pattern to "
             "compare. Choose other parameters or layers, or load the reference model in bfloat16 or float32."
         )
 

@@ -19,7 +19,8 @@ from prmkit.run.ranks import Process
 class PartGram(NamedTuple):
     """What one process found of a part: dots [N, N] and sums [N], and the tokens predicted after each response [N].
 
-    Of the engine ``mean`` the dots are those of each response with itself [N], or with the sum of each set [N, S].
+    Of the engine ``mean`` the dots are those of each response with itself [N], or with the sum of each set [N, S]. A
+    process that had nothing to do of a part found a single 0.
     """
 
     gram: NDArray[np.float64]

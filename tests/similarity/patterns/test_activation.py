@@ -6,10 +6,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from prmkit.errors import InputError
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.activation import captured, differentiable, embedding_starts_gradient, single_patterns
-from prmkit.similarity.patterns.batches import batched, content_ids
+from prmkit.similarity.patterns.batches import batched
 from prmkit.similarity.patterns.parameters import OUTSIDE, LayerPart, chosen_parts, tiles_of
 from prmkit.similarity.patterns.targets import target_values
 from prmkit.similarity.response import Response
@@ -73,22 +72,6 @@ def test_what_stands_outside_the_layers_is_a_part_of_its_own(model: PreTrainedMo
     outside = chosen_parts(model, SimilarityConfig(parameters="all"))[-1]
     assert outside.layer == OUTSIDE
     assert {weight.name for weight in outside.weights} >= {"model.embed_tokens.weight", "model.norm.weight"}
-
-
-def test_end_tokens_after_the_response_do_not_count(model: PreTrainedModel) -> None:
-    end = model.config.eos_token_id
-    assert content_ids(model, response(4, 5, 6, end, end)) == (4, 5, 6)
-    assert content_ids(model, response(4, end, 6, end)) == (4, end, 6)
-
-
-@pytest.mark.parametrize(
-    ("ids", "message"),
-    [((4, 5, 1), "only end tokens"), ((4,) * 257, "longer than the context, got '257 tokens'"), ((4, 5, 999), "999")],
-)
-def test_a_response_that_does_not_suit_the_model(model: PreTrainedModel, ids: tuple[int, ...], message: str) -> None:
-    assert model.config.eos_token_id == 1
-    with pytest.raises(InputError, match=f"p: .*{message}"):
-        content_ids(model, response(*ids))
 
 
 def test_positions_without_a_delta_are_left_out_and_change_nothing(model: PreTrainedModel) -> None:

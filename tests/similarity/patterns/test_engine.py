@@ -1,6 +1,3 @@
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +6,14 @@ import pytest
 import torch
 from captum._utils.sample_gradient import SampleGradientWrapper
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import RunError
 from prmkit.similarity import PatternGram, Process, similarity
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.parameters import chosen_parts
-from prmkit.similarity.patterns.store import ArrayStore
 from prmkit.similarity.response import Response
-from prmkit.similarity.statistics.measure import cosines, measure_of
-from prmkit.similarity.statistics.table import similarity_table
+from prmkit.similarity.statistics.measure import cosines
 from tests.similarity.conftest import family, response
 
 EXACT = ("loop", "hooks", "layersync")
@@ -81,11 +76,6 @@ def test_memory_and_batches_change_nothing(responses: list[Response], engine: st
     assert_same(gram_of(model, responses, engine=engine, **shape), whole)
 
 
-def test_a_row_that_does_not_fit_is_refused(responses: list[Response]) -> None:
-    with pytest.raises(InputError, match=r"layers.0.*one row of a weight do not fit in memory, got '4 responses x 32"):
-        gram_of(family("qwen2"), responses, engine="hooks", memory_gib=1e-7)
-
-
 @pytest.mark.parametrize("pattern", ["gradient", "signed_gradient"])
 @pytest.mark.parametrize("engine", ["hooks", "layersync"])
 def test_patterns_without_weights_agree_too(responses: list[Response], engine: str, pattern: str) -> None:
@@ -95,72 +85,6 @@ def test_patterns_without_weights_agree_too(responses: list[Response], engine: s
         gram_of(model, responses, engine="loop", pattern=pattern, parameters="attention"),
         rtol=2e-5,
     )
-
-
-@pytest.mark.parametrize("normalise", ["whole", "layer"])
-def test_means_are_those_of_the_gram(responses: list[Response], normalise: str) -> None:
-    model = family("qwen2")
-    sets = {"a": responses[:2], "b": responses[2:], "all": responses}
-    config = SimilarityConfig(engine="mean", normalise=normalise)  # type: ignore[arg-type]
-    means = similarity(model, sets, config)
-    gram = similarity(model, sets, SimilarityConfig(engine="loop", normalise=normalise))  # type: ignore[arg-type]
-    assert isinstance(gram, PatternGram)
-    for row, expected in zip(means.table(), similarity_table(gram, measure=measure_of(gram)), strict=True):  # type: ignore[union-attr]
-        assert (row.first, row.second, row.pairs) == (expected.first, expected.second, expected.pairs)
-        assert row.mean == pytest.approx(expected.mean, rel=1e-5)
-        assert row.chance == pytest.approx(expected.chance, rel=1e-5)
-
-
-def test_a_sketch_is_off_by_its_stated_error(responses: list[Response]) -> None:
-    model = family("qwen2")
-    exact = cosines(gram_of(model, responses, engine="loop"))
-    errors = []
-    for width in (512, 8192):
-        found = gram_of(model, responses, engine="sketch", sketch_width=width)
-        assert (found.layers, found.kinds) == ((-2,), ("sketch",))
-        np.testing.assert_allclose(np.diag(found.grams[0]), gram_of(model, responses).grams.sum(axis=0).diagonal())
-        off = (cosines(found) - exact)[np.triu_indices(4, 1)]
-        errors.append(np.sqrt(np.mean(off**2)))
-        assert errors[-1] < 3 * np.sqrt(2 / width)
-    assert errors[1] < errors[0]
-
-
-def test_auto_says_what_it_chose_and_why(responses: list[Response]) -> None:
-    model = family("qwen2")
-    assert gram_of(model, responses).origin["engine"].startswith("hooks (all patterns take")
-    assert gram_of(model, responses, memory_gib=1e-5).origin["engine"].startswith("layersync")
-    assert (
-        "loop (model.layers.0.self_attn.q_proj.bias is no linear map"
-        in gram_of(model, responses, parameters="all").origin["engine"]
-    )
-    with pytest.raises(InputError, match=r"q_proj\.bias is no linear map that keeps responses apart, got 'hooks'"):
-        gram_of(model, responses, parameters="all", engine="hooks")
-
-
-def test_what_an_engine_cannot_do_is_refused(responses: list[Response]) -> None:
-    model, sets = family("qwen2"), {"all": responses}
-    with pytest.raises(InputError, match=r"a sketch holds all layers together.*Use normalise: whole or engine: mean"):
-        similarity(model, sets, SimilarityConfig(engine="sketch", normalise="layer"))
-
-
-def mixture() -> PreTrainedModel:
-    config = AutoConfig.for_model(
-        "mixtral", hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, vocab_size=40,
-        intermediate_size=16, num_local_experts=4, num_experts_per_tok=1, max_position_embeddings=64,
-    )  # fmt: skip
-    return AutoModelForCausalLM.from_config(config).eval()
-
-
-def test_experts_that_mix_responses_are_read_one_by_one(responses: list[Response]) -> None:
-    model = mixture()
-    found = gram_of(model, responses)
-    assert found.origin["engine"].startswith("loop (model.layers.0.mlp")
-    experts = sum(p.numel() for name, p in model.named_parameters() if ".experts." in name)
-    assert experts > 0
-    assert sum(found.sizes) > experts
-    assert gram_of(model, responses, parameters="attention").origin["engine"].startswith("hooks")
-    with pytest.raises(InputError, match=r"Use engine: loop"):
-        gram_of(model, responses, engine="layersync")
 
 
 @pytest.mark.parametrize("engine", EXACT)
@@ -204,79 +128,12 @@ def test_what_is_in_the_store_is_not_made_again(responses: list[Response], engin
     assert again.predicted_tokens == whole.predicted_tokens
 
 
-def arrays(found: Any) -> list[np.ndarray]:
-    """The numbers of a result."""
-    return [found.grams, found.l1] if isinstance(found, PatternGram) else [found.sums, found.flatness]
-
-
-@pytest.mark.parametrize(("engine", "files"), [("mean", 12), ("sketch", 3)])
-def test_means_and_sketches_that_were_killed_go_on_to_the_same_bytes(
-    responses: list[Response], engine: str, files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("prmkit.similarity.patterns.sketch._CHUNK", 1)
-    model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
-    # Two responses a batch at most, and for means only some weights a pass.
-    config = SimilarityConfig(engine=engine, batch_tokens=10, memory_gib=2e-5, sketch_width=512)  # type: ignore[arg-type]
-    whole = similarity(model, sets, config, folder=tmp_path / "whole")
-    assert len(list((tmp_path / "whole").iterdir())) == files
-    put = ArrayStore.put
-    for killed in range(1, files):
-        store, left = tmp_path / f"killed-{killed}", iter(range(killed))
-
-        def put_until_killed(self: ArrayStore[Any], *found: Any, left: Iterator[int] = left) -> None:
-            if next(left, None) is None:
-                raise KeyboardInterrupt
-            put(self, *found)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(ArrayStore, "put", put_until_killed)
-            with pytest.raises(KeyboardInterrupt):
-                similarity(model, sets, config, folder=store)
-        kept = {file: file.stat().st_mtime_ns for file in store.iterdir()}
-        assert len(kept) == killed
-        again = similarity(model, sets, config, folder=store)
-        assert [one.tobytes() for one in arrays(again)] == [one.tobytes() for one in arrays(whole)]
-        assert all(file.stat().st_mtime_ns == time for file, time in kept.items())
-
-
-@pytest.mark.parametrize(("engine", "shard"), [("mean", "layer"), ("mean", "rows"), ("sketch", "layer")])
-def test_processes_share_means_and_sketches(
-    responses: list[Response], engine: str, shard: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("prmkit.similarity.patterns.sketch._CHUNK", 1)
-    model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
-    config = SimilarityConfig(engine=engine, shard=shard, batch_tokens=12)  # type: ignore[arg-type]
-    alone = similarity(model, sets, config)
-    models, both = [family("qwen2"), family("qwen2")], threading.Barrier(2)
-    monkeypatch.setattr(torch.distributed, "barrier", both.wait)
-    with ThreadPoolExecutor(2) as pool:
-        found = list(
-            pool.map(
-                lambda rank: similarity(models[rank], sets, config, folder=tmp_path, process=Process(rank, 2)),
-                range(2),
-            )
-        )
-    assert found[1] is None
-    for one, other in zip(arrays(found[0]), arrays(alone), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-6)
-
-
 def test_cosines_are_of_a_scalar_product(model: PreTrainedModel, responses: list[Response]) -> None:
     cosine_NN = cosines(gram_of(model, responses))
     np.testing.assert_allclose(np.diag(cosine_NN), 1.0)
     np.testing.assert_allclose(cosine_NN, cosine_NN.T, rtol=1e-6)
     assert ((cosine_NN >= 0) & (cosine_NN <= 1 + 1e-6)).all()
     assert np.linalg.eigvalsh(cosine_NN).min() > -1e-6
-
-
-def test_a_response_of_two_sets_has_one_row_and_a_copy_has_its_own(
-    model: PreTrainedModel, responses: list[Response]
-) -> None:
-    gram = similarity(model, {"all": responses, "chosen": responses[1:2]}, SimilarityConfig())
-    assert gram.sets == {"all": (0, 1, 2, 3), "chosen": (1,)}
-    twice = gram_of(model, [responses[0], responses[0]])
-    assert twice.sets == {"all": (0, 1)}
-    assert cosines(twice)[0, 1] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("engine", EXACT)
@@ -287,13 +144,6 @@ def test_the_order_of_the_responses_permutes_the_gram(
     backward = gram_of(model, responses[::-1], engine=engine)
     np.testing.assert_allclose(backward.grams, forward.grams[:, ::-1, ::-1], rtol=1e-5)
     assert backward.predicted_tokens == forward.predicted_tokens[::-1]
-
-
-def test_a_set_without_responses_is_named(model: PreTrainedModel) -> None:
-    with pytest.raises(InputError, match="math: empty set of responses"):
-        similarity(model, {"math": []}, SimilarityConfig())
-    with pytest.raises(InputError, match="no set of responses"):
-        similarity(model, {}, SimilarityConfig())
 
 
 @pytest.mark.parametrize("engine", [*EXACT, "mean", "sketch"])

@@ -67,18 +67,6 @@ def test_a_tile_is_cut_into_rows(model: PreTrainedModel) -> None:
     assert sum(piece.size for piece in pieces) == whole.size == whole.values().numel()
 
 
-@pytest.mark.parametrize("layers", [(2, 1), (-1, 1), (1, 1)])
-def test_layers_stand_in_order(layers: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="0 <= start < stop"):
-        SimilarityConfig(layers=layers)
-
-
-def test_a_preset_sets_what_is_left_unsaid() -> None:
-    config = SimilarityConfig(preset="wang2025", normalise="whole")
-    assert (config.layers, config.normalise, config.target) == ("deep", "whole", "max_logit")
-    assert SimilarityConfig(**config.model_dump()) == config
-
-
 def test_quantised_weights_are_refused_also_where_no_parameter_shows_them() -> None:
     loaded = family("qwen2")
     plain = loaded.model.layers[1].mlp.up_proj.weight
