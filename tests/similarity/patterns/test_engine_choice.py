@@ -8,7 +8,7 @@ from prmkit.similarity import PatternGram, similarity
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.activation import batched_patterns, single_patterns
 from prmkit.similarity.patterns.engine_choice import choose_engine, refuse_unsuited
-from prmkit.similarity.patterns.job import Source
+from prmkit.similarity.patterns.job import PatternSource
 from prmkit.similarity.patterns.parameters import chosen_parts
 from prmkit.similarity.response import Response
 from tests.similarity.conftest import family, handing_on_tuples, mixture, response
@@ -16,7 +16,7 @@ from tests.similarity.conftest import family, handing_on_tuples, mixture, respon
 READ = [response(4, 5, 6, 7), response(4, 5, 8)]
 
 
-def chosen(model: PreTrainedModel, responses: list[Response] = READ, **options: Any) -> tuple[str, Source, str]:
+def chosen(model: PreTrainedModel, responses: list[Response] = READ, **options: Any) -> tuple[str, PatternSource, str]:
     config = SimilarityConfig(**options)
     return choose_engine(model, chosen_parts(model, config), responses, config)
 

@@ -14,7 +14,7 @@ from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.batches import batched, reading_order
 from prmkit.similarity.patterns.job import Job
 from prmkit.similarity.patterns.layersync import layer_calls, layersync_grams
-from prmkit.similarity.patterns.parameters import Tile, Weight, chosen_parts, decoder, tiles_of
+from prmkit.similarity.patterns.parameters import Tile, ChosenParameter, chosen_parts, decoder, tiles_of
 from prmkit.similarity.patterns.targets import target_values
 from prmkit.similarity.response import Response
 from tests.similarity.conftest import family, handing_on_tuples, response
@@ -126,7 +126,7 @@ def test_layers_that_hand_on_more_than_states_are_refused(responses: list[Respon
 
 def test_what_stands_outside_the_layers_is_refused(model: PreTrainedModel, responses: list[Response]) -> None:
     embedding = model.get_input_embeddings()
-    weight = Weight(name="model.embed_tokens.weight", parameter=embedding.weight, module=None)
+    weight = ChosenParameter(name="model.embed_tokens.weight", parameter=embedding.weight, module=None)
     tile = Tile(part=0, weight=weight, start=0, stop=4)
     with pytest.raises(InputError, match=r"decoder layers only, got 'model\.embed_tokens\.weight'\. Use engine: loop"):
         list(layersync_grams(job_of(model, responses), [tile]))

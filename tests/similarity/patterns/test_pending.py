@@ -8,7 +8,7 @@ import torch
 from prmkit.errors import RunError
 from prmkit.run.ranks import Process
 from prmkit.similarity.patterns.job import TileGram
-from prmkit.similarity.patterns.parameters import Part, Tile
+from prmkit.similarity.patterns.parameters import LayerPart, Tile
 from prmkit.similarity.patterns.pending import check_finite, check_not_zero, fill, wait_for_all
 from prmkit.similarity.patterns.store import PartStore
 from tests.similarity.patterns.written import Written, weight
@@ -163,7 +163,7 @@ def test_a_bad_response_of_a_gram_is_not_blamed_on_its_neighbours() -> None:
     gram_NN = np.ones((3, 3))
     gram_NN[2] = gram_NN[:, 2] = np.nan
     job = Written([[0.0]] * 3, [[(1, 1)]]).job
-    part = Part(layer=4, kind="mlp", weights=(weight("w", (1, 1)),))
+    part = LayerPart(layer=4, kind="mlp", weights=(weight("w", (1, 1)),))
 
     def engine(tiles: Sequence[Tile]) -> Iterator[TileGram]:
         yield TileGram(tile=tiles[0], gram=gram_NN, l1=np.ones(3))

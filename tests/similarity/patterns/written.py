@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.batches import ResponseBatch
 from prmkit.similarity.patterns.job import Job
-from prmkit.similarity.patterns.parameters import Part, Tile, Weight
+from prmkit.similarity.patterns.parameters import LayerPart, Tile, ChosenParameter
 from prmkit.similarity.patterns.store import ArrayStore
 from prmkit.similarity.patterns.targets import TargetValues
 
@@ -44,7 +44,7 @@ class Written:
     ) -> None:
         self.patterns_NP = torch.tensor(patterns)
         self.parts = [
-            Part(
+            LayerPart(
                 layer=layer,
                 kind="mlp",
                 weights=tuple(weight(f"{name}{layer}.{n}", shape) for n, shape in enumerate(part)),
@@ -81,19 +81,19 @@ class Written:
         start = sum(one.size for one in self.parts[:part])
         return self.patterns_NP[:, start : start + self.parts[part].size]
 
-    def _weights(self) -> list[Weight]:
+    def _weights(self) -> list[ChosenParameter]:
         return [one for part in self.parts for one in part.weights]
 
     def _count(self) -> None:
         self.done += 1
 
 
-def weight(name: str, shape: Shape) -> Weight:
+def weight(name: str, shape: Shape) -> ChosenParameter:
     """A parameter of that shape, of no linear map."""
-    return Weight(name=name, parameter=nn.Parameter(torch.zeros(shape)), module=None)
+    return ChosenParameter(name=name, parameter=nn.Parameter(torch.zeros(shape)), module=None)
 
 
-def whole(one: Weight, part: int = 0) -> Tile:
+def whole(one: ChosenParameter, part: int = 0) -> Tile:
     """All of a weight."""
     return Tile(part=part, weight=one, start=0, stop=len(one.parameter))
 

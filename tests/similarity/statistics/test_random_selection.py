@@ -20,10 +20,10 @@ def gram(*chosen: int, **options: Any) -> PatternGram:
 
 def test_the_best_choice_is_as_likely_as_a_quarter_of_all() -> None:
     found = random_selection_test(gram(0, 2), "chosen", "other", POOLS, draws=4000, seed=0)
-    assert (found.observed, found.expected, found.problems, found.free) == (100.0, 50.0, 2, 2)
+    assert (found.observed, found.expected, found.problems, found.free) == (1.0, 0.5, 2, 2)
     assert found.p_value == pytest.approx(0.25, abs=0.03)
-    assert (found.low, found.high) == (0.0, 100.0)
-    assert random_selection_test(gram(0, 2), "other", "chosen", POOLS, draws=4000, seed=0).observed == 100.0
+    assert (found.low, found.high) == (0.0, 1.0)
+    assert random_selection_test(gram(0, 2), "other", "chosen", POOLS, draws=4000, seed=0).observed == 1.0
 
 
 def test_the_worst_choice_is_always_reached() -> None:
@@ -47,7 +47,7 @@ def test_two_chosen_sets_are_drawn_together() -> None:
     patterns = [(1.0, 0.0), (0.0, 1.0)] * 2
     made = gram_of(patterns, {"a": (0, 1), "b": (2, 3), "a_prm": (0,), "b_prm": (2,)}, ["p", "p", "q", "q"])
     found = random_selection_test(made, "a_prm", "b_prm", pools_of(made), draws=4000, seed=0)
-    assert (found.observed, found.expected, found.problems) == (100.0, 50.0, 2)
+    assert (found.observed, found.expected, found.problems) == (1.0, 0.5, 2)
     assert found.p_value == pytest.approx(0.5, abs=0.03)
 
 

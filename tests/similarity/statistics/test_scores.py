@@ -23,7 +23,7 @@ def test_a_score_is_the_mean_over_the_pairs_and_the_sum_beside_it() -> None:
 def test_a_response_is_never_paired_with_itself() -> None:
     score = set_score(gram_of([A, B, C], {"all": (0, 1, 2)}), "all", "all")
     assert score.pairs == 6
-    assert score.mean == pytest.approx(100 * (0.6 + 0.0 + 0.8) / 3)
+    assert score.mean == pytest.approx((0.6 + 0.0 + 0.8) / 3)
     with pytest.raises(InputError, match="no pair of different responses"):
         set_score(gram_of([A], {"all": (0,)}), "all", "all")
 
@@ -49,7 +49,7 @@ def test_the_error_leaves_out_one_problem_at_a_time() -> None:
     for left_out in "abc":
         rows = [row for row in range(6) if problems[row] != left_out]
         means.append(np.mean([cosine_NN[i, j] for i in rows for j in rows if i != j]))
-    assert set_score(gram, "all", "all").stderr == pytest.approx(100 * jackknife(means))
+    assert set_score(gram, "all", "all").stderr == pytest.approx(jackknife(means))
 
 
 def test_sets_without_a_common_problem_are_sampled_apart() -> None:
@@ -58,7 +58,7 @@ def test_sets_without_a_common_problem_are_sampled_apart() -> None:
     cosine_AB = cosines(gram)[:4, 4:]
     rows, columns = cosine_AB.mean(axis=1), cosine_AB.mean(axis=0)
     expected = math.sqrt(rows.var(ddof=1) / 4 + columns.var(ddof=1) / 3)
-    assert set_score(gram, "one", "two").stderr == pytest.approx(100 * expected)
+    assert set_score(gram, "one", "two").stderr == pytest.approx(expected)
 
 
 def test_one_problem_has_no_error() -> None:
@@ -73,7 +73,7 @@ def test_a_difference_knows_that_both_share_responses() -> None:
     assert (same.value, same.n) == (0.0, 3)
     gram = gram_of([A, B, C, B], {"all": (0, 1), "chosen": (1,), "other": (2, 3)})
     found = set_score_difference(gram, ("chosen", "other"), ("all", "other"))
-    assert found.value == pytest.approx(100 * ((0.8 + 1.0) / 2 - (0.0 + 0.6 + 0.8 + 1.0) / 4))
+    assert found.value == pytest.approx(((0.8 + 1.0) / 2 - (0.0 + 0.6 + 0.8 + 1.0) / 4))
 
 
 @settings(max_examples=50)
@@ -93,9 +93,9 @@ def test_a_score_is_the_dot_of_the_mean_unit_vectors() -> None:
     patterns = rng.random((7, 9))
     unit = patterns / np.linalg.norm(patterns, axis=1, keepdims=True)
     gram = gram_of(patterns.tolist(), {"one": (0, 1, 2), "two": (3, 4, 5, 6)})
-    assert set_score(gram, "one", "two").mean == pytest.approx(100 * unit[:3].mean(axis=0) @ unit[3:].mean(axis=0))
+    assert set_score(gram, "one", "two").mean == pytest.approx(unit[:3].mean(axis=0) @ unit[3:].mean(axis=0))
     within = unit[:3].mean(axis=0)
-    assert set_score(gram, "one", "one").mean == pytest.approx(100 * (9 * within @ within - 3) / 6)
+    assert set_score(gram, "one", "one").mean == pytest.approx((9 * within @ within - 3) / 6)
 
 
 def test_the_chance_level_is_what_shuffled_patterns_score() -> None:
@@ -104,4 +104,4 @@ def test_the_chance_level_is_what_shuffled_patterns_score() -> None:
     gram = gram_of([one.tolist(), two.tolist()], {"one": (0,), "two": (1,)})
     norms = np.linalg.norm(one) * np.linalg.norm(two)
     shuffled = [rng.permutation(one) @ two / norms for _ in range(4000)]
-    assert set_score(gram, "one", "two").chance == pytest.approx(100 * np.mean(shuffled), abs=1.0)
+    assert set_score(gram, "one", "two").chance == pytest.approx(np.mean(shuffled), abs=0.01)
