@@ -9,7 +9,7 @@ from torch import nn
 from transformers import PretrainedConfig
 
 from prmkit.errors import RunError
-from prmkit.generate.together import together
+from prmkit.generate import together
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.packing.encode import StepEncoder
 from prmkit.score import Scores

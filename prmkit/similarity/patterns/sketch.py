@@ -21,10 +21,9 @@ from torch import Tensor
 
 from prmkit.run.ranks import Process
 from prmkit.similarity.patterns.batches import ResponseBatch
-from prmkit.similarity.patterns.job import FLOAT32, Job, PatternSource, raw_gram, row_sums
+from prmkit.similarity.patterns.job import FLOAT32, Job, PatternSource, Scratch, raw_gram, row_sums
 from prmkit.similarity.patterns.parameters import MERGED, LayerPart, Tile, layer_name, tiles_of
 from prmkit.similarity.patterns.pending import check_finite, wait_for_all
-from prmkit.similarity.patterns.scratch import Scratch
 from prmkit.similarity.patterns.store import ArrayStore, PartGram
 
 _CHUNK = 64
