@@ -39,7 +39,7 @@ def run_similarity(
     Under torchrun the processes share the work, and the first one returns the statistics, the others nothing.
 
     Raises:
-        InputError, RunError: as ``similarity``.
+        InputError, RunError: as ``compare``.
     """
     start = time.monotonic()
     process = this_process()

@@ -67,9 +67,9 @@ def sketched(
     return [whole], [_gram((store.of_all(number, shared=False)[0] for number in range(len(chunks))), job)]
 
 
-def pair_error(width: int, cosine: float = 1.0) -> float:
-    """The standard deviation of the error of a cosine, percent points."""
-    return 100.0 * math.sqrt((1.0 + cosine**2) / width)
+def pair_error(width: int) -> float:
+    """The standard deviation of the error of a cosine near 1, where it is largest; percent points."""
+    return 100.0 * math.sqrt(2.0 / width)
 
 
 def _chunks(batches: Sequence[ResponseBatch]) -> Iterator[list[ResponseBatch]]:

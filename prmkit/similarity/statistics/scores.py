@@ -68,8 +68,8 @@ class SetScore:
         return asdict(self) | {"stderr": None if math.isnan(self.stderr) else self.stderr}
 
 
-def set_score(gram: PatternGram, first: str, second: str, measure: Measure = WHOLE) -> SetScore:
-    """The similarity of two sets, or of a set with itself.
+def set_scores(gram: PatternGram, pairs: Sequence[tuple[str, str]], measure: Measure = WHOLE) -> list[SetScore]:
+    """The similarity of the two sets of each pair, or of a set with itself.
 
     The standard error is the jackknife over problems, by stratum: sets that share a problem are one stratum. With one
     response a problem and no shared problem it is sqrt(var(r) / n + var(c) / m) of the row and column means r and c.
@@ -79,11 +79,6 @@ def set_score(gram: PatternGram, first: str, second: str, measure: Measure = WHO
     Raises:
         InputError: no such set or layer, or the sets hold no pair of different responses.
     """
-    return set_scores(gram, [(first, second)], measure)[0]
-
-
-def set_scores(gram: PatternGram, pairs: Sequence[tuple[str, str]], measure: Measure = WHOLE) -> list[SetScore]:
-    """The scores of several pairs of sets. Raises InputError as ``set_score``."""
     cosine_NN = cosines(gram, measure)
     centred_NN = cosines(gram, replace(measure, centred=True))
     chance_NN = chance_cosines(gram, measure)
@@ -136,7 +131,7 @@ def set_score_difference(
     of them.
 
     Raises:
-        InputError: as ``set_score``.
+        InputError: as ``set_scores``.
     """
     cosine_NN = cosines(gram, measure)
     compared = [_pair_sums(gram, *names, cosine_NN) for names in (pair, other)]

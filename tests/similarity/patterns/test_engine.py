@@ -12,11 +12,13 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from prmkit.errors import InputError, RunError
-from prmkit.similarity import PatternGram, Process, similarity
+from prmkit.run.ranks import Process
 from prmkit.similarity.config import SimilarityConfig
+from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.patterns.parameters import chosen_parts
 from prmkit.similarity.patterns.store import ArrayStore
 from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.measure import cosines, measure_of
 from prmkit.similarity.statistics.table import similarity_table
 from tests.similarity.conftest import family, response
@@ -25,7 +27,7 @@ EXACT = ("loop", "hooks", "layersync")
 
 
 def gram_of(model: Any, responses: list[Response], **options: Any) -> PatternGram:
-    found = similarity(model, {"all": responses}, SimilarityConfig(**options))
+    found = compare(model, {"all": responses}, SimilarityConfig(**options))
     assert isinstance(found, PatternGram)
     return found
 
@@ -73,8 +75,15 @@ def test_the_gram_holds_the_dots_of_the_patterns_that_captum_finds(
         each_family.zero_grad(set_to_none=True)
 
 
-@pytest.mark.parametrize("engine", EXACT)
-@pytest.mark.parametrize("shape", [{"memory_gib": 1e-5}, {"batch_tokens": 1}, {"offload": True}])
+@pytest.mark.parametrize(
+    ("engine", "shape"),
+    [
+        *((engine, {"memory_gib": 1e-5}) for engine in EXACT),
+        ("hooks", {"batch_tokens": 1}),
+        ("layersync", {"batch_tokens": 1}),
+        ("layersync", {"offload": True}),
+    ],
+)
 def test_memory_and_batches_change_nothing(responses: list[Response], engine: str, shape: dict[str, Any]) -> None:
     model = family("qwen2")
     whole = gram_of(model, responses, engine=engine)
@@ -102,10 +111,10 @@ def test_means_are_those_of_the_gram(responses: list[Response], normalise: str) 
     model = family("qwen2")
     sets = {"a": responses[:2], "b": responses[2:], "all": responses}
     config = SimilarityConfig(engine="mean", normalise=normalise)  # type: ignore[arg-type]
-    means = similarity(model, sets, config)
-    gram = similarity(model, sets, SimilarityConfig(engine="loop", normalise=normalise))  # type: ignore[arg-type]
+    means = compare(model, sets, config)
+    gram = compare(model, sets, SimilarityConfig(engine="loop", normalise=normalise))  # type: ignore[arg-type]
     assert isinstance(gram, PatternGram)
-    for row, expected in zip(means.table(), similarity_table(gram, measure=measure_of(gram)), strict=True):  # type: ignore[union-attr]
+    for row, expected in zip(means.table(), similarity_table(gram, measure_of(gram)), strict=True):  # type: ignore[union-attr]
         assert (row.first, row.second, row.pairs) == (expected.first, expected.second, expected.pairs)
         assert row.mean == pytest.approx(expected.mean, rel=1e-5)
         assert row.chance == pytest.approx(expected.chance, rel=1e-5)
@@ -140,7 +149,7 @@ def test_auto_says_what_it_chose_and_why(responses: list[Response]) -> None:
 def test_what_an_engine_cannot_do_is_refused(responses: list[Response]) -> None:
     model, sets = family("qwen2"), {"all": responses}
     with pytest.raises(InputError, match=r"a sketch holds all layers together.*Use normalise: whole or engine: mean"):
-        similarity(model, sets, SimilarityConfig(engine="sketch", normalise="layer"))
+        compare(model, sets, SimilarityConfig(engine="sketch", normalise="layer"))
 
 
 def mixture() -> PreTrainedModel:
@@ -173,9 +182,9 @@ def test_processes_share_the_parts_and_the_first_adds_them_up(
     config = SimilarityConfig(engine=engine, shard=shard)  # type: ignore[arg-type]
     # The second process first: the first one adds up.
     with pytest.raises(RunError, match="was not finished by every process"):
-        similarity(model, sets, config, folder=tmp_path / "alone", process=Process(0, 2))
+        compare(model, sets, config, folder=tmp_path / "alone", process=Process(0, 2))
     for rank in (1, 0):
-        found = similarity(model, sets, config, folder=tmp_path / "parts", process=Process(rank, 2))
+        found = compare(model, sets, config, folder=tmp_path / "parts", process=Process(rank, 2))
         assert (found is None) == (rank == 1)
     assert_same(found, gram_of(model, responses, engine=engine), rtol=1e-6)  # type: ignore[arg-type]
 
@@ -184,13 +193,13 @@ def test_processes_share_the_parts_and_the_first_adds_them_up(
 def test_what_is_in_the_store_is_not_made_again(responses: list[Response], engine: str, tmp_path: Path) -> None:
     model, sets = family("qwen2"), {"all": responses}
     config = SimilarityConfig(engine=engine)  # type: ignore[arg-type]
-    whole = similarity(model, sets, config, folder=tmp_path)
+    whole = compare(model, sets, config, folder=tmp_path)
     files = sorted(tmp_path.glob("part-*"))
     assert len(files) == 6
     files[2].write_bytes(b"torn")
     files[5].unlink()
     before = [file.stat().st_mtime_ns for file in files[:5]]
-    again = similarity(model, sets, config, folder=tmp_path)
+    again = compare(model, sets, config, folder=tmp_path)
     assert [file.stat().st_mtime_ns == old for file, old in zip(files, before, strict=False)] == [
         True,
         True,
@@ -217,7 +226,7 @@ def test_means_and_sketches_that_were_killed_go_on_to_the_same_bytes(
     model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
     # Two responses a batch at most, and for means only some weights a pass.
     config = SimilarityConfig(engine=engine, batch_tokens=10, memory_gib=2e-5, sketch_width=512)  # type: ignore[arg-type]
-    whole = similarity(model, sets, config, folder=tmp_path / "whole")
+    whole = compare(model, sets, config, folder=tmp_path / "whole")
     assert len(list((tmp_path / "whole").iterdir())) == files
     put = ArrayStore.put
     for killed in range(1, files):
@@ -231,10 +240,10 @@ def test_means_and_sketches_that_were_killed_go_on_to_the_same_bytes(
         with monkeypatch.context() as patched:
             patched.setattr(ArrayStore, "put", put_until_killed)
             with pytest.raises(KeyboardInterrupt):
-                similarity(model, sets, config, folder=store)
+                compare(model, sets, config, folder=store)
         kept = {file: file.stat().st_mtime_ns for file in store.iterdir()}
         assert len(kept) == killed
-        again = similarity(model, sets, config, folder=store)
+        again = compare(model, sets, config, folder=store)
         assert [one.tobytes() for one in arrays(again)] == [one.tobytes() for one in arrays(whole)]
         assert all(file.stat().st_mtime_ns == time for file, time in kept.items())
 
@@ -246,13 +255,13 @@ def test_processes_share_means_and_sketches(
     monkeypatch.setattr("prmkit.similarity.patterns.sketch._CHUNK", 1)
     model, sets = family("qwen2"), {"one": responses[:3], "two": responses[1:]}
     config = SimilarityConfig(engine=engine, shard=shard, batch_tokens=12)  # type: ignore[arg-type]
-    alone = similarity(model, sets, config)
+    alone = compare(model, sets, config)
     models, both = [family("qwen2"), family("qwen2")], threading.Barrier(2)
     monkeypatch.setattr(torch.distributed, "barrier", both.wait)
     with ThreadPoolExecutor(2) as pool:
         found = list(
             pool.map(
-                lambda rank: similarity(models[rank], sets, config, folder=tmp_path, process=Process(rank, 2)),
+                lambda rank: compare(models[rank], sets, config, folder=tmp_path, process=Process(rank, 2)),
                 range(2),
             )
         )
@@ -272,7 +281,7 @@ def test_cosines_are_of_a_scalar_product(model: PreTrainedModel, responses: list
 def test_a_response_of_two_sets_has_one_row_and_a_copy_has_its_own(
     model: PreTrainedModel, responses: list[Response]
 ) -> None:
-    gram = similarity(model, {"all": responses, "chosen": responses[1:2]}, SimilarityConfig())
+    gram = compare(model, {"all": responses, "chosen": responses[1:2]}, SimilarityConfig())
     assert gram.sets == {"all": (0, 1, 2, 3), "chosen": (1,)}
     twice = gram_of(model, [responses[0], responses[0]])
     assert twice.sets == {"all": (0, 1)}
@@ -291,9 +300,9 @@ def test_the_order_of_the_responses_permutes_the_gram(
 
 def test_a_set_without_responses_is_named(model: PreTrainedModel) -> None:
     with pytest.raises(InputError, match="math: empty set of responses"):
-        similarity(model, {"math": []}, SimilarityConfig())
+        compare(model, {"math": []}, SimilarityConfig())
     with pytest.raises(InputError, match="no set of responses"):
-        similarity(model, {}, SimilarityConfig())
+        compare(model, {}, SimilarityConfig())
 
 
 @pytest.mark.parametrize("engine", [*EXACT, "mean", "sketch"])
