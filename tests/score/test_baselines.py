@@ -10,8 +10,6 @@ from tests.contracts.scorer import NODES, ScorerContract, forked
 
 
 class TestRandom(ScorerContract):
-    reads = False
-
     @pytest.fixture(scope="class")
     @classmethod
     def engine(cls) -> Scorer:
