@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from prmkit.similarity import PatternGram
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns import job
 from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.measure import cosines
 
 

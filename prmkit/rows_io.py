@@ -96,13 +96,17 @@ def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[Ra
         ) from error
 
 
-def rows_at(path: str, *, split: str = "train") -> Iterator[RawRow]:
-    """The rows at a local path or at ``hub:org/name[@config][:split]``. Raises InputError as the two readers do."""
+def rows_at(path: str) -> Iterator[RawRow]:
+    """The rows at a local path or at ``hub:org/name[@config][:split]``, by default of the split train.
+
+    Raises:
+        InputError: as ``local_rows`` or ``hub_rows``.
+    """
     if not path.startswith(HUB):
         return local_rows(Path(path))
     place, _, named = path.removeprefix(HUB).partition(":")
     name, _, config = place.partition("@")
-    return hub_rows(name, config=config or None, split=named or split)
+    return hub_rows(name, config=config or None, split=named or "train")
 
 
 def first_rows(

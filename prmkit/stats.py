@@ -14,6 +14,9 @@ from prmkit.errors import InputError
 Known = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 """A number that may be unknown: NaN here, null in JSON."""
 
+_LEVEL = 0.95
+"""Coverage of intervals."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -80,28 +83,25 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> Estimate:
     return mean(_differences(a, b).tolist())
 
 
-def paired_bootstrap(
-    a: Sequence[float], b: Sequence[float], *, resamples: int = 2000, seed: int, level: float = 0.95
-) -> Interval:
-    """The percentile bootstrap interval of mean(a) - mean(b), resampling problems; the same for the same seed.
+def paired_bootstrap(a: Sequence[float], b: Sequence[float], *, resamples: int = 2000, seed: int) -> Interval:
+    """The 95 % percentile bootstrap interval of mean(a) - mean(b), resampling problems; the same for the same seed.
 
     Args:
         a: one value a problem.
         b: the values of the same problems in the same order.
         resamples: number of bootstrap samples.
         seed: of the resampling.
-        level: coverage, in (0, 1).
 
     Raises:
-        InputError: there is no value, one is not finite, a and b differ in number, or an option is out of range.
+        InputError: there is no value, one is not finite, a and b differ in number, or there is no resample.
     """
     differences = _differences(a, b)
-    if resamples < 1 or not 0.0 < level < 1.0:
-        raise InputError("cannot bootstrap", got=(resamples, level), expected="resamples >= 1 and 0 < level < 1")
+    if resamples < 1:
+        raise InputError("cannot bootstrap", got=resamples, expected="one resample or more")
     random = np.random.default_rng(seed)
     size = len(differences)
     means = [differences[random.integers(size, size=size)].mean() for _ in range(resamples)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Interval(float(low), float(high))
 
 

@@ -44,7 +44,6 @@ def run_pass(
     out: Path,
     *,
     done: Callable[[], None] = lambda: None,
-    window: int = WINDOW,
 ) -> Ledger:
     """Run a coroutine on every tree, write the trees to ``out``, and return what it cost, earlier tries included.
 
@@ -54,7 +53,6 @@ def run_pass(
         estimate: labels the tree of a session, or grows it.
         out: JSON lines of trees; if it exists the pass is done. Until then it is called ``out.partial``.
         done: called as each tree is written.
-        window: trees under way at once.
 
     Raises:
         the first error of an estimate; what was written is kept.
@@ -69,7 +67,7 @@ def run_pass(
         written += 1
         done()
     if not out.exists():
-        writer = _Writer(partial, ledger, done, window)
+        writer = _Writer(partial, ledger, done)
         try:
             asyncio.run(writer.run(islice(trees, written, None), engines, estimate))
         except BaseExceptionGroup as group_error:
@@ -89,8 +87,8 @@ def _costs(path: Path) -> Iterator[Ledger]:
 class _Writer:
     """Runs the trees and writes them in their order, however they come to an end."""
 
-    def __init__(self, path: Path, ledger: Ledger, done: Callable[[], None], window: int) -> None:
-        self._path, self._ledger, self._done, self._window = path, ledger, done, window
+    def __init__(self, path: Path, ledger: Ledger, done: Callable[[], None]) -> None:
+        self._path, self._ledger, self._done = path, ledger, done
         self._finished: dict[int, Session] = {}
         self._written = 0
 
@@ -100,7 +98,7 @@ class _Writer:
         engines: Callable[[], Engines],
         estimate: Callable[[Session], Awaitable[None]],
     ) -> None:
-        room = asyncio.Semaphore(self._window)
+        room = asyncio.Semaphore(WINDOW)
         shared: Engines | None = None
 
         async def one(index: int, session: Session) -> None:

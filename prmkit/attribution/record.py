@@ -112,7 +112,7 @@ def add_record(found: Attribution, folder: Path, *, problem_id: str, leaf: int) 
     return file
 
 
-def first_bad_step(scores: Sequence[float], threshold: float = 0.5) -> int:
-    """The first step scored below the threshold; the lowest one if there is none."""
-    bad = [step for step, score in enumerate(scores) if score < threshold]
+def first_bad_step(scores: Sequence[float]) -> int:
+    """The first step scored below 1/2; the lowest one if there is none."""
+    bad = [step for step, score in enumerate(scores) if score < 0.5]
     return bad[0] if bad else int(np.argmin(scores))

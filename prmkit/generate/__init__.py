@@ -1,8 +1,9 @@
 """The generator seam: prompts in token ids go in, sampled continuations come out."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +16,8 @@ from prmkit.tree import Finish
 
 if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
     from prmkit.packing.encode import StepEncoder
+
+_Reply = TypeVar("_Reply")
 
 GENERATORS = Seam(
     "generator engine",
@@ -125,3 +128,16 @@ def check_prompt(prompt_ids: Sequence[int], context: int | None) -> None:
         raise InputError(
             "the prompt fills the context", got=f"{len(prompt_ids)} tokens", expected=f"fewer than {context}"
         )
+
+
+async def together(work: Iterable[Coroutine[Any, Any, _Reply]]) -> list[_Reply]:
+    """The results of requests that are worth nothing apart, in their order.
+
+    The first error cancels the others and is raised as it is.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as error:
+        raise error.exceptions[0] from None
+    return [task.result() for task in tasks]

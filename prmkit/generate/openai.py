@@ -8,10 +8,9 @@ from typing import Any
 import aiohttp
 from transformers import PreTrainedTokenizerBase
 
-from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt
+from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt, together
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.server import Server, Trouble
-from prmkit.generate.together import together
 from prmkit.models.backbone import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.run.seeds import derived_seed

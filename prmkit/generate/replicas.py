@@ -12,7 +12,7 @@ from typing import Any
 
 from prmkit.cluster import connect
 from prmkit.errors import InputError, PrmkitError, RunError
-from prmkit.generate import Generation, GeneratorConfig, Sampling, load_generator
+from prmkit.generate import Generation, GeneratorConfig, Sampling, check_prompt, load_generator
 from prmkit.generate.config import LocalEngine, VllmEngine
 from prmkit.models.backbone import load_tokenizer
 from prmkit.packing.encode import StepEncoder
@@ -119,6 +119,7 @@ class ReplicatedGenerator:
         self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
     ) -> Generation:
         """See Generator.generate."""
+        check_prompt(prompt_ids, None)  # an empty one would be the first prompt of every problem
         generation: Generation = await self._replicas.call(
             self._problem(prompt_ids), "generate", tuple(prompt_ids), n, sampling=sampling, seed=seed, stop=stop
         )

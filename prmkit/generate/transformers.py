@@ -10,7 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError, RunError
-from prmkit.generate import Generation, GeneratorConfig, Sampling
+from prmkit.generate import Generation, GeneratorConfig, Sampling, check_prompt
 from prmkit.generate.decoding import Decoder
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.lanes import Lane
@@ -77,12 +77,7 @@ class TransformersGenerator:
         Raises:
             RunError: the model gave NaN, or the memory does not suffice for one continuation alone.
         """
-        if not prompt_ids:
-            raise InputError("empty prompt", expected="at least one token")
-        if len(prompt_ids) >= self.context:
-            raise InputError(
-                "the prompt fills the context", got=f"{len(prompt_ids)} tokens", expected=f"fewer than {self.context}"
-            )
+        check_prompt(prompt_ids, self.context)
         return await self._thread.submit(PromptRequest(tuple(prompt_ids), n, sampling, seed, stop or None))
 
     @torch.inference_mode()

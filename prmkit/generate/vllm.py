@@ -16,9 +16,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from prmkit.errors import InputError, RunError
-from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt
+from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt, together
 from prmkit.generate.config import VllmEngine
-from prmkit.generate.together import together
 from prmkit.models.backbone import load_config, load_tokenizer
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.packing.encode import StepEncoder

@@ -197,10 +197,10 @@ def holds_code(name: object) -> InputError:
     )
 
 
-def shown(keys: list[str], limit: int = 4) -> str:
-    """Names as a sentence shows them: the first few, then how many more."""
-    rest = f" and {len(keys) - limit} more" if len(keys) > limit else ""
-    return ", ".join(keys[:limit]) + rest
+def shown(keys: list[str]) -> str:
+    """Names as a sentence shows them: the first four, then how many more."""
+    rest = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
+    return ", ".join(keys[:4]) + rest
 
 
 def _refuse_missing_folder(name: str) -> None:

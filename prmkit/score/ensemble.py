@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from prmkit.generate.together import together
+from prmkit.generate import together
 from prmkit.score import EnsembleEngine, PrmConfig, Scorer, Scores
 from prmkit.score import load_scorer as load_member
 from prmkit.tree import StepTree

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from transformers import PreTrainedTokenizerBase
 
 from prmkit.errors import RunError
-from prmkit.generate import Generation, Generator, Sampling, load_generator
-from prmkit.generate.together import together
+from prmkit.generate import Generation, Generator, Sampling, load_generator, together
 from prmkit.models.backbone import load_config
 from prmkit.score import PrmConfig, Scores
 from prmkit.score.config import JudgeEngine

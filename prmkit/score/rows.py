@@ -9,7 +9,7 @@ from torch import nn
 from transformers import PretrainedConfig
 
 from prmkit.errors import RunError
-from prmkit.generate.together import together
+from prmkit.generate import together
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.packing.encode import StepEncoder
 from prmkit.score import Scores
@@ -95,11 +95,11 @@ class RowScorer:
         return found, read
 
 
-def head_flops(config: PretrainedConfig, labels: int = 1) -> ForwardFlops:
+def head_flops(config: PretrainedConfig) -> ForwardFlops:
     """The cost of a PRM made from this config: its backbone, and the two layers of its head at every row."""
     width = config.hidden_size
     with torch.device("meta"):
-        head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, labels))
+        head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
     return forward_flops(config, head)
 
 

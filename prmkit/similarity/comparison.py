@@ -40,7 +40,7 @@ def run_similarity(
     Under torchrun the processes share the work, and the first one returns the result, the others None.
 
     Raises:
-        InputError, RunError: as ``similarity``.
+        InputError, RunError: as ``compare``.
     """
     start = time.monotonic()
     process = this_process()

@@ -107,8 +107,8 @@ class History(pl.Callback):
         self.records, self._spent = list(state_dict["records"]), state_dict["seconds"]
 
     def _write(self, records: list[dict[str, float]]) -> None:
-        lines = io.StringIO(newline="")
-        writer = csv.DictWriter(lines, COLUMNS)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, COLUMNS)
         writer.writeheader()
         writer.writerows(records)
-        write_text(self.file, lines.getvalue())
+        write_text(self.file, table.getvalue())

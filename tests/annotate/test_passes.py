@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from prmkit.annotate import passes
 from prmkit.annotate.passes import PassJournal, run_pass
 from prmkit.errors import RunError
 from prmkit.session import Engines, Session
@@ -28,10 +29,13 @@ def engines(generator: ScriptedGenerator, journal: Path | None = None) -> Callab
     return lambda: make_session(generator, journal=PassJournal(journal, "pass"))._engines
 
 
-def test_trees_are_written_in_their_order_whichever_is_done_first(tmp_path: Path) -> None:
+def test_trees_are_written_in_their_order_whichever_is_done_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "WINDOW", 3)
     out = tmp_path / "passes" / "a.jsonl"
     done: list[None] = []
-    ledger = run_pass(problems(7), engines(policy()), solve, out, done=lambda: done.append(None), window=3)
+    ledger = run_pass(problems(7), engines(policy()), solve, out, done=lambda: done.append(None))
     trees = list(read_trees(out))
     assert [tree.problem.id for tree in trees] == [str(number) for number in range(7)]
     assert all(len(tree) == 2 for tree in trees)
@@ -71,7 +75,8 @@ def test_a_killed_pass_goes_on_without_paying_twice(tmp_path: Path) -> None:
     assert ledger.continuations == 12
 
 
-def test_trees_are_read_only_as_there_is_room(tmp_path: Path) -> None:
+def test_trees_are_read_only_as_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "WINDOW", 4)
     under_way = most = 0
 
     async def count(session: Session) -> None:
@@ -81,7 +86,7 @@ def test_trees_are_read_only_as_there_is_room(tmp_path: Path) -> None:
         await solve(session)
         under_way -= 1
 
-    run_pass(problems(20), engines(policy()), count, tmp_path / "a.jsonl", window=4)
+    run_pass(problems(20), engines(policy()), count, tmp_path / "a.jsonl")
     assert most == 4
 
 

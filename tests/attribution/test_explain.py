@@ -92,7 +92,6 @@ def test_by_default_the_first_bad_score_is_explained(loaded: LoadedPRM) -> None:
     assert one.explained == first_bad_step(one.scores)
     assert first_bad_step([0.9, 0.4, 0.1]) == 1
     assert first_bad_step([0.9, 0.6, 0.7]) == 1
-    assert first_bad_step([0.9, 0.6, 0.7], threshold=0.95) == 0
 
 
 def test_what_cannot_be_explained_is_named(loaded: LoadedPRM, monkeypatch: pytest.MonkeyPatch) -> None:

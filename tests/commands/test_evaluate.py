@@ -39,7 +39,7 @@ def test_a_labelled_file_is_scored_and_the_figures_are_kept(
 ) -> None:
     data = tmp_path / "rows.json"
     data.write_text(json.dumps(ROWS))
-    answer = prmkit("evaluate", data, "--prm", checkpoint, "--out", tmp_path / "run", "--json")
+    answer = prmkit("evaluate", "steps", data, "--prm", checkpoint, "--out", tmp_path / "run", "--json")
     assert answer.code == 0, answer.err
     printed = json.loads(answer.out)
     assert (printed["erroneous"]["n"], printed["correct"]["n"], printed["scoring"]["steps"]) == (1, 1, 3)
@@ -56,16 +56,16 @@ def test_a_folder_that_is_no_prm_is_named_and_nothing_is_written(
 ) -> None:
     data = tmp_path / "rows.json"
     data.write_text(json.dumps(ROWS))
-    answer = prmkit("evaluate", data, "--prm", backbone, "--out", tmp_path / "run")
+    answer = prmkit("evaluate", "steps", data, "--prm", backbone, "--out", tmp_path / "run")
     assert (answer.code, answer.out) == (2, "")
     assert f"{backbone}: not the checkpoint of a PRM" in answer.err
     assert not (tmp_path / "run").exists()
 
 
-def test_a_missing_run_points_to_prm(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+def test_a_missing_run_is_named(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
     answer = prmkit("evaluate", tmp_path / "gone")
     assert answer.code == 2
-    assert "no such run folder. For a labelled file, name the PRM with --prm." in answer.err
+    assert f"{tmp_path}/gone: no such run folder or file. Check the path." in answer.err
 
 
 @pytest.mark.realdata
@@ -74,7 +74,7 @@ def test_all_of_processbench_gsm8k(
     prmkit: Callable[..., Answer], data_dir: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     file = data_dir / "processbench" / "gsm8k.json"
-    answer = prmkit("evaluate", file, "--prm", checkpoint, "--out", tmp_path / "run", "--json")
+    answer = prmkit("evaluate", "steps", file, "--prm", checkpoint, "--out", tmp_path / "run", "--json")
     assert answer.code == 0, answer.err
     printed = json.loads(answer.out)
     assert (printed["erroneous"]["n"], printed["correct"]["n"], printed["cut"]) == (207, 193, 0)
@@ -101,7 +101,7 @@ def test_anybodys_samples_are_evaluated_compared_and_checked_for_contamination(
     first = json.loads(answer.out)
     assert first["selection"]["prm@2"]["value"] == 1.0
     assert first["groups"]["level"]["1"]["maj@2"]["value"] == 0.5
-    assert json.loads((tmp_path / "one" / "evaluation.json").read_text())["curves"] == first["curves"]
+    assert json.loads((tmp_path / "one" / "metrics.json").read_text())["curves"] == first["curves"]
     assert "recipe" in (tmp_path / "one" / "run.yaml").read_text()
     worse = lines(tmp_path / "b.jsonl", {**LINES[0], "responses": ["#### 5", "#### 3"]}, LINES[1])
     corpus = lines(tmp_path / "c.jsonl", {"id": "x", "problem": "2+2?", "steps": ["4"], "label": -1})
@@ -129,21 +129,21 @@ def test_nothing_is_judged_where_the_result_could_not_be_written(
         raise AssertionError("it was judged")
 
     with monkeypatch.context() as patched:
-        patched.setattr("prmkit.evaluate.responses.judge", judge)
+        patched.setattr("prmkit.evaluate.judging.judge", judge)
         answer = prmkit("evaluate", data, "--out", out)
     assert answer.code == 2
     assert "the folder is not empty. Give --resume" in answer.err
-    before = (out / "evaluation.json").read_bytes()
+    before = (out / "metrics.json").read_bytes()
     data.write_text(json.dumps({"problem": "1 + 1?", "responses": ["#### 2"]}) + "\n")  # nothing to judge it by
     assert prmkit("evaluate", data, "--out", out, "--overwrite").code == 2
-    assert (out / "evaluation.json").read_bytes() == before
+    assert (out / "metrics.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--problems", "x.jsonl"], "x.jsonl: --problems without --benchmark"),
-        (["--compare", "gone.json"], "gone.json: no evaluation to compare with"),
+        (["--problems", "x.jsonl"], "missing key problems.benchmark; expected a benchmark by name"),
+        (["--compare", "gone.json"], "no evaluation to compare with"),
         (["--benchmark", "math50"], "unknown benchmark"),
     ],
 )
@@ -161,12 +161,12 @@ def test_the_threshold_is_chosen_on_a_split_that_is_named(
     data, apart = tmp_path / "rows.json", tmp_path / "apart.json"
     data.write_text(json.dumps(ROWS))
     apart.write_text(json.dumps([{**row, "id": row["id"] + "2"} for row in ROWS]))
-    answer = prmkit("evaluate", data, "--prm", checkpoint, "--choose-on", apart, "--out", tmp_path / "run", "--json")
+    answer = prmkit("evaluate", "steps", data, "--prm", checkpoint, "--choose-on", apart, "--out", tmp_path / "run", "--json")
     assert answer.code == 0, answer.err
     printed = json.loads(answer.out)
     assert printed["threshold_from"] == str(apart)
     assert printed["calibration"]["brier"]["n"] == 2
-    same = prmkit("evaluate", data, "--prm", checkpoint, "--choose-on", data, "--out", tmp_path / "again")
+    same = prmkit("evaluate", "steps", data, "--prm", checkpoint, "--choose-on", data, "--out", tmp_path / "again")
     assert (same.code, "must be chosen on other data" in same.err) == (2, True)
 
 
@@ -175,7 +175,7 @@ def test_another_ones_prm_is_evaluated_by_its_adapter(
 ) -> None:
     data = tmp_path / "rows.json"
     data.write_text(json.dumps(ROWS))
-    arguments = ["evaluate", data, "--prm", backbone, "--out", tmp_path / "run", "--json"]
+    arguments = ["evaluate", "steps", data, "--prm", backbone, "--out", tmp_path / "run", "--json"]
     unnamed = prmkit(*arguments)
     assert unnamed.code == 2
     assert "does not say whose" in unnamed.err
@@ -191,10 +191,10 @@ def test_rethinking_is_told_of_a_search_and_kept(prmkit: Callable[..., Answer], 
         tree.set_score(node, score)
     tree.set_finish(2, "eos")
     write_trees(tmp_path / "trees.jsonl", [tree])
-    answer = prmkit("evaluate", tmp_path, "--rethinking", "--json")
+    answer = prmkit("evaluate", "rethinking", tmp_path, "--json")
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)
     assert found["differences"]["rethinking - before"]["value"] == 0.5
-    assert json.loads((tmp_path / "rethinking.json").read_text())["example"] == found["example"]
-    assert prmkit("evaluate", tmp_path, "--rethinking").code == 2
-    assert prmkit("evaluate", tmp_path / "nowhere", "--rethinking").code == 2
+    assert json.loads((tmp_path / "rethinking" / "metrics.json").read_text())["example"] == found["example"]
+    assert prmkit("evaluate", "rethinking", tmp_path).code == 2
+    assert prmkit("evaluate", "rethinking", tmp_path / "nowhere").code == 2

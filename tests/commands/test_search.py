@@ -42,16 +42,19 @@ def test_strategies_side_by_side_share_draws_resume_and_are_evaluated_again(
     found = json.loads(first.out)
     assert [row["strategy"] for row in found["strategies"]] == ["majority", "eight"]
     assert [row["generations"] for row in found["strategies"]] == [4.0, 8.0]
-    assert found["differences"][0]["difference"] == "majority - eight"
+    assert found["differences"][0]["pair"] == "majority - eight"
     again = prmkit("search", recipe, "--out", out, "--resume", "--json")
     assert json.loads(again.out)["strategies"] == found["strategies"]
-    selected = prmkit("evaluate", out, "--select", "--json")
+    selected = prmkit("evaluate", "selection", out, "--json")
     assert [row["rule"] for row in json.loads(selected.out)["selection"]] == ["majority", "majority"]
-    curves = json.loads(prmkit("evaluate", out, "--anytime", "--json").out)["curves"]
+    curves = json.loads(prmkit("evaluate", "anytime", out, "--json").out)["curves"]
     assert [point["generations"] for point in curves["eight"]["points"]] == [1, 2, 4, 8]
     assert curves["eight"]["kind"] == "parts"
-    assert (out / "anytime.html").read_text().count("generations a problem") > 0
-    assert prmkit("evaluate", out, "--select").code == 2  # the file exists
+    assert [path.name for path in sorted((out / "anytime").iterdir())] == ["metrics.json", "run.yaml"]
+    assert prmkit("evaluate", "selection", out).code == 2  # the folder is taken
+    both = prmkit("evaluate", out)
+    assert both.code == 2
+    assert f"several strategies side by side; expected one of them: {out}/eight, {out}/majority" in both.err
 
 
 def test_a_tree_is_shown_and_exported(prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path) -> None:

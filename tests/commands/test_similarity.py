@@ -4,11 +4,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from prmkit.evaluate.evaluation import evaluate_solutions
+from prmkit.evaluate.solutions import solutions_in
+from prmkit.run.folder import RunFolder
+from prmkit.run.results import write_result
 from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import write_trees
@@ -28,10 +33,13 @@ def searched(number: int, operation: str) -> StepTree:
 @pytest.fixture
 def runs(tmp_path: Path) -> list[str]:
     """Two search runs; the first one was evaluated."""
-    for name, operation in (("math", "+"), ("code", "-")):
-        write_trees(tmp_path / name / "trees.jsonl", [searched(number, operation) for number in range(4)])
-    verdicts = {f"+{number}": [number % 2 == 0, True] for number in range(4)}
-    (tmp_path / "math" / "evaluation.json").write_text(json.dumps({"correct": verdicts}))
+    trees = {name: [searched(number, sign) for number in range(4)] for name, sign in (("math", "+"), ("code", "-"))}
+    for name, found in trees.items():
+        write_trees(tmp_path / name / "trees.jsonl", found)
+    judged = [
+        replace(solutions_in(tree), verdicts=(number % 2 == 0, True)) for number, tree in enumerate(trees["math"])
+    ]
+    write_result(RunFolder(tmp_path / "math").evaluation, evaluate_solutions(judged))
     return [f"{name}={tmp_path / name}" for name in ("math", "code")]
 
 

@@ -13,6 +13,7 @@ The policy behind it may be tiny and random, as long as it writes more than one 
 """
 
 import asyncio
+import re
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -29,6 +30,9 @@ class GeneratorContract:
 
     prompt: Sequence[int]
     """A few token ids."""
+
+    tells_context = True
+    """False where only a server knows how long a prompt may be, and refuses a longer one in words of its own."""
 
     sampling = Sampling(max_tokens=16)
     greedy = Sampling(max_tokens=16, temperature=0.0)
@@ -99,7 +103,7 @@ class GeneratorContract:
         assert not generation.flops <= 0  # NaN where the engine cannot know
 
     def test_an_empty_prompt_is_refused(self, engine: Generator) -> None:
-        with pytest.raises(InputError, match="empty prompt"):
+        with pytest.raises(InputError, match=r"empty prompt; expected at least one token"):
             self.run(engine.generate([], 1, sampling=self.sampling, seed=1))
 
     def test_a_prompt_that_fills_the_context_is_refused_and_harms_no_other(self, engine: Generator) -> None:
@@ -111,8 +115,26 @@ class GeneratorContract:
         refused, answered = self.run(both())
         assert isinstance(refused, InputError)
         assert "context" in str(refused)
+        assert not self.tells_context or self._context_of(refused) < 20_000 * len(self.prompt)
         assert isinstance(answered, Generation)
         assert answered.continuations == self.write(engine).continuations
+
+    def test_a_prompt_that_leaves_room_for_a_token_gets_it(self, engine: Generator) -> None:
+        if not self.tells_context:
+            pytest.skip("only the server knows its context")
+        prompt = list(self.prompt) * 20_000
+        with pytest.raises(InputError) as refused:
+            self.run(engine.generate(prompt, 1, sampling=self.greedy, seed=1))
+        context = self._context_of(refused.value)
+        with pytest.raises(InputError, match=f"got '{context} tokens'; expected fewer than {context}"):
+            self.run(engine.generate(prompt[:context], 1, sampling=self.greedy, seed=1))
+        (one,) = self.run(engine.generate(prompt[: context - 1], 1, sampling=self.greedy, seed=1)).continuations
+        assert (len(one.ids), one.finish) in ((1, "length"), (0, "eos"))
+
+    def _context_of(self, refused: InputError) -> int:
+        told = re.fullmatch(r"the prompt fills the context, got '\d+ tokens'; expected fewer than (\d+)", str(refused))
+        assert told, refused
+        return int(told[1])
 
     def test_a_cancelled_request_harms_no_other(self, engine: Generator) -> None:
         async def drop_one() -> Generation:

@@ -106,10 +106,10 @@ class ScorerContract:
 
     def test_tokens_are_counted(self, engine: Scorer) -> None:
         tree = forked("counted")
-        scores = self.run(engine.score(tree, NODES))
-        assert scores.tokens >= 0
-        assert scores.cached_tokens >= 0
-        assert not scores.flops < 0  # NaN where the engine cannot know
+        first, again = (self.run(engine.score(tree, NODES)) for _ in range(2))
+        # What is read again may come from a cache, and then costs less.
+        assert 0 <= again.tokens <= first.tokens
+        assert not again.flops > first.flops  # NaN where the engine cannot know
 
     def test_a_cancelled_request_harms_no_other(self, engine: Scorer) -> None:
         tree = forked("kept")

@@ -36,6 +36,7 @@ def write(engine: Generator, n: int = 2, *, stop: str | None = None) -> Generati
 
 class TestAServerThatAnswersText(GeneratorContract):
     prompt = PROMPT
+    tells_context = False
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -48,6 +49,8 @@ class TestAServerThatAnswersText(GeneratorContract):
 
 
 class TestAServerThatAnswersTokenIds(TestAServerThatAnswersText):
+    tells_context = True
+
     @pytest.fixture(scope="class")
     @classmethod
     def engine(cls) -> Iterator[Generator]:

@@ -10,6 +10,7 @@ import torch
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
 from prmkit.generate.config import TransformersEngine
+from prmkit.generate.replicas import ReplicatedGenerator
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
@@ -20,8 +21,6 @@ from tests.contracts.generator import GeneratorContract
 from tests.contracts.scorer import NODES, ScorerContract, forked
 from tests.served import run
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
-
-pytestmark = pytest.mark.ray
 
 TWO = TransformersEngine(workers="ray", replicas=2)
 
@@ -62,6 +61,27 @@ def scorers(cluster: None, prm: str) -> Scorer:
     return scorer
 
 
+class Homes:
+    """Copies that answer nothing; ``problems`` are those that they were asked of."""
+
+    def __init__(self) -> None:
+        self.problems: list[object] = []
+
+    async def call(self, problem: object, method: str, *arguments: object, **options: object) -> None:
+        self.problems.append(problem)
+
+
+def test_an_empty_prompt_does_not_become_the_start_of_every_problem() -> None:
+    homes = Homes()
+    generator = ReplicatedGenerator(homes)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="empty prompt"):
+        asyncio.run(generator.generate([], 1, sampling=Sampling(), seed=0))
+    for prompt in ([1, 2], [1, 2, 3], [4, 5]):
+        asyncio.run(generator.generate(prompt, 1, sampling=Sampling(), seed=0))
+    assert homes.problems == [(1, 2), (1, 2), (4, 5)]
+
+
+@pytest.mark.ray
 class TestGenerators(GeneratorContract):
     prompt = (40, 50, 60)
 
@@ -78,6 +98,7 @@ class TestGenerators(GeneratorContract):
         return self.tokenizer.decode(ids)
 
 
+@pytest.mark.ray
 class TestScorers(ScorerContract):
     @pytest.fixture(scope="class")
     @classmethod
@@ -88,6 +109,7 @@ class TestScorers(ScorerContract):
         return run(work)
 
 
+@pytest.mark.ray
 def test_copies_answer_as_the_engine_in_this_process(
     generators: Generator, scorers: Scorer, policy: str, prm: str
 ) -> None:
@@ -104,6 +126,7 @@ def test_copies_answer_as_the_engine_in_this_process(
     assert one == pytest.approx(other, abs=1e-6)
 
 
+@pytest.mark.ray
 def test_the_requests_of_a_problem_meet_in_one_copy_and_its_cache(generators: Generator, scorers: Scorer) -> None:
     for index in range(4):
         tree = forked(f"cache{index}", prompt=f"{index} + {index}")
@@ -120,6 +143,7 @@ def test_the_requests_of_a_problem_meet_in_one_copy_and_its_cache(generators: Ge
     )
 
 
+@pytest.mark.ray
 def test_the_requests_of_a_lost_copy_go_to_another(cluster: None, policy: str) -> None:
     import ray
 
@@ -147,12 +171,14 @@ def test_the_requests_of_a_lost_copy_go_to_another(cluster: None, policy: str) -
         run(write(False))
 
 
+@pytest.mark.ray
 def test_more_gpus_than_the_cluster_has_are_refused_before_waiting_for_them(cluster: None, policy: str) -> None:
     engine = TransformersEngine(workers="ray", replicas=2, gpus=1)
     with pytest.raises(InputError, match=r"too few free GPUs, got 0\.0; expected 2 replicas x 1"):
         load_generator(GeneratorConfig(name=policy, engine=engine))
 
 
+@pytest.mark.ray
 def test_an_error_in_building_an_engine_is_that_error(cluster: None, policy: str) -> None:
     with pytest.raises(InputError, match="no such device"):
         load_generator(GeneratorConfig(name=policy, engine=TWO, device="cuda:7"))

@@ -96,12 +96,6 @@ def test_a_cut_continuation_says_length_and_tokens_are_counted(folder: Path, mod
     assert generation.decode_tokens == sum(len(one.ids) for one in generation.continuations) + ended
 
 
-@pytest.mark.parametrize(("prompt", "message"), [([], "empty prompt"), ([4] * 5000, "the prompt fills the context")])
-def test_impossible_prompts_are_refused(folder: Path, model: PreTrainedModel, prompt: list[int], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        generate(folder, model, [prompt], 1)
-
-
 def test_a_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         load_generator(GeneratorConfig(name=str(tmp_path / "nothing")))

@@ -24,7 +24,8 @@ def test_a_secret_is_refused_before_anything_is_written(tmp_path: Path, secret: 
 
 
 def test_tokens_of_text_are_no_secrets(tmp_path: Path) -> None:
-    RunFolder.create(tmp_path / "run", {"max_tokens": "160", "step_end": "<token>"}, seed=0)
+    recipe = {"max_tokens": "160", "step_end": "<token>"}
+    assert RunFolder.create(tmp_path / "run", recipe, seed=0).read_record()["recipe"] == recipe
 
 
 def test_the_first_difference_is_named_by_its_keys(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from prmkit.similarity.statistics.gram import PatternGram
+from prmkit.similarity.statistics.measure import WHOLE, Measure
+from prmkit.similarity.statistics.scores import SetScore, set_scores
 
 
 def gram_of(
@@ -34,3 +36,8 @@ def gram_of(
         sets=sets,
         origin={},
     )
+
+
+def set_score(gram: PatternGram, first: str, second: str, measure: Measure = WHOLE) -> SetScore:
+    """The score of one pair of sets."""
+    return set_scores(gram, [(first, second)], measure)[0]

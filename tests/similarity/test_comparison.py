@@ -9,11 +9,11 @@ import torch
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.similarity import PatternGram
 from prmkit.similarity.comparison import run_similarity
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.presets import PRESETS
 from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.table import statistics
 
 RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")

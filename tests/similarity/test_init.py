@@ -10,22 +10,20 @@ import torch
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.similarity import (
-    PatternGram,
-    Process,
-    SetMeans,
-    SimilarityConfig,
-    random_selection_test,
-    similarity,
-    similarity_table,
-)
+from prmkit.run.ranks import Process
+from prmkit.similarity.config import SimilarityConfig
+from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.measure import cosines
+from prmkit.similarity.statistics.random_selection import random_selection_test
+from prmkit.similarity.statistics.set_means import SetMeans
+from prmkit.similarity.statistics.table import similarity_table
 from tests.similarity.conftest import family
 
 
 def test_sets_go_in_and_a_table_comes_out(model: PreTrainedModel, responses: list[Response]) -> None:
-    gram = similarity(model, {"a": responses[:2], "b": responses[2:]}, SimilarityConfig())
+    gram = compare(model, {"a": responses[:2], "b": responses[2:]}, SimilarityConfig())
     assert isinstance(gram, PatternGram)
     within, between, other = similarity_table(gram)
     cosine_NN = cosines(gram)
@@ -36,7 +34,7 @@ def test_sets_go_in_and_a_table_comes_out(model: PreTrainedModel, responses: lis
 
 
 def test_the_gram_tells_what_it_is_of(model: PreTrainedModel, responses: list[Response]) -> None:
-    gram = similarity(model, {"all": responses}, SimilarityConfig(target="logit_sum"))
+    gram = compare(model, {"all": responses}, SimilarityConfig(target="logit_sum"))
     assert isinstance(gram, PatternGram)
     assert gram.problem_ids == ("a", "a", "b", "b")
     assert gram.lengths == (2, 4, 1, 3)
@@ -48,25 +46,25 @@ def test_the_gram_tells_what_it_is_of(model: PreTrainedModel, responses: list[Re
 def test_a_set_without_responses_is_named(model: PreTrainedModel, responses: list[Response], engine: Any) -> None:
     config = SimilarityConfig(engine=engine)
     with pytest.raises(InputError, match=r"^math: empty set of responses; expected at least one$"):
-        similarity(model, {"code": responses, "math": []}, config)
+        compare(model, {"code": responses, "math": []}, config)
     with pytest.raises(InputError, match="no set of responses"):
-        similarity(model, {}, config)
+        compare(model, {}, config)
 
 
 def test_a_response_of_two_sets_has_one_row_and_a_copy_has_its_own(
     model: PreTrainedModel, responses: list[Response]
 ) -> None:
-    gram = similarity(model, {"all": responses, "chosen": responses[1:2]}, SimilarityConfig())
+    gram = compare(model, {"all": responses, "chosen": responses[1:2]}, SimilarityConfig())
     assert isinstance(gram, PatternGram)
     assert gram.sets == {"all": (0, 1, 2, 3), "chosen": (1,)}
-    twice = similarity(model, {"all": [responses[0], responses[0]]}, SimilarityConfig())
+    twice = compare(model, {"all": [responses[0], responses[0]]}, SimilarityConfig())
     assert isinstance(twice, PatternGram)
     assert twice.sets == {"all": (0, 1)}
     assert cosines(twice)[0, 1] == pytest.approx(1.0)
 
 
 def test_a_single_response_has_a_gram_and_no_score(model: PreTrainedModel, responses: list[Response]) -> None:
-    gram = similarity(model, {"one": responses[:1]}, SimilarityConfig())
+    gram = compare(model, {"one": responses[:1]}, SimilarityConfig())
     assert isinstance(gram, PatternGram)
     assert cosines(gram).tolist() == [[pytest.approx(1.0)]]
     assert similarity_table(gram) == []
@@ -102,7 +100,7 @@ def test_who_watches_is_told_of_as_many_batches_as_were_announced(
         open_bars -= 1
 
     config = SimilarityConfig(batch_tokens=10, **options)
-    similarity(model, {"a": responses[:3], "b": responses}, config, progress=progress)
+    compare(model, {"a": responses[:3], "b": responses}, config, progress=progress)
     assert announced == [len(done)]
     assert len(done) >= 1
     assert open_bars == 0
@@ -122,11 +120,11 @@ def test_of_several_processes_the_first_gets_what_one_alone_finds(
     sets = {"one": responses[:3], "two": responses[1:]}
     config = SimilarityConfig(engine=engine, shard=shard, batch_tokens=12)
     models, both = [family("qwen2"), family("qwen2")], threading.Barrier(2)
-    alone = similarity(models[0], sets, config)
+    alone = compare(models[0], sets, config)
     monkeypatch.setattr(torch.distributed, "barrier", both.wait)
 
     def work(rank: int) -> PatternGram | SetMeans | None:
-        return similarity(models[rank], sets, config, folder=tmp_path, process=Process(rank, 2))
+        return compare(models[rank], sets, config, folder=tmp_path, process=Process(rank, 2))
 
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(work, range(2))
@@ -139,7 +137,7 @@ def test_selection_is_tested_on_the_same_gram(model: PreTrainedModel, responses:
     """Two problems of two candidates each: four selections, of which one was made."""
     chosen = [responses[0], responses[2]]
     other = [Response(problem_id="o", ids=(9, 8, 7), prompt_length=1, text="o")]
-    gram = similarity(model, {"all": responses, "chosen": chosen, "other": other}, SimilarityConfig())
+    gram = compare(model, {"all": responses, "chosen": chosen, "other": other}, SimilarityConfig())
     assert isinstance(gram, PatternGram)
     found = random_selection_test(gram, "chosen", "other", {"chosen": "all"}, draws=50, seed=0)
     cosine_N = 100 * cosines(gram)[:, 4]

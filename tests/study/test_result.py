@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError, RunError
+from prmkit.report.study_result import StudyResult
+from prmkit.run.results import read_result
 from prmkit.study.gather import gather
 from prmkit.study.grid import Grid
 from prmkit.study.result import rows_of
@@ -106,8 +108,8 @@ def test_the_result_is_written_with_its_figure_and_tables(tmp_path: Path, grid: 
     folder = tmp_path / "out" / "study-synthetic"
     first = gather(grid, "synthetic", folder, {})
     again = gather(grid, "synthetic", folder, {})
-    assert first == again == json.loads((folder / "metrics.json").read_text())
-    assert (first["cells"]["done"], first["cells"]["missing"], first["seconds"]) == (3, 7, 6.0)
+    assert first == again == read_result(folder / "metrics.json", StudyResult)
+    assert (first.cells.done, first.cells.missing, first.seconds) == (3, 7, 6.0)
     for name in ("run.yaml", "figure.html", "figure.svg", "table.md", "table.csv"):
         assert (folder / name).stat().st_size > 0
     assert (folder / "table.csv").read_text().splitlines()[1] == f"small,1,1.5,2,{math.sqrt(0.25)!r},,"

@@ -84,30 +84,23 @@ def read_prm(name: str, adapter: Adapter | None = None) -> PrmText:
     )
 
 
-def load_any_prm(
-    name: str,
-    adapter: Adapter | None = None,
-    *,
-    device: str | torch.device = "cpu",
-    dtype: torch.dtype | None = None,
-) -> LoadedPRM:
+def load_any_prm(name: str, adapter: Adapter | None = None, *, device: str | torch.device = "cpu") -> LoadedPRM:
     """A PRM in evaluation mode, whoever trained it. Code that comes with it is never run.
 
     Args:
         name: a folder or a hub id.
         adapter: whose layout it has; None for what its config says.
-        device: where it shall live.
-        dtype: of the parameters; None keeps the stored one.
+        device: where it shall live; its parameters keep their type.
 
     Raises:
         InputError: there is no such PRM, its kind is not known, or its weights are not those of its kind.
     """
     folder = resolve(name)
     if (adapter or _kind(folder)) == "prmkit":
-        return load_prm(folder, device, dtype)
+        return load_prm(folder, device)
     text = read_prm(str(folder), adapter)
     layout = _LAYOUTS[text.adapter]
-    backbone, _ = load_backbone(str(folder), dtype)
+    backbone, _ = load_backbone(str(folder), None)
     check_vocabulary(backbone, text.encoder.tokenizer, where=name)
     prm = PRM(backbone)
     head = layout.head(folder, text.encoder.tokenizer)

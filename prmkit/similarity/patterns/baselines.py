@@ -43,7 +43,7 @@ def baseline_kernels(
     for the patterns anyway. ``ngram``: cosine of the counts of runs of one to three tokens.
 
     Raises:
-        InputError, RunError: as ``similarity``.
+        InputError, RunError: as ``compare``.
     """
     responses, _ = distinct(sets)
     kernels = {}

@@ -51,7 +51,23 @@ def compare(
     process: Process | None = None,
     progress: BatchWatch | None = None,
 ) -> PatternGram | SetMeans | None:
-    """See ``prmkit.similarity.similarity``."""
+    """The Gram of the activation patterns of all responses under a reference model; with engine ``mean``, set scores.
+
+    Args:
+        model: any causal LM of Hugging Face, or a PRM; it is left as it was.
+        sets: responses by name of their set, encoded by the model's tokenizer. A response may be in several sets.
+        config: the scalar, the weights, the engine, the memory.
+        folder: where parts are kept as they are finished, so that a killed run goes on; without, in memory.
+        process: which of several processes this is, that share the folder and have started
+            torch.distributed; only the first gets the Gram, the others None.
+        progress: told how many batches will be differentiated, it gives a function to call after each.
+
+    Raises:
+        InputError: a set is empty, a response does not suit the model, or memory does not suffice.
+        RunError: a gradient is not finite (the layer is named), or all of a response's are zero.
+
+    Source: the paper, section "Pattern Similarity"; Wang et al. 2025 (AAAI-25).
+    """
     process = process or Process()
     responses, rows = distinct(sets)
     order = reading_order(responses)

@@ -81,6 +81,18 @@ class TileGram:
     l1: NDArray[np.float64]
 
 
+class Scratch:
+    """One tensor that the patterns of a batch over tile after tile are written to, for engines that forget them."""
+
+    def __init__(self, job: Job, tiles: Sequence[Tile]) -> None:
+        largest = max(tile.size for tile in tiles) * max(len(batch) for batch in job.batches)
+        self._memory = torch.empty(largest, device=job.device)
+
+    def place(self, responses: int, tiles: Sequence[Tile]) -> Place:
+        """The places of the tiles for so many responses; each lasts until the next one is asked for."""
+        return lambda index: self._memory[: responses * tiles[index].size].view(responses, tiles[index].size)
+
+
 class PatternSource(Protocol):
     """Writes the patterns of a batch over each tile into a place, tile after tile."""
 

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prmkit.run.ranks import Process
-from prmkit.similarity.patterns.job import Job, PatternSource, TileGram, row_sums
+from prmkit.similarity.patterns.job import Job, PatternSource, Scratch, TileGram, row_sums
 from prmkit.similarity.patterns.parameters import LayerPart, Tile, layer_name
 from prmkit.similarity.patterns.pending import check_not_zero, fill
-from prmkit.similarity.patterns.scratch import Scratch
 from prmkit.similarity.patterns.store import PartStore
 from prmkit.similarity.patterns.tiles import passes
 

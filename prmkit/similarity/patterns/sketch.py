@@ -21,10 +21,9 @@ from torch import Tensor
 
 from prmkit.run.ranks import Process
 from prmkit.similarity.patterns.batches import ResponseBatch
-from prmkit.similarity.patterns.job import FLOAT32, Job, PatternSource, raw_gram, row_sums
+from prmkit.similarity.patterns.job import FLOAT32, Job, PatternSource, Scratch, raw_gram, row_sums
 from prmkit.similarity.patterns.parameters import MERGED, LayerPart, Tile, layer_name, tiles_of
 from prmkit.similarity.patterns.pending import check_finite, wait_for_all
-from prmkit.similarity.patterns.scratch import Scratch
 from prmkit.similarity.patterns.store import ArrayStore, PartGram
 
 _CHUNK = 64
@@ -68,9 +67,9 @@ def sketched(
     return [whole], [_gram((store.of_all(number, shared=False)[0] for number in range(len(chunks))), job)]
 
 
-def pair_error(width: int, cosine: float = 1.0) -> float:
-    """The standard deviation of the error of a cosine, percent points."""
-    return 100.0 * math.sqrt((1.0 + cosine**2) / width)
+def pair_error(width: int) -> float:
+    """The standard deviation of the error of a cosine near 1, where it is largest; percent points."""
+    return 100.0 * math.sqrt(2.0 / width)
 
 
 def _chunks(batches: Sequence[ResponseBatch]) -> Iterator[list[ResponseBatch]]:

@@ -39,8 +39,8 @@ class Sets(Protocol):
         ...
 
 
-def set_score(gram: PatternGram, first: str, second: str, measure: Measure = WHOLE) -> SetScore:
-    """The similarity of two sets, or of a set with itself.
+def set_scores(gram: PatternGram, pairs: Sequence[tuple[str, str]], measure: Measure = WHOLE) -> list[SetScore]:
+    """The similarity of the two sets of each pair, or of a set with itself.
 
     The standard error is the jackknife over problems, by stratum: sets that share a problem are one stratum. With one
     response a problem and no shared problem it is sqrt(var(r) / n + var(c) / m) of the row and column means r and c.
@@ -50,11 +50,6 @@ def set_score(gram: PatternGram, first: str, second: str, measure: Measure = WHO
     Raises:
         InputError: no such set or layer, or the sets hold no pair of different responses.
     """
-    return set_scores(gram, [(first, second)], measure)[0]
-
-
-def set_scores(gram: PatternGram, pairs: Sequence[tuple[str, str]], measure: Measure = WHOLE) -> list[SetScore]:
-    """The scores of several pairs of sets. Raises InputError as ``set_score``."""
     cosine_NN = cosines(gram, measure)
     centred_NN = cosines(gram, replace(measure, centred=True))
     chance_NN = chance_cosines(gram, measure)
@@ -108,7 +103,7 @@ def set_score_difference(
     of them.
 
     Raises:
-        InputError: as ``set_score``.
+        InputError: as ``set_scores``.
     """
     cosine_NN = cosines(gram, measure)
     compared = [_pair_sums(gram, *names, cosine_NN) for names in (pair, other)]

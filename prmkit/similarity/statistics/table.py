@@ -1,6 +1,6 @@
 """The layout of the paper's Table 2, and what else follows from a Gram in seconds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations_with_replacement
 
@@ -22,21 +22,15 @@ from prmkit.similarity.statistics.texts import text_facts
 _TWO_SIDED_95 = 1.959964
 
 
-def similarity_table(
-    gram: PatternGram, pairs: Sequence[tuple[str, str]] | None = None, measure: Measure = WHOLE
-) -> list[SetScore]:
+def similarity_table(gram: PatternGram, measure: Measure = WHOLE) -> list[SetScore]:
     """One row a pair of sets: mean cosine, its standard error, the sum, the chance level, the centred value.
 
-    Args:
-        gram: of the sets.
-        pairs: names of sets. None takes every pair, and each set with itself: a score between domains says little
-            without the scores within them.
-        measure: which parts of the patterns, and how.
+    Each set also stands with itself: a score between domains says little without the scores within them.
 
     Raises:
-        InputError: no such set or layer, or a pair that was asked for has no two different responses.
+        InputError: no such layer.
     """
-    return set_scores(gram, pairs or _pairs(gram), measure)
+    return set_scores(gram, _pairs(gram), measure)
 
 
 def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Measure | None = None) -> Statistics:
@@ -52,7 +46,7 @@ def statistics(gram: PatternGram, *, seed: int, draws: int = 10_000, measure: Me
     pools = pools_of(gram)
     kernels = {"patterns": cosines(gram, measure), **gram.baselines}
     return Statistics(
-        table=similarity_table(gram, measure=measure),
+        table=similarity_table(gram, measure),
         profile=_profile(gram, measure),
         differences=[_difference(gram, *pair, pools, measure) for pair in _contrasts(gram, pools)],
         random_selection=_holm(

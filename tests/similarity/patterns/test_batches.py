@@ -8,9 +8,9 @@ from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
 from prmkit.models.prm import PRM
-from prmkit.similarity import similarity
 from prmkit.similarity.config import Engine, SimilarityConfig
 from prmkit.similarity.patterns.batches import ResponseBatch, batched, content_ids, embedding, reading_order
+from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.patterns.parameters import backbone
 from prmkit.similarity.response import Response
 from tests.similarity.conftest import family, response
@@ -130,4 +130,4 @@ def test_no_model_ever_reads_what_does_not_suit_it(unsuited: tuple[int, ...], en
     """A GPU that looks up such a token, or a position beyond the last, takes the whole process down."""
     sets = {"all": [response(*unsuited, problem="bad"), response(4, 5, 6)]}
     with pytest.raises(InputError, match=r"^bad: "):
-        similarity(family("gpt2", layers=1), sets, SimilarityConfig(engine=engine))
+        compare(family("gpt2", layers=1), sets, SimilarityConfig(engine=engine))

@@ -9,10 +9,12 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from prmkit.errors import RunError
-from prmkit.similarity import PatternGram, Process, similarity
+from prmkit.run.ranks import Process
 from prmkit.similarity.config import SimilarityConfig
+from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.patterns.parameters import chosen_parts
 from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.measure import cosines
 from tests.similarity.conftest import family, response
 
@@ -20,7 +22,7 @@ EXACT = ("loop", "hooks", "layersync")
 
 
 def gram_of(model: Any, responses: list[Response], **options: Any) -> PatternGram:
-    found = similarity(model, {"all": responses}, SimilarityConfig(**options))
+    found = compare(model, {"all": responses}, SimilarityConfig(**options))
     assert isinstance(found, PatternGram)
     return found
 
@@ -68,8 +70,15 @@ def test_the_gram_holds_the_dots_of_the_patterns_that_captum_finds(
         each_family.zero_grad(set_to_none=True)
 
 
-@pytest.mark.parametrize("engine", EXACT)
-@pytest.mark.parametrize("shape", [{"memory_gib": 1e-5}, {"batch_tokens": 1}, {"offload": True}])
+@pytest.mark.parametrize(
+    ("engine", "shape"),
+    [
+        *((engine, {"memory_gib": 1e-5}) for engine in EXACT),
+        ("hooks", {"batch_tokens": 1}),
+        ("layersync", {"batch_tokens": 1}),
+        ("layersync", {"offload": True}),
+    ],
+)
 def test_memory_and_batches_change_nothing(responses: list[Response], engine: str, shape: dict[str, Any]) -> None:
     model = family("qwen2")
     whole = gram_of(model, responses, engine=engine)
@@ -97,9 +106,9 @@ def test_processes_share_the_parts_and_the_first_adds_them_up(
     config = SimilarityConfig(engine=engine, shard=shard)  # type: ignore[arg-type]
     # The second process first: the first one adds up.
     with pytest.raises(RunError, match="was not finished by every process"):
-        similarity(model, sets, config, folder=tmp_path / "alone", process=Process(0, 2))
+        compare(model, sets, config, folder=tmp_path / "alone", process=Process(0, 2))
     for rank in (1, 0):
-        found = similarity(model, sets, config, folder=tmp_path / "parts", process=Process(rank, 2))
+        found = compare(model, sets, config, folder=tmp_path / "parts", process=Process(rank, 2))
         assert (found is None) == (rank == 1)
     assert_same(found, gram_of(model, responses, engine=engine), rtol=1e-6)  # type: ignore[arg-type]
 
@@ -108,13 +117,13 @@ def test_processes_share_the_parts_and_the_first_adds_them_up(
 def test_what_is_in_the_store_is_not_made_again(responses: list[Response], engine: str, tmp_path: Path) -> None:
     model, sets = family("qwen2"), {"all": responses}
     config = SimilarityConfig(engine=engine)  # type: ignore[arg-type]
-    whole = similarity(model, sets, config, folder=tmp_path)
+    whole = compare(model, sets, config, folder=tmp_path)
     files = sorted(tmp_path.glob("part-*"))
     assert len(files) == 6
     files[2].write_bytes(b"torn")
     files[5].unlink()
     before = [file.stat().st_mtime_ns for file in files[:5]]
-    again = similarity(model, sets, config, folder=tmp_path)
+    again = compare(model, sets, config, folder=tmp_path)
     assert [file.stat().st_mtime_ns == old for file, old in zip(files, before, strict=False)] == [
         True,
         True,

@@ -4,13 +4,14 @@ import pytest
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.similarity import PatternGram, similarity
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.activation import batched_patterns, single_patterns
+from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.patterns.engine_choice import choose_engine, refuse_unsuited
 from prmkit.similarity.patterns.job import PatternSource
 from prmkit.similarity.patterns.parameters import chosen_parts
 from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.gram import PatternGram
 from tests.similarity.conftest import family, handing_on_tuples, mixture, response
 
 READ = [response(4, 5, 6, 7), response(4, 5, 8)]
@@ -96,7 +97,7 @@ def test_what_an_engine_can_do_is_not_refused(
 ) -> None:
     config = SimilarityConfig(engine=engine, normalise=normalise)  # type: ignore[arg-type]
     refuse_unsuited(engine, config)
-    found = similarity(model, {"all": responses}, config)
+    found = compare(model, {"all": responses}, config)
     assert found is not None
     assert found.origin["engine"] == f"{engine} (as asked)"
 
@@ -109,14 +110,14 @@ def test_a_sketch_that_cannot_be_is_refused_before_anything_is_read(
 
     config = SimilarityConfig(engine="sketch", normalise="layer")
     with pytest.raises(InputError, match="a sketch holds all layers together"):
-        similarity(model, {"all": responses}, config, progress=progress)
+        compare(model, {"all": responses}, config, progress=progress)
 
 
 def test_experts_that_mix_responses_are_read_one_by_one(responses: list[Response]) -> None:
     model = mixture()
 
     def gram_of(**options: Any) -> PatternGram:
-        found = similarity(model, {"all": responses}, SimilarityConfig(**options))
+        found = compare(model, {"all": responses}, SimilarityConfig(**options))
         assert isinstance(found, PatternGram)
         return found
 

@@ -9,12 +9,12 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.similarity import similarity
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.batches import batched, reading_order
+from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.patterns.job import Job
 from prmkit.similarity.patterns.layersync import layer_calls, layersync_grams
-from prmkit.similarity.patterns.parameters import Tile, ChosenParameter, chosen_parts, decoder, tiles_of
+from prmkit.similarity.patterns.parameters import ChosenParameter, Tile, chosen_parts, decoder, tiles_of
 from prmkit.similarity.patterns.targets import target_values
 from prmkit.similarity.response import Response
 from tests.similarity.conftest import family, handing_on_tuples, response
@@ -83,7 +83,7 @@ def test_no_layer_below_the_chosen_ones_is_differentiated(
         return nullcontext(lambda: done.append(None))
 
     config = SimilarityConfig(engine="layersync", layers=layers, batch_tokens=1)
-    similarity(family("qwen2"), {"all": responses}, config, progress=progress)
+    compare(family("qwen2"), {"all": responses}, config, progress=progress)
     assert announced == [len(done)] == [turns * len(responses)]
 
 

@@ -10,10 +10,11 @@ from transformers import PreTrainedModel
 
 from prmkit.errors import InputError, RunError
 from prmkit.run.ranks import Process
-from prmkit.similarity import PatternGram, similarity
 from prmkit.similarity.config import SimilarityConfig
+from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.patterns.mean import SumsOfCosines, set_means
 from prmkit.similarity.response import Response
+from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.measure import measure_of
 from prmkit.similarity.statistics.set_means import SetMeans
 from prmkit.similarity.statistics.table import similarity_table
@@ -138,8 +139,8 @@ def test_means_are_those_of_the_gram(responses: list[Response], normalise: str) 
     model = family("qwen2")
     sets = {"a": responses[:2], "b": responses[2:], "all": responses}
     config = SimilarityConfig(engine="mean", normalise=normalise)  # type: ignore[arg-type]
-    means = similarity(model, sets, config)
-    gram = similarity(model, sets, SimilarityConfig(engine="loop", normalise=normalise))  # type: ignore[arg-type]
+    means = compare(model, sets, config)
+    gram = compare(model, sets, SimilarityConfig(engine="loop", normalise=normalise))  # type: ignore[arg-type]
     assert isinstance(gram, PatternGram)
     assert isinstance(means, SetMeans)
     for row, expected in zip(means.table(), similarity_table(gram, measure=measure_of(gram)), strict=True):
@@ -153,8 +154,8 @@ def test_batches_and_memory_change_nothing(
     model: PreTrainedModel, responses: list[Response], shape: dict[str, Any]
 ) -> None:
     sets = {"a": responses[:3], "b": responses[1:]}
-    plain = similarity(model, sets, SimilarityConfig(engine="mean"))
-    other = similarity(model, sets, SimilarityConfig(engine="mean", **shape))
+    plain = compare(model, sets, SimilarityConfig(engine="mean"))
+    other = compare(model, sets, SimilarityConfig(engine="mean", **shape))
     assert isinstance(plain, SetMeans)
     assert isinstance(other, SetMeans)
     np.testing.assert_allclose(other.sums, plain.sums, rtol=1e-5)
@@ -162,8 +163,8 @@ def test_batches_and_memory_change_nothing(
 
 
 def test_the_order_of_the_responses_permutes_the_sums(model: PreTrainedModel, responses: list[Response]) -> None:
-    forward = similarity(model, {"all": responses, "some": responses[:2]}, SimilarityConfig(engine="mean"))
-    backward = similarity(model, {"all": responses[::-1], "some": responses[:2]}, SimilarityConfig(engine="mean"))
+    forward = compare(model, {"all": responses, "some": responses[:2]}, SimilarityConfig(engine="mean"))
+    backward = compare(model, {"all": responses[::-1], "some": responses[:2]}, SimilarityConfig(engine="mean"))
     assert isinstance(forward, SetMeans)
     assert isinstance(backward, SetMeans)
     np.testing.assert_allclose(backward.sums[::-1], forward.sums, rtol=1e-5)

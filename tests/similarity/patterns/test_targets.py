@@ -4,11 +4,12 @@ from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
 from prmkit.models.prm import PRM
-from prmkit.similarity import PatternGram, similarity
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.batches import ResponseBatch, batched
+from prmkit.similarity.patterns.engine import compare
 from prmkit.similarity.patterns.parameters import Reference, backbone
 from prmkit.similarity.patterns.targets import target_values
+from prmkit.similarity.statistics.gram import PatternGram
 from tests.similarity.conftest import family, response
 
 STEPS = [
@@ -55,7 +56,7 @@ def test_a_value_does_not_depend_on_its_batch(model: PreTrainedModel, target: st
 def test_engines_agree_on_a_prm(prm: PRM, target: str) -> None:
     grams = []
     for engine in ("loop", "hooks", "layersync"):
-        found = similarity(prm, {"all": STEPS}, SimilarityConfig(target=target, engine=engine))  # type: ignore[arg-type]
+        found = compare(prm, {"all": STEPS}, SimilarityConfig(target=target, engine=engine))  # type: ignore[arg-type]
         assert isinstance(found, PatternGram)
         assert found.predicted_tokens == (-1, -1, -1)
         grams.append(torch.from_numpy(found.grams))
@@ -74,7 +75,7 @@ def no_target(model: Reference, batch: ResponseBatch) -> torch.Tensor:
 
 def test_any_callable_may_be_the_target(model: PreTrainedModel) -> None:
     target = f"{__name__}:first_logit"
-    found = similarity(model, {"all": STEPS}, SimilarityConfig(target=target, layers=(0, 1)))
+    found = compare(model, {"all": STEPS}, SimilarityConfig(target=target, layers=(0, 1)))
     assert isinstance(found, PatternGram)
     # All begin with the same token, and nothing after it matters.
     assert found.grams[0][0, 1] == pytest.approx(found.grams[0][0, 0])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.batches import ResponseBatch
 from prmkit.similarity.patterns.job import Job
-from prmkit.similarity.patterns.parameters import LayerPart, Tile, ChosenParameter
+from prmkit.similarity.patterns.parameters import ChosenParameter, LayerPart, Tile
 from prmkit.similarity.patterns.store import ArrayStore
 from prmkit.similarity.patterns.targets import TargetValues
 

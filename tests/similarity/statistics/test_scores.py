@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from prmkit.errors import InputError
 from prmkit.similarity.statistics.measure import cosines
-from prmkit.similarity.statistics.scores import set_score, set_score_difference
-from tests.similarity.grams import gram_of
+from prmkit.similarity.statistics.scores import set_score_difference
+from tests.similarity.grams import gram_of, set_score
 
 # Cosines: a-b 0.6, a-c 0, b-c 0.8.
 A, B, C = (1.0, 0.0), (0.6, 0.8), (0.0, 2.0)

@@ -3,9 +3,8 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.similarity.statistics.measure import cosines
-from prmkit.similarity.statistics.scores import set_score
 from prmkit.similarity.statistics.set_means import SetMeans
-from tests.similarity.grams import gram_of
+from tests.similarity.grams import gram_of, set_score
 
 
 def both(sets: dict[str, tuple[int, ...]], problems: list[str] | None = None) -> tuple[SetMeans, object]:
