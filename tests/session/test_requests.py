@@ -116,13 +116,13 @@ def test_a_seed_depends_on_the_node_and_not_on_what_was_asked_before() -> None:
     assert seeds([0, 1, ROOT]) == seeds([ROOT, 1, 0])
 
 
-def test_no_step_follows_a_solution_that_ended() -> None:
-    told = Told(two_steps)
-    session = session_of(told)
-    (leaf,) = asyncio.run(session.complete(ROOT, 1))
-    told.told.clear()
-    with pytest.raises(InputError, match="a step follows a solution that ended, got 'eos'"):
-        asyncio.run(session.expand_each([(ROOT, 1), (leaf, 1)]))
+@pytest.mark.parametrize("finish", ["eos", "length", "cancelled"])
+def test_no_step_follows_a_solution_that_ended(finish: Finish) -> None:
+    told, tree = Told(two_steps), path("one")
+    tree.set_finish(0, finish)
+    session = session_of(told, tree=tree)
+    with pytest.raises(InputError, match=f"a step follows a solution that ended, got '{finish}'"):
+        asyncio.run(session.expand_each([(ROOT, 1), (0, 1)]))
     assert told.told == []  # nothing was paid for, not even the other node's
 
 
@@ -414,8 +414,11 @@ def test_where_no_step_fits_the_prm_reads_nothing() -> None:
 def test_an_error_that_is_not_about_length_is_raised() -> None:
     class Refuses(TableScorer):
         async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
+            self.asked.append("")
             raise InputError("the server refuses the key")
 
-    session = session_of(ScriptedGenerator(two_steps), Refuses({}), tree=path("one"))
+    scorer = Refuses({})
+    session = session_of(ScriptedGenerator(two_steps), scorer, tree=path("one"))
     with pytest.raises(InputError, match="refuses the key"):
         asyncio.run(session.score([0]))
+    assert len(scorer.asked) == 1
