@@ -11,7 +11,6 @@ from prmkit.generate import server as module
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.server import Server, Trouble
 from tests.fake_server import CONTEXT, FakeServer
-from tests.local_server import LocalServer
 
 BODY = {"prompt": [65, 66], "max_tokens": 4, "temperature": 0, "seed": 0}
 
@@ -246,24 +245,18 @@ def test_without_a_key_none_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         assert fake.keys == [None]
 
 
-def test_a_redirect_does_not_carry_the_key_to_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Moved(LocalServer):
-        def __init__(self, target: str) -> None:
-            self.target = target
-
-        def app(self) -> web.Application:
-            app = web.Application()
-            app.router.add_get("/v1/models", self.send_on)
-            return app
-
-        async def send_on(self, request: web.Request) -> web.Response:
-            return web.Response(status=307, headers={"Location": f"{self.target}/v1/models"})
+@pytest.mark.parametrize("answer", ["_list", "_complete"])
+def test_a_redirect_does_not_carry_the_key_to_another_host(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    async def send_on(request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": f"{other.url}{request.path}"})
 
     monkeypatch.setenv("MY_KEY", "the-secret")
-    with FakeServer() as other, Moved(other.url) as moved:
+    moved = FakeServer()
+    setattr(moved, answer, send_on)
+    with FakeServer() as other, moved:
         with pytest.raises(InputError, match=r"refuses the request \(status 307"):
-            server(moved.url, api_key_env="MY_KEY")
-        assert other.keys == []
+            ask_once(server(moved.url, api_key_env="MY_KEY"))
+        assert (other.keys, other.asked) == ([], [])
 
 
 @pytest.mark.parametrize(
