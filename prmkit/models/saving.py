@@ -68,6 +68,8 @@ def write_folder(
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # what is written is whole again
     partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    # What a killed process left here: in a container, numbers of processes come back.
+    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         config.dtype = _write_weights(weights, partial)
