@@ -45,6 +45,13 @@ def test_scores_survive_saving_bit_for_bit(prm: PRM, folder: Path) -> None:
     assert not loaded.prm.training
 
 
+def test_a_checkpoint_in_several_files_is_the_same(prm: PRM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prmkit.models.saving._SHARD_BYTES", 20_000)
+    save_prm(prm, tiny_tokenizer(), tmp_path / "prm", META)
+    assert len(list((tmp_path / "prm").glob("*.safetensors"))) > 2
+    assert torch.equal(scores(load_prm(tmp_path / "prm").prm), scores(prm))
+
+
 def test_the_folder_is_what_vllm_reads(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     assert config["architectures"] == ["Qwen2ForRewardModel"]
