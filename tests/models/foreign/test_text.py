@@ -76,8 +76,6 @@ def test_math_shepherd_reads_at_the_tag_behind_each_step(tokenizer: PreTrainedTo
     assert second == f"{first}\nThe sum is four. ки"
     ids, ends = encoder.path_ids(PROBLEM, STEPS)
     assert ends[-1] == len(ids) - 1  # nothing follows the last tag
-    start = tokenizer.bos_token_id
-    assert ids.count(start) == 1 if start is not None else ids[0] != start
 
 
 def test_a_tag_or_a_line_end_within_a_step_is_read_over() -> None:
@@ -93,6 +91,14 @@ def test_rlhflow_reads_where_the_answer_to_each_step_is_foretold() -> None:
     assert first == ("<|im_start|>user\nWhat is two and two? We add two and two.<|im_end|>\n<|im_start|>assistant\n")
     assert second == f"{first}+<|im_end|>\n<|im_start|>user\nThe sum is four.<|im_end|>\n<|im_start|>assistant\n"
     assert third.count("+<|im_end|>") == 2  # all steps before are taken for right
+
+
+def test_a_text_has_one_start_whoever_puts_it_there() -> None:
+    tokenizer = sentencepiece()  # which puts <s> before every text
+    tokenizer.chat_template = "{{ bos_token }}" + CHATML
+    for encoder in (MathShepherdEncoder(tokenizer, LINES), RLHFlowEncoder(tokenizer, LINES)):
+        ids, _ = encoder.path_ids(PROBLEM, STEPS)
+        assert [at for at, token in enumerate(ids) if token == tokenizer.bos_token_id] == [0]
 
 
 LAST_TURN = "{% for m in messages[-1:] %}{{ m['role'] + m['content'] }}{% endfor %}"
