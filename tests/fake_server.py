@@ -31,7 +31,8 @@ class FakeServer(LocalServer):
         owner: ``vllm`` answers token ids, and the stop string that ended them; others answer plain text.
         tells_context: whether the list of models says how long a prompt may be.
 
-    Before it answers properly it works off ``faults``: a status, bytes to answer with status 200, ``hang`` or ``drop``.
+    Before it answers properly it works off ``faults``: a status, bytes to answer with status 200, ``hang``, ``drop`` or
+    ``half``, an answer that breaks off. With a status it may say when to come again (``retry_after``).
     """
 
     def __init__(self, *, owner: str = "llamacpp", models: Sequence[str] = ("m",), tells_context: bool = False) -> None:
@@ -42,6 +43,7 @@ class FakeServer(LocalServer):
         self.most_at_once = self._at_once = 0
         self.dropped = threading.Event()
         self.pause = 0.0
+        self.retry_after: str | None = None
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -83,11 +85,17 @@ class FakeServer(LocalServer):
             return None
         fault = self.faults.pop(0)
         if isinstance(fault, int):
-            return web.json_response({"error": {"message": f"told to answer {fault}"}}, status=fault)
+            headers = {"Retry-After": self.retry_after} if self.retry_after is not None else {}
+            body = {"error": {"message": f"told to answer {fault}"}}
+            return web.json_response(body, status=fault, headers=headers)
         if isinstance(fault, bytes):
             return web.Response(body=fault)
         if fault == "hang":
             await asyncio.sleep(60)
+        if fault == "half":
+            response = web.StreamResponse(headers={"Content-Length": "100", "Content-Type": "application/json"})
+            await response.prepare(request)
+            await response.write(b'{"choices": [')
         assert request.transport is not None
         request.transport.close()
         return web.Response()

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from prmkit.generate.draw import draw_tokens
 from prmkit.generate.lanes import Lane
+from prmkit.generate.request import Request
 from prmkit.kv.reader import out_of_memory, place
 from prmkit.kv.rows import KVRows, advance
 from prmkit.kv.tree import KVNode, KVTree
@@ -71,6 +72,7 @@ class Decoder:
         # Without a choice the logits are not copied.
         logits_BV = logits_BV if len(owners) == len(logits_BV) else logits_BV[owners]
         tokens, close = draw_tokens(logits_BV, draws, positions, margin=self._margin)
+        looked: list[tuple[Request, int]] = []
         for owner, turned in itertools.groupby(close, key=owners.__getitem__):
             lane, again = self.lanes[owner], list(turned)
             alone_1V = self.head(self._alone(lane))
@@ -82,8 +84,11 @@ class Decoder:
             )
             for row, token in zip(again, looks, strict=True):
                 tokens[row] = token
-            for request in {lane.rows[row - owners.index(owner)].request for row in again}:
-                request.second_looks.append(lane.past + 1)
+            looked += (
+                (request, lane.past + 1) for request in {lane.rows[row - owners.index(owner)].request for row in again}
+            )
+        for request, length in looked:  # only now, when nothing can fail any more
+            request.second_looks.append(length)
         drawn = iter(tokens)
         return [list(itertools.islice(drawn, len(lane.rows))) for lane in self.lanes]
 

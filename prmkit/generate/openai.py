@@ -175,19 +175,28 @@ def _text(choice: Mapping[str, Any]) -> str:
 
 def _finish(choice: Mapping[str, Any]) -> Finish:
     """Why the server says that it ended, taking a stop for the end of the sequence."""
-    reasons: dict[Any, Finish] = {"stop": "eos", "length": "length"}
+    reasons: dict[str, Finish] = {"stop": "eos", "length": "length"}
     reason = choice.get("finish_reason")
-    if reason not in reasons:
+    if not isinstance(reason, str) or reason not in reasons:
         raise Trouble(f"a completion that ended for another reason, {reason!r}")
     return reasons[reason]
 
 
 def _counted(reply: Mapping[str, Any], continuation: Continuation, prompt: int, sampled: int) -> _Written:
     """The counts that the server gives, and ours where it gives none."""
-    usage = reply.get("usage") or {}
+    usage = _mapping(reply.get("usage"))
     return _Written(
         continuation=continuation,
-        prompt=usage.get("prompt_tokens") or prompt,
-        sampled=usage.get("completion_tokens") or sampled,
-        cached=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
+        prompt=_count(usage, "prompt_tokens") or prompt,
+        sampled=_count(usage, "completion_tokens") or sampled,
+        cached=_count(_mapping(usage.get("prompt_tokens_details")), "cached_tokens"),
     )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(counts: Mapping[str, Any], name: str) -> int:
+    count = counts.get(name)
+    return count if isinstance(count, int) else 0

@@ -113,7 +113,8 @@ class Server:
             yield session
 
     def _new_session(self) -> aiohttp.ClientSession:
-        key = os.environ.get(self._config.api_key_env)
+        # A file of keys may leave its line end behind, which no header may hold.
+        key = os.environ.get(self._config.api_key_env, "").strip()
         return aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             connector=aiohttp.TCPConnector(limit=self._config.in_flight),
@@ -150,7 +151,9 @@ class Server:
                     f"no server answers ({_said(error)})", where=self._url, cure="Start it, or check engine.url."
                 ) from None
             except (KeyError, TypeError, ValueError):
-                raise InputError("this is no server of models: /v1/models lists none", where=self._url) from None
+                by_name = {}
+        if not by_name:
+            raise InputError("this is no server of models: /v1/models lists none", where=self._url)
         name = self._config.model or (next(iter(by_name)) if len(by_name) == 1 else None)
         if name not in by_name:
             raise InputError(
@@ -166,7 +169,7 @@ class Server:
 def _parsed(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Trouble(f"an answer that is no JSON: {_shown(data)}") from None
     if not isinstance(value, dict):
         raise Trouble(f"an answer that is no JSON object: {_shown(data)}")
@@ -177,13 +180,17 @@ def _message(data: bytes) -> str:
     try:
         value = json.loads(data)
         error = value.get("error", value)
-        return str(error["message"] if isinstance(error, dict) else error)[:300]
-    except (ValueError, KeyError, AttributeError):
+        return _one_line(str(error["message"] if isinstance(error, dict) else error))[:300]
+    except (ValueError, KeyError, AttributeError, RecursionError):
         return _shown(data)
 
 
 def _shown(data: bytes) -> str:
-    return data[:120].decode("utf-8", "replace").strip() or "nothing"
+    return _one_line(data[:120].decode("utf-8", "replace")) or "nothing"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _said(error: BaseException) -> str:

@@ -19,12 +19,13 @@ class Pool:
         self._order = {id(allowance): index for index, allowance in enumerate(allowances)}
         self._active = list(allowances)
         self._ended: list[Allowance] = []
-        self._waiting: dict[int, tuple[Allowance, asyncio.Future[bool]]] = {}
+        # By the order of the problems; several requests of one problem may wait at once.
+        self._waiting: dict[int, tuple[Allowance, list[asyncio.Future[bool]]]] = {}
 
     async def more(self, allowance: Allowance) -> bool:
         """Wait for a part of what the others leave; whether there was any."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting[self._order[id(allowance)]] = (allowance, future)
+        self._waiting.setdefault(self._order[id(allowance)], (allowance, []))[1].append(future)
         self._deal()
         return await future
 
@@ -35,18 +36,21 @@ class Pool:
         self._deal()
 
     def _deal(self) -> None:
-        if not self._waiting or len(self._waiting) < len(self._active):
+        # A request that was given up waits no longer.
+        asking = {place: one for place, one in self._waiting.items() if not all(future.done() for future in one[1])}
+        if not asking or len(asking) < len(self._active):
             return
-        waiting = [self._waiting[index] for index in sorted(self._waiting)]
+        waiting = [asking[place] for place in sorted(asking)]
         self._waiting.clear()
         left = {
             kind: int(sum(max(0.0, one.limits[kind] - one.spent(kind)) for one in self._ended))
             for kind in waiting[0][0].limits
         }
         self._ended.clear()
-        for index, (allowance, future) in enumerate(waiting):
+        for index, (allowance, futures) in enumerate(waiting):
             gains = {kind: (amount + len(waiting) - 1 - index) // len(waiting) for kind, amount in left.items()}
             for kind, gain in gains.items():
                 allowance.limits[kind] += gain
-            if not future.done():
-                future.set_result(any(gains.values()))
+            for future in futures:
+                if not future.done():
+                    future.set_result(any(gains.values()))

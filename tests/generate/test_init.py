@@ -1,18 +1,83 @@
 import asyncio
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from prmkit.errors import InputError
-from prmkit.generate import check_prompt, together
+from prmkit.generate import GENERATORS, GeneratorConfig, Sampling, check_prompt, load_generator, replicas, together
+from prmkit.generate.config import CustomEngine, TransformersEngine, VllmEngine
+from prmkit.packing.format import StepFormat
 
 
-def test_a_prompt_must_hold_a_token_and_leave_room_for_one() -> None:
-    check_prompt([1, 2], 3)
-    check_prompt([1, 2], None)
-    with pytest.raises(InputError, match="empty prompt"):
-        check_prompt([], None)
-    with pytest.raises(InputError, match="the prompt fills the context, got '3 tokens'; expected fewer than 3"):
-        check_prompt([1, 2, 3], 3)
+def load_mine(config: GeneratorConfig) -> tuple[str, GeneratorConfig]:
+    """Somebody's engine, which is only told of."""
+    return "mine", config
+
+
+def test_somebodys_engine_is_given_the_whole_recipe() -> None:
+    engine = CustomEngine(name="tests.generate.test_init:load_mine", options={"beams": 3})
+    config = GeneratorConfig(name="a policy", engine=engine, format=StepFormat(step_end="<step>"))
+    assert load_generator(config) == ("mine", config)
+
+
+@pytest.mark.parametrize("name", ["tests.generate.test_init:load_yours", "tests.nowhere:load"])
+def test_somebodys_engine_that_is_not_there_is_bad_input(name: str) -> None:
+    with pytest.raises(InputError, match=rf"cannot import the generator engine, got '{name}'"):
+        load_generator(GeneratorConfig(name="a policy", engine=CustomEngine(name=name)))
+
+
+@pytest.mark.parametrize("engine", [TransformersEngine(workers="ray"), VllmEngine(name="vllm", workers="ray")])
+def test_an_engine_on_ray_is_one_of_actors_whatever_it_is(
+    monkeypatch: pytest.MonkeyPatch, engine: TransformersEngine
+) -> None:
+    monkeypatch.setattr(replicas, "replicated_generator", lambda config: ("actors", config.engine))
+    assert load_generator(GeneratorConfig(name="a policy", engine=engine)) == ("actors", engine)
+
+
+@pytest.mark.parametrize("name", sorted(GENERATORS.builtin))
+def test_a_built_in_engine_can_be_imported(name: str) -> None:
+    """Also where the library that it needs is not installed."""
+    assert callable(GENERATORS.load(name))
+
+
+@pytest.mark.parametrize(
+    ("option", "legal", "illegal"),
+    [
+        ("temperature", [0, 1.5], [-0.1, float("nan"), "hot"]),
+        ("top_p", [1e-6, 1], [0, 1.01, float("nan")]),
+        ("max_tokens", [1], [0, -1, 1.5]),
+        ("top_k", [], [1]),
+    ],
+)
+def test_what_cannot_be_sampled_with_is_refused(option: str, legal: list[Any], illegal: list[Any]) -> None:
+    for value in legal:
+        assert getattr(Sampling.model_validate({option: value}), option) == value
+    for value in illegal:
+        with pytest.raises(ValidationError, match=option):
+            Sampling.model_validate({option: value})
+
+
+@pytest.mark.parametrize("option", [{"memory": 0}, {"memory": 1.1}, {"dtype": "int8"}, {"max_rows": 0}, {"nmae": "x"}])
+def test_what_no_policy_can_be_is_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(option))):
+        GeneratorConfig.model_validate({"name": "a policy"} | option)
+
+
+def test_a_prompt_must_leave_room_for_a_token() -> None:
+    check_prompt([5] * 9, 10)
+    check_prompt([5] * 100_000, None)  # where only the server knows its context, it says so
+    for length in (10, 11):
+        with pytest.raises(
+            InputError, match=rf"the prompt fills the context, got '{length} tokens'; expected fewer than 10"
+        ):
+            check_prompt([5] * length, 10)
+
+
+@pytest.mark.parametrize("context", [None, 10])
+def test_an_empty_prompt_has_nothing_to_go_on_from(context: int | None) -> None:
+    with pytest.raises(InputError, match="empty prompt; expected at least one token"):
+        check_prompt([], context)
 
 
 def test_results_come_in_the_order_of_the_requests_not_of_their_ends() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator, server
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.openai import OpenAIGenerator
@@ -99,88 +98,33 @@ def test_busy_broken_and_silent_answers_are_asked_for_again(owner: str, stop: st
             b"[]",
             b'{"choices": []}',
             b'{"choices": [{"finish_reason": "x"}]}',
+            b'{"choices": [{"text": "a", "token_ids": [97], "finish_reason": ["stop"]}]}',
+            "half",
             "hang",
         ]
         assert write(engine, stop=stop).continuations == good.continuations
         assert not fake.faults
 
 
-def test_a_connection_that_breaks_is_opened_again() -> None:
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [
+        (
+            '{"prompt_tokens": 90, "completion_tokens": 70, "prompt_tokens_details": {"cached_tokens": 60}}',
+            (60, 30, 70),
+        ),
+        ('{"prompt_tokens": 90, "prompt_tokens_details": null}', (0, 90, 3)),
+        ('{"prompt_tokens": "many", "completion_tokens": null, "prompt_tokens_details": [1]}', (0, len(PROMPT), 3)),
+        ("3", (0, len(PROMPT), 3)),
+        ("null", (0, len(PROMPT), 3)),
+    ],
+)
+def test_tokens_are_those_that_the_server_counts_and_else_ours(usage: str, counts: tuple[int, int, int]) -> None:
     with FakeServer() as fake:
         engine = generator(fake)
-        good = write(engine)
-        fake.faults = ["drop", "drop"]
-        assert write(engine).continuations == good.continuations
-
-
-@pytest.mark.parametrize("fault", [500, b"<html>", "drop"])
-def test_a_server_that_stays_broken_ends_the_run(fault: int | bytes | str) -> None:
-    with FakeServer() as fake:
-        engine = generator(fake, retries=2)
-        fake.faults = [fault] * 20
-        with pytest.raises(RunError, match=r"no answer in 3 tries .* go on with --resume"):
-            write(engine, 1)
-        assert len(fake.faults) == 17
-
-
-def test_a_server_that_goes_down_in_mid_run_ends_it() -> None:
-    with FakeServer() as fake:
-        engine = generator(fake, retries=1)
-        write(engine)
-    with pytest.raises(RunError, match="no answer in 2 tries"):
-        write(engine)
-
-
-def test_a_request_that_is_wrong_is_not_repeated() -> None:
-    with FakeServer() as fake:
-        engine = generator(fake)
-        fake.faults = [422]
-        with pytest.raises(InputError, match=r"refuses the request \(status 422: told to answer 422\)"):
-            write(engine, 1)
-        assert len(fake.asked) == 1
-
-
-def test_a_server_that_is_down_at_the_start_is_bad_input() -> None:
-    with FakeServer() as fake:
-        url = fake.url
-    with pytest.raises(InputError, match=r"no server answers .*engine\.url"):
-        Server(OpenAIEngine(name="openai", url=url))
-
-
-@pytest.mark.parametrize("fault", [b"<html>", b"{}", b'{"data": 3}'])
-def test_what_is_no_server_of_models_is_bad_input(fault: bytes) -> None:
-    with FakeServer() as fake:
-        fake.faults = [fault]
-        with pytest.raises(InputError, match="no server"):
-            generator(fake)
-
-
-def test_a_wrong_model_name_is_met_by_the_right_ones() -> None:
-    with FakeServer(models=("policy", "prm")) as fake:
-        with pytest.raises(InputError, match=r"does not serve this model, got 'polcy'; expected one of policy, prm"):
-            generator(fake, model="polcy")
-        with pytest.raises(InputError, match="serves several models"):
-            generator(fake)
-        generator(fake, model="prm")
-
-
-def test_the_key_comes_from_the_environment_and_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MY_KEY", "the-secret")
-    with FakeServer() as fake:
-        generator(fake, api_key_env="MY_KEY")
-        assert fake.keys == ["Bearer the-secret"]
-        fake.faults = [401]
-        with pytest.raises(InputError, match=r"refuses the key .* Set MY_KEY in the environment") as raised:
-            generator(fake, api_key_env="MY_KEY")
-    assert "the-secret" not in str(raised.value)
-
-
-def test_no_more_requests_wait_for_the_server_than_allowed() -> None:
-    with FakeServer() as fake:
-        fake.pause = 0.02
-        write(generator(fake, in_flight=3), 12)
-        assert fake.most_at_once == 3
-        assert len(fake.asked) == 12
+        fake.faults = [f'{{"choices": [{{"text": "ab", "finish_reason": "stop"}}], "usage": {usage}}}'.encode()]
+        found = write(engine, 1)
+    assert (found.cached_tokens, found.prefill_tokens, found.decode_tokens) == counts
 
 
 def test_a_cancelled_request_is_dropped_by_the_server() -> None:

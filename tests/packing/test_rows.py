@@ -1,10 +1,8 @@
 import math
 
 import pytest
-import torch
 
 from prmkit.errors import InputError
-from prmkit.packing.batch import collate
 from prmkit.packing.rows import TokenRow, tree_rows
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, path_tree, tiny_encoder
@@ -74,18 +72,3 @@ def test_labels_are_floats() -> None:
     tree.set_label(0, Label(value=True, source="human"))
     row = tree_rows(tree, ENCODER, 256).rows[0]
     assert (type(row.labels[0]), row.labels[0], row.labels[2]) == (float, 1.0, 0.7)
-    batch = collate([row])
-    assert batch.labels_BS.dtype == torch.float32
-    torch.testing.assert_close(batch.labels_BS, torch.tensor([[1.0, 0.0, 0.7]]))
-
-
-def test_a_batch_is_padded_on_the_right_and_masks_what_is_no_label() -> None:
-    long = tree_rows(forked(), ENCODER, 256).rows[1]  # 14 tokens, 3 steps, the last one labelled 1.0
-    short = tree_rows(path_tree("1 ?", [("1", 0.7)]), ENCODER, 256).rows[0]  # "1 ? \n 1 \n": 5 tokens, 1 step
-    batch = collate([long, short])
-    assert batch.ids_BT.shape == (2, 14)
-    assert batch.mask_BT.tolist() == [[1] * 14, [1] * 5 + [0] * 9]
-    assert batch.ends_BS.tolist() == [[8, 11, 13], [4, 0, 0]]
-    torch.testing.assert_close(batch.labels_BS, torch.tensor([[0.0, 0.0, 1.0], [0.7, 0.0, 0.0]]))
-    assert batch.weights_BS.tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert (batch.total_weight, batch.tokens) == (2.0, 19)

@@ -14,7 +14,6 @@ from prmkit.search.majority import majority
 from prmkit.search.mcts import mcts
 from prmkit.session import Session
 from prmkit.session.budget import BudgetConfig, Exhausted
-from prmkit.session.concurrent import run_sessions
 from prmkit.tree import ROOT
 from tests.search.world import World, run, world_session
 
@@ -141,23 +140,6 @@ def test_a_policy_that_never_stops_ends_at_the_length_of_a_solution() -> None:
     session = world_session(Babbler({}), {f"s{index}": 0.5 for index in range(100)}, max_tokens=12)
     assert run(session, lambda session: beam(session, n=2, width=2)) is None
     assert session.ledger.generator_calls <= 4
-
-
-def test_what_easy_problems_leave_goes_to_those_that_ask_for_more() -> None:
-    # Four problems of 4 generations each. Two need 1; the other two want 9 and get 4 + 3 each.
-    async def greedy_for(session: Session) -> None:
-        want = 1 if session.tree.problem.id in "01" else 9
-        with session.until_exhausted():
-            for _ in range(want):
-                await session.complete(ROOT, 1)
-
-    sessions = [
-        world_session(World({"": "a!"}, pause=0.001), budget=BudgetConfig(generations=4, shared=True), name=str(index))
-        for index in range(4)
-    ]
-    asyncio.run(run_sessions(sessions, greedy_for, done=lambda _: None, shared=True))
-    assert [session.ledger.generations for session in sessions] == [1, 1, 7, 7]
-    assert [session.exhausted for session in sessions] == [False, False, True, True]
 
 
 def test_a_shared_clock_is_spread_over_the_problems() -> None:

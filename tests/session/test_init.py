@@ -1,10 +1,8 @@
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.session.journal import Journal
 from prmkit.tree import ROOT, Problem, StepTree
 from tests.fakes import ScriptedGenerator, TableScorer, make_session
 
@@ -60,31 +58,6 @@ def test_scores_without_a_prm_are_an_error_not_zero() -> None:
         asyncio.run(session.score(leaves))
     with pytest.raises(InputError, match="a step was not scored"):
         session.solution_score(leaves[0])
-
-
-def test_a_resumed_session_replays_without_asking_the_engines(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-
-    def run() -> tuple[StepTree, int, dict[str, float]]:
-        generator, scorer = ScriptedGenerator(TWO_STEPS.script), TableScorer({"s0": 0.5, "s1": 0.25, "4": 0.75})
-        session = make_session(generator, scorer=scorer, journal=Journal(path))
-        leaves = asyncio.run(session.complete(ROOT, 2))
-        asyncio.run(session.score(leaves))
-        return session.tree, len(generator.requests) + len(scorer.asked), session.ledger.as_dict()
-
-    first_tree, first_calls, first_ledger = run()
-    second_tree, second_calls, second_ledger = run()
-    assert second_tree == first_tree
-    assert (first_calls, second_calls) == (5, 0)
-    assert second_ledger == {**first_ledger, "replayed": 2}
-
-
-def test_the_ledger_counts_what_the_engine_reports() -> None:
-    session = make_session(TWO_STEPS)
-    asyncio.run(session.complete(ROOT, 3))
-    # "?\n" is 2 tokens; each sample "s0\n4\n" is 5.
-    ledger = session.ledger
-    assert (ledger.generator_calls, ledger.generations, ledger.prefill_tokens, ledger.decode_tokens) == (1, 3, 2, 15)
 
 
 def test_random_numbers_are_fixed_by_seed_problem_and_purpose() -> None:

@@ -5,6 +5,7 @@ Two labels or two answer tokens a and b make one logit, for softmax([a, b])[1] =
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -103,7 +104,7 @@ def load_any_prm(name: str, adapter: Adapter | None = None, *, device: str | tor
     backbone, _ = load_backbone(str(folder), None)
     check_vocabulary(backbone, text.encoder.tokenizer, where=name)
     prm = PRM(backbone)
-    head = layout.head(folder, text.encoder.tokenizer)
+    head = _head(layout, folder, text.encoder.tokenizer, width=int(backbone.config.hidden_size))
     prm.score = nn.Sequential(head).to(backbone.dtype)
     meta = CheckpointMeta(format=layout.format, label_source=text.label_source, max_length=text.context)
     return LoadedPRM(prm=prm.eval().to(device), encoder=text.encoder, meta=meta)
@@ -131,6 +132,24 @@ def _kind(folder: Path) -> Adapter:
         got=names[0],
         expected=f"{META_FILE}, or an architecture that ends in {', '.join(endings)}",
         cure=f"Name the adapter: one of {', '.join(get_args(Adapter))}.",
+    )
+
+
+def _head(layout: _Layout, folder: Path, tokenizer: PreTrainedTokenizerBase, *, width: int) -> nn.Module:
+    """The head of a kind of PRM, which makes one logit of ``width`` numbers.
+
+    Raises:
+        InputError: the stored one does not.
+    """
+    with suppress(RuntimeError, IndexError):  # torch's, about shapes
+        head = layout.head(folder, tokenizer)
+        if head(torch.zeros(1, width)).shape == (1, 1):
+            return head
+    raise InputError(
+        "the head does not make one logit of a hidden state",
+        where=folder,
+        expected=f"weights for a backbone of width {width}",
+        cure="Is the adapter right?",
     )
 
 

@@ -1,6 +1,6 @@
 """Single tensors out of a model folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import holds_code, shown
+
+_SETTINGS = "training_args.bin"
+"""What transformers' Trainer writes beside the weights: no weights, and pickled code."""
 
 
 def resolve(name: str) -> Path:
@@ -49,8 +52,10 @@ def read_tensors(folder: Path, keys: Sequence[str], *, optional: Sequence[str] =
             with safe_open(file, framework="pt") as stored:
                 found |= {key: stored.get_tensor(key) for key in wanted.intersection(stored.keys())}
         for file in [] if found else sorted(folder.glob("*.bin")):
-            weights = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-            found |= {key: weights[key] for key in wanted.intersection(weights)}
+            if file.name != _SETTINGS:
+                held = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+                weights = held if isinstance(held, Mapping) else {}
+                found |= {key: weights[key] for key in wanted.intersection(weights) if isinstance(weights[key], Tensor)}
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"cannot read the weights ({reason})", where=folder) from None

@@ -105,6 +105,12 @@ class RLHFlowEncoder(_WholeText):
 
     def pieces(self, problem: Problem, steps: Sequence[str]) -> Iterator[str]:
         """See _WholeText.pieces."""
+        if not self.tokenizer.chat_template:
+            raise InputError(
+                "the tokenizer has no chat template",
+                where=self.tokenizer.name_or_path or "tokenizer",
+                cure="The folder is not complete, or the adapter belongs to another model.",
+            )
         turns: list[dict[str, str]] = []
         known = ""
         for number, step in enumerate(steps):

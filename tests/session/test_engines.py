@@ -1,0 +1,90 @@
+import asyncio
+import threading
+import time
+
+import pytest
+
+from prmkit.errors import RunError
+from prmkit.generate import Sampling
+from prmkit.grade import Grader
+from prmkit.session import Engines
+from prmkit.tree import Domain
+from tests.fakes import CharEncoder, LastStepGrader, ScriptedGenerator
+
+
+def engines(grader: Grader | None = None, asked: list[Domain] | None = None) -> Engines:
+    def grader_for(domain: Domain) -> Grader:
+        if asked is not None:
+            asked.append(domain)
+        return grader or LastStepGrader()
+
+    return Engines(
+        generator=ScriptedGenerator(lambda prompt, sample: ("4", "eos")),
+        encoder=CharEncoder(),  # type: ignore[arg-type]
+        sampling=Sampling(),
+        grader_for=grader_for,
+    )
+
+
+def test_the_event_loop_goes_on_while_an_answer_is_graded() -> None:
+    graded = threading.Event()
+
+    async def main() -> bool:
+        judging = asyncio.create_task(engines().grade("math", lambda grader: graded.wait(2)))
+        await asyncio.sleep(0)
+        graded.set()  # only a loop that is not blocked comes here before the judge is done
+        return await judging
+
+    assert asyncio.run(main())
+
+
+def test_the_grader_is_that_of_the_domain_and_what_it_finds_comes_back() -> None:
+    asked: list[Domain] = []
+    grader, both = LastStepGrader(), engines(asked=asked)
+
+    async def main() -> list[str]:
+        own = engines(grader)
+        assert await own.grade("math", lambda judge: judge is grader)
+        return [await both.grade(domain, lambda judge: f"of {asked[-1]}") for domain in ("code", "math")]
+
+    assert asyncio.run(main()) == ["of code", "of math"]
+    assert asked == ["code", "math"]
+
+
+def test_gradings_never_overlap_for_a_grader_keeps_caches_and_processes() -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def judge(grader: Grader) -> str:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.002)
+        inside.pop()
+        return threading.current_thread().name
+
+    async def main() -> set[str]:
+        one = engines()
+        return set(await asyncio.gather(*(one.grade("math", judge) for _ in range(8))))
+
+    assert len(asyncio.run(main())) == 1
+    assert most == [1] * 8
+
+
+def test_the_error_of_a_grader_is_raised_as_it_is_and_the_next_one_is_graded() -> None:
+    def fail(grader: Grader) -> None:
+        raise RunError("the sandbox is gone")
+
+    async def main() -> int:
+        one = engines()
+        with pytest.raises(RunError, match="the sandbox is gone"):
+            await one.grade("code", fail)
+        return await one.grade("code", lambda grader: 3)
+
+    assert asyncio.run(main()) == 3
+
+
+def test_runs_share_neither_journal_nor_grading_thread() -> None:
+    one, other = engines(), engines()
+    assert one.journal is not other.journal
+    assert one.grading is not other.grading
+    assert one.journal.path is None  # nothing is kept where no file was named
