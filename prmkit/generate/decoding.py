@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from prmkit.generate.draw import draw_tokens
 from prmkit.generate.lanes import Lane
-from prmkit.generate.request import Request
+from prmkit.generate.request import ActiveRequest
 from prmkit.kv.reader import out_of_memory, place
 from prmkit.kv.rows import KVRows, advance
 from prmkit.kv.tree import KVNode, KVTree
@@ -72,7 +72,7 @@ class Decoder:
         # Without a choice the logits are not copied.
         logits_BV = logits_BV if len(owners) == len(logits_BV) else logits_BV[owners]
         tokens, close = draw_tokens(logits_BV, draws, positions, margin=self._margin)
-        looked: list[tuple[Request, int]] = []
+        looked: list[tuple[ActiveRequest, int]] = []
         for owner, turned in itertools.groupby(close, key=owners.__getitem__):
             lane, again = self.lanes[owner], list(turned)
             alone_1V = self.head(self._alone(lane))

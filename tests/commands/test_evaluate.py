@@ -161,7 +161,9 @@ def test_the_threshold_is_chosen_on_a_split_that_is_named(
     data, apart = tmp_path / "rows.json", tmp_path / "apart.json"
     data.write_text(json.dumps(ROWS))
     apart.write_text(json.dumps([{**row, "id": row["id"] + "2"} for row in ROWS]))
-    answer = prmkit("evaluate", "steps", data, "--prm", checkpoint, "--choose-on", apart, "--out", tmp_path / "run", "--json")
+    answer = prmkit(
+        "evaluate", "steps", data, "--prm", checkpoint, "--choose-on", apart, "--out", tmp_path / "run", "--json"
+    )
     assert answer.code == 0, answer.err
     printed = json.loads(answer.out)
     assert printed["threshold_from"] == str(apart)

@@ -16,7 +16,8 @@ from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.run.seeds import derived_seed
 from prmkit.score import Scores
 from prmkit.search.options import StrategyConfig
-from prmkit.search.problem_set import read_costs, search
+from prmkit.search.problem_set import search
+from prmkit.search.result import read_costs
 from prmkit.session import Engines
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal

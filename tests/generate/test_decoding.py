@@ -12,7 +12,7 @@ from prmkit.generate import Generation, Sampling, decoding
 from prmkit.generate.decoding import Decoder
 from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.lanes import Lane
-from prmkit.generate.request import Asked, Request
+from prmkit.generate.request import ActiveRequest, PromptRequest
 from prmkit.kv.reader import KVReader
 from prmkit.kv.rows import prepared, token_bytes
 from prmkit.kv.tree import KVTree
@@ -55,9 +55,9 @@ class Running:
         self.decoder = Decoder(model.base_model, model.get_output_embeddings())
 
     def lane(self, prompt: tuple[int, ...]) -> Lane:
-        asked = Asked(prompt, self.rows, Sampling(temperature=self.temperature), 0, None)
-        ticket: Ticket[Asked, Generation] = Ticket(asked, self.loop.create_future())
-        return Lane(prompt, Request(ticket, 256).rows)
+        asked = PromptRequest(prompt, self.rows, Sampling(temperature=self.temperature), 0, None)
+        ticket: Ticket[PromptRequest, Generation] = Ticket(asked, self.loop.create_future())
+        return Lane(prompt, ActiveRequest(ticket, 256).rows)
 
     def join(self, *prompts: tuple[int, ...]) -> None:
         for prompt in prompts:

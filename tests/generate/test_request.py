@@ -7,7 +7,7 @@ import pytest
 
 from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.generate.engine_thread import Ticket
-from prmkit.generate.request import Asked, Request
+from prmkit.generate.request import ActiveRequest, PromptRequest
 from prmkit.generate.stops import StopStrings
 from prmkit.models.flops import ForwardFlops
 from prmkit.tree import Finish
@@ -27,14 +27,14 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 def request(
     loop: asyncio.AbstractEventLoop, n: int = 1, *, tokens: int = 9, stop: str | None = None, context: int = 100
-) -> Request:
-    ticket: Ticket[Asked, Generation] = Ticket(
-        Asked(PROMPT, n, Sampling(max_tokens=tokens), 7, stop), loop.create_future()
+) -> ActiveRequest:
+    ticket: Ticket[PromptRequest, Generation] = Ticket(
+        PromptRequest(PROMPT, n, Sampling(max_tokens=tokens), 7, stop), loop.create_future()
     )
-    return Request(ticket, context)
+    return ActiveRequest(ticket, context)
 
 
-def answer(asked: Request) -> Generation | None:
+def answer(asked: ActiveRequest) -> Generation | None:
     """What the caller gets, if it is time."""
     asked.answer_if_done(FLOPS)
     asked.ticket.deliver()
@@ -42,7 +42,7 @@ def answer(asked: Request) -> Generation | None:
     return future.result() if future.done() else None
 
 
-def end(asked: Request, *rows: tuple[tuple[int, ...], Finish]) -> None:
+def end(asked: ActiveRequest, *rows: tuple[tuple[int, ...], Finish]) -> None:
     for row, (ids, finish) in zip(asked.rows, rows, strict=False):
         row.ids, row.finish = ids, finish
 
@@ -104,7 +104,7 @@ def test_tokens_are_counted_with_the_ends_of_sequences(loop: asyncio.AbstractEve
     assert (found.cached_tokens, found.prefill_tokens, found.decode_tokens) == (1, 2, 3 + 1 + 3)
 
 
-def flops(asked: Request) -> float:
+def flops(asked: ActiveRequest) -> float:
     found = answer(asked)
     assert found is not None
     return found.flops

@@ -18,8 +18,9 @@ from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer
 from prmkit.search.options import StrategyConfig
-from prmkit.search.problem_set import read_costs, search
+from prmkit.search.problem_set import search
 from prmkit.search.progress import Progress
+from prmkit.search.result import read_costs
 from prmkit.session import Engines
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal

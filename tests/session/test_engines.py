@@ -7,13 +7,14 @@ import pytest
 from prmkit.errors import RunError
 from prmkit.generate import Sampling
 from prmkit.grade import Grader
+from prmkit.grade.config import GradingConfig
 from prmkit.session import Engines
 from prmkit.tree import Domain
 from tests.fakes import CharEncoder, LastStepGrader, ScriptedGenerator
 
 
 def engines(grader: Grader | None = None, asked: list[Domain] | None = None) -> Engines:
-    def grader_for(domain: Domain) -> Grader:
+    def grader_for(domain: Domain, grading: GradingConfig) -> Grader:
         if asked is not None:
             asked.append(domain)
         return grader or LastStepGrader()
@@ -86,5 +87,5 @@ def test_the_error_of_a_grader_is_raised_as_it_is_and_the_next_one_is_graded() -
 def test_runs_share_neither_journal_nor_grading_thread() -> None:
     one, other = engines(), engines()
     assert one.journal is not other.journal
-    assert one.grading is not other.grading
+    assert one.grading_thread is not other.grading_thread
     assert one.journal.path is None  # nothing is kept where no file was named
