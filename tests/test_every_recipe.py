@@ -175,11 +175,11 @@ def test_every_optimiser_step_of_the_grid_sees_the_same_number_of_tokens() -> No
             assert recipe.train.pack_tokens == 2048
 
 
-SEARCHED = {name: path for name, path in CELLS.items() if name.startswith("search/")}
+SEARCHES = {name: path for name, path in CELLS.items() if name.startswith("search/")}
 
 
-@pytest.mark.parametrize("name", SEARCHED)
+@pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_ends_steps_as_the_prompt_of_its_benchmark_says(name: str) -> None:
-    recipe = bind(compose(SEARCHED[name]))
+    recipe = bind(compose(SEARCHES[name]))
     assert isinstance(recipe, SearchRecipe)
     assert recipe.generator.format.step_end == wording(recipe.problems.benchmark)["step_end"]
