@@ -117,13 +117,13 @@ def quality(trees: Sequence[StepTree], folder: Path) -> dict[str, dict[str, obje
     tokens = sum(cost[name].prefill_tokens + cost[name].decode_tokens for name in MEMBERS)
     print(agreed.row("consensus of 3", total, tokens))
     report = consensus.report()
-    print(f"kept {report['kept']} of {report['solutions']}; dropped: {report['dropped']}")
-    for row in report["agreement"]:
-        print(f"{row['first']} - {row['second']}: agree {row['agree']:.3f}, kappa {row['kappa']:.3f}")
+    print(f"kept {report.kept} of {report.solutions}; dropped: {report.dropped}")
+    for row in report.agreement:
+        print(f"{row.first} - {row.second}: agree {row.agree:.3f}, kappa {row.kappa:.3f}")
     ratio = cost["binary search"].continuations / cost["monte-carlo hard"].continuations
     same = judged_alike(trees, labelled["binary search"], labelled["monte-carlo hard"])
     print(f"binary search: {ratio:.3f} of Monte Carlo's rollouts, the same first error in {same:.1%} of the solutions")
-    n = report["solutions"]
+    n = report.solutions
     best = max(found[name].precision for name in MEMBERS)
     return {
         "binary_search_rollouts_ratio": {"value": ratio, "unit": "ratio", "peer": "monte-carlo hard", "n": n},

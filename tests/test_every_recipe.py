@@ -11,6 +11,7 @@ from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import FRAGMENT_FOLDERS, find_recipes, recipes_root
 from prmkit.recipe.compare import with_strategies
 from prmkit.recipe.compose import compose, leaves
+from prmkit.recipe.stages.evaluate_steps import EvaluateStepsRecipe
 from prmkit.recipe.stages.search import SearchRecipe
 from prmkit.recipe.stages.train import TrainRecipe
 from prmkit.search import STRATEGIES
@@ -59,6 +60,13 @@ def test_a_benchmark_is_searched_by_every_strategy_at_16_generations(name: str) 
         assert recipe.budget.generations == 16
         assert recipe.strategy is not None
         assert bind_strategy(recipe.strategy)
+
+
+@pytest.mark.parametrize("split", ["gsm8k", "math", "olympiadbench", "omnimath"])
+def test_every_split_of_processbench_has_its_evaluation(split: str) -> None:
+    recipe = bind(compose(CELLS[f"evaluate/processbench-{split}"]))
+    assert isinstance(recipe, EvaluateStepsRecipe)
+    assert (recipe.corpus.source, recipe.corpus.path) == ("processbench", f"hub:Qwen/ProcessBench:{split}")
 
 
 def searches_of_table_1() -> dict[tuple[str, str, str], SearchRecipe]:
@@ -175,11 +183,11 @@ def test_every_optimiser_step_of_the_grid_sees_the_same_number_of_tokens() -> No
             assert recipe.train.pack_tokens == 2048
 
 
-SEARCHED = {name: path for name, path in CELLS.items() if name.startswith("search/")}
+SEARCHES = {name: path for name, path in CELLS.items() if name.startswith("search/")}
 
 
-@pytest.mark.parametrize("name", SEARCHED)
+@pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_ends_steps_as_the_prompt_of_its_benchmark_says(name: str) -> None:
-    recipe = bind(compose(SEARCHED[name]))
+    recipe = bind(compose(SEARCHES[name]))
     assert isinstance(recipe, SearchRecipe)
     assert recipe.generator.format.step_end == wording(recipe.problems.benchmark)["step_end"]

@@ -91,7 +91,8 @@ def _require_walls(limits: Limits) -> None:
             "no isolation for untrusted programs on this machine",
             got=", ".join(found),
             expected="Linux namespaces or Landlock",
-            cure="Allow unprivileged user namespaces, use a container that has them, or consent with --unsafe-local.",
+            cure="Allow unprivileged user namespaces, use a container that has them, or consent: --unsafe-local, or "
+            "grading.unsafe_local in a recipe.",
         )
 
 

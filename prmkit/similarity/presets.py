@@ -35,7 +35,7 @@ PRESETS: Mapping[str, Preset] = {
         inferred=(
             "F: the largest next-token logit after the last content token, as in the cited Wang et al. 2025.",
             "The reference model: the paper says whose responses they are, not which model reads them.",
-            "The score: the mean cosine in percent; the formula is a sum, which would grow with the sets.",
+            "The score: the mean cosine; the formula is a sum, which would grow with the sets.",
             "Every matrix of every decoder layer; one cosine over all of them; the problem is part of the input.",
         ),
     ),

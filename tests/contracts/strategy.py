@@ -17,10 +17,11 @@ from prmkit.run.seeds import derived_seed
 from prmkit.score import Scores
 from prmkit.search.options import StrategyConfig
 from prmkit.search.problem_set import search
-from prmkit.search.result import read_costs
+from prmkit.search.result import SearchResult, read_costs
 from prmkit.session import Engines
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal
+from prmkit.session.ledger import Ledger
 from prmkit.tree import ROOT, Finish, Problem, StepTree
 from prmkit.trees_io import read_trees
 from tests.fakes import CharEncoder, LastStepGrader
@@ -85,13 +86,13 @@ def check_strategy(name: str, options: dict[str, bool | int | float | str]) -> N
     """Run a strategy on ten problems in every way that a run can go. Raises AssertionError."""
     config = StrategyConfig(name=name, options=options)
     with TemporaryDirectory() as folder:
-        trees, policy, scorer, metrics = _searched(config, Path(folder, "first"), BudgetConfig())
+        trees, policy, scorer, result = _searched(config, Path(folder, "first"), BudgetConfig())
         _check_answers(trees)
-        _check_ledger(metrics["ledger"], policy, scorer)
+        _check_ledger(result.ledger, policy, scorer)
         for pause in (0.0005, 0.002):
             again, *_ = _searched(config, Path(folder, f"{pause}"), BudgetConfig(), pause=pause)
             assert again == trees, "the tree depends on how long replies took"
-        replayed, policy, scorer, metrics = _searched(config, Path(folder, "first"), BudgetConfig())
+        replayed, policy, scorer, _ = _searched(config, Path(folder, "first"), BudgetConfig())
         assert replayed == trees, "a replay gave another tree"
         assert (policy.requests, scorer.requests) == (0, 0), "a replay asked an engine"
         half = Path(folder, "half")
@@ -110,7 +111,8 @@ def _check_budget(config: StrategyConfig, folder: Path, kind: str, limit: float)
     _check_answers(trees)
     if kind != "seconds":  # tests do not measure time
         for record in read_costs(folder / "trees.jsonl"):
-            assert record[kind] <= limit, f"{kind}: {record[kind]} of {limit} were spent"
+            spent = getattr(record, kind)
+            assert spent <= limit, f"{kind}: {spent} of {limit} were spent"
 
 
 def _check_answers(trees: Sequence[StepTree]) -> None:
@@ -120,15 +122,15 @@ def _check_answers(trees: Sequence[StepTree]) -> None:
         assert tree.meta["exhausted"] in ("true", "false")
 
 
-def _check_ledger(ledger: dict[str, float], policy: RandomPolicy, scorer: HashScorer) -> None:
-    counted = (ledger["generator_calls"], ledger["prefill_tokens"], ledger["decode_tokens"])
+def _check_ledger(ledger: Ledger, policy: RandomPolicy, scorer: HashScorer) -> None:
+    counted = (ledger.generator_calls, ledger.prefill_tokens, ledger.decode_tokens)
     assert counted == (policy.requests, policy.prefilled, policy.decoded), "the ledger differs from the policy's counts"
-    assert (ledger["prm_calls"], ledger["prm_tokens"]) == (scorer.requests, scorer.tokens), "it differs from the PRM's"
+    assert (ledger.prm_calls, ledger.prm_tokens) == (scorer.requests, scorer.tokens), "it differs from the PRM's"
 
 
 def _searched(
     config: StrategyConfig, folder: Path, budget: BudgetConfig, *, pause: float = 0.0
-) -> tuple[list[StepTree], RandomPolicy, HashScorer, dict[str, dict[str, float]]]:
+) -> tuple[list[StepTree], RandomPolicy, HashScorer, SearchResult]:
     folder.mkdir(exist_ok=True)
     (folder / "trees.jsonl").unlink(missing_ok=True)
     policy, scorer = RandomPolicy(pause), HashScorer(pause)
@@ -142,5 +144,5 @@ def _searched(
         journal=Journal(folder / "journal.jsonl"),
     )
     problems = [Problem(id=f"p{index}", prompt=f"{index}?", answer="7") for index in range(10)]
-    metrics = search(problems, engines, config, folder / "trees.jsonl", budget=budget)
-    return list(read_trees(folder / "trees.jsonl")), policy, scorer, metrics
+    result = search(problems, engines, config, folder / "trees.jsonl", budget=budget)
+    return list(read_trees(folder / "trees.jsonl")), policy, scorer, result

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 import typer
 import yaml
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
 from prmkit.benchmarks import BENCHMARKS
 from prmkit.commands import app
@@ -26,6 +27,8 @@ from tests.docs.pages import NOT_CHECKED, PAGES, ROOT, YOURS, Block, Command, bl
 COMMANDS = [command for page in PAGES for command in commands(page)]
 LINES = [(where, line) for page in PAGES for where, line in shell_lines(page)]
 MOST_NOT_CHECKED = 4
+STAGE_OF = {entry.verb: stage for stage, entry in STAGES.items()}
+EVALUATIONS = [verb for verb in STAGE_OF if verb.startswith("evaluate ")]
 
 
 def parsed(arguments: Iterable[str], *, lenient: bool = False) -> tuple[str, dict[str, Any]]:
@@ -45,32 +48,46 @@ def parsed(arguments: Iterable[str], *, lenient: bool = False) -> tuple[str, dic
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda one: f"{one.where} {' '.join(one.arguments)}"[:90])
 def test_a_command_is_one_that_prmkit_takes(command: Command) -> None:
     assert command.arguments, "no verb"
-    verb, told = parsed(command.arguments, lenient=command.span)
-    if not (command.span and told.get("recipe") in (None, "...")):
-        check_recipe(verb, told)
+    check(command.arguments, span=command.span)
+
+
+def check(arguments: Sequence[str], *, span: bool = False) -> None:
+    """All that a line in a block of code is held to; of a ``span``, what it says."""
+    verb, told = parsed(arguments, lenient=span)
+    if verb in EVALUATIONS:
+        if not (span and (told.get("path") is None or "..." in arguments)):
+            check_evaluation(arguments)
+    elif (recipe := recipe_of(told)) is not None and not (span and recipe == "..."):
+        check_recipe(verb, recipe, told)
     check_names(verb, told)
 
 
-def check(arguments: Iterable[str]) -> None:
-    """All that a line in a block of code is held to."""
-    verb, told = parsed(arguments)
-    check_recipe(verb, told)
-    check_names(verb, told)
+def check_evaluation(arguments: Sequence[str]) -> None:
+    """Its arguments are a recipe, or make one, that binds. With ``--dry-run`` nothing that they name is read."""
+    done = CliRunner().invoke(app, [*arguments, "--dry-run"])
+    if done.exception is not None:
+        raise done.exception
 
 
-def check_recipe(verb: str, told: dict[str, Any]) -> None:
+def recipe_of(told: dict[str, Any]) -> str | None:
+    """The recipe that a verb is given; similarity takes one before its sets, which are NAME=FILE."""
+    if (recipe := told.get("recipe")) is not None:
+        return str(recipe)
+    return next((str(each) for each in told.get("arguments") or [] if "=" not in each), None)
+
+
+def check_recipe(verb: str, recipe: str, told: dict[str, Any]) -> None:
     """The recipe binds with its overrides; of a reader's own recipe, the keys of the overrides are legal."""
-    recipe, overrides = told.get("recipe"), told.get("overrides") or []
-    if recipe is None:
-        return
-    if YOURS.fullmatch(str(recipe)):
+    stage, overrides = STAGE_OF.get(verb.removesuffix(" run")), told.get("overrides") or []
+    if YOURS.fullmatch(recipe):
         for override in overrides:
             keys = override.partition("=")[0].split(".")
+            assert stage is not None, f"{verb} takes recipes of any stage"
             assert keys[-1] in fields_at(recipe_model(stage), keys[:-1]), (
                 f"no key {'.'.join(keys)} in a recipe of {verb}"
             )
         return
-    composed = compose(locate(str(recipe)), overrides)
+    composed = compose(locate(recipe), overrides)
     if told.get("strategy"):
         composed = with_strategies(composed, told["strategy"].split(","))
     bind_stage(composed, stage or composed.values["stage"])
@@ -124,8 +141,9 @@ def test_what_is_not_checked_says_why_and_is_little() -> None:
 def test_the_pages_were_read() -> None:
     """A page whose commands are not found would pass every test."""
     verbs = {parsed(command.arguments, lenient=command.span)[0] for command in COMMANDS}
-    assert {"annotate", "train", "search", "evaluate", "report", "similarity", "attribute", "demo"} <= verbs
+    assert {"annotate", "train", "search", "study", "report", "attribute", "demo", *EVALUATIONS} <= verbs
     assert {"checkpoint push", "data stats", "trees show", "recipes schema", "similarity doctor"} <= verbs
+    assert "similarity run" in verbs
     found = sum(len(list(blocks(page))) for page in PAGES)
     assert found > 100
     assert len([command for command in COMMANDS if not command.span]) > 60
@@ -144,6 +162,17 @@ def test_the_pages_were_read() -> None:
         (["search", "prm800k/7b"], "another verb"),
         (["data", "stats", "FILE", "--source", "prm900k"], "no source"),
         (["evaluate", "RUN", "--grader", "mine"], "grader"),
+        (["evaluate", "RUN", "--set", "grading.voter=text"], "unknown key"),
+        (["evaluate", "RUN", "--anytime"], "--anytime"),
+        (["evaluate", "steps", "FILE"], "missing key scorer"),
+        (
+            ["evaluate", "steps", "evaluate/processbench-gsm8k", "--set", "threshold=2"],
+            "illegal threshold",
+        ),
+        (["evaluate", "anytime", "evaluate/processbench-gsm8k"], "another verb"),
+        (["evaluate", "steps", "recipes/evaluate/processbench-aime.yaml"], "no such recipe"),
+        (["similarity", "synthetic/similarity", "--set", "pattern.preset=mine"], "illegal pattern.preset"),
+        (["similarity", "RECIPE", "a=FILE", "--set", "patern.preset=paper"], "no key"),
         (["recipes", "schema", "tarin"], "unknown stage"),
     ],
 )
