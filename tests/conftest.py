@@ -22,3 +22,12 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set PRMKIT_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random causal LM that reads any text."""
+    from tests.tiny import tiny_backbone, tiny_bpe_tokenizer  # torch, which most tests do without
+
+    folder = tmp_path_factory.mktemp("backbone")
+    return tiny_backbone(folder, tokenizer=tiny_bpe_tokenizer(), context=4096)

@@ -42,12 +42,21 @@ app = typer.Typer(
 
 def _shown(result: "Result") -> dict[str, Any]:
     """What a table has room for; the file has everything."""
-    record = result.as_json()
-    shown = {name: value for name, value in record.items() if name not in ("correct", "curves", "rules")}
+    shown = result.as_json()
     if calibration := shown.pop("calibration", None):
         shown |= {"calibration": {name: calibration[name] for name in ("brier", "ece")}}
         shown |= {"reliability": calibration["reliability"], "by_position": calibration["by_position"]}
     return {name: value for name, value in shown.items() if value not in (None, [], {})}
+
+
+def _without_problems(result: "Result") -> dict[str, Any]:
+    """The same without what stands for every problem and every k."""
+    return {name: value for name, value in _shown(result).items() if name not in ("correct", "curves", "rules")}
+
+
+def _choices(result: "Result") -> dict[str, Any]:
+    shown = _shown(result)
+    return {**shown, "selection": [{**row, "aggregation": row["aggregation"] or ""} for row in shown["selection"]]}
 
 
 def _curves(result: "Result") -> dict[str, Any]:
@@ -189,12 +198,18 @@ def _of_searches(stage: str, summary: str) -> Any:
     return compose
 
 
+def _by_stage(result: "Result") -> dict[str, Any]:
+    """Also of the others, whose recipes run without their verb."""
+    shows = {"evaluation": _without_problems, "selection": _choices, "anytime": _curves}
+    return shows.get(result.kind, _shown)(result)
+
+
 _OTHERS = ("steps", "selection", "anytime", "rethinking")
 
 app.command("samples")(
-    recipe_verb("evaluate-samples", _samples, show=_shown, also=[f"evaluate-{name}" for name in _OTHERS])
+    recipe_verb("evaluate-samples", _samples, show=_by_stage, also=[f"evaluate-{name}" for name in _OTHERS])
 )
 app.command("steps")(recipe_verb("evaluate-steps", _steps, show=_shown))
-for _name, _show in (("selection", _shown), ("anytime", _curves), ("rethinking", _shown)):
+for _name, _show in (("selection", _choices), ("anytime", _curves), ("rethinking", _shown)):
     _stage = f"evaluate-{_name}"
     app.command(_name)(recipe_verb(_stage, _of_searches(_stage, STAGES[_stage].summary), show=_show))

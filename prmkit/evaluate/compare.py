@@ -37,16 +37,16 @@ class Comparison(Figures):
     mcnemar: float
 
 
-def refuse_other_grading(gradings: Mapping[str, GradingConfig]) -> None:
+def refuse_other_grading(runs: Sequence[tuple[str, GradingConfig]]) -> None:
     """Verdicts of two graders say nothing on two runs. Raises InputError, both named, unless all are judged alike."""
-    first = next(iter(gradings), "")
-    for name, grading in gradings.items():
-        if grading.judged_by != gradings[first].judged_by:
+    for name, grading in runs:
+        first, wanted = runs[0]
+        if grading.judged_by != wanted.judged_by:
             raise InputError(
                 "the runs were judged differently",
                 where=name,
                 got=grading.judged_by,
-                expected=f"{gradings[first].judged_by}, as {first}",
+                expected=f"{wanted.judged_by}, as {first}",
                 cure="Judge both by the same grader and vote.",
             )
 

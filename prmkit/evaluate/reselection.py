@@ -24,10 +24,13 @@ class Reselection(Figures):
     accuracy: Estimate
 
 
-class StrategyReselection(Reselection):
-    """The same, of one of several strategies."""
+class StrategyReselection(Figures):
+    """The same, of a strategy, which is the only one or one of several."""
 
     strategy: str
+    rule: AnswerRule
+    aggregation: Aggregation | None
+    accuracy: Estimate
 
 
 class SelectionResult(Result):

@@ -23,7 +23,7 @@ class Search:
     """A search run.
 
     Attributes:
-        name: of its folder.
+        name: of its strategy; of one of several side by side, the name that they go by.
         folder: of the run.
         trees: that it made.
         grading: by which it was judged; the defaults where its record says nothing.
@@ -60,9 +60,9 @@ def searches_in(path: Path) -> list[Search]:
     """
     folder = RunFolder(path)
     if folder.trees.is_file():
-        return [_read(path.resolve().name, folder)]
+        return [_read(folder)]
     members = [RunFolder(child) for child in sorted(path.iterdir())] if path.is_dir() else []
-    found = [_read(each.path.name, each) for each in members if each.trees.is_file()]
+    found = [_read(each, each.path.name) for each in members if each.trees.is_file()]
     if not found:
         raise InputError("no search run here", where=path, expected="a trees.jsonl, or folders with one")
     return found
@@ -100,11 +100,11 @@ def aggregation_of(trees: list[StepTree]) -> Aggregation:
     return named.pop()  # type: ignore[return-value]  # written by search, which validated it
 
 
-def _read(name: str, folder: RunFolder) -> Search:
+def _read(folder: RunFolder, name: str = "") -> Search:
     recipe = folder.read_record()["recipe"] if folder.record.is_file() else {}
     strategy = recipe.get("strategy")
     return Search(
-        name=name,
+        name=name or (folder.path.resolve().name if strategy is None else str(strategy["name"])),
         folder=folder,
         trees=list(read_trees(folder.trees)),
         grading=parsed(GradingConfig, recipe.get("grading") or {}, f"{folder.record}: grading"),

@@ -28,7 +28,7 @@ def pairs_of(grid: Grid, pairs: PairsConfig) -> Iterator[StudyRow]:
         folders = {name: RunFolder(cell.folder) for name, cell in cells.items() if cell.done}
         folders = {name: folder for name, folder in folders.items() if folder.trees.with_name(COSTS).is_file()}
         results = {name: read_result(folder.metrics_file, SearchResult) for name, folder in folders.items()}
-        refuse_other_grading({name: result.grading for name, result in results.items()})
+        refuse_other_grading([(name, result.grading) for name, result in results.items()])
         compared = side_by_side({name: read_costs(folder.trees) for name, folder in folders.items()}, seed=0)
         for row in compared.differences:
             yield {

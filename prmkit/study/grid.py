@@ -15,6 +15,7 @@ from prmkit.errors import InputError, InputErrors
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import Composed, compose, leaves, merge
+from prmkit.recipe.stages import STAGES
 from prmkit.study.axes import Plan, Point
 from prmkit.study.recipe import AxisValue
 from prmkit.study.templates import Name, filled
@@ -119,10 +120,10 @@ def _cell(plan: Plan, run: str, point: Point, after: Mapping[str, str], root: Pa
     if config.recipe is not None:
         path = filled(config.recipe, meaning)
         recipe, changed = _bound(plan.composed, run, path, filled(config.set, meaning))
-        verb = recipe.model_dump()["stage"]
+        verb = STAGES[recipe.stage].verb  # type: ignore[attr-defined]  # every recipe has the key
         kind = f"{locate(path).resolve().parent.name}-{locate(path).stem}"
         name = _named(kind, [verb, recipe.model_dump(mode="json")], root)
-        words = [verb, path, *changed, "--out", str(root / name), "--resume"]
+        words = [*verb.split(), path, *changed, "--out", str(root / name), "--resume"]
     else:
         recipe, words = None, [str(word) for word in filled(config.command, meaning)]
         kind = "-".join(takewhile(_WORD.fullmatch, words))  # evaluate, data-stats, ...

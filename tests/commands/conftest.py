@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from prmkit.commands import main
-from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,10 +31,3 @@ def prmkit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Answer(code=int(exit_.value.code or 0), out=printed.out, err=printed.err)
 
     return call
-
-
-@pytest.fixture(scope="session")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A random causal LM that reads any text."""
-    folder = tmp_path_factory.mktemp("backbone")
-    return tiny_backbone(folder, tokenizer=tiny_bpe_tokenizer(), context=4096)

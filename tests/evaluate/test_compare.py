@@ -36,12 +36,12 @@ def test_only_shared_problems_and_rules_count() -> None:
 
 def test_verdicts_of_two_graders_are_not_compared_and_both_are_named() -> None:
     qwen = GradingConfig(grader="qwen")
-    refuse_other_grading({"a": qwen, "b": GradingConfig(grader="qwen", unsafe_local=True)})
+    refuse_other_grading([("a", qwen), ("b", GradingConfig(grader="qwen", unsafe_local=True))])
     with pytest.raises(
         InputError,
         match="b: the runs were judged differently, got 'grader math-verify, vote behaviour'; "
         "expected grader qwen, vote behaviour, as a",
     ):
-        refuse_other_grading({"a": qwen, "b": GradingConfig()})
+        refuse_other_grading([("a", qwen), ("a", qwen), ("b", GradingConfig())])
     with pytest.raises(InputError, match="vote text"):
-        refuse_other_grading({"a": GradingConfig(), "b": GradingConfig(vote="text")})
+        refuse_other_grading([("a", GradingConfig()), ("a", GradingConfig(vote="text"))])

@@ -25,7 +25,7 @@ def test_a_search_says_how_it_was_judged_and_how_it_answers(tmp_path: Path) -> N
     grading = {"grader": "qwen", "vote": "behaviour", "unsafe_local": False}
     strategy = {"name": "mcts", "options": {"n": 4, "answer_by": "weighted"}}
     found = search_in(search_run(tmp_path / "run", "4", grading=grading, strategy=strategy))
-    assert (found.name, found.grading, found.aggregation) == ("run", GradingConfig(grader="qwen"), "min")
+    assert (found.name, found.grading, found.aggregation) == ("mcts", GradingConfig(grader="qwen"), "min")
     assert found.strategy is not None
     assert (found.strategy.name, found.rule) == ("mcts", "weighted")
 
@@ -51,7 +51,7 @@ def test_a_run_of_an_older_prmkit_or_none_at_all_was_judged_by_the_defaults(tmp_
     run = search_run(tmp_path / "run", "4")
     assert search_in(run).grading == DEFAULT
     (run / "run.yaml").unlink()
-    assert (search_in(run).grading, search_in(run).strategy) == (DEFAULT, None)
+    assert (search_in(run).name, search_in(run).grading, search_in(run).strategy) == ("run", DEFAULT, None)
 
 
 def test_strategies_side_by_side_are_read_one_by_one_and_never_taken_for_one(tmp_path: Path) -> None:

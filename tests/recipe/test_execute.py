@@ -54,9 +54,7 @@ def test_a_run_is_replaced_or_gone_on_with_only_if_that_is_asked_for(tmp_path: P
         execute(recipe, folder.path, resume=True, overwrite=True)
 
 
-def test_a_helping_process_writes_nothing(
-    tmp_path: Path, recipe: CountRecipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_helping_process_writes_nothing(tmp_path: Path, recipe: CountRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     folder, result = execute(recipe, tmp_path / "run")
     assert (folder.follower, folder.path.exists(), result is not None) == (True, False, True)
@@ -79,5 +77,5 @@ def test_inputs_are_local_and_named_once(tmp_path: Path) -> None:
 
 
 def test_a_study_is_run_by_its_own_verb() -> None:
-    with pytest.raises(InputError, match="the recipe has a verb of its own, got 'study'. Run it with `prmkit study`"):
+    with pytest.raises(InputError, match=r"the recipe has a verb of its own, got 'study'. Run it with `prmkit study`"):
         prepare(StudyRecipe(stage="study", title="t"))

@@ -34,8 +34,7 @@ def _prepare(recipe: EvaluateAnytimeRecipe, watch: Watch | None) -> Work:
         curves = {}
         with watched(watch, "judge", sum(len(each.trees) for each in searches)) as done:
             for search, judged in judged_searches(searches, grading, folder.path / "judged.jsonl", done):
-                strategy = search.trees[0].meta.get("strategy", search.name)
-                spent = costs[search.name]
+                spent, strategy = costs[search.name], search.trees[0].meta.get("strategy", search.name)
                 curves[search.name] = anytime(strategy, judged, spent, rule=search.rule, how=search.aggregation)
         return AnytimeResult(curves=curves, grading=grading)
 

@@ -46,7 +46,7 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
     every, grading, aggregation = _read(recipe)
     other = None if recipe.compare is None else read_evaluation(Path(recipe.compare))
     if other is not None:
-        refuse_other_grading({str(recipe.compare): other.grading, recipe.path: grading})
+        refuse_other_grading([(str(recipe.compare), other.grading), (recipe.path, grading)])
 
     seen = None
     if recipe.against is not None:

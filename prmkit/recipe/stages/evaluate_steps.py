@@ -67,7 +67,11 @@ def _inputs(recipe: EvaluateStepsRecipe) -> Iterator[str | None]:
 
 
 def _folder(recipe: EvaluateStepsRecipe) -> Path:
-    return Path("runs", f"evaluate-{Path(recipe.corpus.path.removeprefix(HUB)).name.partition('.')[0]}")
+    """Named by the corpus and the PRM, so that several of each stand side by side."""
+    path = Path(getattr(recipe.scorer, "checkpoint", None) or recipe.scorer.engine.name)
+    scorer = path.parent.name if path.name == "checkpoint" else path.name
+    corpus = recipe.corpus.path.removeprefix(HUB).rpartition("/")[2].partition(".")[0].replace(":", "-")
+    return Path("runs", f"evaluate-{corpus}-{scorer}")
 
 
 STAGE = Stage(

@@ -73,7 +73,7 @@ def test_a_difference_knows_that_both_share_responses() -> None:
     assert (same.value, same.n) == (0.0, 3)
     gram = gram_of([A, B, C, B], {"all": (0, 1), "chosen": (1,), "other": (2, 3)})
     found = set_score_difference(gram, ("chosen", "other"), ("all", "other"))
-    assert found.value == pytest.approx(((0.8 + 1.0) / 2 - (0.0 + 0.6 + 0.8 + 1.0) / 4))
+    assert found.value == pytest.approx((0.8 + 1.0) / 2 - (0.0 + 0.6 + 0.8 + 1.0) / 4)
 
 
 @settings(max_examples=50)

@@ -1,0 +1,130 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prmkit.errors import InputError, RunError
+from prmkit.evaluate.evaluation import EvaluationResult
+from prmkit.grade.config import GradingConfig
+from prmkit.recipe.bind import bind
+from prmkit.recipe.compose import compose
+from prmkit.recipe.execute import execute, prepare
+from prmkit.recipe.stages.evaluate_samples import STAGE, EvaluateSamplesRecipe
+from tests.recipe.stages.searched import search_run
+
+# 50 % is 0.5 to Qwen's grader alone.
+HALF = [{"id": "a", "problem": "?", "answer": "50", "responses": ["\\boxed{0.5}", "\\boxed{50}"], "scores": [0.9, 0.1]}]
+PROBLEMS = [[("4", 0.9), ("5", 0.2)], [("6", 0.9), ("4", 0.3)]]
+
+
+def recipe_of(path: Path, **values: Any) -> EvaluateSamplesRecipe:
+    return EvaluateSamplesRecipe(stage="evaluate-samples", path=str(path), **values)
+
+
+def evaluated(path: Path, out: Path, **values: Any) -> EvaluationResult:
+    _, result = execute(recipe_of(path, **values), out)
+    assert isinstance(result, EvaluationResult)
+    return result
+
+
+def samples(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_search_is_judged_as_it_was_searched_unless_something_else_is_said(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS, grading={"grader": "qwen", "vote": "behaviour", "unsafe_local": False})
+    first = evaluated(run, tmp_path / "one")
+    assert (first.grading, first.aggregation) == (GradingConfig(grader="qwen"), "last")
+    assert (first.selection["prm@2"].value, first.selection["pass@2"].value) == (0.5, 1.0)
+    other = evaluated(run, tmp_path / "two", grading={"grader": "math-verify"}, aggregation="min")
+    assert (other.grading, other.aggregation) == (GradingConfig(), "min")
+
+
+def test_a_file_is_judged_by_the_defaults_and_another_grader_says_something_else(tmp_path: Path) -> None:
+    file = samples(tmp_path / "s.jsonl", *HALF)
+    assert evaluated(file, tmp_path / "one").selection["prm@2"].value == 0.0
+    assert evaluated(file, tmp_path / "two", grading={"grader": "qwen"}).selection["prm@2"].value == 1.0
+
+
+def test_the_record_replays_the_evaluation(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS)
+    folder, first = execute(recipe_of(run, grading={"grader": "qwen"}), run / "evaluation")
+    replayed = bind(compose(folder.record))
+    assert replayed == recipe_of(run, grading={"grader": "qwen"})
+    assert execute(replayed, tmp_path / "again")[1] == first
+
+
+def test_a_file_of_trees_is_evaluated_as_the_run_that_made_it(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS)
+    assert evaluated(run / "trees.jsonl", tmp_path / "one").rules == evaluated(run, tmp_path / "two").rules
+
+
+def test_two_gradings_are_not_compared_and_nothing_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS)
+    execute(recipe_of(run), run / "evaluation")
+    monkeypatch.setattr("prmkit.evaluate.judging.judge", None)
+    message = "the runs were judged differently, got 'grader qwen, vote behaviour'; expected grader math-verify, vote"
+    with pytest.raises(InputError, match=message):
+        prepare(recipe_of(run, compare=str(run), grading={"grader": "qwen"}))
+
+
+def test_a_run_is_compared_with_itself_without_a_difference(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS)
+    execute(recipe_of(run), run / "evaluation")
+    rows = evaluated(run, tmp_path / "again", compare=str(run)).comparison
+    assert {row.rule: row.difference.value for row in rows} == {"pass@1": 0.0, "maj@2": 0.0, "prm@2": 0.0}
+
+
+def test_what_a_corpus_has_seen_is_told(tmp_path: Path) -> None:
+    file = samples(tmp_path / "s.jsonl", {"id": "a", "problem": "What is 2 + 2?", "answer": "4", "response": "4"})
+    corpus = samples(tmp_path / "c.jsonl", {"problem": "what is  2 + 2?"})
+    found = evaluated(file, tmp_path / "one", against={"source": "rows", "path": str(corpus)}).contamination
+    assert found is not None
+    assert (found.seen, found.of, found.problems[0].id) == (1, 1, "a")
+
+
+def test_a_killed_judging_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS)
+    recipe, asked = recipe_of(run), []
+    from prmkit.evaluate import judging
+
+    judge = judging.judge
+
+    def killed_at_the_second(solutions: Any, grading: Any) -> Any:
+        asked.append(solutions.problem.id)
+        if len(asked) == 2:
+            raise RunError("killed")
+        return judge(solutions, grading)
+
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(judging, "judge", killed_at_the_second)
+    with pytest.raises(RunError, match="killed"):
+        execute(recipe, tmp_path / "out")
+    folder, result = execute(recipe, tmp_path / "out", resume=True)
+    assert asked == ["p0", "p1", "p1"]
+    assert isinstance(result, EvaluationResult)
+    assert result.rules == evaluated(run, tmp_path / "whole").rules
+    assert not (folder.path / "judged.jsonl").exists()
+
+
+@pytest.mark.parametrize(("path", "message"), [("gone", "no such run folder or file"), ("empty", "no search run here")])
+def test_what_is_not_there_is_named(tmp_path: Path, path: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=message):
+        prepare(recipe_of(tmp_path / path))
+
+
+def test_results_go_beside_a_search_or_below_runs_and_every_file_is_an_input(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    search = recipe_of(tmp_path / "run")
+    assert STAGE.folder(search) == tmp_path / "run" / "evaluation"
+    assert list(STAGE.inputs(search)) == [f"{tmp_path}/run/trees.jsonl", None, None]
+    file = recipe_of(
+        Path("x/mine.v2.jsonl"),
+        problems={"benchmark": "math500", "path": "p.jsonl"},
+        against={"source": "rows", "path": "c.jsonl"},
+    )
+    assert STAGE.folder(file) == Path("runs/evaluate-mine")
+    assert list(STAGE.inputs(file)) == ["x/mine.v2.jsonl", "p.jsonl", "c.jsonl"]

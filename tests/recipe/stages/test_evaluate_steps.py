@@ -1,0 +1,117 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prmkit.errors import InputError, RunError
+from prmkit.evaluate.labelled import StepsResult
+from prmkit.recipe.bind import bind
+from prmkit.recipe.compose import compose
+from prmkit.recipe.execute import execute
+from prmkit.recipe.stages.evaluate_steps import STAGE, EvaluateStepsRecipe
+from prmkit.score import Scores
+from prmkit.tree import StepTree
+from prmkit.trees_io import read_trees
+from tests.fakes import TableScorer
+
+ROWS = [
+    {"id": "a", "generator": "g", "problem": "1+1?", "steps": ["good", "bad"], "label": 1},
+    {"id": "b", "generator": "g", "problem": "1+1?", "steps": ["good"], "label": -1},
+    {"id": "c", "generator": "g", "problem": "1+2?", "steps": ["fair", "good"], "label": -1},
+]
+TABLE = {"good": 0.9, "bad": 0.1, "fair": 0.4}
+
+
+class Counting(TableScorer):
+    """Says which problems it was asked of, and may break off."""
+
+    def __init__(self, table: dict[str, float], breaks_at: str = "") -> None:
+        super().__init__(table)
+        self.problems: list[str] = []
+        self.breaks_at = breaks_at
+
+    async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
+        self.problems.append(tree.problem.id)
+        if tree.problem.id == self.breaks_at:
+            raise RunError("killed")
+        return await super().score(tree, nodes)
+
+
+@pytest.fixture
+def scorer(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    scorer = Counting(TABLE)
+    monkeypatch.setattr("prmkit.recipe.stages.evaluate_steps.load_scorer", lambda config: (scorer, "human"))
+    return scorer
+
+
+def corpus(path: Path, rows: list[dict[str, Any]] = ROWS) -> dict[str, str]:
+    path.write_text(json.dumps(rows))
+    return {"source": "processbench", "path": str(path)}
+
+
+def recipe_of(tmp_path: Path, **values: Any) -> EvaluateStepsRecipe:
+    given = {"corpus": corpus(tmp_path / "rows.json"), "scorer": {"checkpoint": "runs/mine/checkpoint"}} | values
+    return EvaluateStepsRecipe(stage="evaluate-steps", **given)
+
+
+def test_a_corpus_is_scored_and_the_record_replays_it(tmp_path: Path, scorer: Counting) -> None:
+    folder, result = execute(recipe_of(tmp_path), tmp_path / "run")
+    assert isinstance(result, StepsResult)
+    # a: its second step is wrong, and found. b: right, and so called. c: right, and its first step called wrong.
+    assert result.erroneous is not None
+    assert result.correct is not None
+    assert (result.erroneous.value, result.correct.value, result.threshold_from) == (1.0, 0.5, "given")
+    assert (result.corpus.kept, result.scoring.steps) == (3, 5)
+    assert [[node.score for node in tree] for tree in read_trees(folder.trees)] == [[0.9, 0.1], [0.9], [0.4, 0.9]]
+    _, again = execute(bind(compose(folder.record)), tmp_path / "again")
+    assert isinstance(again, StepsResult)
+    one, other = ({**each.as_json(), "seconds": 0.0, "scoring": None} for each in (result, again))
+    assert one == other
+
+
+def test_a_threshold_is_chosen_on_other_data_and_says_so(tmp_path: Path, scorer: Counting) -> None:
+    apart = corpus(tmp_path / "apart.json", [{**row, "id": f"{row['id']}2"} for row in ROWS])
+    _, result = execute(recipe_of(tmp_path, choose_on=apart), tmp_path / "run")
+    assert isinstance(result, StepsResult)
+    assert result.threshold_from == apart["path"]
+    assert 0.1 < result.threshold <= 0.4  # all three solutions are then judged rightly
+    assert result.f1 is not None
+    assert result.f1.value == 1.0
+    with pytest.raises(ValueError, match="must be chosen on other data"):
+        recipe_of(tmp_path, choose_on=corpus(tmp_path / "rows.json"))
+
+
+def test_a_killed_scoring_goes_on_where_it_was(tmp_path: Path, scorer: Counting) -> None:
+    recipe = recipe_of(tmp_path)
+    third = [tree.problem.id for tree in recipe.corpus.corpus()][2]
+    scorer.breaks_at = third
+    with pytest.raises(RunError, match="killed"):
+        execute(recipe, tmp_path / "run")
+    asked, scorer.problems, scorer.breaks_at = scorer.problems, [], ""
+    folder, result = execute(recipe, tmp_path / "run", resume=True)
+    assert len(asked) == 3
+    assert scorer.problems == [third]
+    assert result.scoring.steps == 5  # type: ignore[union-attr]
+    assert not (folder.path / "scored.jsonl").exists()
+
+
+def test_a_folder_is_named_by_corpus_and_prm_and_models_here_are_inputs(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "checkpoint").mkdir(parents=True)
+    here = recipe_of(tmp_path, scorer={"checkpoint": f"{tmp_path}/mine/checkpoint"})
+    assert STAGE.folder(here) == Path("runs/evaluate-rows-mine")
+    assert list(STAGE.inputs(here)) == [f"{tmp_path}/rows.json", None, f"{tmp_path}/mine/checkpoint"]
+    hub = recipe_of(
+        tmp_path,
+        corpus={"source": "processbench", "path": "hub:Qwen/ProcessBench:gsm8k"},
+        scorer={"checkpoint": "Qwen/Qwen2.5-Math-PRM-7B"},
+    )
+    assert STAGE.folder(hub) == Path("runs/evaluate-ProcessBench-gsm8k-Qwen2.5-Math-PRM-7B")
+    assert list(STAGE.inputs(hub)) == ["hub:Qwen/ProcessBench:gsm8k", None, None]
+
+
+def test_a_prm_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("stage: evaluate-steps\ncorpus: {source: processbench, path: x.json}\n")
+    with pytest.raises(InputError, match="missing key scorer; expected the PRM, or another scorer of steps"):
+        bind(compose(tmp_path / "r.yaml"))
