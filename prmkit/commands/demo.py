@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_table, progress
+from prmkit.commands.runs import ResumeOption, resumable
 
 
 def demo(
@@ -13,19 +14,22 @@ def demo(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Also train the policy and the backbone (ten minutes more).")
     ] = False,
+    resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole loop on the embedded world, and write summary.json and report.html."""
     from prmkit.demo.loop import run_demo
 
-    summary = run_demo(
-        out,
-        from_scratch=from_scratch,
-        overwrite=overwrite,
-        say=lambda line: typer.echo(line, err=True),
-        watch=progress,
-    )
+    with resumable():
+        summary = run_demo(
+            out,
+            from_scratch=from_scratch,
+            resume=resume,
+            overwrite=overwrite,
+            say=lambda line: typer.echo(line, err=True),
+            watch=progress,
+        )
     if as_json:
         print_json(summary)
         return

@@ -129,7 +129,7 @@ def run_recipe(
     path = out or stage_of(bound).folder(bound)
     if path is None:
         path = Path("runs", f"{composed.path.resolve().parent.name}-{composed.path.stem}")
-    with _resumable():
+    with resumable():
         folder, result = execute(bound, path, watch=progress, resume=resume, overwrite=overwrite)
     if result is not None and not folder.follower:
         printed = result.as_json() if as_json or show is None else show(result)
@@ -137,7 +137,7 @@ def run_recipe(
 
 
 @contextmanager
-def _resumable() -> Iterator[None]:
+def resumable() -> Iterator[None]:
     """On Ctrl-C, say how to go on. What was done is on disk already."""
     try:
         yield

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose, leaves
 from prmkit.recipe.execute import execute
 from prmkit.recipe.stages.evaluate_samples import EvaluateSamplesRecipe
+from prmkit.recipe.stages.world import WorldRecipe
 from prmkit.recipe.watch import Watch
 from prmkit.report import build_report
 from prmkit.run.files import write_json, writing
@@ -30,7 +32,7 @@ from prmkit.similarity.result import SimilarityResult
 from prmkit.similarity.statistics.result import SetScore
 from prmkit.train.result import TrainingResult
 from prmkit.trees_io import read_trees
-from prmkit.world import make_world
+from prmkit.world import WorldResult
 from prmkit.world.config import PolicyConfig
 
 HOME = "runs/demo"
@@ -43,7 +45,15 @@ Say = Callable[[str], None]
 """Called with a line for who watches."""
 
 
-def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch: Watch | None = None) -> dict[str, Any]:
+def run_demo(
+    out: Path,
+    *,
+    from_scratch: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    say: Say,
+    watch: Watch | None = None,
+) -> dict[str, Any]:
     """Run every stage below ``out``, write summary.json and report.html there, and return the summary.
 
     The summary holds, for each benchmark, the figures of the selection rules, their paired differences and the
@@ -52,45 +62,61 @@ def run_demo(out: Path, *, from_scratch: bool, overwrite: bool, say: Say, watch:
     Args:
         out: a new folder, or one of an earlier demo.
         from_scratch: train policy and backbone too, which takes some minutes, instead of taking the shipped ones.
+        resume: go on with a demo that was cut off.
         overwrite: replace an earlier demo.
         say: told what each stage found.
         watch: shows the progress within a stage.
 
     Raises:
-        InputError: the folder holds something, and ``overwrite`` was not given or it is no demo.
+        InputError: the folder holds something, and neither ``resume`` nor ``overwrite`` was given, or it is no demo.
     """
-    root = RunFolder.create(out, {"stage": "demo", "from_scratch": from_scratch}, seed=0, overwrite=overwrite)
-    clock = _Clock(say)
+    values = {"stage": "demo", "from_scratch": from_scratch}
+    root = RunFolder.create(out, values, seed=0, resume=resume, overwrite=overwrite)
+    loop = _Loop(root=root, clock=_Clock(say), resume=resume, watch=watch)
     with writing(root.path):
-        with clock.stage("world"):
-            make_world(root.path / "world", PolicyConfig() if from_scratch else None)
-        labels = _run("annotate", AnnotationResult, root, clock, watch)
+        world = WorldRecipe(stage="world", policy=PolicyConfig() if from_scratch else None)
+        loop.run("world", WorldResult, world)
+        labels = loop.run("annotate", AnnotationResult)
         say(f"{labels.labelled} steps labelled with {labels.ledger.continuations} rollouts")
-        trained = _run("train", TrainingResult, root, clock, watch)
+        trained = loop.run("train", TrainingResult)
         say(f"PRM: held-out AUROC {trained.auroc:.3f} after {trained.steps} steps")
-        summary: dict[str, Any] = {
-            f"synthetic-{domain}": _search(root, domain, clock, say, watch) for domain in ("math", "code")
-        }
-        compared = _run("similarity", SimilarityResult, root, clock, watch)
+        summary: dict[str, Any] = {f"synthetic-{domain}": _search(loop, domain, say) for domain in ("math", "code")}
+        compared = loop.run("similarity", SimilarityResult)
         summary["similarity"] = {f"{row.first} - {row.second}": _in_percent(row) for row in compared.table}
-        with clock.stage("report"):
+        with loop.clock.stage("report"):
             _explain(root, "search-math")
             runs = [root.path / name for name in ("search-math", "search-code", "annotate", "train", "similarity")]
-            build_report(runs, root.path / "report.html", title="The embedded world", notes=_notes(from_scratch))
-        summary["seconds"] = clock.seconds
+            page, notes = root.path / "report.html", _notes(from_scratch)
+            build_report(runs, page, title="The embedded world", notes=notes, overwrite=resume)
+        summary["seconds"] = loop.clock.seconds
         write_json(root.path / "summary.json", summary)
     return summary
 
 
-def _search(root: RunFolder, domain: str, clock: "_Clock", say: Say, watch: Watch | None) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class _Loop:
+    """The demo at work: each stage in a folder of its own below ``root``."""
+
+    root: RunFolder
+    clock: "_Clock"
+    resume: bool
+    watch: Watch | None
+
+    def run(self, name: str, kind: type[Kind], recipe: BaseModel | None = None, folder: str = "") -> Kind:
+        """Run a recipe, by default that of recipes/synthetic with its paths moved, and return its result."""
+        with self.clock.stage(name):
+            moved = recipe or moved_recipe(name, self.root.path)
+            _, result = execute(moved, self.root.path / (folder or name), watch=self.watch, resume=self.resume)
+        assert isinstance(result, kind)
+        return result
+
+
+def _search(loop: _Loop, domain: str, say: Say) -> dict[str, Any]:
     """Search the benchmark of a domain and evaluate what was found."""
     name = f"search-{domain}"
-    _run(name, SearchResult, root, clock, watch)
-    folder = RunFolder(root.path / name)
-    with clock.stage(f"evaluate-{domain}"):
-        recipe = EvaluateSamplesRecipe(stage="evaluate-samples", path=str(folder.path))
-        _, found = execute(recipe, folder.evaluation.parent, watch=watch)
-    assert isinstance(found, EvaluationResult)
+    loop.run(name, SearchResult)
+    recipe = EvaluateSamplesRecipe(stage="evaluate-samples", path=str(loop.root.path / name))
+    found = loop.run(f"evaluate-{domain}", EvaluationResult, recipe, folder=f"{name}/evaluation")
     selection = {rule: found.selection[rule] for rule in _RULES}
     shown = "  ".join(f"{rule} {100 * figure.value:.1f}%" for rule, figure in selection.items())
     say(f"synthetic-{domain}: {shown}")
@@ -130,14 +156,6 @@ def _explain(root: RunFolder, search: str) -> None:
                 continue
             add_record(found, folder.path, problem_id=tree.problem.id, leaf=leaf)
             return
-
-
-def _run(name: str, kind: type[Kind], root: RunFolder, clock: "_Clock", watch: Watch | None) -> Kind:
-    """Run a recipe of recipes/synthetic, its paths moved below the demo's folder, and return its result."""
-    with clock.stage(name):
-        _, result = execute(moved_recipe(name, root.path), root.path / name, watch=watch)
-    assert isinstance(result, kind)
-    return result
 
 
 def moved_recipe(name: str, out: Path) -> BaseModel:

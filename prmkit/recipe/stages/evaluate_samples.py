@@ -68,6 +68,7 @@ def _read(recipe: EvaluateSamplesRecipe) -> tuple[list[Solutions], GradingConfig
     """The solutions, how they are judged, and how step scores are put together."""
     path = Path(recipe.path)
     if path.is_dir():
+        _refuse_problems(recipe)
         search = search_in(path)
         return (
             [solutions_in(tree) for tree in search.trees],
@@ -79,10 +80,22 @@ def _read(recipe: EvaluateSamplesRecipe) -> tuple[list[Solutions], GradingConfig
     grading = recipe.grading.over(DEFAULT)
     first = next(iter(local_rows(path)), None)
     if first is not None and "nodes" in first.parse():
+        _refuse_problems(recipe)
         trees = list(read_trees(path))
         return [solutions_in(tree) for tree in trees], grading, recipe.aggregation or aggregation_of(trees)
     problems = recipe.problems.load() if recipe.problems is not None else []
     return read_responses(path, problems=problems), grading, recipe.aggregation or "last"
+
+
+def _refuse_problems(recipe: EvaluateSamplesRecipe) -> None:
+    """Trees hold their problems: a benchmark beside them would do nothing."""
+    if recipe.problems is not None:
+        raise InputError(
+            "the trees hold their problems",
+            where=recipe.path,
+            got=recipe.problems.benchmark,
+            cure="Leave the benchmark out.",
+        )
 
 
 def _inputs(recipe: EvaluateSamplesRecipe) -> Iterator[str | None]:

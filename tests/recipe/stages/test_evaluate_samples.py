@@ -116,6 +116,13 @@ def test_what_is_not_there_is_named(tmp_path: Path, path: str, message: str) -> 
         prepare(recipe_of(tmp_path / path))
 
 
+def test_a_benchmark_that_would_do_nothing_is_refused(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS)
+    for path in (run, run / "trees.jsonl"):
+        with pytest.raises(InputError, match=r"the trees hold their problems, got 'math500'\. Leave the benchmark out"):
+            prepare(recipe_of(path, problems={"benchmark": "math500"}))
+
+
 def test_results_go_beside_a_search_or_below_runs_and_every_file_is_an_input(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     search = recipe_of(tmp_path / "run")
