@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
 from prmkit.attribution.record import add_record
 from prmkit.report.read import read_runs
 from prmkit.report.viewer import TreePages, tree_pages
