@@ -31,16 +31,16 @@ class SimilarityResult(Statistics, Result):
     @classmethod
     def upgraded(cls, record: dict[str, Any], version: int) -> dict[str, Any]:
         """Before version 1 shares were in per cent, and what ``origin`` and ``means`` hold stood beside the rest."""
-        parts = {name: record.get(name, []) for name in ("profile", *_SHARES)}
-        for name, shares in _SHARES.items():
-            parts[name] = [row | {share: _fraction(row[share]) for share in shares} for row in parts[name]]
-        parts["profile"] = [
-            {"layer": row["layer"], "means": {pair: _fraction(row[pair]) for pair in row if pair != "layer"}}
-            for row in parts["profile"]
-        ]
-        same = {name: record[name] for name in cls.model_fields if name in record and name not in parts}
-        origin = {name: value for name, value in record.items() if name not in cls.model_fields}
-        return {**same, **parts, "origin": origin}
+        known = {name: value for name, value in record.items() if name in cls.model_fields}
+        origin = {name: value for name, value in record.items() if name not in known}
+        for name in known.keys() & _SHARES.keys():
+            known[name] = [row | {share: _fraction(row[share]) for share in _SHARES[name]} for row in known[name]]
+        if "profile" in known:
+            known["profile"] = [
+                {"layer": row["layer"], "means": {pair: _fraction(row[pair]) for pair in row if pair != "layer"}}
+                for row in known["profile"]
+            ]
+        return known | {"origin": origin}
 
 
 _SHARES: Mapping[str, tuple[str, ...]] = {
