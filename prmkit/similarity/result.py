@@ -31,16 +31,16 @@ class SimilarityResult(Statistics, Result):
     @classmethod
     def upgraded(cls, record: dict[str, Any], version: int) -> dict[str, Any]:
         """Before version 1 shares were in per cent, and what ``origin`` and ``means`` hold stood beside the rest."""
-        known = {name: value for name, value in record.items() if name in cls.model_fields}
-        origin = {name: value for name, value in record.items() if name not in known}
-        for name in known.keys() & _SHARES.keys():
-            known[name] = [row | {share: _fraction(row[share]) for share in _SHARES[name]} for row in known[name]]
-        if "profile" in known:
-            known["profile"] = [
+        fields = {name: value for name, value in record.items() if name in cls.model_fields}
+        origin = {name: value for name, value in record.items() if name not in fields}
+        for name in fields.keys() & _SHARES.keys():
+            fields[name] = [row | {share: _fraction(row[share]) for share in _SHARES[name]} for row in fields[name]]
+        if "profile" in fields:
+            fields["profile"] = [
                 {"layer": row["layer"], "means": {pair: _fraction(row[pair]) for pair in row if pair != "layer"}}
-                for row in known["profile"]
+                for row in fields["profile"]
             ]
-        return known | {"origin": origin}
+        return fields | {"origin": origin}
 
 
 _SHARES: Mapping[str, tuple[str, ...]] = {

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel
 
 from prmkit.attribution.record import Attribution, StepInfluence, TokenAttribution
 from prmkit.evaluate.calibration import Bin, Calibration, Position
@@ -31,6 +33,14 @@ UNKNOWN = float("nan")
 READ = CorpusRecord(
     read=12, kept=10, quarantined=1, filtered=1, nodes=90, labelled=80, source="trees", path="t", options={}
 )
+
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def changed(figures: Kind, **changes: Any) -> Kind:
+    """The same with other values, which must be legal ones."""
+    return type(figures)(**{**dict(figures), **changes})
 
 
 def estimate(value: float, stderr: float = 0.01, n: int = 200) -> Estimate:
@@ -84,7 +94,7 @@ def evaluated(*, difference: float = 0.2, **changes: Any) -> EvaluationResult:
         within_problem_auc=estimate(0.876, 0.012, 150),
         calibration=calibrated(),
     )
-    return figures.model_copy(update=changes)
+    return changed(figures, **changes)
 
 
 def searched(strategy: str, benchmark: str, accuracy: Estimate, **changes: Any) -> SearchResult:
@@ -97,7 +107,7 @@ def searched(strategy: str, benchmark: str, accuracy: Estimate, **changes: Any) 
         seconds=8.6,
         ledger=Ledger(generations=1600, decode_tokens=83_721, prm_tokens=115_562, generator_flops=UNKNOWN),
     )
-    return figures.model_copy(update=changes)
+    return changed(figures, **changes)
 
 
 def evaluation_of(run: Path, result: Result, *, stage: str = "evaluate-samples", folder: str = "evaluation") -> Path:
@@ -151,7 +161,7 @@ def cost(problem: str, right: bool, seconds: float = 1.0, **changes: Any) -> dic
         flops=None,
         seconds=seconds,
     )
-    return found.model_copy(update=changes).as_json()
+    return changed(found, **changes).as_json()
 
 
 def strategy_run(
@@ -209,7 +219,7 @@ def trained(**changes: Any) -> TrainingResult:
         labels_lost=5,
         corpus=READ,
     )
-    return figures.model_copy(update=changes)
+    return changed(figures, **changes)
 
 
 def train_run(folder: Path, **changes: Any) -> Path:
@@ -225,15 +235,14 @@ def compared(**changes: Any) -> SimilarityResult:
         first="math", second="code", mean=0.3125, stderr=UNKNOWN, sum=12.5, chance=0.08, centred=0.25, pairs=40
     )
     figures = SimilarityResult(table=[row], responses={"math": 5, "code": 8}, origin={}, seconds=1.0)
-    return figures.model_copy(update=changes)
+    return changed(figures, **changes)
 
 
 def similarity_run(folder: Path, **changes: Any) -> Path:
     return write_run(folder, "similarity", compared(**changes))
 
 
-def steps_run(folder: Path, **changes: Any) -> Path:
-    """A PRM on labelled steps."""
+def measured_steps(**changes: Any) -> StepsResult:
     figures = StepsResult(
         solutions=40,
         cut=0,
@@ -249,8 +258,13 @@ def steps_run(folder: Path, **changes: Any) -> Path:
         scoring=ScoringCost(steps=90, unscored=0, tokens=2000, seconds=3.0),
         seconds=4.0,
     )
+    return changed(figures, **changes)
+
+
+def steps_run(folder: Path, **changes: Any) -> Path:
+    """A PRM on labelled steps."""
     recipe = {"corpus": {"source": "processbench", "path": "math.json"}, "scorer": {"checkpoint": "prm"}}
-    return write_run(folder, "evaluate-steps", figures.model_copy(update=changes), recipe)
+    return write_run(folder, "evaluate-steps", measured_steps(**changes), recipe)
 
 
 def studied(kind: Literal["line", "bar", "table"] = "line", name: str = "prm", **changes: Any) -> StudyResult:
@@ -275,8 +289,8 @@ def studied(kind: Literal["line", "bar", "table"] = "line", name: str = "prm", *
         seconds=3.0,
         cpu_seconds=5.0,
     )
-    return figures.model_copy(update=changes)
+    return changed(figures, **changes)
 
 
 def with_leaps(study: StudyResult, *leaps: LineLeap) -> StudyResult:
-    return study.model_copy(update={"figure": study.figure.model_copy(update={"leaps": list(leaps)})})
+    return changed(study, figure=changed(study.figure, leaps=list(leaps)))

@@ -8,7 +8,16 @@ from prmkit.grade.config import GradingConfig
 from prmkit.report.blocks import Figure, Prose, Section
 from prmkit.report.read import read_runs
 from prmkit.report.sections.accuracy import accuracy
-from tests.report.runs import UNKNOWN, comparison_run, estimate, evaluated, evaluation_of, search_run, train_run
+from tests.report.runs import (
+    UNKNOWN,
+    changed,
+    comparison_run,
+    estimate,
+    evaluated,
+    evaluation_of,
+    search_run,
+    train_run,
+)
 from tests.report.sections.found import blocks, figure, table
 
 
@@ -60,7 +69,7 @@ def test_a_comparison_stands_in_points_with_its_interval(tmp_path: Path) -> None
 
 def test_problems_that_a_corpus_has_seen_are_a_warning(tmp_path: Path) -> None:
     seen = Contamination(corpus="c.jsonl", seen=2, of=200, problems=[])
-    none = seen.model_copy(update={"seen": 0})
+    none = changed(seen, seen=0)
     for name, found, warning in (("a", seen, True), ("b", none, False)):
         run = search_run(tmp_path / name, evaluation=evaluated(contamination=found))
         line = f"{found.seen} of 200 problems have been seen in c.jsonl."

@@ -7,7 +7,7 @@ from prmkit.report.read import read_runs
 from prmkit.report.sections.calibration import calibration
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import write_trees
-from tests.report.runs import calibrated, evaluated, search_run, steps_run
+from tests.report.runs import calibrated, changed, evaluated, search_run, steps_run
 from tests.report.sections.found import blocks, figure, table
 
 
@@ -31,7 +31,7 @@ def test_positions_are_drawn_and_listed_where_there_are_several(tmp_path: Path) 
     assert figure(found, "Scores by position of the step, s").series[0].x == ["1", "10+"]
     rows = table(found, "By position of the step").rows
     assert rows[0] == ("1", 2, "0.550", "0.750", "0.100", "0.200")
-    one = calibrated().model_copy(update={"by_position": calibrated().by_position[:1]})
+    one = changed(calibrated(), by_position=calibrated().by_position[:1])
     single = section(search_run(tmp_path / "one", evaluation=evaluated(calibration=one)))
     assert "Scores by position of the step, one" not in [each.title for each in blocks(single, Figure)]
 

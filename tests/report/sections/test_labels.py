@@ -8,7 +8,7 @@ from prmkit.report.sections.labels import labels
 from prmkit.session.ledger import Ledger
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from prmkit.trees_io import write_trees
-from tests.report.runs import search_run, steps_run, write_run
+from tests.report.runs import changed, search_run, steps_run, write_run
 from tests.report.sections.found import figure, table
 
 ANNOTATION = AnnotationResult(
@@ -49,7 +49,7 @@ def test_an_annotation_is_counted_and_its_labels_are_spread(tmp_path: Path) -> N
 
 
 def test_figures_that_are_not_there_have_no_row(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "a", "annotate", ANNOTATION.model_copy(update={"mean_label": None}))
+    run = write_run(tmp_path / "a", "annotate", changed(ANNOTATION, mean_label=None))
     assert [row[0] for row in table(section(run)).rows][-1] == "unlabelled"
     steps = steps_run(tmp_path / "steps", f1=None, erroneous=None, correct=None)
     assert [row[0] for row in table(section(steps)).rows] == ["solutions", "threshold", "threshold from", "step auc"]

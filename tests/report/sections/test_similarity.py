@@ -13,7 +13,7 @@ from prmkit.similarity.statistics.result import (
     SetScore,
     TextFacts,
 )
-from tests.report.runs import estimate, similarity_run, train_run
+from tests.report.runs import changed, estimate, similarity_run, train_run
 from tests.report.sections.found import blocks, figure, table
 
 
@@ -31,7 +31,7 @@ def test_table_2_stands_in_per_cent_and_as_a_symmetric_matrix(tmp_path: Path) ->
     rows = [
         score("math", "math", 0.75),
         score("math", "code", 0.3125, math.nan),
-        score("code", "code", 0.5).model_copy(update={"chance": None}),
+        changed(score("code", "code", 0.5), chance=None),
     ]
     found = section(similarity_run(tmp_path / "m", table=rows))
     assert table(found, "Mean cosine of each pair of sets").rows == [
@@ -62,7 +62,7 @@ def test_what_checks_the_means_stands_in_per_cent_too(tmp_path: Path) -> None:
     known = SetDifference(
         pair="prm - code", less="math - code", difference=-0.0125, stderr=0.005, low=-0.0223, high=-0.0027, problems=60
     )
-    unknown = known.model_copy(update={"stderr": math.nan, "low": math.nan, "high": math.nan})
+    unknown = changed(known, stderr=math.nan, low=math.nan, high=math.nan)
     tested = SelectionTest(
         first="prm",
         second="code",
