@@ -29,9 +29,15 @@ from typing import Any
 
 import orjson
 
+from prmkit.evaluate.evaluation import EvaluationResult
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
+from prmkit.evaluate.side_by_side import SideBySideResult
+from prmkit.grade.config import DEFAULT
 from prmkit.report import build_report
+from prmkit.run.results import Result, write_result
+from prmkit.search.result import ProblemCost, SearchResult
+from prmkit.session.ledger import Ledger
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import append_lines, read_trees, write_trees
 from prmkit.yaml_io import dump_yaml
@@ -92,19 +98,32 @@ def make_run(folder: Path) -> None:
     """A run folder as `prmkit search` with `compare` and `prmkit evaluate` leave it."""
     seeds = random.Random(0)
     compare = {name: {"name": name, "options": {"n": SOLUTIONS}} for name in STRATEGIES}
-    write_record(folder, {"stage": "search", "compare": compare}, {"benchmark": "made"})
+    write_run(
+        folder,
+        {"stage": "search", "compare": compare},
+        SideBySideResult(benchmark="made", strategies=[], differences=[]),
+    )
     writers = {name: Writer(number) for number, name in enumerate(STRATEGIES)}
     known = [[writers["beam"].phrase() for _ in range(20)] for _ in range(PROBLEMS)]
     for name, writer in writers.items():
         trees = [tree_of(number, writer, name, known[number]) for number in range(PROBLEMS)]
         samples = [samples_of(tree, seeds) for tree in trees]
-        found = {"aggregation": "last", **evaluate_samples(samples, scored=True)}
+        figures = evaluate_samples(samples, scored=True)
+        found = EvaluationResult(**dict(figures), grading=DEFAULT, aggregation="last")
+        result = SearchResult(
+            benchmark="made",
+            strategy=name,
+            accuracy=found.selection["pass@1"],
+            unanswered=0,
+            exhausted=0,
+            seconds=1.0,
+            ledger=Ledger(),
+        )
         run = folder / name
-        metrics = {"benchmark": "made", "strategy": name, "seconds": 1.0, "accuracy": found["selection"]["pass@1"]}
-        write_record(run, {"stage": "search", "strategy": compare[name], "compare": {}}, metrics)
-        (run / "evaluation.json").write_bytes(orjson.dumps(found))
+        write_run(run, {"stage": "search", "strategy": compare[name], "compare": {}}, result)
+        write_run(run / "evaluation", {"stage": "evaluate-samples", "path": str(run)}, found)
         write_trees(run / "trees.jsonl", trees)
-        append_lines(run / "costs.jsonl", (cost_of(one) for one in samples))
+        append_lines(run / "costs.jsonl", (cost_of(one).as_json() for one in samples))
 
 
 def samples_of(tree: StepTree, seeds: random.Random) -> Samples:
@@ -114,17 +133,24 @@ def samples_of(tree: StepTree, seeds: random.Random) -> Samples:
     return Samples(problem_id=tree.problem.id, scores=scores, classes=classes, correct=correct)
 
 
-def cost_of(one: Samples) -> dict[str, Any]:
-    right = one.correct[one.scores.index(max(one.scores))]
-    spent = {"generations": SOLUTIONS, "generated_tokens": 4000, "total_tokens": 8000, "flops": 1e12, "seconds": 1.0}
-    return {"problem": one.problem_id, "right": right, "exhausted": False, **spent}
+def cost_of(one: Samples) -> ProblemCost:
+    return ProblemCost(
+        problem=one.problem_id,
+        right=one.correct[one.scores.index(max(one.scores))],
+        exhausted=False,
+        generations=SOLUTIONS,
+        generated_tokens=4000,
+        total_tokens=8000,
+        flops=1e12,
+        seconds=1.0,
+    )
 
 
-def write_record(folder: Path, recipe: dict[str, Any], metrics: dict[str, Any]) -> None:
+def write_run(folder: Path, recipe: dict[str, Any], result: Result) -> None:
     folder.mkdir(parents=True)
     record = {"recipe": recipe, "seed": 0, "created": "2026-01-01T00:00:00+00:00", "versions": {}}
     (folder / "run.yaml").write_text(dump_yaml(record))
-    (folder / "metrics.json").write_bytes(orjson.dumps(metrics))
+    write_result(folder / "metrics.json", result)
 
 
 def build(folder: Path, out: Path) -> None:
