@@ -58,7 +58,8 @@ def figures_of(folder: Path, checkpoint: Path) -> list[CardFigure]:
         InputError: it is no such run, or it used another PRM.
     """
     run = RunFolder(folder)
-    kind, recipe = result_type(run), run.read_record()["recipe"]
+    recipe = run.read_record()["recipe"]
+    kind = result_type(recipe, run)
     if kind is SideBySideResult:
         cure = "Name the folder of one strategy in it."
         raise InputError("the run has no accuracy of one strategy", where=folder, cure=cure)

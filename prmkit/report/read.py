@@ -22,6 +22,7 @@ from prmkit.trees_io import read_trees
 _OLDER_STAGE = "evaluate"
 _OLDER_OPTIONS = {
     "prm": "--prm",
+    "adapter": "--adapter",
     "source": "--source",
     "threshold": "--threshold",
     "benchmark": "--benchmark",
@@ -123,13 +124,12 @@ def with_members(runs: Iterable[Run]) -> list[Run]:
     return [one for run in runs for one in (run, *run.members)]
 
 
-def result_type(folder: RunFolder) -> type[Result]:
-    """What the result of a run is.
+def result_type(recipe: Mapping[str, Any], folder: RunFolder) -> type[Result]:
+    """What the result of a run is, by its recipe.
 
     Raises:
-        InputError: there is no run, or its stage is unknown, or was the ``evaluate`` of an older prmkit.
+        InputError: with the folder: its stage is unknown, or was the ``evaluate`` of an older prmkit.
     """
-    recipe = folder.read_record()["recipe"]
     if recipe.get("stage") == _OLDER_STAGE:
         raise InputError(
             f"an older prmkit ran this (stage {_OLDER_STAGE}), and it is not read any more",
@@ -144,8 +144,10 @@ def _again(recipe: Mapping[str, Any], folder: Path) -> str:
     options = dict(_OLDER_OPTIONS)
     if isinstance(recipe.get("threshold"), str):
         options["threshold"] = "--choose-on"
-    given = [str(part) for key, option in options.items() if recipe.get(key) for part in (option, recipe[key])]
-    verb = ["steps"] if recipe.get("prm") else []
+    given = [
+        str(part) for key, option in options.items() if recipe.get(key) is not None for part in (option, recipe[key])
+    ]
+    verb = ["steps"] if "prm" in recipe else []
     words = ["prmkit", "evaluate", *verb, str(recipe.get("path")), *given, "--out", str(folder), "--overwrite"]
     return shlex.join(words)
 
@@ -183,12 +185,12 @@ def _finished(folder: RunFolder) -> bool:
 
 
 def _read(folder: RunFolder) -> Run:
-    side_by_side = folder.record.is_file() and result_type(folder) is SideBySideResult
-    if not _finished(folder) and not side_by_side:
+    run = _bare(folder) if folder.record.is_file() else None
+    if run is not None and result_type(run.recipe, folder) is SideBySideResult:
+        return _comparison(run)
+    if run is None or run.result is None:
         raise InputError("not the folder of a finished run", where=folder.path, expected="run.yaml and metrics.json")
-    if side_by_side:
-        return _comparison(folder)
-    run = _whole(folder)
+    run = _whole(run, folder)
     if _unevaluated(run):
         line = f"{run.path} is not evaluated: {_UNJUDGED}. Make it with: prmkit evaluate {run.path}"
         run = replace(run, missing=(*run.missing, line))
@@ -197,7 +199,8 @@ def _read(folder: RunFolder) -> Run:
 
 def _bare(folder: RunFolder) -> Run:
     """The run without what lies beside its result."""
-    record, kind = folder.read_record(), result_type(folder)
+    record = folder.read_record()
+    kind = result_type(record["recipe"], folder)
     return Run(
         path=folder.path,
         name=folder.path.resolve().name.encode(errors="replace").decode(),
@@ -207,10 +210,10 @@ def _bare(folder: RunFolder) -> Run:
     )
 
 
-def _whole(folder: RunFolder) -> Run:
+def _whole(run: Run, folder: RunFolder) -> Run:
     history = folder.path / "history.csv"
     run = replace(
-        _bare(folder),
+        run,
         evaluations=_evaluations(folder),
         history=read_history(history) if history.is_file() else (),
         costs=tuple(read_costs(folder.trees)) if folder.trees.with_name(COSTS).is_file() else (),
@@ -265,13 +268,11 @@ def _unread(run: Run) -> Iterator[str]:
             yield f"An older prmkit wrote {file}, which is not read{lost}. Make it again: prmkit {verb} {run.path}"
 
 
-def _comparison(folder: RunFolder) -> Run:
+def _comparison(run: Run) -> Run:
     """The run with the strategies that are there; the others are named as missing."""
-    run = _bare(folder)
-    names = list(run.recipe["compare"])
-    run = replace(run, evaluations=_evaluations(folder, names))
-    parts = {name: RunFolder(run.path / name) for name in names}
-    members = [_whole(part) for part in parts.values() if _finished(part)]
+    parts = {name: RunFolder(run.path / name) for name in run.recipe["compare"]}
+    run = replace(run, evaluations=_evaluations(RunFolder(run.path), parts))
+    members = [_whole(_bare(part), part) for part in parts.values() if _finished(part)]
     missing = [
         f"{part.path} holds no finished run: the strategy {name} is not shown."
         for name, part in parts.items()

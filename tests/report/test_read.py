@@ -10,6 +10,7 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.evaluate.anytime import AnytimeResult
 from prmkit.evaluate.evaluation import EvaluationResult
+from prmkit.evaluate.side_by_side import SideBySideResult
 from prmkit.grade.config import GradingConfig
 from prmkit.report.read import read_history, read_runs, result_type, single, with_members
 from prmkit.run.folder import RunFolder
@@ -152,6 +153,24 @@ def test_a_search_of_an_older_version_is_read_and_its_evaluation_is_not_passed_o
     assert read_runs([folder])[0].missing == ()  # it was made again
 
 
+def test_strategies_side_by_side_of_an_older_version_are_read_in_fractions(tmp_path: Path) -> None:
+    folder = comparison_run(tmp_path / "both", {"beam": {"p": True}, "dvts": {"p": False}})
+    spent = {"generations": 4.0, "generated_tokens": 40.0, "total_tokens": 60.0, "flops": None, "seconds": 0.5}
+    rows = [
+        {"strategy": name, "accuracy, %": points, "stderr": None, "problems": 1, **spent, "exhausted": 0}
+        for name, points in (("beam", 100.0), ("dvts", 25.0))
+    ]
+    difference = {"difference": "beam - dvts", "points": 75.0, "stderr": 12.5, "low": 50.0, "high": 100.0}
+    metrics = {"benchmark": "b", "strategies": rows, "differences": [difference]}
+    (folder / "metrics.json").write_bytes(orjson.dumps(metrics))
+    (run,) = read_runs([folder])
+    assert isinstance(run.result, SideBySideResult)
+    assert [row.accuracy.value for row in run.result.strategies] == [1.0, 0.25]
+    (found,) = run.result.differences
+    assert (found.pair, found.difference.value, found.difference.stderr) == ("beam - dvts", 0.75, 0.125)
+    assert (found.low, found.high) == (0.5, 1.0)
+
+
 def test_what_an_older_version_found_of_strategies_side_by_side_is_named(tmp_path: Path) -> None:
     folder = comparison_run(tmp_path / "both", {"beam": {"p": True}})
     for name in ("anytime.json", "beam/evaluation.json", "beam/rethinking.json"):
@@ -171,8 +190,8 @@ def test_what_an_older_version_found_of_strategies_side_by_side_is_named(tmp_pat
     ("recipe", "command"),
     [
         (
-            {"prm": "my prm", "source": "processbench", "path": "math.json", "threshold": 0.5},
-            "prmkit evaluate steps math.json --prm 'my prm' --source processbench --threshold 0.5",
+            {"prm": "my prm", "source": "processbench", "path": "math.json", "threshold": 0.0, "adapter": None},
+            "prmkit evaluate steps math.json --prm 'my prm' --source processbench --threshold 0.0",
         ),
         (
             {"prm": "prm", "source": "rows", "path": "rows.json", "threshold": "other.json"},
@@ -197,11 +216,22 @@ def test_an_evaluation_by_an_older_version_is_refused_with_the_command_that_make
     )
 
 
-def test_the_type_of_a_result_follows_from_the_recipe(tmp_path: Path) -> None:
-    assert result_type(RunFolder(train_run(tmp_path / "t"))) is TrainingResult
-    assert result_type(RunFolder(comparison_run(tmp_path / "c", {"beam": {"p": True}}))).kind == "side-by-side"
-    with pytest.raises(InputError, match=r"d/run.yaml: unknown stage, got 'dance'; expected one of annotate, "):
-        result_type(RunFolder(write_run(tmp_path / "d", "dance", None)))
+@pytest.mark.parametrize(
+    ("recipe", "kind"),
+    [
+        ({"stage": "train"}, TrainingResult),
+        ({"stage": "search"}, SearchResult),
+        ({"stage": "search", "compare": {"beam": {}}}, SideBySideResult),
+    ],
+)
+def test_the_type_of_a_result_follows_from_the_recipe(recipe: dict[str, Any], kind: type) -> None:
+    assert result_type(recipe, RunFolder(Path("run"))) is kind
+
+
+@pytest.mark.parametrize("stage", ["dance", ["train"], None])
+def test_an_unknown_stage_is_named_with_its_file(stage: object) -> None:
+    with pytest.raises(InputError, match=r"^run/run\.yaml: unknown stage, got .*; expected one of annotate, "):
+        result_type({"stage": stage}, RunFolder(Path("run")))
 
 
 def test_folders_that_are_no_finished_run_are_named(tmp_path: Path) -> None:
