@@ -32,14 +32,12 @@ import orjson
 from prmkit.evaluate.evaluation import EvaluationResult
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
-from prmkit.evaluate.side_by_side import SideBySideResult, side_by_side
-from prmkit.grade.config import GradingConfig
+from prmkit.evaluate.side_by_side import SideBySideResult
+from prmkit.grade.config import DEFAULT
 from prmkit.report import build_report
-from prmkit.run.folder import RunFolder
-from prmkit.run.results import write_result
-from prmkit.search.result import COSTS, ProblemCost, SearchResult
+from prmkit.run.results import Result, write_result
+from prmkit.search.result import ProblemCost, SearchResult
 from prmkit.session.ledger import Ledger
-from prmkit.stats import Estimate
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import append_lines, read_trees, write_trees
 from prmkit.yaml_io import dump_yaml
@@ -100,36 +98,32 @@ def make_run(folder: Path) -> None:
     """A run folder as `prmkit search` with `compare` and `prmkit evaluate` leave it."""
     seeds = random.Random(0)
     compare = {name: {"name": name, "options": {"n": SOLUTIONS}} for name in STRATEGIES}
-    write_record(folder, {"stage": "search", "compare": compare})
+    write_run(
+        folder,
+        {"stage": "search", "compare": compare},
+        SideBySideResult(benchmark="made", strategies=[], differences=[]),
+    )
     writers = {name: Writer(number) for number, name in enumerate(STRATEGIES)}
     known = [[writers["beam"].phrase() for _ in range(20)] for _ in range(PROBLEMS)]
-    costs = {}
     for name, writer in writers.items():
         trees = [tree_of(number, writer, name, known[number]) for number in range(PROBLEMS)]
         samples = [samples_of(tree, seeds) for tree in trees]
-        run = RunFolder(folder / name)
-        write_record(run.path, {"stage": "search", "strategy": compare[name], "compare": {}})
-        write_trees(run.trees, trees)
-        costs[name] = [cost_of(one) for one in samples]
-        append_lines(run.trees.with_name(COSTS), (cost.as_json() for cost in costs[name]))
-        figures = dict(evaluate_samples(samples, scored=True))
-        run.evaluation.parent.mkdir()
-        write_result(run.evaluation, EvaluationResult(**figures, grading=GradingConfig(), aggregation="last"))
-        write_result(run.metrics_file, search_result(name, figures["selection"]["pass@1"]))
-    compared = dict(side_by_side(costs, seed=0))
-    write_result(RunFolder(folder).metrics_file, SideBySideResult(benchmark="made", **compared))
-
-
-def search_result(strategy: str, accuracy: Estimate) -> SearchResult:
-    return SearchResult(
-        benchmark="made",
-        strategy=strategy,
-        accuracy=accuracy,
-        unanswered=0,
-        exhausted=0,
-        seconds=1.0,
-        ledger=Ledger(),
-    )
+        figures = evaluate_samples(samples, scored=True)
+        found = EvaluationResult(**dict(figures), grading=DEFAULT, aggregation="last")
+        result = SearchResult(
+            benchmark="made",
+            strategy=name,
+            accuracy=found.selection["pass@1"],
+            unanswered=0,
+            exhausted=0,
+            seconds=1.0,
+            ledger=Ledger(),
+        )
+        run = folder / name
+        write_run(run, {"stage": "search", "strategy": compare[name], "compare": {}}, result)
+        write_run(run / "evaluation", {"stage": "evaluate-samples", "path": str(run)}, found)
+        write_trees(run / "trees.jsonl", trees)
+        append_lines(run / "costs.jsonl", (cost_of(one).as_json() for one in samples))
 
 
 def samples_of(tree: StepTree, seeds: random.Random) -> Samples:
@@ -152,10 +146,11 @@ def cost_of(one: Samples) -> ProblemCost:
     )
 
 
-def write_record(folder: Path, recipe: dict[str, Any]) -> None:
+def write_run(folder: Path, recipe: dict[str, Any], result: Result) -> None:
     folder.mkdir(parents=True)
     record = {"recipe": recipe, "seed": 0, "created": "2026-01-01T00:00:00+00:00", "versions": {}}
     (folder / "run.yaml").write_text(dump_yaml(record))
+    write_result(folder / "metrics.json", result)
 
 
 def build(folder: Path, out: Path) -> None:

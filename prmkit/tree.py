@@ -181,6 +181,22 @@ class StepTree:
         """Whether the solution that ends in ``node`` came to its own end: only such a solution may vote or win."""
         return node != ROOT and self.nodes[node].finish == "eos"
 
+    @property
+    def chosen(self) -> int:
+        """The last step of the answer, as a search noted it in ``meta``; ROOT where there is none.
+
+        Raises:
+            InputError: the note names no step.
+        """
+        noted = self.meta.get("chosen", str(ROOT))
+        try:
+            node = int(noted)
+        except ValueError:
+            node = len(self.nodes)
+        if not ROOT <= node < len(self.nodes):
+            raise InputError("the answer is no step of the tree", where=self.problem.id, got=noted)
+        return node
+
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 

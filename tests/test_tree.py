@@ -24,6 +24,22 @@ def test_a_path_runs_from_the_first_step_to_the_node() -> None:
     assert tree.steps(3) == ["a", "d"]
 
 
+@pytest.mark.parametrize(("noted", "node"), [("2", 2), ("0", 0), ("-1", ROOT)])
+def test_the_answer_is_the_step_that_the_search_noted(noted: str, node: int) -> None:
+    tree = fork()
+    assert tree.chosen == ROOT
+    tree.meta["chosen"] = noted
+    assert tree.chosen == node
+
+
+@pytest.mark.parametrize("noted", ["4", "-2", "none", "", "1.0"])
+def test_a_note_that_names_no_step_is_refused(noted: str) -> None:
+    tree = fork()
+    tree.meta["chosen"] = noted
+    with pytest.raises(InputError, match=f"p: the answer is no step of the tree, got '{noted}'"):
+        _ = tree.chosen
+
+
 def test_children_and_leaves_keep_the_order_of_writing() -> None:
     tree = fork()
     assert tree.children(ROOT) == [0]

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import RootModel
 
-from prmkit.trees_io import append_lines, repair_lines
+from prmkit.run.results import parsed
+from prmkit.trees_io import append_lines, read_lines, repair_lines
 
 RECORDS = "attributions.jsonl"
 """The file of a run folder with a line for each attribution; of a solution, a report shows the last one."""
@@ -104,12 +106,36 @@ class Attribution:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedAttribution(Attribution):
+    """An attribution in a run folder, of the solution to a problem of its trees that ends in the step ``leaf``."""
+
+    problem_id: str
+    leaf: int
+
+
+class _Line(RootModel[RecordedAttribution]):
+    pass
+
+
 def add_record(found: Attribution, folder: Path, *, problem_id: str, leaf: int) -> Path:
     """Add an attribution of the solution that ends in ``leaf`` to a run folder, and return the file."""
     file = folder / RECORDS
     repair_lines(file)
     append_lines(file, [{"problem_id": problem_id, "leaf": leaf, **found.as_dict()}])
     return file
+
+
+def read_records(folder: Path) -> list[RecordedAttribution]:
+    """The attributions in a run folder, the oldest first; none where there is no file.
+
+    Raises:
+        InputError: with ``file:line``, for a line that is no attribution.
+    """
+    file = folder / RECORDS
+    if not file.is_file():
+        return []
+    return [parsed(_Line, record, f"{file}:{number}").root for number, record in read_lines(file)]
 
 
 def first_bad_step(scores: Sequence[float]) -> int:

@@ -9,7 +9,9 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.evaluate.evaluation import EvaluationResult
 from prmkit.evaluate.labelled import StepsResult
+from prmkit.evaluate.side_by_side import SideBySideResult
 from prmkit.report.estimates import with_error
+from prmkit.report.read import result_type
 from prmkit.run.files import sha256
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result
@@ -57,19 +59,21 @@ def figures_of(folder: Path, checkpoint: Path) -> list[CardFigure]:
     """
     run = RunFolder(folder)
     recipe = run.read_record()["recipe"]
-    stage = recipe.get("stage")
-    if stage == "search":
-        _check_prm((recipe.get("scorer") or {}).get("checkpoint"), checkpoint, run)
-        return list(_searched(run, recipe))
-    if stage == "evaluate-steps":
-        _check_prm(recipe["scorer"].get("checkpoint"), checkpoint, run)
-        return list(_stepwise(run, recipe))
-    raise InputError(
-        "a card has no figures of such a run",
-        where=folder,
-        got=stage,
-        expected="the run of a `prmkit search` or of a `prmkit evaluate steps`",
-    )
+    kind = result_type(recipe, run)
+    if kind is SideBySideResult:
+        cure = "Name the folder of one strategy in it."
+        raise InputError("the run has no accuracy of one strategy", where=folder, cure=cure)
+    if kind not in (SearchResult, StepsResult):
+        raise InputError(
+            "a card has no figures of such a run",
+            where=folder,
+            got=recipe["stage"],
+            expected="the run of a `prmkit search` or of a `prmkit evaluate steps`",
+        )
+    _check_prm((recipe.get("scorer") or {}).get("checkpoint"), checkpoint, run)
+    if not run.metrics_file.is_file():
+        raise InputError("the run is not finished", where=folder, cure="Let it end first.")
+    return list(_searched(run, recipe) if kind is SearchResult else _stepwise(run, recipe))
 
 
 def held_out(training: TrainingResult, corpus: str) -> list[CardFigure]:
@@ -89,9 +93,6 @@ def held_out(training: TrainingResult, corpus: str) -> list[CardFigure]:
 
 
 def _searched(run: RunFolder, recipe: dict[str, Any]) -> Iterator[CardFigure]:
-    if recipe.get("compare"):
-        cure = "Name the folder of one strategy in it."
-        raise InputError("the run has no accuracy of one strategy", where=run.path, cure=cure)
     result = read_result(run.metrics_file, SearchResult)
     strategy = recipe["strategy"]
     options = ", ".join(f"{key} = {value}" for key, value in strategy["options"].items())
@@ -99,6 +100,10 @@ def _searched(run: RunFolder, recipe: dict[str, Any]) -> Iterator[CardFigure]:
     name = {"data": result.benchmark, "setting": f"{strategy['name']} ({options}), policy {policy}"}
     yield _figure(name, "accuracy", result.accuracy)
     if not run.evaluation.is_file():
+        older = run.path / "evaluation.json"
+        if older.is_file():
+            cure = f"Make it again: prmkit evaluate {run.path}"
+            raise InputError("an evaluation by an older prmkit, which is not read", where=older, cure=cure)
         return
     found = read_result(run.evaluation, EvaluationResult)
     for rule in ("pass@1", f"maj@{found.most}", f"prm@{found.most}", f"pass@{found.most}"):

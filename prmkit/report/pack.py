@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prmkit.attribution.record import Attribution
 from prmkit.report.step_status import statuses
 from prmkit.tree import ROOT, StepTree
 
@@ -44,7 +45,7 @@ class Judged:
 
     tree: StepTree
     right: Mapping[int, bool]
-    attributions: Mapping[int, Any]
+    attributions: Mapping[int, Attribution]
 
 
 def packed(judged: Judged, texts: Texts, *, solutions: int | None = None) -> dict[str, Any]:
@@ -80,11 +81,10 @@ def packed(judged: Judged, texts: Texts, *, solutions: int | None = None) -> dic
         if any(value is not None for value in values):
             result[name] = [_NONE if value is None else round(_THOUSANDTHS * value) for value in values]
     result["right"] = {str(new[leaf]): int(right) for leaf, right in judged.right.items() if leaf in new}
-    chosen = int(tree.meta.get("chosen", ROOT))
-    if chosen != ROOT:
-        result["chosen"] = new[chosen]
+    if tree.chosen != ROOT:
+        result["chosen"] = new[tree.chosen]
     if judged.attributions:
-        result["attributed"] = {str(new[leaf]): record for leaf, record in judged.attributions.items()}
+        result["attributed"] = {str(new[leaf]): found.as_dict() for leaf, found in judged.attributions.items()}
     return result | _omitted(judged, new)
 
 
@@ -94,7 +94,7 @@ def _kept(judged: Judged, solutions: int | None) -> Sequence[int]:
     leaves = tree.leaves()
     if len(tree) <= MOST_STEPS and (solutions is None or len(leaves) <= solutions):
         return range(len(tree))
-    first = [leaf for leaf in (int(tree.meta.get("chosen", ROOT)), *judged.attributions) if leaf != ROOT]
+    first = [leaf for leaf in (tree.chosen, *judged.attributions) if leaf != ROOT]
     kept: set[int] = set()
     for count, leaf in enumerate(dict.fromkeys([*first, *leaves])):
         path = kept | set(tree.path(leaf))

@@ -12,8 +12,15 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 from prmkit import __version__
+from prmkit.annotate.result import AnnotationResult
+from prmkit.evaluate.anytime import AnytimeResult
+from prmkit.evaluate.evaluation import EvaluationResult
+from prmkit.evaluate.labelled import StepsResult
+from prmkit.evaluate.reselection import SelectionResult
+from prmkit.evaluate.side_by_side import SideBySideResult
 from prmkit.report.blocks import Prose, Section
 from prmkit.report.html import Page, anchor, prose
 from prmkit.report.read import Run, read_runs
@@ -22,27 +29,47 @@ from prmkit.report.sections.calibration import calibration
 from prmkit.report.sections.costs import costs
 from prmkit.report.sections.labels import labels
 from prmkit.report.sections.manifests import manifests
+from prmkit.report.sections.others import others
 from prmkit.report.sections.overview import overview
 from prmkit.report.sections.similarity import similarity
 from prmkit.report.sections.strategies import strategies
 from prmkit.report.sections.studies import studies
 from prmkit.report.sections.training import training
+from prmkit.report.study_result import StudyResult
 from prmkit.report.viewer import TreePages, compressed, tree_pages
 from prmkit.run.files import refuse_existing, write_whole
+from prmkit.run.results import Result
+from prmkit.search.result import SearchResult
+from prmkit.similarity.result import SimilarityResult
+from prmkit.train.result import TrainingResult
 
-SECTIONS: tuple[Callable[[Sequence[Run]], Section], ...] = (
-    overview,
-    studies,
-    strategies,
-    accuracy,
-    calibration,
-    labels,
-    training,
-    similarity,
-    costs,
-    manifests,
+
+class Part(NamedTuple):
+    """A section of the page, and the types of results that it shows; a section of all runs alike names none."""
+
+    section: Callable[[Sequence[Run]], Section]
+    shows: tuple[type[Result], ...] = ()
+
+
+def _others(runs: Sequence[Run]) -> Section:
+    return others(runs, tuple(kind for part in SECTIONS for kind in part.shows))
+
+
+SECTIONS: tuple[Part, ...] = (
+    Part(overview),
+    Part(studies, (StudyResult,)),
+    Part(strategies, (SearchResult, SideBySideResult, AnytimeResult)),
+    Part(accuracy, (EvaluationResult, SelectionResult)),
+    Part(calibration, (StepsResult,)),
+    Part(labels, (AnnotationResult,)),
+    Part(training, (TrainingResult,)),
+    Part(similarity, (SimilarityResult,)),
+    Part(_others),
+    Part(costs),
+    Part(manifests),
 )
-"""In the order of the page. A section that has nothing to show of some runs has no blocks, and is left out."""
+"""In the order of the page. A section that has nothing to show of some runs has no blocks, and is left out. Results of
+types that none of them names stand among the other runs."""
 
 MEGABYTES = 6.0
 _WITHOUT_TREES = 2.2
@@ -83,7 +110,7 @@ def build_report(
 
 def sections_of(runs: Sequence[Run]) -> list[Section]:
     """The sections that have something to show."""
-    return [section for make in SECTIONS if (section := make(runs)).blocks]
+    return [section for part in SECTIONS if (section := part.section(runs)).blocks]
 
 
 def write_page(

@@ -1,23 +1,44 @@
 """Runs as a report reads them: from their folders alone, nothing is computed again."""
 
 import csv
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prmkit.attribution.record import RECORDS
+from prmkit.attribution.record import RecordedAttribution, read_records
 from prmkit.errors import InputError
 from prmkit.evaluate.anytime import AnytimeResult
 from prmkit.evaluate.evaluation import EvaluationResult
-from prmkit.evaluate.reselection import SelectionResult
 from prmkit.evaluate.side_by_side import SideBySideResult
 from prmkit.recipe.stages import STAGES, stage_named
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import Kind, Result, read_result
 from prmkit.search.result import COSTS, ProblemCost, SearchResult, read_costs
 from prmkit.tree import StepTree
-from prmkit.trees_io import read_lines, read_trees
+from prmkit.trees_io import read_trees
+
+_OLDER_STAGE = "evaluate"
+_OLDER_OPTIONS = {
+    "prm": "--prm",
+    "adapter": "--adapter",
+    "source": "--source",
+    "threshold": "--threshold",
+    "benchmark": "--benchmark",
+    "grader": "--grader",
+    "vote": "--vote",
+}
+"""By key of its recipe."""
+_OLDER = {
+    "evaluation.json": "evaluate",
+    "anytime.json": "evaluate anytime",
+    "selection.json": "evaluate selection",
+    "rethinking.json": "evaluate rethinking",
+}
+"""Where older versions kept the evaluations of a search, and the verb that makes each again, in a folder of its own."""
+
+_UNJUDGED = "there is no pass@k, and only chosen solutions are marked right or wrong"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +51,7 @@ class Run:
         stage: what it did.
         record: run.yaml.
         result: metrics.json; None of strategies side by side that are not all finished.
-        benchmark: what a search searched.
-        evaluation: of a search, None where it was not evaluated; of an evaluation, its result.
-        anytime: of a search: its accuracy at every budget.
-        selection: of a search: its answers chosen again.
+        evaluations: finished ones of this run, each in a folder of its own within it.
         history: a training's history.csv.
         costs: costs.jsonl of a search.
         trees: of a search, an annotation or an evaluation of a PRM.
@@ -47,14 +65,11 @@ class Run:
     stage: str
     record: dict[str, Any]
     result: Result | None
-    benchmark: str = ""
-    evaluation: EvaluationResult | None = None
-    anytime: AnytimeResult | None = None
-    selection: SelectionResult | None = None
+    evaluations: tuple["Run", ...] = ()
     history: tuple[dict[str, float], ...] = ()
     costs: tuple[ProblemCost, ...] = ()
     trees: tuple[StepTree, ...] = ()
-    attributions: tuple[dict[str, Any], ...] = ()
+    attributions: tuple[RecordedAttribution, ...] = ()
     members: tuple["Run", ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -65,9 +80,24 @@ class Run:
         return recipe
 
     @property
+    def benchmark(self) -> str:
+        """What a search searched."""
+        return self.result.benchmark if isinstance(self.result, SearchResult | SideBySideResult) else ""
+
+    @property
     def title(self) -> str:
         """The name, and what was searched where that says more."""
         return f"{self.name} ({self.benchmark})" if self.benchmark and self.benchmark not in self.name else self.name
+
+    @property
+    def evaluation(self) -> EvaluationResult | None:
+        """What its solutions achieve, where they were judged."""
+        return self.found(EvaluationResult)
+
+    def found(self, kind: type[Kind]) -> Kind | None:
+        """The result of this kind: the run's own, or that of an evaluation of it."""
+        results = (self.result, *(each.result for each in self.evaluations))
+        return next((each for each in results if isinstance(each, kind)), None)
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
@@ -77,7 +107,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     oldest first.
 
     Raises:
-        InputError: a folder holds no finished run, or one of a stage that no report knows.
+        InputError: a folder holds no finished run, or one of an unknown stage; a file of it is not what it should be.
     """
     if not folders:
         raise InputError("no run to report", expected="at least one run folder")
@@ -89,102 +119,176 @@ def single(runs: Iterable[Run]) -> list[Run]:
     return [one for run in runs for one in (run.members or (run,))]
 
 
+def with_members(runs: Iterable[Run]) -> list[Run]:
+    """The runs, each with its members behind it."""
+    return [one for run in runs for one in (run, *run.members)]
+
+
+def result_type(recipe: Mapping[str, Any], folder: RunFolder) -> type[Result]:
+    """What the result of a run is, by its recipe.
+
+    Raises:
+        InputError: with the folder: its stage is unknown, or was the ``evaluate`` of an older prmkit.
+    """
+    if recipe.get("stage") == _OLDER_STAGE:
+        raise InputError(
+            f"an older prmkit ran this (stage {_OLDER_STAGE}), and it is not read any more",
+            where=folder.path,
+            cure=f"Make it again: {_again(recipe, folder.path)}",
+        )
+    return stage_named(recipe.get("stage"), where=folder.record).result(recipe)
+
+
+def _again(recipe: Mapping[str, Any], folder: Path) -> str:
+    """The command that makes an evaluation of an older prmkit again."""
+    options = dict(_OLDER_OPTIONS)
+    if isinstance(recipe.get("threshold"), str):
+        options["threshold"] = "--choose-on"
+    given = [
+        str(part) for key, option in options.items() if recipe.get(key) is not None for part in (option, recipe[key])
+    ]
+    verb = ["steps"] if "prm" in recipe else []
+    words = ["prmkit", "evaluate", *verb, str(recipe.get("path")), *given, "--out", str(folder), "--overwrite"]
+    return shlex.join(words)
+
+
+def read_history(file: Path) -> tuple[dict[str, float], ...]:
+    """The lines of a training's history.csv.
+
+    Raises:
+        InputError: it is none.
+    """
+    with file.open(newline="", encoding="utf-8") as stream:
+        try:
+            rows = tuple({key: float(value) for key, value in row.items()} for row in csv.DictReader(stream))
+        except (TypeError, ValueError, csv.Error) as error:
+            raise InputError(f"not a history of a training ({error})", where=file) from None
+    if rows and "step" not in rows[0]:
+        raise InputError("not a history of a training", where=file, got=list(rows[0]), expected="a column step")
+    return rows
+
+
 def _runs_in(folder: RunFolder) -> list[RunFolder]:
-    if folder.record.is_file() and _stage(folder) in STAGES:
+    if folder.record.is_file() and folder.read_record()["recipe"].get("stage") in [*STAGES, _OLDER_STAGE]:
         return [folder]
-    children = [RunFolder(child) for child in sorted(folder.path.iterdir())] if folder.path.is_dir() else []
-    runs = [child for child in children if child.record.is_file() and child.metrics_file.is_file()]
+    runs = [child for child in _children(folder) if _finished(child)]
     runs.sort(key=lambda run: str(run.read_record().get("created")))
     return runs or [folder]
 
 
-def _stage(folder: RunFolder) -> Any:
-    return folder.read_record()["recipe"].get("stage")
+def _children(folder: RunFolder) -> list[RunFolder]:
+    return [RunFolder(child) for child in sorted(folder.path.iterdir())] if folder.path.is_dir() else []
 
 
-def _read(folder: RunFolder, searched: str = "") -> Run:
-    if not folder.record.is_file():
+def _finished(folder: RunFolder) -> bool:
+    return folder.record.is_file() and folder.metrics_file.is_file()
+
+
+def _read(folder: RunFolder) -> Run:
+    run = _bare(folder) if folder.record.is_file() else None
+    if run is not None and result_type(run.recipe, folder) is SideBySideResult:
+        return _comparison(run)
+    if run is None or run.result is None:
         raise InputError("not the folder of a finished run", where=folder.path, expected="run.yaml and metrics.json")
+    run = _whole(run, folder)
+    if _unevaluated(run):
+        line = f"{run.path} is not evaluated: {_UNJUDGED}. Make it with: prmkit evaluate {run.path}"
+        run = replace(run, missing=(*run.missing, line))
+    return run
+
+
+def _bare(folder: RunFolder) -> Run:
+    """The run without what lies beside its result."""
     record = folder.read_record()
-    recipe = record["recipe"]
-    kind = stage_named(recipe.get("stage"), where=folder.record).result(recipe)
-    side_by_side = kind is SideBySideResult
-    if not folder.metrics_file.is_file() and not side_by_side:
-        raise InputError("not the folder of a finished run", where=folder.path, expected="run.yaml and metrics.json")
-    result = read_result(folder.metrics_file, kind) if folder.metrics_file.is_file() else None
-    run = Run(
+    kind = result_type(record["recipe"], folder)
+    return Run(
         path=folder.path,
         name=folder.path.resolve().name.encode(errors="replace").decode(),
-        stage=str(recipe["stage"]),
+        stage=str(record["recipe"]["stage"]),
         record=record,
-        result=result,
-        benchmark=result.benchmark if isinstance(result, SearchResult | SideBySideResult) else searched,
-        anytime=_beside(folder, "anytime", AnytimeResult),
-        selection=_beside(folder, "selection", SelectionResult),
+        result=read_result(folder.metrics_file, kind) if folder.metrics_file.is_file() else None,
     )
-    return _comparison(run) if side_by_side else _whole(run, folder)
-
-
-def _beside(folder: RunFolder, name: str, kind: type[Kind]) -> Kind | None:
-    """What an evaluation of this run found, in its own folder within the run's."""
-    file = RunFolder(folder.path / name).metrics_file
-    return read_result(file, kind) if file.is_file() else None
 
 
 def _whole(run: Run, folder: RunFolder) -> Run:
-    history, attributions = folder.path / "history.csv", folder.path / RECORDS
-    evaluation = run.result if isinstance(run.result, EvaluationResult) else None
+    history = folder.path / "history.csv"
     run = replace(
         run,
-        evaluation=evaluation or _beside(folder, folder.evaluation.parent.name, EvaluationResult),
+        evaluations=_evaluations(folder),
         history=read_history(history) if history.is_file() else (),
         costs=tuple(read_costs(folder.trees)) if folder.trees.with_name(COSTS).is_file() else (),
-        trees=tuple(read_trees(folder.trees)) if folder.trees.is_file() else (),
-        attributions=tuple(record for _, record in read_lines(attributions)) if attributions.is_file() else (),
+        trees=_trees(folder.trees) if folder.trees.is_file() else (),
+        attributions=tuple(read_records(folder.path)),
     )
     return replace(run, missing=tuple(_missing(run, folder)))
 
 
-def _missing(run: Run, folder: RunFolder) -> Iterable[str]:
+def _evaluations(folder: RunFolder, members: Collection[str] = ()) -> tuple[Run, ...]:
+    children = [child for child in _children(folder) if child.path.name not in members]
+    return tuple(_bare(child) for child in children if _finished(child))
+
+
+def _trees(file: Path) -> tuple[StepTree, ...]:
+    trees = tuple(read_trees(file))
+    for tree in trees:
+        try:
+            _ = tree.chosen
+        except InputError as error:
+            raise InputError(str(error), where=file) from None
+    return trees
+
+
+def _missing(run: Run, folder: RunFolder) -> Iterator[str]:
     if not isinstance(run.result, SearchResult):
         return
     if not run.trees:
         yield f"{folder.trees} is missing: no tree of this run is shown."
-    if run.evaluation is None:
-        yield (
-            f"{folder.path} is not evaluated: there is no pass@k, and only chosen solutions are marked right or wrong. "
-            f"Make it with: prmkit evaluate {folder.path}"
-        )
-    elif unjudged := run.evaluation.unsupported:
+    yield from _unread(run)
+    if run.evaluation is not None and (unjudged := run.evaluation.unsupported):
         problem, reason = next(iter(unjudged.items()))
         yield f"{run.path}: {len(unjudged)} problems were not judged, the first, {problem}, because: {reason}"
 
 
+def _unevaluated(run: Run) -> bool:
+    return isinstance(run.result, SearchResult) and run.evaluation is None and not _older(run, "evaluation.json")
+
+
+def _older(run: Run, name: str) -> bool:
+    """Whether an older prmkit kept this evaluation of the run, and no newer one did since."""
+    again = RunFolder(run.path / name.removesuffix(".json"))
+    return (run.path / name).is_file() and not again.metrics_file.is_file()
+
+
+def _unread(run: Run) -> Iterator[str]:
+    """What an older prmkit found, of which nothing is shown."""
+    for name, verb in _OLDER.items():
+        if _older(run, name):
+            lost = f": {_UNJUDGED}" if name == "evaluation.json" else ""
+            file = run.path / name
+            yield f"An older prmkit wrote {file}, which is not read{lost}. Make it again: prmkit {verb} {run.path}"
+
+
 def _comparison(run: Run) -> Run:
     """The run with the strategies that are there; the others are named as missing."""
-    members, missing, bare = [], [], []
-    for name in run.recipe["compare"]:
-        folder = RunFolder(run.path / name)
-        if folder.metrics_file.is_file() and folder.record.is_file():
-            member = _read(folder, run.benchmark)
-            if member.evaluation is None and member.trees:
-                bare.append(name)
-                member = replace(member, missing=())  # said of all at once, below
-            members.append(member)
-        else:
-            missing.append(f"{folder.path} holds no finished run: the strategy {name} is not shown.")
+    parts = {name: RunFolder(run.path / name) for name in run.recipe["compare"]}
+    run = replace(run, evaluations=_evaluations(RunFolder(run.path), parts))
+    members = [_whole(_bare(part), part) for part in parts.values() if _finished(part)]
+    missing = [
+        f"{part.path} holds no finished run: the strategy {name} is not shown."
+        for name, part in parts.items()
+        if not _finished(part)
+    ]
     if not members:
         raise InputError("no strategy of this run is finished", where=run.path, cure="Go on with --resume.")
     if missing:
         missing.append(f"Go on with: prmkit search {run.path / 'run.yaml'} --out {run.path} --resume")
-    if bare:
+    if bare := [member.name for member in members if _unevaluated(member)]:
         missing.append(
-            f"{', '.join(bare)} are not evaluated: there is no pass@k, and only chosen solutions are marked right or "
-            f"wrong. Evaluate each with: prmkit evaluate {run.path}/STRATEGY"
+            f"{', '.join(bare)} are not evaluated: {_UNJUDGED}. Make each with: prmkit evaluate {run.path}/STRATEGY"
         )
-    if run.anytime is None:
+    if run.found(AnytimeResult) is None and not _older(run, "anytime.json"):
         missing.append(f"No curve over budgets. Make it with: prmkit evaluate anytime {run.path}")
-    return replace(run, members=tuple(members), missing=tuple(missing))
+    return replace(run, members=tuple(members), missing=(*missing, *_unread(run)))
 
 
 def _named(runs: Sequence[Run]) -> list[Run]:
@@ -202,12 +306,3 @@ def _named(runs: Sequence[Run]) -> list[Run]:
         members = tuple(replace(member, name=unlike(f"{prefix}{member.name}")) for member in run.members)
         named.append(replace(run, name=unlike(run.name), members=members))
     return named
-
-
-def read_history(file: Path) -> tuple[dict[str, float], ...]:
-    """The lines of a training's history.csv. Raises InputError if it is none."""
-    with file.open(newline="", encoding="utf-8") as stream:
-        try:
-            return tuple({key: float(value) for key, value in row.items()} for row in csv.DictReader(stream))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"not a history of a training ({error})", where=file) from None

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from prmkit.tree import ROOT, StepTree
+from prmkit.tree import StepTree
 
 StepStatus = Literal["chosen", "finished", "unfinished", "pruned", "inner"]
 
@@ -11,7 +11,7 @@ def statuses(tree: StepTree) -> list[StepStatus]:
     """One word a node: on the path of the answer; the end of another solution; cut by a limit; left by the search; or
     only a step on the way.
     """
-    chosen = set(tree.path(int(tree.meta.get("chosen", ROOT))))
+    chosen = set(tree.path(tree.chosen))
     leaves = set(tree.leaves())
     return [
         "chosen"

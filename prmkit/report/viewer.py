@@ -5,12 +5,13 @@ A file that people send each other must stay small: what does not fit is left ou
 
 import gzip
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
+from prmkit.attribution.record import RecordedAttribution
 from prmkit.report.pack import Judged, Texts, packed
 from prmkit.report.read import Run, single
 from prmkit.search.result import ProblemCost
@@ -84,15 +85,14 @@ def _by_problem(runs: Sequence[Run]) -> Iterator[Viewed]:
     found: dict[Key, Viewed] = {}
     for number, run in enumerate(runs):
         costs = {cost.problem: cost for cost in run.costs}
-        attributions: dict[str, dict[int, Any]] = {}
+        attributions: dict[str, list[RecordedAttribution]] = {}
         for record in run.attributions:
-            attributions.setdefault(record["problem_id"], {})[record["leaf"]] = record
+            attributions.setdefault(record.problem_id, []).append(record)
         for tree in run.trees:
             problem = tree.problem
             viewed = found.setdefault((problem.id, problem.prompt, problem.answer), Viewed(problem))
             right = _verdicts(run, tree, costs.get(problem.id))
-            records = attributions.get(problem.id, {}).items()
-            explained = {leaf: record for leaf, record in records if _matches(tree, leaf, record)}
+            explained = {each.leaf: each for each in attributions.get(problem.id, ()) if _matches(tree, each)}
             viewed.trees[number] = Judged(tree=tree, right=right, attributions=explained)
     yield from found.values()
 
@@ -103,13 +103,12 @@ def _verdicts(run: Run, tree: StepTree, cost: ProblemCost | None) -> dict[int, b
     if verdicts is not None:
         pairs = zip(tree.leaves(), verdicts, strict=False)
         return {leaf: right for leaf, right in pairs if tree.finished(leaf)}
-    chosen = int(tree.meta.get("chosen", ROOT))
-    return {chosen: cost.right} if cost is not None and chosen != ROOT else {}
+    return {tree.chosen: cost.right} if cost is not None and tree.chosen != ROOT else {}
 
 
-def _matches(tree: StepTree, leaf: int, record: Mapping[str, Any]) -> bool:
-    """Whether the record explains this solution: the trees may have been made again since."""
-    return 0 <= leaf < len(tree) and tree.steps(leaf) == list(record["steps"])
+def _matches(tree: StepTree, record: RecordedAttribution) -> bool:
+    """Whether the record explains a solution of this tree: the trees may have been made again since."""
+    return 0 <= record.leaf < len(tree) and tree.steps(record.leaf) == list(record.steps)
 
 
 class _Page(NamedTuple):
@@ -142,8 +141,7 @@ def _entry(viewed: Viewed) -> dict[str, Any]:
     problem = viewed.problem
     verdicts = {}
     for run, judged in viewed.trees.items():
-        chosen = int(judged.tree.meta.get("chosen", ROOT))
-        verdict = judged.right.get(chosen)
+        verdict = judged.right.get(judged.tree.chosen)
         verdicts[str(run)] = None if verdict is None else int(verdict)
     return {
         "id": problem.id,

@@ -132,5 +132,5 @@ def _selected(tree: StepTree, select: Selection) -> list[int]:
         raise InputError(
             "no solution was chosen", where=tree.problem.id, expected="trees of a search", cure="Select finished."
         )
-    chosen = int(tree.meta["chosen"])
+    chosen = tree.chosen
     return [chosen] if tree.finished(chosen) else []

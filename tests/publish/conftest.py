@@ -1,6 +1,6 @@
 """A training, a search and a step evaluation of its PRM, as the verbs leave them, without the hours."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
 from prmkit.recipe.stages.annotate import AnnotateRecipe
+from prmkit.recipe.stages.evaluate_samples import EvaluateSamplesRecipe
+from prmkit.recipe.stages.evaluate_steps import EvaluateStepsRecipe
 from prmkit.recipe.stages.search import SearchRecipe
 from prmkit.recipe.stages.train import TrainRecipe
 from prmkit.run.folder import RunFolder
+from prmkit.run.results import Result, write_result
+from tests.report.runs import READ, changed, estimate, evaluated, measured_steps, searched, trained
 from tests.tiny import tiny_backbone, tiny_tokenizer
-
-
-def estimate(value: float, stderr: float, n: int) -> dict[str, Any]:
-    return {"value": value, "stderr": stderr, "n": n}
 
 
 def save_tiny_prm(folder: Path, *, seed: int = 0, label_source: str = "monte-carlo") -> None:
@@ -33,9 +33,9 @@ def save_tiny_prm(folder: Path, *, seed: int = 0, label_source: str = "monte-car
     )
 
 
-def write_run(path: Path, recipe: dict[str, Any], metrics: dict[str, Any], *inputs: Path) -> RunFolder:
+def finished_run(path: Path, recipe: Mapping[str, Any], result: Result, *inputs: Path) -> RunFolder:
     run = RunFolder.create(path, recipe, inputs=inputs, seed=1)
-    run.metrics(metrics)
+    write_result(run.metrics_file, result)
     return run
 
 
@@ -45,7 +45,7 @@ def training(tmp_path: Path) -> Path:
     problems = [{"benchmark": "gsm8k", "options": {"split": "train"}}]
     annotate = {"stage": "annotate", "problems": problems, "generator": {"name": "/home/bob/policies/tiny"}}
     labelled = AnnotateRecipe.model_validate(annotate | {"data": [{"source": "prm800k", "path": "hub:org/prm:train"}]})
-    annotated = write_run(tmp_path / "labels", labelled.model_dump(mode="json"), {})
+    annotated = RunFolder.create(tmp_path / "labels", labelled.model_dump(mode="json"), seed=1)
     annotated.trees.write_text("{}\n")
     recipe = TrainRecipe.model_validate(
         {
@@ -55,16 +55,15 @@ def training(tmp_path: Path) -> Path:
             "train": {"lr": 3e-5},
         }
     )
-    corpus = {"read": 1200, "kept": 1190, "quarantined": 7, "filtered": 3, "nodes": 9000, "labelled": 8000}
-    figures = {"loss": 0.3, "auroc": 0.91, "brier": 0.1, "ece": 0.02, "f1": 0.75}
-    cost = {"steps": 40.0, "tokens": 123_456.0, "flops": 2.5e15, "seconds": 5400.0, "pretraining_flops": 5.3e22}
-    counts = {"rows": 1190.0, "labels": 8000.0, "cut": 2.0, "dropped": 0.0, "labels_lost": 5.0}
-    run = write_run(
-        tmp_path / "my-prm",
-        recipe.model_dump(mode="json"),
-        {**figures, **cost, **counts, "corpus": corpus},
-        annotated.trees,
+    result = trained(
+        tokens=123_456,
+        seconds=5400.0,
+        pretraining_flops=5.3e22,
+        rows=1190,
+        labels=8000,
+        corpus=changed(READ, read=1200, kept=1190, quarantined=7, labelled=8000, filtered=3),
     )
+    run = finished_run(tmp_path / "my-prm", recipe.model_dump(mode="json"), result, annotated.trees)
     save_tiny_prm(run.checkpoint)
     return run.path
 
@@ -81,37 +80,34 @@ def search(training: Path, tmp_path: Path) -> Path:
             "strategy": {"name": "best-of-n", "options": {"n": 8}},
         }
     )
-    metrics = {"benchmark": "gsm8k", "strategy": "best-of-n", "accuracy": estimate(0.796, 0.0257, 250)}
-    run = write_run(tmp_path / "search", recipe.model_dump(mode="json"), metrics)
+    result = searched("best-of-n", "gsm8k", estimate(0.796, 0.0257, 250))
+    run = finished_run(tmp_path / "search", recipe.model_dump(mode="json"), result)
     selection = {f"{rule}@{k}": estimate(0.1 * k, 0.03, 250) for rule in ("pass", "maj", "prm") for k in (1, 2, 4, 8)}
-    evaluation = {
-        "selection": selection,
-        "differences": {"prm@8 - maj@8": estimate(0.284, 0.037, 250)},
-        "within_problem_auc": estimate(0.869, 0.016, 226),
-    }
-    run.evaluation.write_text(json.dumps(evaluation))
+    evaluation = evaluated(
+        selection=selection,
+        differences={"prm@8 - maj@8": estimate(0.284, 0.037, 250)},
+        within_problem_auc=estimate(0.869, 0.016, 226),
+    )
+    asked = EvaluateSamplesRecipe(stage="evaluate-samples", path=str(run.path))
+    finished_run(run.evaluation.parent, asked.model_dump(mode="json"), evaluation)
     return run.path
 
 
 @pytest.fixture
 def stepwise(training: Path, tmp_path: Path) -> Path:
     """The PRM on labelled steps."""
-    recipe = {
-        "stage": "evaluate",
-        "prm": str(training / "checkpoint"),
-        "adapter": None,
-        "source": "processbench",
-        "path": "/data/bob/math.json",
-        "threshold": 0.5,
-    }
-    metrics = {
-        "solutions": 400,
-        "threshold": 0.5,
-        "threshold_from": "given",
-        "f1": estimate(0.612, 0.021, 400),
-        "erroneous": estimate(0.5, 0.03, 193),
-        "correct": estimate(0.79, 0.02, 207),
-        "step_auc": estimate(0.88, 0.011, 400),
-        "calibration": {"brier": estimate(0.12, 0.005, 400), "ece": 0.03},
-    }
-    return write_run(tmp_path / "steps", recipe, metrics).path
+    recipe = EvaluateStepsRecipe.model_validate(
+        {
+            "stage": "evaluate-steps",
+            "corpus": {"source": "processbench", "path": "/data/bob/math.json"},
+            "scorer": {"checkpoint": str(training / "checkpoint")},
+        }
+    )
+    result = measured_steps(
+        solutions=400,
+        f1=estimate(0.612, 0.021, 400),
+        erroneous=estimate(0.5, 0.03, 193),
+        correct=estimate(0.79, 0.02, 207),
+        step_auc=estimate(0.88, 0.011, 400),
+    )
+    return finished_run(tmp_path / "steps", recipe.model_dump(mode="json"), result).path

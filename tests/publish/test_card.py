@@ -8,9 +8,9 @@ from huggingface_hub import ModelCard
 
 from prmkit.errors import InputError
 from prmkit.publish.card import card_of, write_card
-from prmkit.publish.training import checkpoint_of
 from prmkit.run.folder import RunFolder
-from tests.publish.conftest import save_tiny_prm, write_run
+from tests.publish.conftest import finished_run, save_tiny_prm
+from tests.report.runs import estimate, searched
 
 
 def blocks(card: ModelCard) -> list[str]:
@@ -73,35 +73,6 @@ def test_step_evaluations_have_their_errors_and_their_threshold(training: Path, 
     assert f"| {how} | step AUC | 0.880 ± 0.011 | 400 solutions |" in text
 
 
-def test_figures_of_another_prm_are_refused_and_the_same_weights_elsewhere_are_not(
-    training: Path, search: Path, tmp_path: Path
-) -> None:
-    save_tiny_prm(tmp_path / "other", seed=1)
-    with pytest.raises(InputError, match="used another PRM"):
-        card_of(tmp_path / "other", runs=[search])
-    save_tiny_prm(tmp_path / "copy")
-    assert "79.6 ± 2.6 %" in card_of(tmp_path / "copy", runs=[search]).text
-
-
-def test_runs_without_figures_of_a_prm_are_refused(training: Path, search: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no figures of such a run"):
-        card_of(training / "checkpoint", runs=[training])
-    with pytest.raises(InputError, match="not the folder of a run"):
-        card_of(training / "checkpoint", runs=[tmp_path / "nowhere"])
-    RunFolder(search).metrics_file.unlink()
-    with pytest.raises(InputError, match="Let it end first"):
-        card_of(training / "checkpoint", runs=[search])
-
-
-def test_of_several_strategies_one_must_be_named(training: Path, search: Path) -> None:
-    run = RunFolder(search)
-    recipe = run.read_record()["recipe"]
-    side = {"strategy": None, "compare": {"a": recipe["strategy"], "b": recipe["strategy"]}}
-    together = write_run(search.parent / "together", recipe | side, {"benchmark": "gsm8k"})
-    with pytest.raises(InputError, match="Name the folder of one strategy"):
-        card_of(training / "checkpoint", runs=[together.path])
-
-
 def test_a_search_that_was_not_evaluated_has_its_accuracy(training: Path, search: Path) -> None:
     RunFolder(search).evaluation.unlink()
     text = card_of(training / "checkpoint", runs=[search]).text
@@ -112,11 +83,8 @@ def test_a_search_that_was_not_evaluated_has_its_accuracy(training: Path, search
 def test_the_name_of_a_benchmark_is_text_and_no_link(training: Path, search: Path) -> None:
     run = RunFolder(search)
     name = "![x](https://evil.example/p.png)|<b>"
-    hostile = write_run(
-        search.parent / "hostile",
-        run.read_record()["recipe"],
-        {"benchmark": name, "accuracy": {"value": 0.5, "stderr": 0.1, "n": 9}},
-    )
+    result = searched("best-of-n", name, estimate(0.5, 0.1, 9))
+    hostile = finished_run(search.parent / "hostile", run.read_record()["recipe"], result)
     text = card_of(training / "checkpoint", runs=[hostile.path]).text
     assert "| \\!\\[x\\](https://evil.example/p.png)\\|\\<b\\>" in text
 
@@ -136,13 +104,6 @@ def test_a_card_is_not_written_over(training: Path) -> None:
     with pytest.raises(InputError, match="has a card"):
         write_card(training / "checkpoint")
     write_card(training / "checkpoint", overwrite=True)
-
-
-def test_a_run_stands_for_its_checkpoint(training: Path, search: Path) -> None:
-    assert checkpoint_of(training) == training / "checkpoint"
-    assert checkpoint_of(training / "checkpoint") == training / "checkpoint"
-    with pytest.raises(InputError, match="no checkpoint"):
-        checkpoint_of(search)
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from prmkit.attribution.record import add_record
 from prmkit.report import build_report
-from prmkit.trees_io import append_lines
-from tests.report.runs import HOSTILE, comparison_run, search_run, similarity_run, strategy_run, train_run
+from tests.report.runs import HOSTILE, comparison_run, explained, search_run, similarity_run, strategy_run, train_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -64,12 +64,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with every kind of section; every text in it is hostile."""
     folder = tmp_path_factory.mktemp("everything")
     runs = [search_run(folder / "s", benchmark=HOSTILE), train_run(folder / "t"), similarity_run(folder / "m")]
-    steps = [f"5 {HOSTILE}"]
-    token = {"method": HOSTILE, "values": [0.5, -1.0, 0.25], "ablation": 1.0, "random_ablation": 0.5}
-    step = {"method": HOSTILE, "matrix": [[0.5]], "change": [0.5], "gap": 0.0}
-    tokens = {"tokens": ["the ", HOSTILE, " end"], "step_of": [-1, 0, 0], "by_token": [token], "by_step": [step]}
-    record = {"problem_id": "two", "leaf": 1, "steps": steps, "scores": [0.1], "explained": 0, **tokens}
-    append_lines(runs[0] / "attributions.jsonl", [record])
+    add_record(explained([f"5 {HOSTILE}"], [0.1], text=HOSTILE, method=HOSTILE), runs[0], problem_id="two", leaf=1)
     build_report(runs, folder / "r.html", title=HOSTILE, notes=[HOSTILE])
     return folder / "r.html"
 

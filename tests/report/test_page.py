@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,14 @@ import orjson
 import pytest
 
 from prmkit.errors import InputError
+from prmkit.recipe.stages import STAGES, stage_named
 from prmkit.report import build_report
-from prmkit.report.page import SECTIONS
-from tests.report.runs import HOSTILE, search_run, similarity_run, strategy_run, train_run, write_run
+from prmkit.report import page as report_page
+from prmkit.report.blocks import Section
+from prmkit.report.page import SECTIONS, Part, sections_of
+from prmkit.report.read import Run, read_runs
+from prmkit.train.result import TrainingResult
+from tests.report.runs import HOSTILE, search_run, similarity_run, train_run
 
 
 def page(out: Path, *runs: Path, **options: object) -> str:
@@ -92,6 +98,7 @@ def test_the_figures_hold_the_numbers_of_the_runs(tmp_path: Path) -> None:
         ("training", [1.0, 2.0], [0.7, 0.5]),
         ("held out", [1.0, 2.0], [0.6, 0.4]),
     ]
+    assert by_samples[2]["stderr"] == [None] * 3  # unknown
     assert figures["Step scores on held-out steps, t"]["series"][0]["y"] == [0.7, None]  # NaN is a gap
     reliability = figures["Reliability, s"]["series"]
     assert reliability[1]["stderr"] == [pytest.approx((0.75 * 0.25 / 4) ** 0.5)]
@@ -99,20 +106,6 @@ def test_the_figures_hold_the_numbers_of_the_runs(tmp_path: Path) -> None:
     assert (sum(spread[0]["y"]), spread[0]["y"][18]) == (1, 1)  # one right solution, of score 0.9
     assert (spread[1]["y"][2], spread[1]["y"][10]) == (1, 1)  # two wrong ones, of 0.125 and 0.5
     assert text.count("data-figure=") == len(figures)
-
-
-def test_what_an_evaluation_says_beside_its_figures_is_shown(tmp_path: Path) -> None:
-    run = search_run(tmp_path / "s")
-    found = orjson.loads((run / "evaluation.json").read_bytes())
-    found["unsupported"] = {"three": "no such interpreter"}
-    found["contamination"] = {"corpus": "c.jsonl", "seen": 2, "of": 200, "problems": []}
-    difference = {"value": 0.125, "stderr": 0.0625, "n": 200}
-    found["comparison"] = [{"rule": "prm@4", "difference": difference, "better": 30, "worse": 5}]
-    (run / "evaluation.json").write_bytes(orjson.dumps(found))
-    text = page(tmp_path / "r.html", run)
-    assert "1 problems were not judged, the first, three, because: no such interpreter" in text
-    assert "2 of 200 problems have been seen in c.jsonl." in text
-    assert "<td>0.125 ± 0.062</td><td>30</td><td>5</td>" in text
 
 
 def test_sections_without_a_run_are_left_out(tmp_path: Path) -> None:
@@ -135,52 +128,42 @@ def test_a_page_is_replaced_only_when_asked_and_as_a_whole(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
 
-def test_runs_of_different_versions_are_shown_with_a_warning(tmp_path: Path) -> None:
-    runs = [strategy_run(tmp_path / "old", {"p": True}), strategy_run(tmp_path / "new", {"p": True})]
-    assert "different versions" not in page(tmp_path / "same.html", *runs)
-    newer = {"prmkit": "1", "torch": "2"}
-    text = page(tmp_path / "r.html", runs[0], strategy_run(tmp_path / "newer", {"p": True}, versions=newer))
-    assert "The runs were made by different versions of prmkit: 0 (old); 1 (newer)." in text
-    assert "versions of torch" not in text
-
-
-def test_files_of_another_version_are_no_traceback(tmp_path: Path) -> None:
-    run = search_run(tmp_path / "s")
-    (run / "evaluation.json").write_bytes(orjson.dumps({"accuracy": 0.5}))
-    with pytest.raises(InputError, match=r"not as this version writes them.*prmkit evaluate --overwrite"):
-        build_report([run], tmp_path / "r.html", title="T")
-    assert not (tmp_path / "r.html").exists()
-
-
-@pytest.mark.parametrize("chosen", ["none", "7"])
-def test_a_tree_that_names_no_step_as_its_answer_is_no_traceback(tmp_path: Path, chosen: str) -> None:
-    run = search_run(tmp_path / "s")
-    trees = (run / "trees.jsonl").read_text().replace('"chosen","value":"0"', f'"chosen","value":"{chosen}"')
-    (run / "trees.jsonl").write_text(trees)
-    with pytest.raises(InputError, match="not as this version writes them"):
-        build_report([run], tmp_path / "r.html", title="T")
-
-
 def test_a_folder_with_a_name_that_is_no_text_is_reported(tmp_path: Path) -> None:
     run = train_run(tmp_path / "t")
     odd = run.rename(tmp_path / os.fsdecode(b"odd\xff"))
     assert "odd?" in page(tmp_path / "r.html", odd)
 
 
-def test_a_broken_metrics_file_is_named(tmp_path: Path) -> None:
-    run = similarity_run(tmp_path / "m")
+def test_bad_files_leave_no_page(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "s")
     (run / "metrics.json").write_text("{")
     with pytest.raises(InputError, match=r"metrics\.json: not JSON"):
         build_report([run], tmp_path / "r.html", title="T")
+    assert not (tmp_path / "r.html").exists()
 
 
-def test_folders_that_are_no_finished_run_are_named(tmp_path: Path) -> None:
-    unfinished = write_run(tmp_path / "u", "search", None)
-    for folders, message in (
-        ([], "no run to report"),
-        ([tmp_path / "gone"], "gone: not the folder of a finished run"),
-        ([unfinished], "u: not the folder of a finished run"),
-        ([write_run(tmp_path / "d", "dance", {})], "no report knows this stage, got 'dance'"),
-    ):
-        with pytest.raises(InputError, match=message):
-            build_report(folders, tmp_path / "r.html", title="T")
+def test_what_goes_wrong_in_a_section_is_a_bug_and_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def section(runs: Sequence[Run]) -> Section:
+        raise KeyError("a slip")
+
+    monkeypatch.setattr(report_page, "SECTIONS", (*SECTIONS, Part(section)))
+    with pytest.raises(KeyError, match="a slip"):
+        build_report([train_run(tmp_path / "t")], tmp_path / "r.html", title="T")
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_a_result_stands_in_a_section_that_names_its_type_or_among_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = read_runs([train_run(tmp_path / "t")])
+    assert "Other runs" not in [section.title for section in sections_of(runs)]
+    parts = tuple(part for part in SECTIONS if TrainingResult not in part.shows)
+    monkeypatch.setattr(report_page, "SECTIONS", parts)
+    titles = [section.title for section in sections_of(runs)]
+    assert titles == ["Overview", "Other runs", "Budgets and costs", "How to run it again"]
+
+
+def test_every_stage_of_today_has_a_section_but_for_two() -> None:
+    shown = tuple(kind for part in SECTIONS for kind in part.shows)
+    kinds = {stage_named(name).result(recipe) for name in STAGES for recipe in ({}, {"compare": {"beam": {}}})}
+    assert {kind.kind for kind in kinds if not issubclass(kind, shown)} == {"world", "rethinking"}

@@ -27,17 +27,16 @@ _LEDGER = {
 def costs(runs: Sequence[Run]) -> Section:
     """The ledger of each run, a column a run, and the budgets."""
     every = single(runs)
-    kept = [(run.name, ledger) for run in every if (ledger := getattr(run.result, "ledger", None)) is not None]
     blocks: list[Block] = []
-    if any(_limits(run) for run in every):
-        searches = [(run, run.result) for run in every if isinstance(run.result, SearchResult)]
+    searches = [(run, run.result) for run in every if isinstance(run.result, SearchResult)]
+    if any(_limits(run) for run, _ in searches):
         limits = [(run.name, ", ".join(_limits(run)) or "none", found.exhausted) for run, found in searches]
         blocks.append(Table(title="Budgets", columns=("run", "limit", "problems it ended"), rows=limits, texts=2))
-    if kept:
+    found = [(run.name, getattr(run.result, "ledger", None), getattr(run.result, "seconds", None)) for run in every]
+    if kept := [(name, ledger) for name, ledger, _ in found if isinstance(ledger, Ledger)]:
         rows = [(title, *(_of(ledger, key) for _, ledger in kept)) for key, title in _LEDGER.items()]
         blocks.append(Table(title="Ledger", columns=("", *(name for name, _ in kept)), rows=rows))
-    took = [(run.name, seconds) for run in every if (seconds := getattr(run.result, "seconds", None)) is not None]
-    if took:
+    if took := [(name, seconds) for name, _, seconds in found if isinstance(seconds, int | float)]:
         blocks.append(Table(title="Time", columns=("run", "seconds"), rows=took))
     return Section("Budgets and costs", blocks)
 

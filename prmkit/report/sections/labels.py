@@ -6,7 +6,7 @@ from prmkit.annotate.result import AnnotationResult
 from prmkit.evaluate.labelled import StepsResult
 from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Table, histogram
 from prmkit.report.read import Run
-from prmkit.report.sections.records import cell, records_table
+from prmkit.report.sections.records import cell, record_of, records_table
 
 _BINS = 10
 _FIGURES = {
@@ -30,7 +30,7 @@ def _of(run: Run) -> Iterator[Block]:
     rows = [(name.replace("_", " "), cell(value)) for name, value in found if value is not None]
     yield Table(columns=("figure", "value"), rows=rows)
     if isinstance(run.result, StepsResult) and run.result.by_class is not None:
-        records = [{"class": name, **dict(report)} for name, report in run.result.by_class.classes.items()]
+        records = [{"class": name, **record_of(report)} for name, report in run.result.by_class.classes.items()]
         yield records_table(records, "By class")
 
 

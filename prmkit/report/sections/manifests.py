@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from prmkit.recipe.stages import STAGES
 from prmkit.report.blocks import Block, Code, Prose, Section
-from prmkit.report.read import Run
+from prmkit.report.read import Run, with_members
 from prmkit.yaml_io import dump_yaml
 
 
@@ -18,15 +18,19 @@ def manifests(runs: Sequence[Run]) -> Section:
 
 
 def _commands(run: Run) -> Iterator[str]:
-    folder, again = str(run.path), f"{run.path}-again"
-    yield shlex.join(["prmkit", *STAGES[run.stage].verb.split(), f"{folder}/run.yaml", "--out", again])
-    for one in run.members or (run,):
-        if one.evaluation is not None and one.evaluation is not one.result:
-            yield shlex.join(["prmkit", "evaluate", f"{again}{str(one.path).removeprefix(folder)}"])
-    if run.anytime is not None:
-        yield shlex.join(["prmkit", "evaluate", "anytime", again])
-    if run.selection is not None:
-        yield shlex.join(["prmkit", "evaluate", "selection", again])
+    """The run again, and its evaluations on what that makes, in folders beside those of now."""
+    again = f"{run.path}-again"
+    yield shlex.join(["prmkit", *_verb(run), f"{run.path}/run.yaml", "--out", again])
+    for one in with_members([run]):
+        searched = f"{again}{str(one.path).removeprefix(str(run.path))}"
+        for each in one.evaluations:
+            on = ["--set", f"path={searched}"] if "path" in each.recipe else []
+            out = ["--out", f"{searched}/{each.path.name}"]
+            yield shlex.join(["prmkit", *_verb(each), f"{each.path}/run.yaml", *on, *out])
+
+
+def _verb(run: Run) -> list[str]:
+    return STAGES[run.stage].verb.split()
 
 
 def _records(runs: Sequence[Run]) -> Iterator[Block]:

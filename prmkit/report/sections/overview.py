@@ -1,12 +1,13 @@
 """What was run, what came out, and what a reader must know before believing it."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from prmkit.annotate.result import AnnotationResult
 from prmkit.report.blocks import Block, Card, Cards, Cell, Prose, Section, Table
 from prmkit.report.estimates import DASH, percent, verdict, with_error
-from prmkit.report.read import Run, single
+from prmkit.report.read import Run, single, with_members
 from prmkit.report.sections.pairing import groups_of, one_benchmark, refusals
 from prmkit.search.result import SearchResult
 from prmkit.similarity.result import SimilarityResult
@@ -22,7 +23,7 @@ def overview(runs: Sequence[Run]) -> Section:
 
 def warnings(runs: Sequence[Run]) -> list[Block]:
     """What is missing, and which runs were made by different versions."""
-    lines = [line for run in runs for one in (run, *run.members) for line in one.missing]
+    lines = [line for run in with_members(runs) for line in run.missing]
     every = single(runs)
     for name in _VERSIONED:
         found = defaultdict(list)
@@ -46,13 +47,14 @@ def _cards(runs: Sequence[Run]) -> Iterator[Block]:
         if run.evaluation is not None:
             found, most = run.evaluation.selection, run.evaluation.most
             name = f"prm@{most}" if f"prm@{most}" in found else f"maj@{most}"
-            note = f"pass@1 {percent(found['pass@1'])}, pass@{most} {percent(found[f'pass@{most}'])}"
+            note = ", ".join(f"{rule} {percent(found[rule])}" for rule in ("pass@1", f"pass@{most}"))
             cards.append(Card(name=f"{run.title}: {name}", value=f"{percent(found[name])} %", note=note))
         elif isinstance(run.result, SearchResult):
             cards.append(Card(name=f"{run.title}: accuracy", value=f"{percent(run.result.accuracy)} %"))
         elif isinstance(run.result, TrainingResult):
             note = f"{run.result.labels:,} labelled steps, {run.result.steps:,} updates"
-            cards.append(Card(name=f"{run.name}: held-out AUROC", value=f"{run.result.auroc:.3f}", note=note))
+            auroc = DASH if math.isnan(run.result.auroc) else f"{run.result.auroc:.3f}"
+            cards.append(Card(name=f"{run.name}: held-out AUROC", value=auroc, note=note))
     if cards:
         yield Cards(cards)
 
@@ -89,14 +91,15 @@ def _table(runs: Sequence[Run]) -> Table:
 
 def _row(run: Run) -> Sequence[Cell]:
     accuracy = run.result.accuracy if isinstance(run.result, SearchResult) else None
-    problems = getattr(run.result, "problems", len(run.trees) or None)
+    counted, seconds = (getattr(run.result, name, None) for name in ("problems", "seconds"))
+    problems = counted if isinstance(counted, int) else len(run.trees) or None
     return (
         run.name,
         run.stage,
         _what(run),
         percent(accuracy) if accuracy else None,
         accuracy.n if accuracy else problems,
-        getattr(run.result, "seconds", None),
+        seconds if isinstance(seconds, int | float) else None,
         str(run.record.get("created", DASH))[:16].replace("T", " "),
     )
 

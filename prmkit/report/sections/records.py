@@ -1,15 +1,23 @@
 """Records of results as a table, whatever their keys are."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prmkit.report.blocks import Cell, Table
 from prmkit.report.estimates import with_error
+from prmkit.run.results import Figures
 from prmkit.stats import Estimate
 
 
-def records_table(records: Sequence[Mapping[str, Any]], title: str) -> Table:
+def record_of(figures: Figures) -> dict[str, Any]:
+    """The values of a result, or of a part of one, by their names in JSON."""
+    return {type(figures).model_fields[name].alias or name: value for name, value in figures}
+
+
+def records_table(found: Sequence[Mapping[str, Any] | Figures], title: str) -> Table:
     """A row a record, a column a key; estimates with their errors."""
+    records = [record_of(each) if isinstance(each, Figures) else each for each in found]
     columns = list(dict.fromkeys(key for record in records for key in record))
     # Text first, so that what names a row stands at its head.
     columns.sort(key=lambda key: not isinstance(records[0].get(key), str))
@@ -25,7 +33,7 @@ def cell(value: Any) -> Cell:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return None if math.isnan(value) else f"{value:.4g}"
     if value is None or isinstance(value, str | int):
         return value
     return str(value)

@@ -4,18 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Series, Table
+from prmkit.report.estimates import with_error
 from prmkit.report.read import Run
-from prmkit.report.sections.records import records_table
+from prmkit.report.sections.records import cell, records_table
 from prmkit.similarity.result import SimilarityResult
-from prmkit.similarity.statistics.result import SetScore
-
-_ALSO = {
-    "differences": "Chosen sets less the sets they were chosen from",
-    "random_selection": "Against random selection",
-    "baselines": "Baselines",
-    "mmd": "Squared maximum mean discrepancy",
-    "texts": "The texts themselves",
-}
+from prmkit.similarity.statistics.result import BaselineScore, SelectionTest, SetScore
+from prmkit.stats import Estimate
 
 
 def similarity(runs: Sequence[Run]) -> Section:
@@ -32,11 +26,11 @@ def _of(run: Run, found: SimilarityResult) -> Iterator[Block]:
         columns=("sets", "mean cosine, %", "sum of cosines", "pairs", "chance, %"),
         rows=[
             (
-                f"{row.first} and {row.second}",
-                f"{100 * row.mean:.2f}" + ("" if math.isnan(row.stderr) else f" ± {100 * row.stderr:.2f}"),
+                _sets(row),
+                _percent(row.mean, row.stderr),
                 f"{row.sum:.1f}",
                 row.pairs,
-                None if row.chance is None else f"{100 * row.chance:.2f}",
+                None if row.chance is None else _percent(row.chance),
             )
             for row in found.table
         ],
@@ -52,9 +46,61 @@ def _of(run: Run, found: SimilarityResult) -> Iterator[Block]:
                 for pair in found.profile[0].means
             ],
         )
-    for key, title in _ALSO.items():
-        if rows := getattr(found, key):
-            yield records_table([dict(row) for row in rows], title)
+    yield from (table for table in _checks(found) if table.rows)
+
+
+def _checks(found: SimilarityResult) -> Iterator[Table]:
+    """What the means are held against; tables without a row are of what was not computed."""
+    yield Table(
+        title="Chosen sets less the sets they were chosen from",
+        columns=("sets", "less", "difference, points", "95 % interval", "problems"),
+        rows=[
+            (row.pair, row.less, _percent(row.difference, row.stderr), _interval(row.low, row.high), row.problems)
+            for row in found.differences
+        ],
+        texts=2,
+    )
+    yield Table(
+        title="Against random selection",
+        columns=("sets", "strata", "observed, %", "expected, %", "95 % of draws", "p", "p (Holm)", "problems", "free"),
+        rows=[
+            (
+                _sets(row),
+                row.strata,
+                _percent(row.observed),
+                _percent(row.expected),
+                _interval(row.low, row.high),
+                cell(row.p_value),
+                cell(row.p_holm),
+                row.problems,
+                row.free,
+            )
+            for row in found.random_selection
+        ],
+        texts=2,
+    )
+    yield Table(
+        title="Baselines",
+        columns=("baseline", "sets", "mean, %"),
+        rows=[(row.baseline, _sets(row), _percent(row.mean, row.stderr)) for row in found.baselines],
+        texts=2,
+    )
+    if found.mmd:
+        yield records_table(found.mmd, "Squared maximum mean discrepancy")
+    if found.texts:
+        yield records_table(found.texts, "The texts themselves")
+
+
+def _sets(row: SetScore | SelectionTest | BaselineScore) -> str:
+    return f"{row.first} and {row.second}"
+
+
+def _percent(value: float, stderr: float = math.nan) -> str:
+    return with_error(Estimate(value=value, stderr=stderr, n=0), scale=100.0, digits=2)
+
+
+def _interval(low: float, high: float) -> str | None:
+    return None if math.isnan(low) else f"{100 * low:.2f} to {100 * high:.2f}"
 
 
 def _matrix(run: Run, rows: Sequence[SetScore]) -> Figure:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from prmkit.evaluate.anytime import AnytimeResult
 from prmkit.evaluate.side_by_side import Difference, side_by_side
 from prmkit.report.blocks import Axis, Block, Figure, Heading, Section, Series, Table
 from prmkit.report.estimates import interval_verdict, percent
-from prmkit.report.read import Run
+from prmkit.report.read import Run, with_members
 from prmkit.report.sections.anytime import AXES, anytime_figures
 from prmkit.report.sections.pairing import benchmark_of, groups_of
 from prmkit.search.result import ProblemCost
@@ -23,9 +24,9 @@ def strategies(runs: Sequence[Run]) -> Section:
     """
     groups = groups_of(runs)
     blocks = [block for group in groups if len(group) > 1 for block in _group(group, several=len(groups) > 1)]
-    for run in (one for each in runs for one in (each, *each.members)):
-        if run.anytime is not None:
-            blocks += [Heading(f"Accuracy against budget, {run.name}"), *anytime_figures(run.anytime.curves, run.name)]
+    for run in with_members(runs):
+        if (found := run.found(AnytimeResult)) is not None:
+            blocks += [Heading(f"Accuracy against budget, {run.name}"), *anytime_figures(found.curves, run.name)]
     return Section("Strategies side by side", blocks)
 
 

@@ -32,8 +32,7 @@ def _of(run: Run, found: TrainingResult) -> Iterator[Block]:
         if series:
             x, y = Axis(title="optimiser steps"), Axis(title=title.lower() if len(series) == 1 else "")
             yield Figure(title=f"{title}, {run.name}", x=x, y=y, series=series)
-    figures = {name: value for name, value in found if isinstance(value, int | float)}
-    rows = [(name.replace("_", " "), _shown(value)) for name, value in figures.items()]
+    rows = [(name.replace("_", " "), _shown(value)) for name, value in found if isinstance(value, int | float)]
     yield Table(title="At the end", columns=("figure", "value"), rows=rows)
 
 
@@ -41,5 +40,7 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _shown(value: float) -> str:
+def _shown(value: float) -> str | None:
+    if not math.isfinite(value):
+        return None
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.4g}"
