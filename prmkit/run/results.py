@@ -41,7 +41,7 @@ class Result(Figures):
         return record
 
 
-Kind = TypeVar("Kind", bound=Result)
+ResultKind = TypeVar("ResultKind", bound=Result)
 Part = TypeVar("Part", bound=BaseModel)
 
 
@@ -55,7 +55,7 @@ def write_result(path: Path, result: Result) -> None:
         write_json(path, {SCHEMA: f"{_TOOL}/{result.kind}/{result.version}", **result.as_json()})
 
 
-def read_result(path: Path, kind: type[Kind]) -> Kind:
+def read_result(path: Path, kind: type[ResultKind]) -> ResultKind:
     """The result in a file.
 
     Raises:
