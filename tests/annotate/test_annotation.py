@@ -66,6 +66,7 @@ def test_the_policy_solves_what_comes_without_steps_and_one_annotator_labels_all
 def test_problems_that_are_solved_need_no_policy(tmp_path: Path) -> None:
     found, _ = run(tmp_path, [path("ok", "4")], annotation(Model()))
     assert list(found.passes) == ["mc"]
+    assert found.consensus is None
 
 
 def test_a_consensus_keeps_what_both_say_and_counts_the_rest(tmp_path: Path) -> None:
