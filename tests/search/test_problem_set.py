@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.generate import Sampling
 from prmkit.generate.transformers import TransformersGenerator
+from prmkit.grade.config import GradingConfig
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
 from prmkit.models.config import ModelConfig
@@ -24,7 +26,7 @@ from prmkit.search.result import read_costs
 from prmkit.session import Engines
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal
-from prmkit.tree import Problem
+from prmkit.tree import Domain, Problem
 from prmkit.trees_io import read_trees
 from prmkit.world import WEIGHTS
 from tests.fakes import CharEncoder, LastStepGrader, TableScorer
@@ -78,6 +80,19 @@ def test_strategies_that_ask_alike_share_their_generations(tmp_path: Path) -> No
         found = search(PROBLEMS, engines(world, journal), config, tmp_path / f"{name}.jsonl")
         assert found.ledger.decode_tokens == 16  # each is charged for all
     assert world.asked == [("", 4, "whole")] * 2
+
+
+def test_solutions_are_judged_as_asked_and_the_result_says_how(tmp_path: Path) -> None:
+    grading, asked = GradingConfig(grader="qwen", vote="text"), set()
+
+    def grader_for(domain: Domain, wanted: GradingConfig) -> LastStepGrader:
+        asked.add((domain, wanted))
+        return LastStepGrader()
+
+    world = replace(engines(World({"": "a! b!"})), grading=grading, grader_for=grader_for)
+    found = search(PROBLEMS, world, BEST_OF_2, tmp_path / "trees.jsonl")
+    assert asked == {("math", grading)}
+    assert found.grading == grading
 
 
 def test_what_cannot_be_judged_is_refused_before_anything_is_spent(tmp_path: Path) -> None:
