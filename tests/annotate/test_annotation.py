@@ -7,8 +7,9 @@ import pytest
 from prmkit.annotate import bind
 from prmkit.annotate.annotation import Annotation, Annotator, annotate
 from prmkit.annotate.consensus import ConsensusConfig
-from prmkit.annotate.result import AnnotationFigures
+from prmkit.annotate.result import AnnotationFigures, AnnotationResult, Read
 from prmkit.errors import InputError
+from prmkit.run.results import read_result, write_result
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.sources.sample import SampleConfig
@@ -81,6 +82,15 @@ def test_a_consensus_keeps_what_both_say_and_counts_the_rest(tmp_path: Path) -> 
     assert (found.trees, found.unlabelled) == (1, 1)
     assert found.consensus is not None
     assert found.consensus.dropped == {"whether there is an error": 1}
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    found, _ = run(tmp_path, [path("ok", "4")], annotation(Model()))
+    result = AnnotationResult(**dict(found), read=Read(corpora=[], answered=1, unanswered=2))
+    write_result(tmp_path / "metrics.json", result)
+    read = read_result(tmp_path / "metrics.json", AnnotationResult)
+    assert (read.labelled, read.passes["mc"].rollouts, read.read.unanswered) == (2, 2, 2)
+    assert read.as_json() == result.as_json()
 
 
 def test_a_sample_keeps_a_part(tmp_path: Path) -> None:
