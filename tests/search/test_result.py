@@ -1,10 +1,16 @@
+import json
+import math
 from pathlib import Path
 
 import orjson
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.search.result import COSTS, read_costs
+from prmkit.grade.config import GradingConfig
+from prmkit.run.results import read_result, write_result
+from prmkit.search.result import COSTS, SearchResult, read_costs
+from prmkit.session.ledger import Ledger
+from prmkit.stats import Estimate
 
 SPENT = {"generations": 4, "generated_tokens": 40, "total_tokens": 80, "flops": None, "seconds": 2.0}
 COST = {"problem": "p", "right": True, "exhausted": False, **SPENT}
@@ -43,3 +49,48 @@ def test_flops_that_an_engine_cannot_know_are_null_in_the_file_and_unknown_when_
 def test_a_line_that_says_something_else_is_named(tmp_path: Path, record: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_costs(costs(tmp_path, record))
+
+
+def test_the_line_is_the_one_in_the_file_and_half_a_line_is_none(tmp_path: Path) -> None:
+    trees = costs(tmp_path, COST, {"problem": "q"})
+    with pytest.raises(InputError, match=r"costs\.jsonl:2: generations: field required"):
+        read_costs(trees)
+    (tmp_path / COSTS).write_text(json.dumps(COST) + '\n{"problem": "q", "ri')
+    with pytest.raises(InputError, match=r"costs\.jsonl:2: not JSON"):
+        read_costs(trees)
+
+
+def test_trees_without_costs_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"costs\.jsonl: no such file"):
+        read_costs(tmp_path / "trees.jsonl")
+
+
+FOUND = SearchResult(
+    benchmark="letters",
+    strategy="beam",
+    accuracy=Estimate(value=1.0, stderr=math.nan, n=1),
+    unanswered=0,
+    exhausted=1,
+    seconds=2.0,
+    ledger=Ledger(decode_tokens=3, prm_flops=math.nan),
+    grading=GradingConfig(grader="qwen"),
+    isolation=["landlock"],
+)
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_result(tmp_path / "metrics.json", FOUND)
+    stored = json.loads((tmp_path / "metrics.json").read_text())
+    assert stored["schema"] == "prmkit/search/1"
+    assert (stored["accuracy"]["stderr"], stored["ledger"]["prm_flops"]) == (None, None)
+    read = read_result(tmp_path / "metrics.json", SearchResult)
+    assert math.isnan(read.ledger.flops)
+    assert read.as_json() == FOUND.as_json()
+
+
+def test_results_of_before_there_were_versions_were_judged_by_default(tmp_path: Path) -> None:
+    older = {name: value for name, value in FOUND.as_json().items() if name not in ("grading", "isolation")}
+    (tmp_path / "metrics.json").write_text(json.dumps(older))
+    read = read_result(tmp_path / "metrics.json", SearchResult)
+    assert (read.grading, read.isolation) == (GradingConfig(), [])
+    assert read.as_json().items() >= older.items()
