@@ -42,7 +42,7 @@ class Result(Figures):
 
 
 ResultKind = TypeVar("ResultKind", bound=Result)
-Part = TypeVar("Part", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def write_result(path: Path, result: Result) -> None:
@@ -83,7 +83,7 @@ def read_result(path: Path, kind: type[ResultKind]) -> ResultKind:
     return parsed(kind, record, str(path), cure=cure)
 
 
-def parsed(model: type[Part], record: Mapping[str, Any], where: str, *, cure: str = "") -> Part:
+def parsed(model: type[Model], record: Mapping[str, Any], where: str, *, cure: str = "") -> Model:
     """The record as a model.
 
     Raises:

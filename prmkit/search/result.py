@@ -24,7 +24,7 @@ class Spent(Figures):
     seconds: float
 
 
-class Checkpoint(Spent):
+class CheckpointCost(Spent):
     """How far a search was at one moment: what it had spent, and the last steps of the solutions that were new then."""
 
     leaves: list[int]
@@ -47,7 +47,7 @@ class ProblemCost(Spent):
     exhausted: bool
     ledger: Ledger = Ledger()
     parts: list[list[int]] = Field([])
-    checkpoints: list[Checkpoint] = Field([])
+    checkpoints: list[CheckpointCost] = Field([])
 
 
 class SearchResult(Result):
