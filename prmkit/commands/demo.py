@@ -21,7 +21,7 @@ def demo(
     """Run the whole loop on the embedded world, and write summary.json and report.html."""
     from prmkit.demo.loop import run_demo
 
-    with resumable():
+    with resumable(out):
         summary = run_demo(
             out,
             from_scratch=from_scratch,

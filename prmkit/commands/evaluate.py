@@ -154,7 +154,7 @@ def _steps(
     overrides: SetOption = None,
 ) -> "Composed":
     """Measure how well a PRM finds wrong steps: first-error F1, step AUC, calibration."""
-    from prmkit.recipe.compose import with_values
+    from prmkit.recipe.compose import OVERRIDE, with_values
 
     if threshold is not None and choose_on is not None:
         raise InputError("--threshold and --choose-on exclude each other", cure="Give one of them.")
@@ -169,11 +169,17 @@ def _steps(
         threshold=threshold,
         choose_on__path=choose_on,
     )
-    corpus = composed.values.get("corpus", {})
-    defaults = {} if "source" in corpus else {"corpus.source": "processbench"}
-    if choose_on is not None:
-        defaults["choose_on.source"] = corpus.get("source", "processbench")
-    return with_values(composed, defaults)
+    if composed.values.get("stage") == "evaluate-steps" and "scorer" not in composed.values:
+        raise InputError("no PRM to measure", where=path, cure="Give --prm CHECKPOINT, or a recipe with a scorer.")
+    corpus = composed.values.get("corpus")
+    known: dict[str, Any] = corpus if isinstance(corpus, dict) else {"source": "processbench"}  # binding refuses others
+    source = known.get("source", "processbench")
+    said = {} if "source" in known else {"corpus.source": source}
+    if threshold is not None:
+        said["choose_on"] = None
+    if choose_on is not None and composed.origins.get(("choose_on", "source")) != OVERRIDE:
+        said["choose_on.source"] = source
+    return with_values(composed, said)
 
 
 def _of_searches(stage: str, summary: str) -> Any:

@@ -129,7 +129,7 @@ def run_recipe(
     path = out or stage_of(bound).folder(bound)
     if path is None:
         path = Path("runs", f"{composed.path.resolve().parent.name}-{composed.path.stem}")
-    with resumable():
+    with resumable(path):
         folder, result = execute(bound, path, watch=progress, resume=resume, overwrite=overwrite)
     if result is not None and not folder.follower:
         printed = result.as_json() if as_json or show is None else show(result)
@@ -137,11 +137,28 @@ def run_recipe(
 
 
 @contextmanager
-def resumable() -> Iterator[None]:
-    """On Ctrl-C, say how to go on. What was done is on disk already."""
+def resumable(path: Path) -> Iterator[None]:
+    """On Ctrl-C, say how to go on with the run in a folder. What was done is on disk already."""
+    from prmkit.run.folder import RunFolder
+
+    record = RunFolder(path).record
+    before = _written(record)
     try:
         yield
     except KeyboardInterrupt:
-        arguments = [argument for argument in sys.argv[1:] if argument not in ("--resume", "--overwrite")]
-        typer.echo(f"interrupted; go on with: {shlex.join(['prmkit', *arguments, '--resume'])}", err=True)
+        arguments = sys.argv[1:]
+        # With --overwrite, until the record is a new one, the folder holds the old run, which is not to go on.
+        if "--overwrite" not in arguments or _written(record) != before:
+            arguments = [argument for argument in arguments if argument not in ("--resume", "--overwrite")]
+            arguments.append("--resume")
+        typer.echo(f"interrupted; go on with: {shlex.join(['prmkit', *arguments])}", err=True)
         raise typer.Exit(130) from None
+
+
+def _written(file: Path) -> tuple[int, int] | None:
+    """Tells a file from another of its name; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -1,7 +1,7 @@
 """Comparison of two evaluations of the same problems: paired, so that hard problems do not count as noise."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from prmkit.errors import InputError
 from prmkit.grade.config import GradingConfig
@@ -49,6 +49,12 @@ def refuse_other_grading(runs: Sequence[tuple[str, GradingConfig]]) -> None:
                 expected=f"{wanted.judged_by}, as {first}",
                 cure="Judge both by the same grader and vote.",
             )
+
+
+def refuse_other_problems(one: Rules, problems: Collection[str], *, where: str) -> None:
+    """Raises InputError, before anything is judged, unless the evaluation at ``where`` holds one of the problems."""
+    if all(values.keys().isdisjoint(problems) for values in one.values()):
+        raise InputError("the evaluations share no problem", where=where, expected="a run on the same benchmark")
 
 
 def compare(one: Rules, other: Rules) -> list[Comparison]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from prmkit.errors import InputError
 from prmkit.evaluate.compare import Comparison
 from prmkit.evaluate.contamination import Contamination
-from prmkit.evaluate.judging import judge_all, judgeable
+from prmkit.evaluate.judging import judge_all, judgeable, refuse_unjudgeable
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.samples import SampleFigures, evaluate_samples
 from prmkit.evaluate.solutions import Solutions, samples_of
@@ -41,6 +41,27 @@ class EvaluationResult(SampleFigures, Result):
     contamination: Contamination | None = None
 
 
+def refuse_solutions(every: Sequence[Solutions], aggregation: Aggregation) -> None:
+    """What keeps solutions from being evaluated, as far as it can be known before anything is judged.
+
+    Raises:
+        InputError: there is no problem; one has no solution, or nothing to be judged by; some finished solutions have
+            scores and others have none.
+    """
+    if not every:
+        raise InputError("nothing to evaluate", expected="the solutions of at least one problem")
+    refuse_unjudgeable(every)
+    scored = _are_scored(every)
+    for each in every:
+        if not each.solutions and not each.unwritten:
+            raise InputError("the problem has no solution", where=each.where or each.problem.id)
+        samples_of(each, aggregation if scored else None)
+
+
+def _are_scored(every: Sequence[Solutions]) -> bool:
+    return any(each.has_score for solutions in every for each in solutions.solutions)
+
+
 def evaluate_solutions(
     every: Sequence[Solutions],
     grading: GradingConfig = DEFAULT,
@@ -59,12 +80,10 @@ def evaluate_solutions(
         finished: where verdicts are kept, so that a killed evaluation goes on.
 
     Raises:
-        InputError: there is no problem, or none that can be judged here, or one has nothing to be judged by; some
-            finished solutions have scores and others have none.
+        InputError: as ``refuse_solutions``, or there is no problem that can be judged here.
     """
-    if not every:
-        raise InputError("nothing to evaluate", expected="the solutions of at least one problem")
-    scored = any(each.has_score for solutions in every for each in solutions.solutions)
+    refuse_solutions(every, aggregation)
+    scored = _are_scored(every)
     kept, unsupported = judgeable(every, grading)
     judged = judge_all(kept, grading, watch=watch, finished=finished)
     figures = evaluate_samples([samples_of(each, aggregation if scored else None) for each in judged], scored=scored)
@@ -79,15 +98,18 @@ def evaluate_solutions(
 
 
 def read_evaluation(path: Path) -> EvaluationResult:
-    """The evaluation of a search run, of an evaluation's own folder, or in a file.
-
-    Raises:
-        InputError: there is none.
+    """The evaluation of a search run, of an evaluation's own folder, or in a file. Raises InputError if there is
+    none.
     """
+    return read_result(evaluation_file(path), EvaluationResult)
+
+
+def evaluation_file(path: Path) -> Path:
+    """Where ``read_evaluation`` finds it. Raises InputError if there is none."""
     folder = RunFolder(path)
     places = (folder.evaluation, folder.metrics_file, path)
-    file = next((each for each in places if each.is_file()), folder.evaluation)
-    if not file.is_file():
+    file = next((each for each in places if each.is_file()), None)
+    if file is None:
         cure = f"Run prmkit evaluate {path} first."
-        raise InputError("no evaluation to compare with", where=file, expected="metrics.json", cure=cure)
-    return read_result(file, EvaluationResult)
+        raise InputError("no evaluation to compare with", where=folder.evaluation, expected="metrics.json", cure=cure)
+    return file

@@ -1,7 +1,7 @@
 """Solutions are judged: which of their answers agree, and which are right."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from prmkit.errors import InputError
@@ -28,6 +28,17 @@ def judge(solutions: Solutions, grading: GradingConfig) -> Solutions:
     answers = grader.answers(solutions.problem, [each.text for each in finished])
     classes = grader.classes(solutions.problem, answers)
     return solutions.judged(classes, solutions.verdicts or grader.correct(solutions.problem, answers))
+
+
+def refuse_unjudgeable(every: Iterable[Solutions]) -> None:
+    """Raises InputError, before anything is judged, for a problem whose solutions have nothing to be judged by."""
+    for each in every:
+        if each.verdicts is None and not _can_judge(each.problem):
+            raise InputError(
+                "the problem has nothing to judge its solutions by",
+                where=each.where or each.problem.id,
+                expected="a gold answer, or tests",
+            )
 
 
 def judgeable(every: Sequence[Solutions], grading: GradingConfig) -> tuple[list[Solutions], dict[str, str]]:

@@ -135,6 +135,18 @@ def labelled_solutions(trees: Iterable[StepTree]) -> list[Labelled]:
     return found
 
 
+def refuse_labels(trees: Iterable[StepTree]) -> None:
+    """Raises InputError as ``evaluate_labelled`` does for labels alone, before a step is scored."""
+    labels = [one.labels for one in labelled_solutions(trees)]
+    step_auc([[0.0] * len(row) for row in labels], labels)
+
+
+def refuse_choice(trees: Iterable[StepTree]) -> None:
+    """Raises InputError as ``choose_threshold`` does for labels alone, before a step is scored."""
+    truth = [first_error_of_labels(one.labels) for one in labelled_solutions(trees)]
+    first_error_f1(truth, truth)
+
+
 def choose_threshold(trees: Iterable[StepTree], split: str) -> Threshold:
     """The threshold with the best first-error F1 on scored trees that are set apart for that; ``split`` names them."""
     solutions = labelled_solutions(trees)

@@ -72,6 +72,12 @@ class RethinkingResult(RethinkingFigures, Result):
     grading: GradingConfig
 
 
+def refuse_unscored(trees: Sequence[StepTree]) -> None:
+    """Raises InputError unless some step has a score."""
+    if not any(node.score is not None for tree in trees for node in tree):
+        raise InputError("no step has a score", expected="a search with a PRM")
+
+
 def rethinking(trees: Sequence[StepTree], judged: Sequence[Solutions]) -> RethinkingFigures:
     """Step scores of steps with a marker of rethinking ("wait", "however", ...), and of the others.
 
@@ -82,8 +88,7 @@ def rethinking(trees: Sequence[StepTree], judged: Sequence[Solutions]) -> Rethin
     Raises:
         InputError: no step has a score.
     """
-    if not any(node.score is not None for tree in trees for node in tree):
-        raise InputError("no step has a score", expected="a search with a PRM")
+    refuse_unscored(trees)
     scores: dict[str, list[tuple[float, str]]] = {"rethinking": [], "before": [], "other": []}
     rises: list[tuple[float, str]] = []
     within: list[float] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import judge_all
+from prmkit.evaluate.judging import judge_all, refuse_unjudgeable
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.solutions import Solutions, solutions_in
 from prmkit.grade.config import GradingConfig
@@ -75,6 +75,11 @@ def search_in(path: Path) -> Search:
         names = ", ".join(str(each.folder.path) for each in found)
         raise InputError("several strategies side by side", where=path, expected=f"one of them: {names}")
     return found[0]
+
+
+def refuse_searches(searches: Sequence[Search]) -> None:
+    """Raises InputError, before anything is judged, for a problem whose solutions have nothing to be judged by."""
+    refuse_unjudgeable(solutions_in(tree) for search in searches for tree in search.trees)
 
 
 def judged_searches(

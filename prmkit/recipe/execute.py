@@ -50,12 +50,13 @@ def execute(
         The folder, and the result; None in a process that only helps the first one.
 
     Raises:
-        InputError: an input is missing or illegal, or the folder is taken (asked before anything is read).
+        InputError: an input is missing or illegal; the folder is taken, or holds another run than shall go on, or what
+            the recipe names and ``overwrite`` would remove (asked before anything is read).
     """
-    if not resume and this_process().first:
-        RunFolder(path).refuse_taken(overwrite=overwrite)
-    work = prepare(recipe, watch)
     values = recipe.model_dump(mode="json")
+    if this_process().first:
+        RunFolder(path).refuse_taken(values, resume=resume, overwrite=overwrite)
+    work = prepare(recipe, watch)
     folder = RunFolder.create(
         path, values, inputs=inputs_of(recipe), seed=values.get("seed", 0), resume=resume, overwrite=overwrite
     )

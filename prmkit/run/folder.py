@@ -1,7 +1,8 @@
 """The folder of a run: what was asked for (run.yaml replays it), what came out, and where a killed run goes on."""
 
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,21 +47,21 @@ class RunFolder:
             overwrite: remove the run that the folder holds, if it holds one.
 
         Raises:
-            InputError: the folder holds something and neither option was given, or holds another run (resume) or no run
-                (overwrite); an input is missing or has changed since; the recipe holds a secret; the disk is full.
+            InputError: as ``refuse_taken``; an input is missing, has changed since (resume) or lies in the folder
+                (overwrite); the recipe holds a secret; the disk is full.
         """
-        if resume and overwrite:
-            raise InputError("--resume and --overwrite exclude each other", where=path, cure="Give one of them.")
         refuse_secrets(recipe)
         if not this_process().first:
             return cls(path, follower=True)
-        run, hashes = cls(path), {str(given): sha256(given) for given in inputs}
+        run = cls(path)
+        run.refuse_taken(recipe, resume=resume, overwrite=overwrite)
+        hashes = {str(given): sha256(given) for given in inputs}
         if run._holds_something():
             if resume:
-                run._check_same(recipe, hashes)
+                check_equal("input", read_yaml(run.record).values.get("inputs"), hashes, where=run.record)
                 return run
-            run.refuse_taken(overwrite=overwrite)
-            run._clear(inputs)
+            run._refuse_within(map(str, inputs))
+            run._clear()
         record = {
             "recipe": dict(recipe),
             "seed": seed,
@@ -120,42 +121,70 @@ class RunFolder:
                 return values
         raise InputError("not the folder of a run", where=self.path, expected="run.yaml with its recipe in it")
 
-    def refuse_taken(self, *, overwrite: bool) -> None:
-        """For who makes the folder only when the work is done, to ask before it.
+    def refuse_taken(self, recipe: Mapping[str, Any], *, resume: bool = False, overwrite: bool = False) -> None:
+        """For who makes the folder only when much is read, to ask before it; ``create`` asks the same.
+
+        Args:
+            recipe: every value of the run.
+            resume: whether the run that the folder holds goes on.
+            overwrite: whether it is replaced.
 
         Raises:
-            InputError: the folder holds something that may not be replaced.
+            InputError: the folder holds something and neither option was given, or both are; it holds another run
+                (resume), no run, or what the recipe names, such as the model that the run reads (overwrite).
         """
-        if self._holds_something() and not overwrite:
+        if resume and overwrite:
+            raise InputError("--resume and --overwrite exclude each other", where=self.path, cure="Give one of them.")
+        if not self._holds_something():
+            return
+        if resume:
+            if not self.record.is_file():
+                raise InputError("the folder holds no run to resume", where=self.path, expected="a run.yaml in it")
+            check_equal("recipe", read_yaml(self.record).values.get("recipe"), recipe, where=self.record)
+        elif not overwrite:
             cure = "Give --resume, --overwrite or another --out."
             raise InputError("the folder is not empty", where=self.path, cure=cure)
-
-    def _holds_something(self) -> bool:
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError("not a folder", where=self.path, cure="Choose another --out.")
-        return self.path.exists() and any(self.path.iterdir())
-
-    def _check_same(self, recipe: Mapping[str, Any], hashes: Mapping[str, str]) -> None:
-        if not self.record.is_file():
-            raise InputError("the folder holds no run to resume", where=self.path, expected="a run.yaml in it")
-        stored = read_yaml(self.record).values
-        check_equal("recipe", stored.get("recipe"), recipe, where=self.record)
-        check_equal("input", stored.get("inputs"), hashes, where=self.record)
-
-    def _clear(self, inputs: Sequence[Path]) -> None:
-        if not self.record.is_file():
+        elif not self.record.is_file():
             raise InputError(
                 "the folder holds something that is not a run",
                 where=self.path,
                 expected="a run.yaml in it",
                 cure="Remove it yourself or choose another --out.",
             )
-        for given in inputs:
-            if given.resolve().is_relative_to(self.path.resolve()):
-                raise InputError("an input lies in the folder to overwrite", where=self.path, got=str(given))
+        else:
+            self._refuse_within(_texts(recipe))
+
+    def _holds_something(self) -> bool:
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError("not a folder", where=self.path, cure="Choose another --out.")
+        return self.path.exists() and any(self.path.iterdir())
+
+    def _refuse_within(self, given: Iterable[str]) -> None:
+        """Raises InputError if one of these is a file or folder within this one."""
+        folder = self.path.resolve()
+        for name in given:
+            if name and os.path.exists(name) and Path(name).resolve().is_relative_to(folder):
+                raise InputError(
+                    "an input lies in the folder to overwrite", where=self.path, got=name, cure="Choose another --out."
+                )
+
+    def _clear(self) -> None:
         with writing(self.path):
-            for child in self.path.iterdir():
+            # The record goes last: what a kill leaves is still a run, which may be overwritten.
+            for child in sorted(self.path.iterdir(), key=lambda child: child == self.record):
                 if child.is_dir() and not child.is_symlink():
                     shutil.rmtree(child)
                 else:
                     child.unlink()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)

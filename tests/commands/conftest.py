@@ -1,5 +1,6 @@
 """The command line, called in this process as ``prmkit`` calls it."""
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,3 +32,28 @@ def prmkit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Answer(code=int(exit_.value.code or 0), out=printed.out, err=printed.err)
 
     return call
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """24 sums of two steps, half of them with a wrong second one."""
+    path = tmp_path / "corpus.jsonl"
+    rows = [
+        {"prompt": f"{a}+{b}?", "completions": [f"{a}+{b}", str(a + b + wrong)], "labels": [True, wrong == 0]}
+        for a in range(4)
+        for b in range(3)
+        for wrong in (0, 1)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def train_recipe(tmp_path: Path, corpus: Path, backbone: str) -> Path:
+    """A training that takes seconds."""
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        f"stage: train\ndata: {{source: trl, path: {corpus}}}\nmodel: {{name: {backbone}, max_length: 64}}\n"
+        "train: {batch_size: 8, lr: 1e-3, validation_share: 0.25, devices: 1}\n"
+    )
+    return path

@@ -62,6 +62,18 @@ def test_what_is_wrong_is_said_before_the_run_begins(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_of_an_annotation_tells_what_it_will_cost(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    policy = ("--set", f"generator.name={WEIGHTS / 'policy'}", "--set", "pilot=4")
+    answer = prmkit("annotate", "synthetic/annotate", *policy, "--out", tmp_path / "run", "--dry-run", "--json")
+    rows = {row["key"]: row for row in json.loads(answer.out)}
+    assert rows["expected.problems"]["value"] == 400
+    # Of each problem three solutions; 4 rollouts of each of their 3 to 6 steps but the last, if no two share a step.
+    assert 400 * 3 < rows["expected.rollouts"]["value"] <= 400 * (3 + 3 * 6 * 4)
+    assert rows["expected.tokens"]["value"] > rows["expected.rollouts"]["value"]
+    assert rows["expected.cpu_hours"]["value"] > 0
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.realdata
 def test_the_aslaf_recipe_annotates_real_rows_anew(
     prmkit: Callable[..., Answer], data_dir: Path, tmp_path: Path, backbone: str

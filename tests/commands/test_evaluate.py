@@ -13,6 +13,7 @@ from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import write_trees
 from tests.commands.conftest import Answer
+from tests.recipe.stages.searched import search_run
 
 ROWS = [
     {"id": "a", "generator": "g", "problem": "1+1?", "steps": ["1+1", "3"], "label": 1},
@@ -172,6 +173,40 @@ def test_the_threshold_is_chosen_on_a_split_that_is_named(
     assert (same.code, "must be chosen on other data" in same.err) == (2, True)
 
 
+def test_what_is_said_of_the_other_corpus_and_of_the_threshold_holds(
+    prmkit: Callable[..., Answer], checkpoint: Path, tmp_path: Path
+) -> None:
+    def said(*arguments: object) -> dict[str, object]:
+        answer = prmkit("evaluate", "steps", *arguments, "--prm", checkpoint, "--dry-run", "--json")
+        assert answer.code == 0, answer.err
+        rows = {row["key"]: row["value"] for row in json.loads(answer.out)}
+        return {key: rows.get(key) for key in ("corpus.source", "choose_on", "choose_on.source", "threshold")}
+
+    known = {"corpus.source": "trl", "choose_on.source": "trl", "choose_on": None, "threshold": 0.5}
+    assert said("x.jsonl", "--source", "trl", "--choose-on", "y.jsonl") == known
+    other = said("x.jsonl", "--source", "trl", "--choose-on", "y.jsonl", "--set", "choose_on.source=rows")
+    assert other == {**known, "choose_on.source": "rows"}
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("stage: evaluate-steps\ncorpus: {path: x.json}\nchoose_on: {source: trl, path: y.jsonl}\n")
+    assert said(recipe) == {**known, "corpus.source": "processbench"}
+    assert said(recipe, "--choose-on", "z.json")["choose_on.source"] == "processbench"  # of the same kind
+    given = said(recipe, "--threshold", 0.25)
+    assert given == {"corpus.source": "processbench", "choose_on": None, "choose_on.source": None, "threshold": 0.25}
+
+
+def test_a_prm_is_asked_for_in_words_of_the_verb(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    answer = prmkit("evaluate", "steps", "rows.json")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "rows.json: no PRM to measure. Give --prm CHECKPOINT, or a recipe with a scorer.\n"
+    other = tmp_path / "r.yaml"
+    other.write_text("stage: evaluate-anytime\npath: runs/mine\n")
+    answer = prmkit("evaluate", "steps", other)
+    assert "the recipe is for another verb, got 'evaluate-anytime'" in answer.err
+    other.write_text("stage: evaluate-steps\ncorpus: rows.json\nscorer: {checkpoint: x}\n")
+    answer = prmkit("evaluate", "steps", other, "--choose-on", "apart.json")
+    assert answer.err == f"{other}:2: illegal corpus, got 'rows.json'; expected a mapping of keys\n"
+
+
 def test_another_ones_prm_is_evaluated_by_its_adapter(
     prmkit: Callable[..., Answer], tmp_path: Path, backbone: str
 ) -> None:
@@ -200,3 +235,27 @@ def test_rethinking_is_told_of_a_search_and_kept(prmkit: Callable[..., Answer], 
     assert json.loads((tmp_path / "rethinking" / "metrics.json").read_text())["example"] == found["example"]
     assert prmkit("evaluate", "rethinking", tmp_path).code == 2
     assert prmkit("evaluate", "rethinking", tmp_path / "nowhere").code == 2
+
+
+def test_a_recipe_of_another_evaluation_is_run_and_shown_as_by_its_own_verb(
+    prmkit: Callable[..., Answer], tmp_path: Path
+) -> None:
+    run = search_run(tmp_path / "run", [[("4", 0.9), ("5", 0.2)]])
+    for verb, figure in (("anytime", "generations"), ("selection", "majority"), ("rethinking", "scores.other")):
+        own = prmkit("evaluate", verb, run)
+        assert figure in own.out
+        out = tmp_path / verb
+        replayed = prmkit("evaluate", run / verb / "run.yaml", "--out", out)
+        assert replayed.code == 0, replayed.err
+        assert replayed.out.split() == own.out.replace(f"{run}/{verb}", str(out)).split()
+
+
+def test_the_share_of_right_solutions_is_shown_and_single_verdicts_are_not(
+    prmkit: Callable[..., Answer], checkpoint: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps(ROWS))
+    answer = prmkit("evaluate", "steps", data, "--prm", checkpoint, "--out", tmp_path / "steps")
+    assert any(line.split()[0] == "correct" for line in answer.out.splitlines() if line)
+    answer = prmkit("evaluate", lines(tmp_path / "a.jsonl", *LINES), "--out", tmp_path / "samples")
+    assert "correct" not in answer.out

@@ -1,6 +1,8 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,8 @@ VERBS = (
     "data",
     "attribute",
     "checkpoint",
+    "study",
+    "world",
 )
 
 
@@ -58,6 +62,20 @@ def test_an_interrupted_run_exits_with_130(prmkit: Callable[..., Answer], monkey
 
     monkeypatch.setattr("prmkit.recipe.catalog.locate", interrupt)
     assert prmkit("train", "prm800k/7b").code == 130
+
+
+def test_a_dry_run_prints_origins_and_writes_nothing(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    for verb, name in (
+        ("train", "code/72b"),
+        ("annotate", "synthetic/annotate"),
+        ("search", "synthetic/search-math"),
+        ("similarity", "synthetic/similarity"),
+    ):
+        no_pilot = ("--set", "pilot=0") if verb == "annotate" else ()
+        answer = prmkit(verb, name, "--out", tmp_path / "run", "--dry-run", "--set", "seed=7", *no_pilot, "--json")
+        rows = {row["key"]: row for row in json.loads(answer.out)}
+        assert rows["seed"] == {"key": "seed", "value": 7, "origin": "--set"}
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_launcher_is_the_console_script() -> None:

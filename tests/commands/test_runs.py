@@ -1,188 +1,152 @@
+import errno
 import json
-import math
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
-import torch
+import typer
 
-from prmkit.models.checkpoint import load_prm
-from prmkit.world import WEIGHTS
-from prmkit.yaml_io import read_yaml
-from tests.commands.conftest import ROOT, Answer
+from prmkit import commands
+from prmkit.commands.console import RecipeArgument, SetOption
+from prmkit.commands.runs import composed_recipe, recipe_verb, table_verb
+from prmkit.recipe.compose import Composed, with_values
+from prmkit.recipe.stages import STAGES
+from tests.commands.conftest import Answer
+from tests.recipe.stages import made_up
+from tests.recipe.stages.test_init import MADE_UP
 
-LABELLED = [
-    {"prompt": f"{a}+{b}?", "completions": [f"{a}+{b}", str(a + b + wrong)], "labels": [True, wrong == 0]}
-    for a in range(4)
-    for b in range(3)
-    for wrong in (0, 1)
-]
+
+def _composed(
+    recipe: RecipeArgument,
+    overrides: SetOption = None,
+    least: Annotated[int | None, typer.Option("--least", help="Words of a line.")] = None,
+    only_look: Annotated[bool, typer.Option("--look")] = False,
+    as_json: bool = False,
+) -> Composed | None:
+    """Count, or look."""
+    if only_look:
+        typer.echo(f"looked, as_json={as_json}")
+        return None
+    composed = composed_recipe(recipe, overrides)
+    return composed if least is None else with_values(composed, {"least": least})
+
+
+@pytest.fixture(autouse=True)
+def verbs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command line with a made-up stage: ``count`` has options of its own, ``plain`` none, ``train`` counts too."""
+    monkeypatch.setitem(STAGES, "count", MADE_UP)  # type: ignore[arg-type]  # a dict
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command("count")(recipe_verb("count", _composed, show=lambda result: {"shown": result.as_json()["lines"]}))
+    app.command("plain")(table_verb("count", "Count the words of a file."))
+    app.command("train")(recipe_verb("train", also=["count"]))
+    monkeypatch.setattr(commands, "app", app)
 
 
 @pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    path = tmp_path / "corpus.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in LABELLED))
-    return path
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "text").write_text("one\ntwo words\nthree words here\n")
+    (tmp_path / "lines.yaml").write_text(f"stage: count\npath: {tmp_path}/text\n")
+    return tmp_path / "lines.yaml"
 
 
-@pytest.fixture
-def recipe(tmp_path: Path, corpus: Path, backbone: str) -> Path:
-    path = tmp_path / "small.yaml"
-    path.write_text(
-        f"stage: train\ndata: {{source: trl, path: {corpus}}}\nmodel: {{name: {backbone}, max_length: 64}}\n"
-        "train: {batch_size: 8, lr: 1e-3, validation_share: 0.25, devices: 1}\n"
-    )
-    return path
+def test_a_verb_has_its_own_options_and_those_of_all(prmkit: Callable[..., Answer], recipe: Path) -> None:
+    answer = prmkit("count", "--help")
+    assert "Count, or look." in answer.out
+    for option in ("--least", "--look", "--set", "--out", "--dry-run", "--resume", "--overwrite", "--json"):
+        assert answer.out.count(option) >= 1, option
+    plain = prmkit("plain", "--help")
+    assert "Count the words of a file." in plain.out
+    assert "--least" not in plain.out
+    rows = json.loads(prmkit("count", recipe, "--least", 2, "--dry-run", "--json").out)
+    assert {"key": "least", "value": 2, "origin": "command line"} in rows
+    assert {"key": "path", "value": f"{recipe.parent}/text", "origin": f"{recipe}:2"} in rows
 
 
-def test_training_writes_a_checkpoint_a_record_that_replays_it_and_metrics(
+def test_what_is_printed_is_chosen_for_people_and_whole_for_programs(
     prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path
 ) -> None:
-    first = prmkit("train", recipe, "--out", tmp_path / "first", "--json")
-    assert first.code == 0
-    printed = json.loads(first.out)
-    assert printed["corpus"]["kept"] == len(LABELLED)
-    assert math.isfinite(printed["loss"])
-    record = read_yaml(tmp_path / "first" / "run.yaml").values
-    assert record["recipe"]["train"]["lr"] == 1e-3
-    assert list(record["inputs"]) == [str(tmp_path / "corpus.jsonl")]
-    again = prmkit("train", tmp_path / "first" / "run.yaml", "--out", tmp_path / "again", "--json")
-    assert json.loads(again.out)["loss"] == printed["loss"]
-    one, other = (load_prm(tmp_path / name / "checkpoint").prm.state_dict() for name in ("first", "again"))
-    assert all(torch.equal(one[key], other[key]) for key in one)
+    answer = prmkit("count", recipe, "--out", tmp_path / "one")
+    assert [line.split() for line in answer.out.splitlines()[1:]] == [["run", f"{tmp_path}/one"], ["shown", "3"]]
+    assert answer.err.startswith("count: 3 of 3, ")
+    whole = json.loads(prmkit("count", recipe, "--out", tmp_path / "two", "--json").out)
+    assert (whole["run"], whole["lines"], whole["words"]["value"]) == (f"{tmp_path}/two", 3, 2.0)
+    plain = prmkit("plain", recipe, "--out", tmp_path / "three").out
+    assert "words" in plain
+    assert "shown" not in plain
 
 
-def test_an_existing_run_is_neither_overwritten_nor_mixed_up(
+def test_a_verb_that_only_looks_runs_nothing_and_is_told_how_to_print(
     prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path
+) -> None:
+    answer = prmkit("count", recipe, "--look", "--json", "--out", tmp_path / "run")
+    assert answer.out == "looked, as_json=True\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_of_another_verb_is_named_unless_the_verb_runs_it_too(
+    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path
+) -> None:
+    assert json.loads(prmkit("train", recipe, "--out", tmp_path / "run", "--json").out)["lines"] == 3
+    answer = prmkit("plain", "prm800k/7b", "--dry-run")
+    assert answer.code == 2
+    assert "the recipe is for another verb, got 'train'; expected count. Run it with `prmkit train`." in answer.err
+    answer = prmkit("train", "synthetic/world", "--dry-run")
+    assert "the recipe is for another verb, got 'world'; expected train. Run it with `prmkit world`." in answer.err
+
+
+def test_a_run_goes_by_default_below_runs_under_the_name_of_its_recipe(
+    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = json.loads(prmkit("plain", "lines.yaml", "--json").out)["run"]
+    assert run == f"runs/{tmp_path.name}-lines"
+    again = prmkit("plain", f"{run}/run.yaml", "--json")  # in another folder than that of the run
+    assert json.loads(again.out)["run"] == f"runs/{tmp_path.name}-lines-run"
+    assert prmkit("plain", "lines.yaml").code == 2
+
+
+def test_a_helping_process_prints_nothing(
+    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    answer = prmkit("plain", recipe, "--out", tmp_path / "run", "--json")
+    assert (answer.code, answer.out, (tmp_path / "run").exists()) == (0, "", False)
+
+
+def interrupt(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_says_how_to_go_on_with_it(
+    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a run"
+    with monkeypatch.context() as patched:
+        patched.setattr(made_up, "mean", interrupt)
+        for option in ((), ("--resume",), ("--overwrite",)):
+            answer = prmkit("plain", recipe, "--out", out, *option)
+            assert (answer.code, answer.out) == (130, "")
+            assert answer.err.endswith(f"interrupted; go on with: prmkit plain {recipe} --out '{out}' --resume\n")
+    assert prmkit("plain", recipe, "--out", out, "--resume").code == 0
+
+
+def test_an_interrupted_overwriting_does_not_go_on_with_what_it_has_not_replaced_yet(
+    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    assert prmkit("train", recipe, "--out", out).code == 0
+    assert prmkit("plain", recipe, "--out", out).code == 0
     before = (out / "metrics.json").read_bytes()
-    refused = prmkit("train", recipe, "--out", out)
-    assert refused.code == 2
-    assert refused.err.strip() == f"{out}: the folder is not empty. Give --resume, --overwrite or another --out."
-    other = prmkit("train", recipe, "--set", "train.lr=2e-3", "--out", out, "--resume")
-    assert other.code == 2
-    assert "the recipe differs from that of the run at train.lr, got 0.002; expected 0.001" in other.err
+    monkeypatch.setattr(made_up, "open", interrupt, raising=False)
+    answer = prmkit("plain", recipe, "--out", out, "--overwrite", "--set", "least=2")
+    assert answer.code == 130
+    assert answer.err.endswith(f"go on with: prmkit plain {recipe} --out {out} --overwrite --set least=2\n")
     assert (out / "metrics.json").read_bytes() == before
-    assert prmkit("train", recipe, "--out", out, "--resume").code == 0
-    assert prmkit("train", recipe, "--out", out, "--overwrite").code == 0
 
 
-def test_three_mistakes_are_reported_at_once_with_their_places(
-    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path
-) -> None:
-    recipe.write_text(recipe.read_text().replace("lr: 1e-3", "learning_rate: 1e-3, epoch: 2, batch_size: many"))
-    recipe.write_text(recipe.read_text().replace("batch_size: 8, ", ""))
-    answer = prmkit("train", recipe, "--out", tmp_path / "run")
-    lines = answer.err.strip().splitlines()
-    assert (answer.code, answer.out, len(lines)) == (2, "", 3)
-    assert all(line.startswith(f"{recipe}:4: ") for line in lines)
-    assert any("unknown key train.epoch" in line and "Did you mean train.epochs?" in line for line in lines)
-    assert any("unknown key train.learning_rate" in line and "Did you mean train.lr?" in line for line in lines)
-    assert any("illegal train.batch_size, got 'many'" in line for line in lines)
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "corpus.jsonl: no such file"),
-        ("", "corpus.jsonl: the file holds no row"),
-        ('{"prompt": "p", "completions": ["a"], "labels": [true]}\n{"prompt":\n', "corpus.jsonl:2: not JSON"),
-    ],
-)
-def test_data_that_cannot_be_read_is_one_line(
-    prmkit: Callable[..., Answer], recipe: Path, corpus: Path, tmp_path: Path, content: str | None, message: str
-) -> None:
-    if content is None:
-        corpus.unlink()
-    else:
-        corpus.write_text(content)
-    answer = prmkit("train", recipe, "--out", tmp_path / "run")
-    assert (answer.code, answer.out) == (2, "")
-    assert message in answer.err
-    assert len(answer.err.strip().splitlines()) == 1
-    assert not (tmp_path / "run" / "checkpoint").exists()
-
-
-def test_a_recipe_of_another_verb_is_named(prmkit: Callable[..., Answer]) -> None:
-    answer = prmkit("search", "prm800k/7b", "--dry-run")
+def test_what_the_disk_refuses_is_one_line(prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = prmkit("plain", recipe, "--out", tmp_path / "file" / "run")
     assert answer.code == 2
-    assert "the recipe is for another verb, got 'train'; expected search. Run it with `prmkit train`." in answer.err
-
-
-def test_a_dry_run_prints_origins_and_writes_nothing(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
-    for verb, name in (
-        ("train", "code/72b"),
-        ("annotate", "synthetic/annotate"),
-        ("search", "synthetic/search-math"),
-        ("similarity", "synthetic/similarity"),
-    ):
-        no_pilot = ("--set", "pilot=0") if verb == "annotate" else ()
-        answer = prmkit(verb, name, "--out", tmp_path / "run", "--dry-run", "--set", "seed=7", *no_pilot, "--json")
-        rows = {row["key"]: row for row in json.loads(answer.out)}
-        assert rows["seed"] == {"key": "seed", "value": 7, "origin": "--set"}
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_dry_run_of_an_annotation_tells_what_it_will_cost(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
-    policy = ("--set", f"generator.name={WEIGHTS / 'policy'}", "--set", "pilot=4")
-    answer = prmkit("annotate", "synthetic/annotate", *policy, "--out", tmp_path / "run", "--dry-run", "--json")
-    rows = {row["key"]: row for row in json.loads(answer.out)}
-    assert rows["expected.problems"]["value"] == 400
-    # Of each problem three solutions; 4 rollouts of each of their 3 to 6 steps but the last, if no two share a step.
-    assert 400 * 3 < rows["expected.rollouts"]["value"] <= 400 * (3 + 3 * 6 * 4)
-    assert rows["expected.tokens"]["value"] > rows["expected.rollouts"]["value"]
-    assert rows["expected.cpu_hours"]["value"] > 0
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.realdata
-@pytest.mark.parametrize(
-    ("cell", "folder", "kept"), [("prm800k", "prm800k_raw", 5), ("math-shepherd", "math_shepherd", 7)]
-)
-def test_a_cell_of_the_grid_trains_on_real_rows_and_reloads_to_the_same_scores(
-    prmkit: Callable[..., Answer], data_dir: Path, tmp_path: Path, backbone: str, cell: str, folder: str, kept: int
-) -> None:
-    answer = prmkit(
-        "train",
-        ROOT / "recipes" / cell / "0.5b.yaml",
-        *("--set", f"data.path={data_dir / folder}", "--set", f"model.name={backbone}"),
-        *("--set", "train.precision=32-true", "--set", "train.batch_size=4", "--set", "train.devices=1"),
-        *("--out", tmp_path / "run", "--json"),
-    )
-    assert answer.code == 0, answer.err
-    assert json.loads(answer.out)["corpus"]["kept"] == kept
-    first, second = (load_prm(tmp_path / "run" / "checkpoint").prm for _ in range(2))
-    ids_BT = torch.arange(40)[None]
-    ends_BS = torch.tensor([[9, 39]])
-    with torch.inference_mode():
-        scores = [prm(ids_BT, torch.ones_like(ids_BT), ends_BS) for prm in (first, second)]
-    assert torch.equal(*scores)
-
-
-@pytest.mark.realdata
-def test_real_problems_are_searched_graded_and_evaluated(
-    prmkit: Callable[..., Answer], data_dir: Path, tmp_path: Path, backbone: str, recipe: Path
-) -> None:
-    assert prmkit("train", recipe, "--out", tmp_path / "prm").code == 0
-    arguments = [
-        "search",
-        ROOT / "recipes" / "search" / "math500.yaml",
-        *("--set", f"problems.path={data_dir}/math500/test500.jsonl", "--set", "problems.limit=5"),
-        *("--set", f"generator.name={backbone}", "--set", "generator.dtype=float32"),
-        *("--set", "generator.sampling.max_tokens=16", "--set", "strategy.options.n=2"),
-        *("--set", f"scorer.checkpoint={tmp_path}/prm/checkpoint", "--out", tmp_path / "run", "--json"),
-    ]
-    found = prmkit(*arguments)
-    assert found.code == 0, found.err
-    assert json.loads(found.out)["accuracy"]["n"] == 5
-    trees = (tmp_path / "run" / "trees.jsonl").read_bytes()
-    resumed = prmkit(*arguments, "--resume")
-    assert json.loads(resumed.out)["ledger"]["replayed"] >= 5
-    assert (tmp_path / "run" / "trees.jsonl").read_bytes() == trees
-    evaluation = prmkit("evaluate", tmp_path / "run", "--json")
-    assert json.loads(evaluation.out)["selection"]["pass@2"]["n"] == 5
-    assert prmkit("evaluate", tmp_path / "run").code == 2
+    assert answer.err == f"{tmp_path}/file/run: cannot write ({os.strerror(errno.ENOTDIR)}). Choose another --out.\n"

@@ -9,7 +9,7 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
 from prmkit.world import WEIGHTS
-from tests.commands.conftest import Answer
+from tests.commands.conftest import ROOT, Answer
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 
 POLICY = WEIGHTS / "policy"
@@ -57,22 +57,6 @@ def test_strategies_side_by_side_share_draws_resume_and_are_evaluated_again(
     assert f"several strategies side by side; expected one of them: {out}/eight, {out}/majority" in both.err
 
 
-def test_a_tree_is_shown_and_exported(prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    assert prmkit("search", recipe, "--out", out).code == 0
-    shown = prmkit("trees", "show", out)
-    assert shown.code == 0
-    assert shown.out.startswith("synthetic-math/test/0/0: x = ")
-    assert json.loads(prmkit("trees", "show", out, "--json").out)["problem"]["id"] == "synthetic-math/test/0/0"
-    wrong = prmkit("trees", "show", out, "--problem", "synthetic-math/test/0/9")
-    assert wrong.code == 2
-    assert "no such problem, got 'synthetic-math/test/0/9'. Did you mean synthetic-math/test/0/" in wrong.err
-    for name in ("tree.json", "tree.dot"):
-        assert prmkit("trees", "export", out, "--out", tmp_path / name, "--json").code == 0
-    assert (tmp_path / "tree.dot").read_text().startswith("digraph")
-    assert prmkit("trees", "export", out, "--out", tmp_path / "tree.dot").code == 2
-
-
 def test_one_strategy_takes_the_place_of_the_recipes(prmkit: Callable[..., Answer], recipe: Path) -> None:
     answer = prmkit("search", recipe, "--strategy", "beam", "--dry-run", "--json")
     rows = {row["key"]: row for row in json.loads(answer.out)}
@@ -105,6 +89,31 @@ def test_bad_options_are_refused_before_a_folder_is_made(
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.realdata
+def test_real_problems_are_searched_graded_and_evaluated(
+    prmkit: Callable[..., Answer], data_dir: Path, tmp_path: Path, backbone: str, train_recipe: Path
+) -> None:
+    assert prmkit("train", train_recipe, "--out", tmp_path / "prm").code == 0
+    arguments = [
+        "search",
+        ROOT / "recipes" / "search" / "math500.yaml",
+        *("--set", f"problems.path={data_dir}/math500/test500.jsonl", "--set", "problems.limit=5"),
+        *("--set", f"generator.name={backbone}", "--set", "generator.dtype=float32"),
+        *("--set", "generator.sampling.max_tokens=16", "--set", "strategy.options.n=2"),
+        *("--set", f"scorer.checkpoint={tmp_path}/prm/checkpoint", "--out", tmp_path / "run", "--json"),
+    ]
+    found = prmkit(*arguments)
+    assert found.code == 0, found.err
+    assert json.loads(found.out)["accuracy"]["n"] == 5
+    trees = (tmp_path / "run" / "trees.jsonl").read_bytes()
+    resumed = prmkit(*arguments, "--resume")
+    assert json.loads(resumed.out)["ledger"]["replayed"] >= 5
+    assert (tmp_path / "run" / "trees.jsonl").read_bytes() == trees
+    evaluation = prmkit("evaluate", tmp_path / "run", "--json")
+    assert json.loads(evaluation.out)["selection"]["pass@2"]["n"] == 5
+    assert prmkit("evaluate", tmp_path / "run").code == 2
 
 
 CODE = {

@@ -1,7 +1,7 @@
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.compare import compare, mcnemar, refuse_other_grading
+from prmkit.evaluate.compare import compare, mcnemar, refuse_other_grading, refuse_other_problems
 from prmkit.grade.config import GradingConfig
 
 
@@ -32,6 +32,13 @@ def test_only_shared_problems_and_rules_count() -> None:
     assert (row.rule, row.difference.value, row.difference.n) == ("pass@1", 1.0, 1)
     with pytest.raises(InputError, match="share no problem"):
         compare(one, {"pass@1": {"z": 1.0}})
+
+
+def test_evaluations_of_other_problems_are_refused_by_name() -> None:
+    rules = {"pass@1": {"a": 1.0}, "maj@2": {"b": 1.0}}
+    refuse_other_problems(rules, ["z", "b"], where="runs/other")
+    with pytest.raises(InputError, match="runs/other: the evaluations share no problem"):
+        refuse_other_problems(rules, ["z"], where="runs/other")
 
 
 def test_verdicts_of_two_graders_are_not_compared_and_both_are_named() -> None:

@@ -4,7 +4,13 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.evaluation import EvaluationResult, evaluate_solutions, read_evaluation
+from prmkit.evaluate.evaluation import (
+    EvaluationResult,
+    evaluate_solutions,
+    evaluation_file,
+    read_evaluation,
+    refuse_solutions,
+)
 from prmkit.evaluate.judging import judge
 from prmkit.evaluate.selection import Samples
 from prmkit.evaluate.solutions import samples_of as samples_of_judged
@@ -80,12 +86,25 @@ def test_a_missing_score_is_an_error_not_zero() -> None:
         evaluate_trees([searched([("4", 0.5, "eos"), ("5", None, "eos")])])
 
 
+def test_what_cannot_be_evaluated_is_refused_before_anything_is_judged() -> None:
+    good = solutions_in(searched([("4", 0.5, "eos"), ("5", None, "length")]))  # who did not end needs no score
+    refuse_solutions([good], "last")
+    for bad, message in (
+        (searched([("4", 0.5, "eos"), ("5", None, "eos")]), "a step has no score"),
+        (StepTree(Problem(id="p", prompt="?", answer="4")), "p: the problem has no solution"),
+        (StepTree.from_steps(Problem(id="p", prompt="?"), ["4"], [None]), "p: the problem has nothing to judge"),
+    ):
+        with pytest.raises(InputError, match=message):
+            refuse_solutions([good, solutions_in(bad)], "last")
+
+
 def test_an_evaluation_is_read_from_a_search_its_own_folder_or_a_file(tmp_path: Path) -> None:
     found = evaluate_solutions([solutions_in(searched([("4", 0.5, "eos")]))])
     write_result(tmp_path / "run" / "evaluation" / "metrics.json", found)
     places = (tmp_path / "run", tmp_path / "run" / "evaluation", tmp_path / "run" / "evaluation" / "metrics.json")
     for place in places:
         assert read_evaluation(place).as_json() == found.as_json()
+        assert evaluation_file(place) == places[-1]
     assert isinstance(read_evaluation(places[0]), EvaluationResult)
     with pytest.raises(InputError, match=r"no evaluation to compare with.* Run prmkit evaluate"):
         read_evaluation(tmp_path)

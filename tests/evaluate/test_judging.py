@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import judge, judge_all, judgeable
+from prmkit.evaluate.judging import judge, judge_all, judgeable, refuse_unjudgeable
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import DEFAULT, GradingConfig
@@ -47,6 +47,13 @@ def test_what_has_its_verdict_needs_no_judge() -> None:
 def test_if_nothing_can_be_judged_it_is_an_error() -> None:
     with pytest.raises(InputError, match=r"elsewhere: no problem can be judged on this machine, got 'not installed: n"):
         judgeable([solutions(ELSEWHERE, "x")], DEFAULT)
+
+
+def test_a_problem_without_answer_or_tests_is_refused_unless_its_verdicts_are_known() -> None:
+    bare = Problem(id="bare", prompt="?")
+    refuse_unjudgeable([solutions(HERE, "#### 1"), solutions(ELSEWHERE, "x"), solutions(bare, "x", verdicts=[True])])
+    with pytest.raises(InputError, match="bare: the problem has nothing to judge its solutions by; expected a gold a"):
+        refuse_unjudgeable([solutions(HERE, "#### 1"), solutions(bare, "x")])
 
 
 def test_every_solution_gets_its_class_and_its_verdict() -> None:

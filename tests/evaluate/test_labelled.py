@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.labelled import choose_threshold, evaluate_labelled, score_trees
+from prmkit.evaluate.labelled import choose_threshold, evaluate_labelled, refuse_choice, refuse_labels, score_trees
 from prmkit.evaluate.resumable import Finished
 from prmkit.score import Scores
 from prmkit.tree import StepTree
@@ -58,6 +58,21 @@ def test_trees_without_a_label_are_no_evaluation() -> None:
         evaluate_labelled([scored("a", (None, 0.5))], 0.5)
     with pytest.raises(InputError, match="AUC needs right and wrong steps"):
         evaluate_labelled([scored("a", (1.0, 0.5))], 0.5)
+
+
+def test_labels_that_say_too_little_are_refused_before_a_step_is_scored() -> None:
+    right, wrong, mixed = (
+        path_tree(str(labels), [("x", label) for label in labels]) for labels in ((1,), (0,), (1, 0))
+    )
+    for refuse in (refuse_labels, refuse_choice):
+        refuse([right, wrong])
+        with pytest.raises(InputError, match="no solution has a label"):
+            refuse([path_tree("p", [("x", None)])])
+    refuse_labels([mixed])
+    with pytest.raises(InputError, match="AUC needs right and wrong steps, got '1 right of 1'"):
+        refuse_labels([right])
+    with pytest.raises(InputError, match="F1 needs solutions with and without an error, got '1 with, 0 without'"):
+        refuse_choice([mixed])
 
 
 def test_without_a_correct_solution_there_is_no_first_error_f1_but_steps_are_judged() -> None:

@@ -31,6 +31,28 @@ def test_a_taken_folder_is_refused_before_anything_is_read(tmp_path: Path) -> No
         execute(missing, tmp_path / "run")
 
 
+def test_what_the_folder_forbids_is_said_before_anything_is_read(tmp_path: Path, recipe: CountRecipe) -> None:
+    folder, _ = execute(recipe, tmp_path / "run")
+    missing = recipe.model_copy(update={"path": str(tmp_path / "gone")})
+    with pytest.raises(InputError, match="the recipe differs from that of the run at path"):
+        execute(missing, folder.path, resume=True)
+    with pytest.raises(InputError, match="--resume and --overwrite exclude each other"):
+        execute(missing, folder.path, resume=True, overwrite=True)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("precious")
+    with pytest.raises(InputError, match="the folder holds something that is not a run"):
+        execute(missing, tmp_path / "thesis", overwrite=True)
+
+
+def test_a_run_does_not_remove_what_it_reads(tmp_path: Path, recipe: CountRecipe) -> None:
+    folder, _ = execute(recipe, tmp_path / "run")
+    (folder.path / "words").write_text("three more words\n")
+    own = recipe.model_copy(update={"path": str(folder.path / "words")})
+    with pytest.raises(InputError, match="an input lies in the folder to overwrite"):
+        execute(own, folder.path, overwrite=True)
+    assert (folder.path / "words").read_text() == "three more words\n"
+
+
 def test_what_cannot_be_read_leaves_no_folder_and_an_old_run_as_it_was(tmp_path: Path, recipe: CountRecipe) -> None:
     folder, _ = execute(recipe, tmp_path / "run")
     before = folder.metrics_file.read_bytes()

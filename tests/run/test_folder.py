@@ -62,6 +62,43 @@ def test_only_a_run_is_overwritten_and_never_with_its_own_input(tmp_path: Path) 
     assert run.trees.exists()
 
 
+@pytest.mark.parametrize("place", ["model", "scorer", "members"])
+def test_what_a_recipe_names_is_not_overwritten_by_its_run(tmp_path: Path, place: str) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
+    run.checkpoint.mkdir()
+    (run.checkpoint / "model.safetensors").write_text("precious")
+    model = str(run.checkpoint)
+    named = {"model": model, "scorer": {"checkpoint": model}, "members": [{"checkpoint": "hub/id"}, {"name": model}]}
+    with pytest.raises(InputError, match=rf"an input lies in the folder to overwrite, got '{model}'"):
+        RunFolder.create(run.path, {**RECIPE, place: named[place]}, seed=0, overwrite=True)
+    assert (run.checkpoint / "model.safetensors").read_text() == "precious"
+    beside = {**RECIPE, "names": ["", "train", str(tmp_path), str(run.path / "gone"), "x" * 5000]}
+    assert not RunFolder.create(run.path, beside, seed=0, overwrite=True).checkpoint.exists()
+
+
+def test_an_overwriting_that_was_killed_leaves_a_run_that_may_be_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
+    for name in ("a", "z"):
+        (run.path / name).write_text("")
+    unlink, left = Path.unlink, 2
+
+    def killed_at_the_third(path: Path, missing_ok: bool = False) -> None:
+        nonlocal left
+        left -= path.parent == run.path
+        if left < 0:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            RunFolder.create(run.path, RECIPE, seed=0, overwrite=True)
+    assert [child.name for child in run.path.iterdir()] == ["run.yaml"]
+    assert RunFolder.create(run.path, RECIPE, seed=0, overwrite=True).record.is_file()
+
+
 def test_a_file_is_no_folder_and_an_input_must_exist(tmp_path: Path, data: Path) -> None:
     with pytest.raises(InputError, match="not a folder"):
         RunFolder.create(data, RECIPE, seed=0)

@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prmkit.errors import InputError
 from prmkit.evaluate.anytime import AnytimeResult, anytime
-from prmkit.evaluate.searches import judged_searches, searches_in
+from prmkit.evaluate.searches import Search, judged_searches, refuse_searches, searches_in
 from prmkit.recipe.parts import GradingChoice
 from prmkit.recipe.stage import Stage, Work
 from prmkit.recipe.watch import Watch, watched
 from prmkit.run.folder import RunFolder
-from prmkit.search.result import COSTS, read_costs
+from prmkit.search.result import COSTS, ProblemCost, read_costs
 
 
 class EvaluateAnytimeRecipe(BaseModel):
@@ -28,7 +29,8 @@ class EvaluateAnytimeRecipe(BaseModel):
 def _prepare(recipe: EvaluateAnytimeRecipe, watch: Watch | None) -> Work:
     searches = searches_in(Path(recipe.path))
     grading = recipe.grading.over(searches[0].grading)
-    costs = {search.name: read_costs(search.folder.trees) for search in searches}
+    refuse_searches(searches)
+    costs = {search.name: _costs(search) for search in searches}
 
     def work(folder: RunFolder) -> AnytimeResult:
         curves = {}
@@ -39,6 +41,20 @@ def _prepare(recipe: EvaluateAnytimeRecipe, watch: Watch | None) -> Work:
         return AnytimeResult(curves=curves, grading=grading)
 
     return work
+
+
+def _costs(search: Search) -> list[ProblemCost]:
+    """What each tree of the search cost."""
+    costs = read_costs(search.folder.trees)
+    if [cost.problem for cost in costs] != [tree.problem.id for tree in search.trees]:
+        raise InputError(
+            "the costs are not those of the trees",
+            where=search.folder.trees.with_name(COSTS),
+            got=f"{len(costs)} problems",
+            expected=f"the {len(search.trees)} of {search.folder.trees}",
+            cure="Go on with the search by --resume, or search again.",
+        )
+    return costs
 
 
 def _inputs(recipe: EvaluateAnytimeRecipe) -> Iterator[str]:

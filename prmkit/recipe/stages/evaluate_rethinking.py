@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.evaluate.rethinking import RethinkingResult, rethinking
-from prmkit.evaluate.searches import judged_searches, search_in
+from prmkit.evaluate.rethinking import RethinkingResult, refuse_unscored, rethinking
+from prmkit.evaluate.searches import judged_searches, refuse_searches, search_in
 from prmkit.recipe.parts import GradingChoice
 from prmkit.recipe.stage import Stage, Work
 from prmkit.recipe.watch import Watch, watched
@@ -27,6 +27,8 @@ class EvaluateRethinkingRecipe(BaseModel):
 def _prepare(recipe: EvaluateRethinkingRecipe, watch: Watch | None) -> Work:
     search = search_in(Path(recipe.path))
     grading = recipe.grading.over(search.grading)
+    refuse_searches([search])
+    refuse_unscored(search.trees)
 
     def work(folder: RunFolder) -> RethinkingResult:
         with watched(watch, "judge", len(search.trees)) as done:

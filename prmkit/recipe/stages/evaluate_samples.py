@@ -7,9 +7,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.errors import InputError
-from prmkit.evaluate.compare import compare, refuse_other_grading
+from prmkit.evaluate.compare import compare, refuse_other_grading, refuse_other_problems
 from prmkit.evaluate.contamination import contamination
-from prmkit.evaluate.evaluation import EvaluationResult, evaluate_solutions, read_evaluation
+from prmkit.evaluate.evaluation import (
+    EvaluationResult,
+    evaluate_solutions,
+    evaluation_file,
+    read_evaluation,
+    refuse_solutions,
+)
 from prmkit.evaluate.responses import read_responses
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.searches import aggregation_of, search_in
@@ -47,6 +53,8 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
     other = None if recipe.compare is None else read_evaluation(Path(recipe.compare))
     if other is not None:
         refuse_other_grading([(str(recipe.compare), other.grading), (recipe.path, grading)])
+        refuse_other_problems(other.rules, [each.problem.id for each in every], where=str(recipe.compare))
+    refuse_solutions(every, aggregation)
 
     seen = None
     if recipe.against is not None:
@@ -103,6 +111,7 @@ def _inputs(recipe: EvaluateSamplesRecipe) -> Iterator[str | None]:
     yield str(RunFolder(path).trees) if path.is_dir() else recipe.path
     yield recipe.problems.path if recipe.problems is not None else None
     yield recipe.against.path if recipe.against is not None else None
+    yield str(evaluation_file(Path(recipe.compare))) if recipe.compare is not None else None
 
 
 def _folder(recipe: EvaluateSamplesRecipe) -> Path:

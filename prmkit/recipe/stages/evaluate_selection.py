@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.evaluate.reselection import SelectionResult, StrategyReselection, reselect
-from prmkit.evaluate.searches import judged_searches, searches_in
+from prmkit.evaluate.searches import judged_searches, refuse_searches, searches_in
 from prmkit.recipe.parts import GradingChoice
 from prmkit.recipe.stage import Stage, Work
 from prmkit.recipe.watch import Watch, watched
@@ -27,6 +27,7 @@ class EvaluateSelectionRecipe(BaseModel):
 def _prepare(recipe: EvaluateSelectionRecipe, watch: Watch | None) -> Work:
     searches = searches_in(Path(recipe.path))
     grading = recipe.grading.over(searches[0].grading)
+    refuse_searches(searches)
 
     def work(folder: RunFolder) -> SelectionResult:
         rows = []

@@ -7,7 +7,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from prmkit.evaluate.labelled import StepsResult, choose_threshold, evaluate_labelled, score_trees
+from prmkit.evaluate.labelled import (
+    StepsResult,
+    choose_threshold,
+    evaluate_labelled,
+    refuse_choice,
+    refuse_labels,
+    score_trees,
+)
 from prmkit.evaluate.resumable import Finished
 from prmkit.recipe.parts import DataConfig
 from prmkit.recipe.stage import Stage, Work
@@ -15,7 +22,7 @@ from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
 from prmkit.run.folder import RunFolder
 from prmkit.score import ScorerConfig, load_scorer
-from prmkit.trees_io import write_trees
+from prmkit.trees_io import append_lines, write_trees
 
 
 class EvaluateStepsRecipe(BaseModel):
@@ -37,18 +44,26 @@ class EvaluateStepsRecipe(BaseModel):
 
 
 def _prepare(recipe: EvaluateStepsRecipe, watch: Watch | None) -> Work:
-    """Scores are kept as they are found, so that a killed run goes on."""
+    """Scores are kept as they are found, so that a killed run goes on. Bad rows go to quarantine.jsonl."""
     start = time.monotonic()
     corpus = recipe.corpus.corpus()
     trees = list(corpus)
-    apart = list(recipe.choose_on.corpus()) if recipe.choose_on is not None else []
+    refuse_labels(trees)
+    other = recipe.choose_on.corpus() if recipe.choose_on is not None else None
+    apart = list(other) if other is not None else []
+    if other is not None:
+        refuse_choice(apart)
+    bad = [*corpus.bad, *(other.bad if other is not None else [])]
     scorer, _ = load_scorer(recipe.scorer)
 
     def work(folder: RunFolder) -> StepsResult:
         scored = folder.path / "scored.jsonl"
         with watched(watch, "score", len(trees) + len(apart)) as done:
             cost = score_trees([*trees, *apart], scorer, done=done, finished=Finished(scored))
-        folder.trees.unlink(missing_ok=True)
+        for stale in (folder.trees, folder.quarantine):
+            stale.unlink(missing_ok=True)
+        if bad:
+            append_lines(folder.quarantine, bad)
         write_trees(folder.trees, trees)
         scored.unlink(missing_ok=True)
         chosen = recipe.threshold if recipe.choose_on is None else choose_threshold(apart, recipe.choose_on.path)

@@ -26,11 +26,14 @@ def test_the_curve_of_a_search_ends_at_all_it_spent_and_the_record_replays_it(tm
     assert list(STAGE.inputs(recipe)) == [f"{run}/trees.jsonl", f"{run}/costs.jsonl"]
 
 
-def test_a_search_without_its_costs_or_with_a_bad_line_in_them_is_named(tmp_path: Path) -> None:
+def test_a_search_without_its_costs_or_with_wrong_ones_is_named(tmp_path: Path) -> None:
     run = search_run(tmp_path / "run", [[("4", 0.9)]])
-    recipe = EvaluateAnytimeRecipe(stage="evaluate-anytime", path=str(run))
+    recipe, whole = EvaluateAnytimeRecipe(stage="evaluate-anytime", path=str(run)), (run / "costs.jsonl").read_bytes()
     (run / "costs.jsonl").write_text('{"problem": "p0", "right": true}\n')
     with pytest.raises(InputError, match=r"costs\.jsonl:1: \w+: field required"):
+        prepare(recipe)
+    (run / "costs.jsonl").write_bytes(whole + whole.replace(b'"p0"', b'"p1"'))
+    with pytest.raises(InputError, match=r"costs\.jsonl: the costs are not those of the trees, got '2 problems'; exp"):
         prepare(recipe)
     (run / "costs.jsonl").unlink()
     with pytest.raises(InputError, match=r"costs\.jsonl: no such file"):

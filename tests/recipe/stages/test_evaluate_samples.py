@@ -11,6 +11,7 @@ from prmkit.recipe.bind import bind
 from prmkit.recipe.compose import compose
 from prmkit.recipe.execute import execute, prepare
 from prmkit.recipe.stages.evaluate_samples import STAGE, EvaluateSamplesRecipe
+from prmkit.run.files import write_json
 from tests.recipe.stages.searched import search_run
 
 # 50 % is 0.5 to Qwen's grader alone.
@@ -109,6 +110,22 @@ def test_a_killed_judging_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyte
     assert not (folder.path / "judged.jsonl").exists()
 
 
+def test_what_cannot_be_evaluated_leaves_an_older_evaluation_as_it_was(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS)
+    folder, _ = execute(recipe_of(run), run / "evaluation")
+    before = folder.metrics_file.read_bytes()
+    row = {"id": "other", "problem": "?", "answer": "1", "response": "#### 1", "score": 0.5}
+    evaluated(samples(tmp_path / "other.jsonl", row), tmp_path / "other")
+    with pytest.raises(InputError, match="other: the evaluations share no problem"):
+        execute(recipe_of(run, compare=str(tmp_path / "other")), folder.path, overwrite=True)
+    with pytest.raises(InputError, match="an input lies in the folder to overwrite"):
+        execute(recipe_of(run, compare=str(run)), folder.path, overwrite=True)
+    half = search_run(tmp_path / "half", [[("4", 0.9), ("5", None)]])
+    with pytest.raises(InputError, match="p0: a step has no score"):
+        execute(recipe_of(half), folder.path, overwrite=True)
+    assert folder.metrics_file.read_bytes() == before
+
+
 @pytest.mark.parametrize(("path", "message"), [("gone", "no such run folder or file"), ("empty", "no search run here")])
 def test_what_is_not_there_is_named(tmp_path: Path, path: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -127,11 +144,13 @@ def test_results_go_beside_a_search_or_below_runs_and_every_file_is_an_input(tmp
     (tmp_path / "run").mkdir()
     search = recipe_of(tmp_path / "run")
     assert STAGE.folder(search) == tmp_path / "run" / "evaluation"
-    assert list(STAGE.inputs(search)) == [f"{tmp_path}/run/trees.jsonl", None, None]
+    assert list(STAGE.inputs(search)) == [f"{tmp_path}/run/trees.jsonl", None, None, None]
     file = recipe_of(
         Path("x/mine.v2.jsonl"),
         problems={"benchmark": "math500", "path": "p.jsonl"},
         against={"source": "rows", "path": "c.jsonl"},
+        compare=str(tmp_path / "run"),
     )
+    write_json(tmp_path / "run" / "metrics.json", {})
     assert STAGE.folder(file) == Path("runs/evaluate-mine")
-    assert list(STAGE.inputs(file)) == ["x/mine.v2.jsonl", "p.jsonl", "c.jsonl"]
+    assert list(STAGE.inputs(file)) == ["x/mine.v2.jsonl", "p.jsonl", "c.jsonl", f"{tmp_path}/run/metrics.json"]

@@ -1,10 +1,15 @@
 from pathlib import Path
 
+import pytest
+
+from prmkit.errors import InputError
 from prmkit.evaluate.reselection import SelectionResult
 from prmkit.recipe.bind import bind
 from prmkit.recipe.compose import compose
-from prmkit.recipe.execute import execute
+from prmkit.recipe.execute import execute, prepare
 from prmkit.recipe.stages.evaluate_selection import STAGE, EvaluateSelectionRecipe
+from prmkit.tree import Problem, StepTree
+from prmkit.trees_io import write_trees
 from tests.recipe.stages.searched import search_run
 
 PROBLEMS = [[("4", 0.9), ("5", 0.2)], [("6", 0.9), ("4", 0.3)]]
@@ -38,3 +43,10 @@ def test_strategies_side_by_side_are_told_apart(tmp_path: Path) -> None:
     found = accuracies(result)
     assert (found["beam", "best"], found["greedy", "best"]) == (1.0, 0.0)
     assert result.grading.grader == "math-verify"  # type: ignore[union-attr]
+
+
+def test_a_problem_without_an_answer_is_refused_before_anything_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    write_trees(tmp_path / "run" / "trees.jsonl", [StepTree.from_steps(Problem(id="p", prompt="?"), ["4"], [None])])
+    with pytest.raises(InputError, match="p: the problem has nothing to judge its solutions by"):
+        prepare(EvaluateSelectionRecipe(stage="evaluate-selection", path=str(tmp_path / "run")))

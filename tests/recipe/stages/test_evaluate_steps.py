@@ -9,7 +9,7 @@ from prmkit.errors import InputError, RunError
 from prmkit.evaluate.labelled import StepsResult
 from prmkit.recipe.bind import bind
 from prmkit.recipe.compose import compose
-from prmkit.recipe.execute import execute
+from prmkit.recipe.execute import execute, prepare
 from prmkit.recipe.stages.evaluate_steps import STAGE, EvaluateStepsRecipe
 from prmkit.score import Scores
 from prmkit.tree import StepTree
@@ -95,6 +95,31 @@ def test_a_killed_scoring_goes_on_where_it_was(tmp_path: Path, scorer: Counting)
     assert scorer.problems == [third]
     assert result.scoring.steps == 5  # type: ignore[union-attr]
     assert not (folder.path / "scored.jsonl").exists()
+
+
+def test_labels_that_say_too_little_are_refused_before_a_model_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prmkit.recipe.stages.evaluate_steps.load_scorer", None)
+    right = corpus(tmp_path / "right.json", ROWS[1:])
+    with pytest.raises(InputError, match="AUC needs right and wrong steps, got '3 right of 3'"):
+        prepare(recipe_of(tmp_path, corpus=right))
+    with pytest.raises(InputError, match="F1 needs solutions with and without an error, got '0 with, 2 without'"):
+        prepare(recipe_of(tmp_path, choose_on=right))
+
+
+def test_bad_rows_of_both_corpora_are_kept_once_with_their_places(tmp_path: Path, scorer: Counting) -> None:
+    bad = {"id": "bad", "problem": "1+1?", "steps": ["good"], "label": 7}
+    both = [
+        corpus(tmp_path / f"{name}.json", [*({**row, "id": f"{row['id']}{name}"} for row in ROWS), bad])
+        for name in "xy"
+    ]
+    one, other = ({**each, "max_bad": 0.5} for each in both)
+    recipe = recipe_of(tmp_path, corpus=one, choose_on=other)
+    folder, _ = execute(recipe, tmp_path / "run")
+    execute(recipe, tmp_path / "run", resume=True)
+    rows = [json.loads(line) for line in folder.quarantine.read_text().splitlines()]
+    assert [Path(row["where"].partition(":")[0]).name for row in rows] == ["x.json", "y.json"]
 
 
 def test_a_folder_is_named_by_corpus_and_prm_and_models_here_are_inputs(tmp_path: Path) -> None:
