@@ -47,8 +47,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_jso
 
 
 def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print names and values, one pair a line, inner names after a dot, and lists of records as tables before them; what
-    is empty is left out. As JSON, one object.
+    """Print names and values, one pair a line, inner names after a dot, and lists of records as tables before them.
+
+    What is empty is left out. As JSON, one object.
     """
     if as_json:
         print_json(record)
