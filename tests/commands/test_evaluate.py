@@ -1,18 +1,25 @@
 import json
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from prmkit.benchmarks.synthetic_code import problems, write
+from prmkit.benchmarks.synthetic_world import Slips
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
-from prmkit.tree import Problem, StepTree
-from prmkit.trees_io import write_trees
-from tests.commands.conftest import Answer
+from prmkit.tree import ROOT as NO_STEP
+from prmkit.tree import Label, Problem, StepTree
+from prmkit.trees_io import read_trees, write_trees
+from tests.commands.conftest import ROOT, Answer
 from tests.recipe.stages.searched import search_run
 
 ROWS = [
@@ -259,3 +266,61 @@ def test_the_share_of_right_solutions_is_shown_and_single_verdicts_are_not(
     assert any(line.split()[0] == "correct" for line in answer.out.splitlines() if line)
     answer = prmkit("evaluate", lines(tmp_path / "a.jsonl", *LINES), "--out", tmp_path / "samples")
     assert "correct" not in answer.out
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Trees of two programs for each of 200 problems, some of them wrong."""
+    rng, trees = random.Random(5), []
+    for problem in problems(200, seed=5):
+        tree = StepTree(problem)
+        for _ in range(2):
+            node = NO_STEP
+            for step in write(problem.prompt, rng, Slips(misread=0.2, miscalculate=0.2, corrected=0.2)):
+                node = tree.add(node, step, score=rng.random(), label=Label(value=rng.random(), source="made up"))
+            tree.set_finish(node, "eos")
+        trees.append(tree)
+    write_trees(tmp_path / "programs.jsonl", trees)
+    return tmp_path / "programs.jsonl"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("verb", "kept"), [("samples", "judged.jsonl"), ("steps", "scored.jsonl")], ids=["samples", "steps"]
+)
+def test_a_killed_evaluation_goes_on_and_comes_out_as_if_nothing_had_happened(
+    tmp_path: Path, programs: Path, checkpoint: Path, verb: str, kept: str
+) -> None:
+    small = ("--set", "scorer.max_tokens=256")  # so that scores come a few at a time
+    options = ("--source", "trees", "--prm", checkpoint, *small) if verb == "steps" else ()
+
+    def start(out: Path, *more: str) -> "subprocess.Popen[bytes]":
+        words = [sys.executable, ROOT / "cli.py", "evaluate", verb, programs, *options, "--out", out, "--json", *more]
+        return subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def lines_of(out: Path) -> int:
+        return (out / kept).read_bytes().count(b"\n") if (out / kept).exists() else 0
+
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for so_far in (5, 60):
+        process = start(killed, "--resume")
+        while lines_of(killed) < so_far and process.poll() is None:
+            time.sleep(0.001)
+        process.kill()
+        process.communicate()
+        assert so_far <= lines_of(killed) < 200
+        with (killed / kept).open("ab") as file:
+            file.write(b'{"item": 199, "ans')  # as far as a line came
+    results = []
+    for out in (killed, whole):
+        printed, _ = start(out, "--resume").communicate()
+        results.append(json.loads(printed))
+        assert sorted(file.name for file in out.iterdir() if file.name != "trees.jsonl") == ["metrics.json", "run.yaml"]
+    one, other = results
+    if verb == "samples":
+        assert {**one, "run": ""} == {**other, "run": ""}
+    else:
+        assert one["scoring"]["steps"] == other["scoring"]["steps"]
+        # In batches of other trees the same sums are rounded otherwise.
+        scores = [[node.score for tree in read_trees(out / "trees.jsonl") for node in tree] for out in (killed, whole)]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-5)

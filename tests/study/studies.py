@@ -1,6 +1,8 @@
 """Small studies, written to a file, and cells that need no prmkit."""
 
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -43,12 +45,25 @@ def write_study(folder: Path, text: str = STUDY) -> Path:
     return file
 
 
+def changed(old: str, new: str) -> str:
+    """The study with one text in the place of another, which it must hold."""
+    assert old in STUDY
+    return STUDY.replace(old, new, 1)
+
+
 def grid_at(file: Path, scale: str = "synthetic", *overrides: str, out: str = "out") -> Grid:
     return grid_of(plan_of(*at_scale(compose(file), scale, overrides)), Path(out))
 
 
 def cell(folder: Path, name: str, *after: str) -> Cell:
     return Cell(name=name, words=(name,), folder=folder / name, after=after, recipe=None)
+
+
+def record(grid: Grid, run: str, point: Mapping[str, str | int], result: object) -> None:
+    """Make a cell done, as if it had printed this in two seconds."""
+    file = grid.cell(run, point).record
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"command": "", "seconds": 2.0, "result": result}))
 
 
 def programs(patch: pytest.MonkeyPatch, **programs: str) -> None:

@@ -52,14 +52,14 @@ def test_a_tiny_study(tmp_path: Path) -> None:
     outcomes = run_here(grid.cells, 2, lambda *_: None)
     assert {outcome.state for outcome in outcomes.values()} == {"done"}, outcomes
     result = gather(grid, "synthetic", tmp_path / "out" / "study-synthetic", outcomes)
-    by_rule = {(row["rule"], row["n"]): row for row in result["rows"]}
+    by_rule = {(row["rule"], row["n"]): row for row in result.rows}
     assert len(by_rule) == 4
     # Of one solution nothing is chosen, by whatever rule; and both seeds search the same candidates.
     assert by_rule["prm", 1]["accuracy"] == by_rule["majority", 1]["accuracy"]
     assert by_rule["majority", 2]["accuracy_runs_stderr"] == 0
-    assert all((row["accuracy_n"], row["accuracy_runs"]) == (8, 2) for row in result["rows"])
+    assert all((row["accuracy_n"], row["accuracy_runs"]) == (8, 2) for row in result.rows)
     assert {outcome.state for outcome in run_here(grid.cells, 2, lambda *_: None).values()} == {"found"}
     shared = grid_at(write_study(tmp_path, STUDY), "synthetic", "axes.seed=[2, 3]", out=str(tmp_path / "out"))
     assert sum(cell.done for cell in shared.cells.values()) == 1 + 1 + 1 + 1 + 1
     stored = json.loads((tmp_path / "out" / "study-synthetic" / "metrics.json").read_text())
-    assert stored["rows"] == result["rows"]
+    assert stored["rows"] == result.rows

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.study.cell_run import record_of, run_cell
 from prmkit.study.local import run_here
 from tests.study.studies import cell, programs
 
@@ -48,19 +47,6 @@ def test_a_failed_cell_stops_what_waits_for_it_and_nothing_else(
         "d": "found",
     }
     assert (tmp_path / "ran").read_text() == "xxxx"
-
-
-def test_the_record_keeps_what_was_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    programs(monkeypatch, a=FINE, b="print('no json')")
-    assert run_cell(cell(tmp_path, "a")).state == "done"
-    record = record_of(cell(tmp_path, "a"))
-    assert (record["command"], record["result"]) == ("prmkit a", {"a": 1})
-    assert record["seconds"] > 0
-    assert record["cpu_seconds"] > 0
-    assert (tmp_path / "a.log").read_text() == "$ prmkit a\n"
-    failed = run_cell(cell(tmp_path, "b"))
-    assert (failed.state, failed.reason) == ("failed", "it printed no JSON")
-    assert not cell(tmp_path, "b").done
 
 
 def test_cells_begin_when_their_inputs_are_done_and_no_more_than_asked_for(

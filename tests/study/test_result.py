@@ -1,23 +1,12 @@
-import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from prmkit.errors import InputError, RunError
-from prmkit.report.study_result import StudyResult
-from prmkit.run.results import read_result
-from prmkit.study.gather import gather
 from prmkit.study.grid import Grid
 from prmkit.study.result import rows_of
-from tests.study.studies import STUDY, grid_at, write_study
-
-
-def record(grid: Grid, run: str, point: Mapping[str, str | int], result: object) -> None:
-    file = grid.cell(run, point).record
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"command": "", "seconds": 2.0, "result": result}))
+from tests.study.studies import STUDY, grid_at, record, write_study
 
 
 @pytest.fixture
@@ -102,14 +91,3 @@ def test_an_error_that_stands_apart_is_read_beside(tmp_path: Path) -> None:
     record(grid, "stats", {"size": "small", "seed": 1}, {"loss": {"1": 0.5, "2": 0.25}, "apart": 0.125})
     first, *_ = rows_of(grid)[0]
     assert first == {"size": "small", "k": 1, "loss": 50.0, "loss_stderr": 12.5}
-
-
-def test_the_result_is_written_with_its_figure_and_tables(tmp_path: Path, grid: Grid) -> None:
-    folder = tmp_path / "out" / "study-synthetic"
-    first = gather(grid, "synthetic", folder, {})
-    again = gather(grid, "synthetic", folder, {})
-    assert first == again == read_result(folder / "metrics.json", StudyResult)
-    assert (first.cells.done, first.cells.missing, first.seconds) == (3, 7, 6.0)
-    for name in ("run.yaml", "figure.html", "figure.svg", "table.md", "table.csv"):
-        assert (folder / name).stat().st_size > 0
-    assert (folder / "table.csv").read_text().splitlines()[1] == f"small,1,1.5,2,{math.sqrt(0.25)!r},,"
