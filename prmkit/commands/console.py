@@ -60,7 +60,7 @@ def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
         columns = list(dict.fromkeys(name for row in rows for name in row))
         print_table(columns, [[row.get(name, "") for name in columns] for row in rows], as_json=False)
         typer.echo()
-    rest = {name: value for name, value in record.items() if name not in tables and value not in ([], {})}
+    rest = {name: value for name, value in record.items() if name not in tables}
     print_table(("name", "value"), list(_flat(rest)), as_json=False)
 
 
@@ -124,9 +124,9 @@ def _live_table(what: str, total: int) -> Iterator[Callable[..., None]]:
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in record.items():
-        if isinstance(value, Mapping) and value and not _is_estimate(value):
+        if isinstance(value, Mapping) and not _is_estimate(value):
             yield from _flat(value, f"{prefix}{key}.")
-        else:
+        elif value != []:
             yield f"{prefix}{key}", value
 
 

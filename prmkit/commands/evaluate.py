@@ -46,7 +46,7 @@ def _shown(result: "Result") -> dict[str, Any]:
     if calibration := shown.pop("calibration", None):
         shown |= {"calibration": {name: calibration[name] for name in ("brier", "ece")}}
         shown |= {"reliability": calibration["reliability"], "by_position": calibration["by_position"]}
-    return {name: value for name, value in shown.items() if value not in (None, [], {})}
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _without_problems(result: "Result") -> dict[str, Any]:

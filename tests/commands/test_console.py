@@ -61,9 +61,14 @@ def test_a_record_is_tables_and_then_a_pair_a_line(printed: Callable[[], list[st
         "nothing              unknown",
         "ledger.calls         3",
         "ledger.inner.tokens  1e+06",
-        "ledger.empty         {}",
         "names                ['a', 'b']",
     ]
+
+
+def test_a_table_of_nested_records_has_a_column_for_each_inner_name(printed: Callable[[], list[str]]) -> None:
+    rows = [{"layer": 0, "means": {"a": 0.5, "b": 1}}, {"layer": 1, "means": {"a": 0.25}}]
+    print_record({"profile": rows}, as_json=False)
+    assert printed()[:3] == ["layer  means.a  means.b", "0      0.5      1", "1      0.25"]
 
 
 def test_a_record_in_json_is_itself(printed: Callable[[], list[str]]) -> None:
