@@ -32,7 +32,7 @@ import orjson
 from prmkit.evaluate.evaluation import EvaluationResult
 from prmkit.evaluate.samples import evaluate_samples
 from prmkit.evaluate.selection import Samples
-from prmkit.evaluate.side_by_side import SideBySideResult
+from prmkit.evaluate.side_by_side import SideBySideResult, side_by_side
 from prmkit.grade.config import DEFAULT
 from prmkit.report import build_report
 from prmkit.run.results import Result, write_result
@@ -98,12 +98,8 @@ def make_run(folder: Path) -> None:
     """A run folder as `prmkit search` with `compare` and `prmkit evaluate` leave it."""
     seeds = random.Random(0)
     compare = {name: {"name": name, "options": {"n": SOLUTIONS}} for name in STRATEGIES}
-    write_run(
-        folder,
-        {"stage": "search", "compare": compare},
-        SideBySideResult(benchmark="made", strategies=[], differences=[]),
-    )
     writers = {name: Writer(number) for number, name in enumerate(STRATEGIES)}
+    costs: dict[str, list[ProblemCost]] = {}
     known = [[writers["beam"].phrase() for _ in range(20)] for _ in range(PROBLEMS)]
     for name, writer in writers.items():
         trees = [tree_of(number, writer, name, known[number]) for number in range(PROBLEMS)]
@@ -123,7 +119,10 @@ def make_run(folder: Path) -> None:
         write_run(run, {"stage": "search", "strategy": compare[name], "compare": {}}, result)
         write_run(run / "evaluation", {"stage": "evaluate-samples", "path": str(run)}, found)
         write_trees(run / "trees.jsonl", trees)
-        append_lines(run / "costs.jsonl", (cost_of(one).as_json() for one in samples))
+        costs[name] = [cost_of(one) for one in samples]
+        append_lines(run / "costs.jsonl", (cost.as_json() for cost in costs[name]))
+    compared = side_by_side(costs, seed=0)
+    write_run(folder, {"stage": "search", "compare": compare}, SideBySideResult(benchmark="made", **dict(compared)))
 
 
 def samples_of(tree: StepTree, seeds: random.Random) -> Samples:
@@ -147,7 +146,7 @@ def cost_of(one: Samples) -> ProblemCost:
 
 
 def write_run(folder: Path, recipe: dict[str, Any], result: Result) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     record = {"recipe": recipe, "seed": 0, "created": "2026-01-01T00:00:00+00:00", "versions": {}}
     (folder / "run.yaml").write_text(dump_yaml(record))
     write_result(folder / "metrics.json", result)
