@@ -30,8 +30,7 @@ from prmkit.models.checkpoint import LoadedPRM, load_prm
 from prmkit.recipe.bind import bind
 from prmkit.recipe.catalog import locate
 from prmkit.recipe.compose import compose
-from prmkit.recipe.execute import prepare
-from prmkit.run.folder import RunFolder
+from prmkit.recipe.execute import execute
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import Label, Problem, StepTree
 from prmkit.trees_io import write_trees
@@ -92,10 +91,8 @@ def train(folder: Path, solutions: int) -> Path:
         "train.epochs=8",
         "train.patience=8",
     ]
-    recipe = bind(compose(locate("synthetic/train"), overrides))
-    values = recipe.model_dump(mode="json")
-    prepare(recipe)(RunFolder.create(folder / "train", values, seed=values["seed"]))
-    return folder / "train" / "checkpoint"
+    run, _ = execute(bind(compose(locate("synthetic/train"), overrides)), folder / "train")
+    return run.checkpoint
 
 
 def seen_bad(prm: LoadedPRM, case: Case) -> bool:

@@ -29,10 +29,6 @@ class Estimate:
     stderr: Known
     n: int
 
-    def as_dict(self) -> dict[str, float | int | None]:
-        """The estimate as JSON has it: null for what is unknown."""
-        return {"value": _known(self.value), "stderr": _known(self.stderr), "n": self.n}
-
 
 class Interval(NamedTuple):
     """A confidence interval."""
@@ -103,10 +99,6 @@ def paired_bootstrap(a: Sequence[float], b: Sequence[float], *, resamples: int =
     means = [differences[random.integers(size, size=size)].mean() for _ in range(resamples)]
     low, high = np.quantile(means, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Interval(float(low), float(high))
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _differences(a: Sequence[float], b: Sequence[float]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ def test_mean_and_its_standard_error() -> None:
 def test_one_value_has_no_standard_error() -> None:
     estimate = mean([0.5])
     assert math.isnan(estimate.stderr)
-    assert estimate.as_dict() == {"value": 0.5, "stderr": None, "n": 1}
+    assert (estimate.value, estimate.n) == (0.5, 1)
 
 
 def test_clusters_that_agree_count_as_one_value_each() -> None:

@@ -6,7 +6,7 @@ A loader is a function ``load(*, path, limit, seed, **options) -> list[Problem]`
 from pathlib import Path
 from typing import Any, Protocol
 
-from prmkit.benchmarks.prompts import Kind, ask
+from prmkit.benchmarks.prompts import ModelKind, ask
 from prmkit.errors import InputError
 from prmkit.seam import Seam
 from prmkit.tree import Problem
@@ -45,7 +45,7 @@ def load(
     path: Path | None = None,
     limit: int | None = None,
     seed: int = 0,
-    prompt: Kind | None = None,
+    prompt: ModelKind | None = None,
     **options: Any,
 ) -> list[Problem]:
     """The problems of a benchmark, in a fixed order.

@@ -7,6 +7,7 @@ import typer
 
 from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record
 from prmkit.errors import InputError
+from prmkit.tree import ROOT
 
 if TYPE_CHECKING:
     from prmkit.attribution import Attribution
@@ -77,8 +78,7 @@ def _leaf(tree: "StepTree", leaf: int | None) -> int:
     if not leaves:
         raise InputError("the problem has no solution", where=tree.problem.id)
     if leaf is None:
-        chosen = int(tree.meta.get("chosen", -1))
-        return chosen if chosen >= 0 else leaves[0]
+        return leaves[0] if tree.chosen == ROOT else tree.chosen
     if not 0 <= leaf < len(tree):
         raise InputError("no such node", where=tree.problem.id, got=leaf, expected=f"0 to {len(tree) - 1}")
     return leaf

@@ -47,17 +47,20 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, as_jso
 
 
 def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print names and values, one pair a line, inner names after a dot, and lists of records as tables before them; as
-    JSON, one object.
+    """Print names and values, one pair a line, inner names after a dot, and lists of records as tables before them.
+
+    What is empty is left out. As JSON, one object.
     """
     if as_json:
         print_json(record)
         return
     tables = {name: value for name, value in record.items() if _is_table(value)}
-    for rows in tables.values():
-        print_table(list(rows[0]), [list(row.values()) for row in rows], as_json=False)
+    for records in tables.values():
+        rows = [dict(_flat(row)) for row in records]
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        print_table(columns, [[row.get(name, "") for name in columns] for row in rows], as_json=False)
         typer.echo()
-    rest = {name: value for name, value in record.items() if name not in tables}
+    rest = {name: value for name, value in record.items() if name not in tables and value not in ([], {})}
     print_table(("name", "value"), list(_flat(rest)), as_json=False)
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Read, measure, convert, sample, mix, clean and download corpora.", rich_markup_mode=None)
 
-PathArgument = Annotated[
+CorpusArgument = Annotated[
     str, typer.Argument(metavar="PATH", help="A file, a folder of files, or hub:org/name[:split].")
 ]
 SourceOption = Annotated[
     str, typer.Option("--source", metavar="NAME", help="Which corpus it is: see prmkit data list.")
 ]
-SetOption = Annotated[
+ReadingOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of the source, such as neutral=negative. Repeatable."),
 ]
@@ -34,7 +34,7 @@ FirstErrorOption = Annotated[
     bool, typer.Option("--stop-at-first-error", help="Leave out the steps that follow a wrong one.")
 ]
 MinStepsOption = Annotated[int, typer.Option("--min-steps", min=0, help="Leave out solutions with fewer steps.")]
-OutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file of trees to write.")]
+TreesFileOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file of trees to write.")]
 SizeOption = Annotated[int, typer.Option("--size", min=1, help="How much is kept.")]
 UnitOption = Annotated[Literal["trees", "solutions", "labels"], typer.Option("--unit", help="What the size counts.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
@@ -59,9 +59,9 @@ def list_sources(as_json: JsonOption = False) -> None:
 
 @app.command("stats")
 def stats(
-    path: PathArgument,
+    path: CorpusArgument,
     source: SourceOption,
-    options: SetOption = None,
+    options: ReadingOption = None,
     tokenizer: Annotated[
         str | None, typer.Option("--tokenizer", metavar="NAME", help="Counts tokens; without, words are counted.")
     ] = None,
@@ -91,11 +91,11 @@ def stats(
 
 @app.command("convert")
 def convert(
-    path: PathArgument,
+    path: CorpusArgument,
     source: SourceOption,
-    out: OutOption,
+    out: TreesFileOption,
     form: Annotated[Literal["trees", "trl"], typer.Option("--to", help="prmkit's own form, or TRL's.")] = "trees",
-    options: SetOption = None,
+    options: ReadingOption = None,
     max_bad: MaxBadOption = 0.01,
     stop_at_first_error: FirstErrorOption = False,
     min_steps: MinStepsOption = 0,
@@ -117,9 +117,9 @@ def convert(
 
 @app.command("sample")
 def sample(
-    path: PathArgument,
+    path: CorpusArgument,
     source: SourceOption,
-    out: OutOption,
+    out: TreesFileOption,
     size: SizeOption = 400_000,
     unit: UnitOption = "labels",
     seed: SeedOption = 0,
@@ -129,7 +129,7 @@ def sample(
     validation_out: Annotated[
         Path | None, typer.Option("--validation-out", metavar="FILE", help="The trees held out.")
     ] = None,
-    options: SetOption = None,
+    options: ReadingOption = None,
     max_bad: MaxBadOption = 0.01,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -157,7 +157,7 @@ def mix(
     parts: Annotated[
         list[str], typer.Argument(metavar="SOURCE=PATH[@WEIGHT]...", help="Corpora and their weights, 1 by default.")
     ],
-    out: OutOption,
+    out: TreesFileOption,
     size: SizeOption = 400_000,
     unit: UnitOption = "labels",
     seed: SeedOption = 0,
@@ -178,15 +178,15 @@ def mix(
 
 @app.command("decontaminate")
 def decontaminate(
-    path: PathArgument,
+    path: CorpusArgument,
     source: SourceOption,
-    out: OutOption,
+    out: TreesFileOption,
     against: Annotated[
         list[str],
         typer.Option("--against", metavar="BENCHMARK[=PATH]", help="A benchmark whose problems must go. Repeatable."),
     ],
     n: Annotated[int, typer.Option("--ngram", min=1, help="Words in a row that two problems must not share.")] = 13,
-    options: SetOption = None,
+    options: ReadingOption = None,
     max_bad: MaxBadOption = 0.01,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,

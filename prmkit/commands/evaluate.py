@@ -89,7 +89,7 @@ def _samples(
         str,
         typer.Argument(
             metavar="RUN|FILE|RECIPE",
-            help="A search run; JSON lines of problem, responses and scores, or of trees; or a recipe, as a run.yaml.",
+            help="A search run; JSON lines of id, responses and scores, or of trees; or a recipe, as a run.yaml.",
         ),
     ],
     benchmark: Annotated[

@@ -11,7 +11,7 @@ from prmkit.commands.console import JsonOption, RecipeArgument, SetOption, print
 from prmkit.errors import InputError, RunError
 
 if TYPE_CHECKING:
-    from prmkit.study.cell_run import Outcome
+    from prmkit.study.cell_run import CellOutcome
     from prmkit.study.grid import Cell, Grid
 
 
@@ -65,13 +65,13 @@ def study(
         _finish(grid, scale, out, outcomes, as_json=as_json)
 
 
-def _run_all(grid: "Grid", launcher: str, jobs: int) -> "dict[str, Outcome]":
+def _run_all(grid: "Grid", launcher: str, jobs: int) -> "dict[str, CellOutcome]":
     from prmkit.study.local import run_here
     from prmkit.study.ray import run_on_ray
 
     count = 0
 
-    def tell(cell: "Cell", outcome: "Outcome | None") -> None:
+    def tell(cell: "Cell", outcome: "CellOutcome | None") -> None:
         nonlocal count
         if outcome is None:
             typer.echo(f"{cell.name}: begins", err=True)
@@ -148,7 +148,7 @@ def _print_plan(grid: "Grid", machine: str | None, *, pilot: bool, as_json: bool
     typer.echo(f"\n{len(left)} of {len(rows)} to run: {total['seconds_left']:.0f} s one after the other{unknown}")
 
 
-def _finish(grid: "Grid", scale: str, out: Path, outcomes: "dict[str, Outcome]", *, as_json: bool) -> None:
+def _finish(grid: "Grid", scale: str, out: Path, outcomes: "dict[str, CellOutcome]", *, as_json: bool) -> None:
     """Write and print the result; exit with 1 if a cell failed."""
     from prmkit.report.study import table_of
     from prmkit.study.gather import gather

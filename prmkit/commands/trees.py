@@ -50,7 +50,7 @@ def export_tree(
     import orjson
 
     from prmkit.report.graphviz import dot
-    from prmkit.run.files import writing
+    from prmkit.run.files import write_whole, writing
     from prmkit.trees_io import to_record
 
     if out.exists():
@@ -59,7 +59,7 @@ def export_tree(
     form = form or ("dot" if out.suffix in (".dot", ".gv") else "json")
     data = dot(tree).encode() if form == "dot" else orjson.dumps(to_record(tree), option=orjson.OPT_INDENT_2) + b"\n"
     with writing(out):
-        out.write_bytes(data)
+        write_whole(out, data)
     print_record({"wrote": str(out), "problem": tree.problem.id, "steps": len(tree)}, as_json=as_json)
 
 

@@ -26,7 +26,7 @@ from prmkit.recipe.watch import Watch
 from prmkit.report import build_report
 from prmkit.run.files import write_json, writing
 from prmkit.run.folder import RunFolder
-from prmkit.run.results import Kind, read_result
+from prmkit.run.results import ResultKind, read_result
 from prmkit.search.result import SearchResult
 from prmkit.similarity.result import SimilarityResult
 from prmkit.similarity.statistics.result import SetScore
@@ -102,7 +102,7 @@ class _Loop:
     resume: bool
     watch: Watch | None
 
-    def run(self, name: str, kind: type[Kind], recipe: BaseModel | None = None, folder: str = "") -> Kind:
+    def run(self, name: str, kind: type[ResultKind], recipe: BaseModel | None = None, folder: str = "") -> ResultKind:
         """Run a recipe, by default that of recipes/synthetic with its paths moved, and return its result."""
         with self.clock.stage(name):
             moved = recipe or moved_recipe(name, self.root.path)

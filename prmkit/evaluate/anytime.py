@@ -27,7 +27,7 @@ from prmkit.stats import Estimate, mean
 _ORDERS = 64
 
 
-class Point(Spent):
+class CurvePoint(Spent):
     """The mean cost of a problem in every currency, and the accuracy at it."""
 
     accuracy: Estimate
@@ -48,7 +48,7 @@ class Curve(Figures):
     kind: Literal["parts", "checkpoints", "point"]
     rule: AnswerRule
     aggregation: Aggregation
-    points: list[Point]
+    points: list[CurvePoint]
 
 
 class AnytimeResult(Result):
@@ -92,7 +92,7 @@ def anytime(
 
 def _by_parts(
     costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: AnswerRule, how: Aggregation, seed: int
-) -> list[Point]:
+) -> list[CurvePoint]:
     most = max(len(cost.parts) for cost in costs)
     rng = random.Random(seed)
     orders = [
@@ -110,7 +110,7 @@ def _by_parts(
 
 def _by_checkpoints(
     costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: AnswerRule, how: Aggregation
-) -> list[Point]:
+) -> list[CurvePoint]:
     points = []
     for size in _sizes(max(len(cost.checkpoints) for cost in costs)):
         accuracy: list[float] = []
@@ -134,10 +134,10 @@ def _sizes(most: int) -> list[int]:
     return sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power <= most)})
 
 
-def _point(spent: Sequence[Spent], share: float, accuracy: Estimate) -> Point:
+def _point(spent: Sequence[Spent], share: float, accuracy: Estimate) -> CurvePoint:
     means: dict[str, Any] = {}
     for currency in Spent.model_fields:
         values = [getattr(each, currency) for each in spent]
         means[currency] = None if None in values else share * sum(values) / len(values)
     means["seconds"] = share * max(each.seconds for each in spent) / len(spent)
-    return Point(accuracy=accuracy, **means)
+    return CurvePoint(accuracy=accuracy, **means)

@@ -1,4 +1,4 @@
-"""Anybody's samples: JSON lines of a problem, responses and scores (docs/benchmarks.md has the form).
+"""Anybody's samples: JSON lines of id, responses and scores (docs/benchmarks.md has the form).
 
 Each line holds ``responses`` (texts; ``response`` for one), and what they are judged by: ``correct`` (one verdict a
 response), or a problem. ``problem`` is its text, with ``answer`` beside it; or a problem as in trees.jsonl; or it is
@@ -88,8 +88,10 @@ def _problem(row: Fields, where: str, known: Mapping[str, Problem], *, judged: b
             raise InputError(str(error), where=where) from None
     if name is not None and str(name) in known:
         return known[str(name)]
-    if known:
+    if known and name is not None:
         raise InputError("the benchmark has no such problem", where=where, got=name, expected="the id of a problem")
+    if known:
+        raise InputError("the row names no problem", where=where, got=sorted(row), expected="the id of one as id")
     answer = row.get("answer")
     if not isinstance(given, str) and name is None:
         raise InputError("the row names no problem", where=where, got=sorted(row), expected="problem or id")

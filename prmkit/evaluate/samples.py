@@ -17,7 +17,7 @@ from prmkit.evaluate.selection import (
 from prmkit.run.results import Figures
 from prmkit.stats import Estimate, paired_difference
 
-Selection = dict[str, Estimate]
+Accuracies = dict[str, Estimate]
 """Accuracies by rule: ``pass@1``, ``maj@8``, ``prm@8``, ..."""
 
 
@@ -37,10 +37,10 @@ class SampleFigures(Figures):
     """
 
     problems: int
-    selection: Selection
-    differences: Selection
+    selection: Accuracies
+    differences: Accuracies
     curves: Curves
-    groups: dict[str, dict[str, Selection]]
+    groups: dict[str, dict[str, Accuracies]]
     rules: dict[str, dict[str, float]]
     correct: dict[str, list[bool]]
     within_problem_auc: Estimate | None = None
@@ -52,7 +52,7 @@ class SampleFigures(Figures):
         return most_samples(self.selection)
 
 
-def most_samples(selection: Selection) -> int:
+def most_samples(selection: Accuracies) -> int:
     """The largest k of a selection."""
     return max(int(rule.partition("@")[2]) for rule in selection)
 
@@ -95,12 +95,12 @@ def evaluate_samples(problems: Sequence[Samples], *, scored: bool) -> SampleFigu
     )
 
 
-def _selection(problems: Sequence[Samples], ks: Sequence[int], scored: bool) -> Selection:
+def _selection(problems: Sequence[Samples], ks: Sequence[int], scored: bool) -> Accuracies:
     table = selection_table(problems, ks)
     return {name: found for name, found in table.items() if scored or not name.startswith(("prm", "weighted"))}
 
 
-def _groups(problems: Sequence[Samples], most: int, scored: bool) -> dict[str, dict[str, Selection]]:
+def _groups(problems: Sequence[Samples], most: int, scored: bool) -> dict[str, dict[str, Accuracies]]:
     """The selection of each level, subject and domain; a kind that does not tell problems apart is left out."""
     members: defaultdict[str, defaultdict[str, list[Samples]]] = defaultdict(lambda: defaultdict(list))
     for samples in problems:

@@ -18,6 +18,7 @@ from prmkit.publish.figures import CardFigure, figures_of, held_out
 from prmkit.publish.training import Training, public, training_of
 from prmkit.recipe.compose import leaves
 from prmkit.report.markdown import plain
+from prmkit.run.files import write_text
 from prmkit.score.aggregate import default_aggregation
 from prmkit.train.result import TrainingResult
 
@@ -64,7 +65,7 @@ def write_card(
     path = checkpoint / CARD
     if path.exists() and not overwrite:
         raise InputError("the checkpoint has a card", where=path, cure="Give --overwrite.")
-    path.write_text(str(card_of(checkpoint, runs=runs, license=license, repository=repository)), encoding="utf-8")
+    write_text(path, str(card_of(checkpoint, runs=runs, license=license, repository=repository)))
     return path
 
 

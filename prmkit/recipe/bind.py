@@ -13,7 +13,7 @@ from prmkit.recipe.keys import fields_at, legal_keys
 from prmkit.recipe.stages import STAGES, stage_named
 from prmkit.yaml_io import KeyPath
 
-Recipe = TypeVar("Recipe", bound=BaseModel)
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class RecipeValue(NamedTuple):
@@ -74,7 +74,7 @@ def json_schema(stage: str) -> dict[str, Any]:
     return recipe_model(stage).model_json_schema()
 
 
-def _validate(composed: Composed, kind: type[Recipe]) -> Recipe:
+def _validate(composed: Composed, kind: type[Kind]) -> Kind:
     try:
         return kind.model_validate(composed.values)
     except ValidationError as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from prmkit.report.blocks import Block, Card, Cards, Cell, Code, Figure, Heading, Prose, Section, Table
+from prmkit.report.blocks import Block, Card, Cards, Code, Figure, Heading, Prose, Section, Table, TableCell
 from prmkit.report.estimates import DASH
 
 _MILLIONS = 1e7
@@ -74,7 +74,7 @@ def table(block: Table) -> str:
     )
 
 
-def figure_text(value: Cell) -> str:
+def figure_text(value: TableCell) -> str:
     """A value in a table, as text: thousands apart, no more digits than are read."""
     if value is None:
         return DASH
@@ -83,7 +83,7 @@ def figure_text(value: Cell) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def _cell(value: Cell) -> str:
+def _cell(value: TableCell) -> str:
     return escape(figure_text(value))
 
 

@@ -14,7 +14,7 @@ from prmkit.evaluate.evaluation import EvaluationResult
 from prmkit.evaluate.side_by_side import SideBySideResult
 from prmkit.recipe.stages import STAGES, stage_named
 from prmkit.run.folder import RunFolder
-from prmkit.run.results import Kind, Result, read_result
+from prmkit.run.results import Result, ResultKind, read_result
 from prmkit.search.result import COSTS, ProblemCost, SearchResult, read_costs
 from prmkit.tree import StepTree
 from prmkit.trees_io import read_trees
@@ -94,7 +94,7 @@ class Run:
         """What its solutions achieve, where they were judged."""
         return self.found(EvaluationResult)
 
-    def found(self, kind: type[Kind]) -> Kind | None:
+    def found(self, kind: type[ResultKind]) -> ResultKind | None:
         """The result of this kind: the run's own, or that of an evaluation of it."""
         results = (self.result, *(each.result for each in self.evaluations))
         return next((each for each in results if isinstance(each, kind)), None)

@@ -19,7 +19,7 @@ from prmkit.tree import ROOT, Problem, StepTree
 
 _SHOWN_PROMPT = 160
 
-Key = tuple[str, str, str | None]
+ProblemKey = tuple[str, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def compressed(value: Any, level: int = 6) -> str:
 
 def _by_problem(runs: Sequence[Run]) -> Iterator[Viewed]:
     """The problems in the order in which the runs name them; the same id with another text is another problem."""
-    found: dict[Key, Viewed] = {}
+    found: dict[ProblemKey, Viewed] = {}
     for number, run in enumerate(runs):
         costs = {cost.problem: cost for cost in run.costs}
         attributions: dict[str, list[RecordedAttribution]] = {}

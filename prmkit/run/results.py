@@ -41,8 +41,8 @@ class Result(Figures):
         return record
 
 
-Kind = TypeVar("Kind", bound=Result)
-Part = TypeVar("Part", bound=BaseModel)
+ResultKind = TypeVar("ResultKind", bound=Result)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def write_result(path: Path, result: Result) -> None:
@@ -55,7 +55,7 @@ def write_result(path: Path, result: Result) -> None:
         write_json(path, {SCHEMA: f"{_TOOL}/{result.kind}/{result.version}", **result.as_json()})
 
 
-def read_result(path: Path, kind: type[Kind]) -> Kind:
+def read_result(path: Path, kind: type[ResultKind]) -> ResultKind:
     """The result in a file.
 
     Raises:
@@ -83,7 +83,7 @@ def read_result(path: Path, kind: type[Kind]) -> Kind:
     return parsed(kind, record, str(path), cure=cure)
 
 
-def parsed(model: type[Part], record: Mapping[str, Any], where: str, *, cure: str = "") -> Part:
+def parsed(model: type[Model], record: Mapping[str, Any], where: str, *, cure: str = "") -> Model:
     """The record as a model.
 
     Raises:

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from prmkit.sandbox.processes import DEFAULT, Limits, Run, close, layers
+from prmkit.sandbox.processes import DEFAULT, Limits, ProgramRun, close, layers
 
 __all__ = [
     "Limits",
@@ -73,7 +73,7 @@ def iter_calls(
         RunError: the zygote does not start or does not answer.
     """
     request = {"mode": "calls", "program": program, "entry_point": entry_point, "inputs": list(inputs)}
-    with closing(Run(request, limits)) as run:
+    with closing(ProgramRun(request, limits)) as run:
         for index in range(len(inputs)):
             start = time.monotonic()
             line = run.line(each[index] if each else None)
@@ -96,7 +96,7 @@ class Output:
 def run_script(program: str, stdin: str, limits: Limits = DEFAULT) -> Output:
     """Run a program as ``__main__`` with a standard input. A call of ``sys.exit`` is a good end, whatever its code."""
     start = time.monotonic()
-    with closing(Run({"mode": "script", "program": program, "stdin": stdin}, limits)) as run:
+    with closing(ProgramRun({"mode": "script", "program": program, "stdin": stdin}, limits)) as run:
         data = run.rest(_OUTPUT_CAP)
         status = run.status()
     errors = {"Exit0": None, "Exit1": "Error", "Exit2": "MemoryError"}
@@ -111,11 +111,11 @@ def run_judge(tests: str, program: str, entry_point: str, limits: Limits = DEFAU
     of the program. The value is null if every assertion held, the error otherwise that of the first that did not.
     """
     start = time.monotonic()
-    judge = Run(
+    judge = ProgramRun(
         {"mode": "judge", "program": tests, "entry_point": entry_point}, replace(limits, packages=True), feed=True
     )
     with closing(judge):
-        answerer = Run({"mode": "answer", "program": program, "entry_point": entry_point}, limits, feed=True)
+        answerer = ProgramRun({"mode": "answer", "program": program, "entry_point": entry_point}, limits, feed=True)
         with closing(answerer):
             while True:
                 line = judge.line(None)
@@ -139,7 +139,7 @@ def run_unittest(program: str, limits: Limits = DEFAULT) -> dict[str, str] | Out
     Returns an Outcome with an error instead where the process ended, timed out, or was tampered with.
     """
     seal, start = secrets.token_hex(16), time.monotonic()
-    with closing(Run({"mode": "unittest", "program": program, "seal": seal}, limits)) as run:
+    with closing(ProgramRun({"mode": "unittest", "program": program, "seal": seal}, limits)) as run:
         reasons: dict[str, str] = {}
         while True:
             line = run.line(None)
@@ -158,7 +158,7 @@ def run_unittest(program: str, limits: Limits = DEFAULT) -> dict[str, str] | Out
 
 
 def _parsed(line: bytes | None) -> tuple[str | None, str | None]:
-    """Kind and text of an untrusted reply; None for what is none."""
+    """ResultKind and text of an untrusted reply; None for what is none."""
     try:
         kind, text = json.loads(line or b"")
     except (ValueError, TypeError, RecursionError):
@@ -166,7 +166,7 @@ def _parsed(line: bytes | None) -> tuple[str | None, str | None]:
     return (kind, text) if isinstance(kind, str) and isinstance(text, str) else (None, None)
 
 
-def _outcome(line: bytes | None, run: Run, seconds: float) -> Outcome:
+def _outcome(line: bytes | None, run: ProgramRun, seconds: float) -> Outcome:
     if line is None:
         return Outcome(error=_ending(run.status()), seconds=seconds)
     kind, text = _parsed(line)

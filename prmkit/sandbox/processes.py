@@ -96,7 +96,7 @@ def _require_walls(limits: Limits) -> None:
         )
 
 
-class Run:
+class ProgramRun:
     """One program from its start to its end, which is here before ``close`` returns."""
 
     def __init__(self, request: dict[str, Any], limits: Limits, *, feed: bool = False) -> None:

@@ -14,7 +14,7 @@ from prmkit.run.files import write_whole
 from prmkit.search.answer import answer
 from prmkit.search.options import StrategyConfig, bind_strategy
 from prmkit.search.progress import Progress
-from prmkit.search.result import COSTS, Checkpoint, ProblemCost, SearchResult
+from prmkit.search.result import COSTS, CheckpointCost, ProblemCost, SearchResult
 from prmkit.session import Engines, Session
 from prmkit.session.budget import BudgetConfig, Exhausted, costs
 from prmkit.session.concurrent import run_sessions
@@ -131,7 +131,7 @@ def _ended(
         ledger=session.ledger,
         parts=[[new[node] for node in part] for part in session.parts()],
         checkpoints=[
-            Checkpoint(leaves=[new[node] for node in checkpoint.leaves], **checkpoint.costs)
+            CheckpointCost(leaves=[new[node] for node in checkpoint.leaves], **checkpoint.costs)
             for checkpoint in session.checkpoints
         ],
         **costs(session.ledger, session.allowance.elapsed),

@@ -24,7 +24,7 @@ class Spent(Figures):
     seconds: float
 
 
-class Checkpoint(Spent):
+class CheckpointCost(Spent):
     """How far a search was at one moment: what it had spent, and the last steps of the solutions that were new then."""
 
     leaves: list[int]
@@ -47,7 +47,7 @@ class ProblemCost(Spent):
     exhausted: bool
     ledger: Ledger = Ledger()
     parts: list[list[int]] = Field([])
-    checkpoints: list[Checkpoint] = Field([])
+    checkpoints: list[CheckpointCost] = Field([])
 
 
 class SearchResult(Result):
@@ -79,6 +79,10 @@ class SearchResult(Result):
 
 
 def read_costs(trees: Path) -> list[ProblemCost]:
-    """What each problem of a run cost, beside its trees, in their order. Raises InputError if that is not there."""
+    """What each problem of a run cost, from the file beside its trees, in their order.
+
+    Raises:
+        InputError: there is no such file, or a line of it is no such record.
+    """
     file = trees.with_name(COSTS)
     return [parsed(ProblemCost, record, f"{file}:{number}") for number, record in read_lines(file)]

@@ -25,7 +25,7 @@ _PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CellOutcome:
     """What became of a cell.
 
     ``found``: it was done before. ``reason``: why it failed, the last line that it said; or which cell it lacked.
@@ -79,7 +79,7 @@ class Processes:
             return list(self._running)
 
 
-def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | None = None) -> Outcome:
+def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | None = None) -> CellOutcome:
     """Run a cell that is not done yet, and keep what it prints.
 
     Its command goes on with what an earlier, unfinished one left. Where another process works at the cell, this one
@@ -100,7 +100,7 @@ def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | N
     with cell.lock.open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if cell.done:
-            return Outcome(cell=cell.name, state="found", seconds=record_of(cell)["seconds"])
+            return CellOutcome(cell=cell.name, state="found", seconds=record_of(cell)["seconds"])
         start = time.monotonic()
         printed = cell.folder.with_name(f"{cell.name}.printed")
         with cell.log.open("ab") as log, printed.open("wb") as out:
@@ -120,22 +120,22 @@ def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | N
                 code = process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - start
         if code:
-            return Outcome(cell=cell.name, state="failed", seconds=seconds, reason=_last_line(cell.log, code))
+            return CellOutcome(cell=cell.name, state="failed", seconds=seconds, reason=_last_line(cell.log, code))
         try:
             result = orjson.loads(printed.read_bytes())
         except orjson.JSONDecodeError:
-            return Outcome(cell=cell.name, state="failed", seconds=seconds, reason="it printed no JSON")
+            return CellOutcome(cell=cell.name, state="failed", seconds=seconds, reason="it printed no JSON")
         spent = {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime}
         record = {"command": shown(cell), **spent, "result": result}
         printed.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
         printed.replace(cell.record)
-        return Outcome(cell=cell.name, state="done", seconds=seconds)
+        return CellOutcome(cell=cell.name, state="done", seconds=seconds)
 
 
-def _follow(cell: Cell) -> Outcome:
+def _follow(cell: Cell) -> CellOutcome:
     """The command of a process that works together with others, of which the first keeps lock, log and record."""
     code = subprocess.run(_command(cell), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False).returncode
-    return Outcome(cell=cell.name, state="failed" if code else "done", reason=f"exit code {code}" if code else "")
+    return CellOutcome(cell=cell.name, state="failed" if code else "done", reason=f"exit code {code}" if code else "")
 
 
 def _command(cell: Cell) -> list[str]:

@@ -19,14 +19,14 @@ from prmkit.report.study_result import (
 from prmkit.run.files import write_text, writing
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import write_result
-from prmkit.study.cell_run import Outcome, record_of, shown
+from prmkit.study.cell_run import CellOutcome, record_of, shown
 from prmkit.study.compared import pairs_of, within_limits
 from prmkit.study.grid import Grid
 from prmkit.study.leap import find_leap
 from prmkit.study.result import rows_of
 
 
-def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, Outcome]) -> StudyResult:
+def gather(grid: Grid, scale: str, folder: Path, outcomes: Mapping[str, CellOutcome]) -> StudyResult:
     """Read the result, write it to ``folder`` in place of an earlier one, and return it.
 
     The folder gets run.yaml (the study as it was run), metrics.json (the result), figure.html, figure.svg (if there is
@@ -94,7 +94,7 @@ def _leaps(rows: list[StudyRow], x: str, y: str, series: str | None) -> list[Lin
     return found
 
 
-def _cells(grid: Grid, outcomes: Mapping[str, Outcome]) -> CellCounts:
+def _cells(grid: Grid, outcomes: Mapping[str, CellOutcome]) -> CellCounts:
     places = {
         name: (run, dict(zip(grid.plan.over[run], values, strict=True))) for (run, values), name in grid.places.items()
     }

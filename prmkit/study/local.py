@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
-from prmkit.study.cell_run import Outcome, Processes, run_cell
+from prmkit.study.cell_run import CellOutcome, Processes, run_cell
 from prmkit.study.grid import Cell
 
-Tell = Callable[[Cell, Outcome | None], None]
+Tell = Callable[[Cell, CellOutcome | None], None]
 """Told of each cell when it begins (None) and what became of it."""
 
 
-def run_here(cells: Mapping[str, Cell], jobs: int, tell: Tell) -> dict[str, Outcome]:
+def run_here(cells: Mapping[str, Cell], jobs: int, tell: Tell) -> dict[str, CellOutcome]:
     """Run what is not done; what waits for a failed cell is skipped, and the rest goes on.
 
     Args:
@@ -25,12 +25,12 @@ def run_here(cells: Mapping[str, Cell], jobs: int, tell: Tell) -> dict[str, Outc
     """
     sorter = TopologicalSorter({name: cell.after for name, cell in cells.items()})
     sorter.prepare()
-    outcomes: dict[str, Outcome] = {}
-    processes, running = Processes(), dict[Future[Outcome], Cell]()
+    outcomes: dict[str, CellOutcome] = {}
+    processes, running = Processes(), dict[Future[CellOutcome], Cell]()
     threads = max(1, (os.cpu_count() or 1) // jobs)
     ready: list[str] = []
 
-    def end(cell: Cell, outcome: Outcome) -> None:
+    def end(cell: Cell, outcome: CellOutcome) -> None:
         outcomes[cell.name] = outcome
         tell(cell, outcome)
         sorter.done(cell.name)
@@ -42,7 +42,7 @@ def run_here(cells: Mapping[str, Cell], jobs: int, tell: Tell) -> dict[str, Outc
                 while ready and len(running) < jobs:
                     cell = cells[ready.pop(0)]
                     if lacking := [name for name in cell.after if not outcomes[name].good]:
-                        end(cell, Outcome(cell=cell.name, state="skipped", reason=f"it needs {lacking[0]}"))
+                        end(cell, CellOutcome(cell=cell.name, state="skipped", reason=f"it needs {lacking[0]}"))
                     else:
                         if not cell.done:
                             tell(cell, None)

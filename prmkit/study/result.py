@@ -19,7 +19,7 @@ MISSING: Any = object()
 
 
 @dataclass(slots=True)
-class Figure:
+class Average:
     """The values that go into one figure of a row."""
 
     cells: set[str] = field(default_factory=set)
@@ -85,7 +85,7 @@ def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[st
     plan = grid.plan
     texts = {name: column.at if isinstance(column, Reading) else column for name, column in rows.columns.items()}
     named = {*plan.axes_in(texts), *(axis for each in readings_of(rows) if each.of for axis in plan.over[each.of])}
-    groups: dict[tuple[Any, ...], dict[str, Figure]] = {}
+    groups: dict[tuple[Any, ...], dict[str, Average]] = {}
     for point in plan.points([axis for axis in plan.study.axes if axis in named]):
         for item in _items(grid, rows, point, where, records):
             labels: StudyRow = {}
@@ -100,11 +100,11 @@ def _rows(grid: Grid, rows: RowsConfig, where: tuple[str, ...], records: dict[st
             labels |= {name: value for name, (value, *_) in found.items() if isinstance(value, str)}
             figures = groups.setdefault(tuple(labels.items()), {})
             for name in found.keys() - labels.keys():
-                figures.setdefault(name, Figure()).add(*found[name])
+                figures.setdefault(name, Average()).add(*found[name])
     return [_ordered(rows, dict(labels), figures) for labels, figures in groups.items()]
 
 
-def _ordered(rows: RowsConfig, labels: StudyRow, figures: Mapping[str, Figure]) -> StudyRow:
+def _ordered(rows: RowsConfig, labels: StudyRow, figures: Mapping[str, Average]) -> StudyRow:
     """The row with its columns in the order of the recipe."""
     row: StudyRow = {}
     for name in rows.columns:

@@ -52,7 +52,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-class Solutions(IterableDataset[tuple[list[int], list[int]]]):
+class SolutionStream(IterableDataset[tuple[list[int], list[int]]]):
     """An endless stream of (ids, labels) of imperfect solutions, math and code in turn, training side only."""
 
     def __init__(self, encoder: StepEncoder, slips: Slips, seed: int) -> None:
@@ -162,7 +162,7 @@ def train_policy(out: Path, config: PolicyConfig, *, seed: int = 1) -> None:
 def _fit(
     model: Qwen2ForCausalLM, encoder: StepEncoder, steps: int, slips: Slips, config: PolicyConfig, *, seed: int
 ) -> tuple[list[float], int]:
-    rows = DataLoader(Solutions(encoder, slips, seed), batch_size=config.batch_size, collate_fn=collate)
+    rows = DataLoader(SolutionStream(encoder, slips, seed), batch_size=config.batch_size, collate_fn=collate)
     trainer = L.Trainer(
         max_steps=steps,
         gradient_clip_val=1.0,

@@ -69,14 +69,14 @@ def test_a_solution_is_kept_where_all_agree_and_labelled_up_to_its_first_error()
     assert consensus.keep([labelled(1.0, 0.0), labelled(0.0, 0.0)]) is None
     assert consensus.keep([labelled(1.0, 1.0), labelled(None, 1.0)]) is None
     report = consensus.report()
-    assert (report["solutions"], report["kept"], report["kept_share"]) == (4, 1, 0.25)
-    assert report["dropped"] == {
+    assert (report.solutions, report.kept, report.kept_share) == (4, 1, 0.25)
+    assert report.dropped == {
         "no verdict of two": 1,
         "where the first error is": 1,
         "whether there is an error": 1,
     }
-    (row,) = report["agreement"]
-    assert (row["first"], row["second"], row["solutions"], row["agree"]) == ("one", "two", 3, pytest.approx(1 / 3))
+    (row,) = report.agreement
+    assert (row.first, row.second, row.solutions, row.agree) == ("one", "two", 3, pytest.approx(1 / 3))
 
 
 def test_a_majority_may_be_enough() -> None:

@@ -10,9 +10,11 @@ import pytest
 from prmkit.annotate import bind
 from prmkit.annotate.annotation import Annotation, Annotator
 from prmkit.annotate.plan import _drawn, plan
+from prmkit.annotate.result import AnnotationFigures
 from prmkit.errors import InputError, RunError
 from prmkit.session import Engines, Session
 from prmkit.session.journal import Journal
+from prmkit.session.ledger import Ledger
 from prmkit.sources.sample import SampleConfig
 from prmkit.tree import StepTree
 from tests.annotate.worlds import PROBLEM, add_path
@@ -77,8 +79,10 @@ def test_a_pilot_of_all_problems_is_the_run(pilot: int) -> None:
 
 
 def test_hours_are_those_of_the_pilot_times_the_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    def annotate(*args: object, **options: object) -> dict[str, Any]:
-        return {"ledger": {"continuations": 10, "prefill_tokens": 100, "decode_tokens": 50}, "seconds": 36.0}
+    def annotate(*args: object, **options: object) -> AnnotationFigures:
+        ledger = Ledger(continuations=10, prefill_tokens=100, decode_tokens=50)
+        counts = dict.fromkeys(("problems", "trees", "unlabelled", "steps", "labelled"), 0)
+        return AnnotationFigures(**counts, mean_label=None, seconds=36.0, passes={}, ledger=ledger)
 
     monkeypatch.setattr("prmkit.annotate.plan.annotate", annotate)
     assert plan(problems(200), annotation(Model()), 8) == (200, 250, 3750, 0.25)

@@ -20,7 +20,7 @@ def test_solutions_keep_their_steps_and_lose_their_labels(tmp_path: Path) -> Non
     assert len(bare) == 0
     assert [node.text for node in tree] == ["Add.", "Subtract.", "It is 3.", "It is 2."]
     assert all(node.label is None for node in tree)
-    assert gathered.record()["corpora"][0]["kept"] == 1
+    assert [corpus.kept for corpus in gathered.record().corpora] == [1]
 
 
 def test_an_answer_that_a_corpus_lacks_comes_from_one_that_has_the_problem(tmp_path: Path) -> None:
@@ -28,7 +28,8 @@ def test_an_answer_that_a_corpus_lacks_comes_from_one_that_has_the_problem(tmp_p
     asked = [corpus(tmp_path, "math-shepherd"), corpus(tmp_path, "trl")]
     gathered = Gathered([], asked, [answers])
     assert [tree.problem.answer for tree in gathered] == ["2", None]
-    assert {key: gathered.record()[key] for key in ("answered", "unanswered")} == {"answered": 1, "unanswered": 1}
+    record = gathered.record()
+    assert (record.answered, record.unanswered) == (1, 1)
 
 
 def test_of_code_only_the_public_tests_may_make_a_label(tmp_path: Path) -> None:

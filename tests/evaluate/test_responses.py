@@ -109,3 +109,9 @@ def test_scores_for_all_or_for_none(tmp_path: Path) -> None:
         read_responses(path)
     with pytest.raises(InputError, match="the benchmark has no such problem, got 'c'"):
         read_responses(path, problems=[Problem(id="a", prompt="?", answer="2")])
+
+
+def test_a_line_of_a_benchmark_needs_the_id_of_a_problem(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", {"problem": "1 + 1?", "response": "#### 2"})
+    with pytest.raises(InputError, match=r"a\.jsonl:1: the row names no problem, got \['problem', 'response'\]"):
+        read_responses(path, problems=[Problem(id="a", prompt="1 + 1?", answer="2")])

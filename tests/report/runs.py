@@ -35,10 +35,10 @@ READ = CorpusRecord(
 )
 
 
-Kind = TypeVar("Kind", bound=BaseModel)
+ResultKind = TypeVar("ResultKind", bound=BaseModel)
 
 
-def changed(figures: Kind, **changes: Any) -> Kind:
+def changed(figures: ResultKind, **changes: Any) -> ResultKind:
     """The same with other values, which must be legal ones."""
     return type(figures)(**{**dict(figures), **changes})
 

@@ -14,7 +14,7 @@ from prmkit.errors import InputError, RunError
 from prmkit.sandbox import isolate, processes
 from prmkit.sandbox.isolate import Outcome, run_calls
 from prmkit.sandbox.policy import Policy
-from prmkit.sandbox.processes import Limits, Run
+from prmkit.sandbox.processes import Limits, ProgramRun
 from tests.sandbox.child import in_child
 
 LIMITS = Limits(seconds=60.0, policy=Policy(unsafe_local=True))
@@ -31,7 +31,7 @@ def script(program: str) -> dict[str, Any]:
 
 
 def test_replies_come_line_by_line_until_the_program_ends() -> None:
-    with closing(Run(calls("def f(x): return x", "[1]", '["a"]'), LIMITS)) as run:
+    with closing(ProgramRun(calls("def f(x): return x", "[1]", '["a"]'), LIMITS)) as run:
         assert run.line(None) == b'["value", "1"]'
         assert run.line(60.0) == b'["value", "\\"a\\""]'
         assert run.line(None) is None
@@ -39,13 +39,13 @@ def test_replies_come_line_by_line_until_the_program_ends() -> None:
 
 
 def test_the_rest_is_all_that_was_not_read_before() -> None:
-    with closing(Run(script("print('a')\nprint('b')\nprint('c', end='')"), LIMITS)) as run:
+    with closing(ProgramRun(script("print('a')\nprint('b')\nprint('c', end='')"), LIMITS)) as run:
         assert run.line(None) == b"a"
         assert run.rest(1000) == b"b\nc"
 
 
 def test_reading_ends_with_the_block_that_reaches_its_cap() -> None:
-    with closing(Run(script("while True: print('a' * 1000)"), LIMITS)) as run:
+    with closing(ProgramRun(script("while True: print('a' * 1000)"), LIMITS)) as run:
         assert 1 << 18 <= len(run.rest(1 << 18)) < (1 << 18) + (1 << 16)
 
 
@@ -58,28 +58,28 @@ def test_reading_ends_with_the_block_that_reaches_its_cap() -> None:
     ],
 )
 def test_the_status_tells_how_a_program_ended(program: str, status: str) -> None:
-    with closing(Run(script(program), LIMITS)) as run:
+    with closing(ProgramRun(script(program), LIMITS)) as run:
         run.rest(1000)
         assert run.status() == status
         assert run.status() == status  # and stays
 
 
 def test_a_limit_of_seconds_ends_a_program() -> None:
-    with closing(Run(calls(LOOP, "[0]", "[1]"), replace(LIMITS, seconds=0.5))) as run:
+    with closing(ProgramRun(calls(LOOP, "[0]", "[1]"), replace(LIMITS, seconds=0.5))) as run:
         assert run.line(None) == b'["value", "0"]'
         assert run.line(None) is None
         assert run.status() == "Timeout"
 
 
 def test_a_line_may_have_a_limit_of_its_own() -> None:
-    with closing(Run(calls(LOOP, "[1]"), LIMITS)) as run:
+    with closing(ProgramRun(calls(LOOP, "[1]"), LIMITS)) as run:
         assert run.line(0.2) is None
         assert run.status() == "Timeout"  # it is ended, long before its own limit
 
 
 def test_a_program_is_fed_line_by_line() -> None:
     asked = {"mode": "answer", "program": "def f(x): return 2 * x", "entry_point": "f"}
-    with closing(Run(asked, LIMITS, feed=True)) as run:
+    with closing(ProgramRun(asked, LIMITS, feed=True)) as run:
         for given in (1, 4):
             run.send(json.dumps(json.dumps([f"[{given}]", "{}"])).encode())
             assert run.line(None) == f'["value", "{2 * given}"]'.encode()
@@ -87,12 +87,12 @@ def test_a_program_is_fed_line_by_line() -> None:
 
 def test_a_program_that_does_not_read_is_late_and_one_that_has_ended_is_no_error() -> None:
     deaf = {"mode": "answer", "program": "while True: pass", "entry_point": "f"}
-    with closing(Run(deaf, replace(LIMITS, seconds=0.5), feed=True)) as run:
+    with closing(ProgramRun(deaf, replace(LIMITS, seconds=0.5), feed=True)) as run:
         run.send(b"a" * (1 << 20))  # more than a pipe holds
         assert run.line(None) is None
         assert run.status() == "Timeout"
     gone = {"mode": "answer", "program": "import os\nos._exit(0)", "entry_point": "f"}
-    with closing(Run(gone, LIMITS, feed=True)) as run:
+    with closing(ProgramRun(gone, LIMITS, feed=True)) as run:
         assert run.line(None) is None
         assert run.status() == "Exit0"
         run.send(b"a")
@@ -151,7 +151,7 @@ def test_a_supervisor_that_does_not_answer_is_an_error_and_its_zygote_is_ended(m
     monkeypatch.setattr(processes, "_GRACE", 0.2)
     processes.layers()
     zygote = process_of(False)
-    run = Run(calls(LOOP, "[0]", "[1]"), LIMITS)
+    run = ProgramRun(calls(LOOP, "[0]", "[1]"), LIMITS)
     assert run.line(None) == b'["value", "0"]'
     for supervisor in children_of(zygote):
         os.kill(supervisor, signal.SIGSTOP)  # it will not hear that the program is to end
@@ -201,7 +201,7 @@ processes._Zygote.send = fail
 before = os.listdir("/proc/self/fd")
 for feed in (False, True):
     try:
-        processes.Run({"mode": "answer"}, limits, feed=feed)
+        processes.ProgramRun({"mode": "answer"}, limits, feed=feed)
     except RunError:
         continue
 print(json.dumps(len(os.listdir("/proc/self/fd")) - len(before)))

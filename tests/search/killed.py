@@ -27,9 +27,11 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
+from prmkit.run.results import read_result, write_result
 from prmkit.score.transformers import TransformersScorer
 from prmkit.search.options import StrategyConfig
 from prmkit.search.problem_set import search
+from prmkit.search.result import SearchResult
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.world import WEIGHTS
@@ -54,8 +56,7 @@ def one_run(strategy: str, folder: Path) -> None:
     problems = load("synthetic-math", limit=6, seed=2)
     (folder / "trees.jsonl").unlink(missing_ok=True)
     config = StrategyConfig(name=strategy, options=OPTIONS[strategy])
-    metrics = search(problems, engines, config, folder / "trees.jsonl")
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+    write_result(folder / "metrics.json", search(problems, engines, config, folder / "trees.jsonl"))
 
 
 def in_child(strategy: str, folder: Path, kill_at: int | None = None) -> None:
@@ -108,7 +109,7 @@ def main(strategy: str, kills: int, root: Path) -> dict[str, object]:
         recorded = replies_in(folder)
         in_child(strategy, folder)
         equal += (folder / "trees.jsonl").read_bytes() == (root / "whole" / "trees.jsonl").read_bytes()
-        replayed += json.loads((folder / "metrics.json").read_text())["ledger"]["replayed"] == recorded
+        replayed += read_result(folder / "metrics.json", SearchResult).ledger.replayed == recorded
         repeated += sum(times - 1 for times in Counter(keys_in(folder)).values())
         kills -= count
         runs += 1

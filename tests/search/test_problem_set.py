@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.generate import Sampling
 from prmkit.generate.transformers import TransformersGenerator
+from prmkit.grade.config import GradingConfig
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
 from prmkit.models.config import ModelConfig
@@ -24,7 +26,7 @@ from prmkit.search.result import read_costs
 from prmkit.session import Engines
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal
-from prmkit.tree import Problem
+from prmkit.tree import Domain, Problem
 from prmkit.trees_io import read_trees
 from prmkit.world import WEIGHTS
 from tests.fakes import CharEncoder, LastStepGrader, TableScorer
@@ -52,27 +54,45 @@ def test_trees_costs_and_metrics_by_hand(tmp_path: Path) -> None:
         shown.append(progress.done)
         assert progress.figures().keys() == {"accuracy", "policy", "PRM", "cache", "to go"}
 
-    metrics = search(PROBLEMS, engines(World({"": "a! b!"})), BEST_OF_2, tmp_path / "trees.jsonl", show=show)
+    found = search(
+        PROBLEMS, engines(World({"": "a! b!"})), BEST_OF_2, tmp_path / "trees.jsonl", show=show, benchmark="letters"
+    )
     trees = list(read_trees(tmp_path / "trees.jsonl"))
     assert [tree.problem.id for tree in trees] == ["p", "q"]
     assert all(tree.meta["chosen"] == "1" and tree.meta["exhausted"] == "false" for tree in trees)
-    assert metrics["accuracy"]["value"] == 0.5
-    assert (metrics["unanswered"], metrics["exhausted"]) == (0, 0)
+    assert (found.benchmark, found.strategy) == ("letters", "best-of-n")
+    # "b" scores best in both problems and is right in the first: the deviation of 1 and 0 is sqrt(1/2), over sqrt(2).
+    assert (found.accuracy.value, found.accuracy.stderr, found.accuracy.n) == (0.5, 0.5, 2)
+    assert (found.unanswered, found.exhausted) == (0, 0)
+    assert found.isolation == []
     assert shown[-1] == 2
     costs = read_costs(tmp_path / "trees.jsonl")
-    assert [record["right"] for record in costs] == [True, False]
+    assert [cost.right for cost in costs] == [True, False]
     # Prompt "?" and its line end; two answers with their ends; the PRM reads two steps.
-    assert [(record["generated_tokens"], record["total_tokens"]) for record in costs] == [(4, 8), (4, 8)]
-    assert metrics["ledger"]["decode_tokens"] == 8
+    assert [(cost.generated_tokens, cost.total_tokens) for cost in costs] == [(4, 8), (4, 8)]
+    assert found.ledger.decode_tokens == 8
 
 
 def test_strategies_that_ask_alike_share_their_generations(tmp_path: Path) -> None:
     world, journal = World({"": "a! b!"}), Journal(tmp_path / "journal.jsonl")
     for name in ("majority", "best-of-n", "weighted-best-of-n"):
         config = StrategyConfig(name=name, options={"n": 4})
-        metrics = search(PROBLEMS, engines(world, journal), config, tmp_path / f"{name}.jsonl")
-        assert metrics["ledger"]["decode_tokens"] == 16  # each is charged for all
+        found = search(PROBLEMS, engines(world, journal), config, tmp_path / f"{name}.jsonl")
+        assert found.ledger.decode_tokens == 16  # each is charged for all
     assert world.asked == [("", 4, "whole")] * 2
+
+
+def test_solutions_are_judged_as_asked_and_the_result_says_how(tmp_path: Path) -> None:
+    grading, asked = GradingConfig(grader="qwen", vote="text"), set()
+
+    def grader_for(domain: Domain, wanted: GradingConfig) -> LastStepGrader:
+        asked.add((domain, wanted))
+        return LastStepGrader()
+
+    world = replace(engines(World({"": "a! b!"})), grading=grading, grader_for=grader_for)
+    found = search(PROBLEMS, world, BEST_OF_2, tmp_path / "trees.jsonl")
+    assert asked == {("math", grading)}
+    assert found.grading == grading
 
 
 def test_what_cannot_be_judged_is_refused_before_anything_is_spent(tmp_path: Path) -> None:
@@ -90,10 +110,10 @@ def test_what_cannot_be_judged_is_refused_before_anything_is_spent(tmp_path: Pat
 
 
 def test_a_spent_budget_is_counted_and_marked(tmp_path: Path) -> None:
-    metrics = search(
+    found = search(
         PROBLEMS, engines(World({"": "a! b!"})), BEST_OF_2, tmp_path / "trees.jsonl", budget=BudgetConfig(generations=1)
     )
-    assert metrics["exhausted"] == 2
+    assert found.exhausted == 2
     assert [tree.meta["exhausted"] for tree in read_trees(tmp_path / "trees.jsonl")] == ["true", "true"]
 
 
@@ -114,10 +134,10 @@ def test_a_budget_in_seconds_is_kept_to_an_engine_step(strategy: str, n: int, tm
     )
     problems = load("synthetic-math", limit=4, seed=3)
     config = StrategyConfig(name=strategy, options={"n": n})
-    metrics = search(problems, world, config, tmp_path / "trees.jsonl", budget=BudgetConfig(seconds=1.0))
-    assert metrics["exhausted"] == 4
+    found = search(problems, world, config, tmp_path / "trees.jsonl", budget=BudgetConfig(seconds=1.0))
+    assert found.exhausted == 4
     # All problems begin at once. A second for what belongs to no engine: this machine may be busy.
-    assert 1.0 <= metrics["seconds"] < 1.0 + 2 * max(steps) + 1.0
+    assert 1.0 <= found.seconds < 1.0 + 2 * max(steps) + 1.0
     assert all(tree.meta["exhausted"] == "true" for tree in read_trees(tmp_path / "trees.jsonl"))
 
 

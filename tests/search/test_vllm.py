@@ -39,11 +39,11 @@ def test_a_strategy_runs_end_to_end_and_replays(
 ) -> None:
     config = StrategyConfig(name=name, options=options)
     recorded = replace(engines, journal=Journal(tmp_path / "journal.jsonl"))
-    metrics = search(PROBLEMS, recorded, config, tmp_path / "trees.jsonl", run=run)
-    assert metrics["accuracy"]["n"] == 3
-    assert metrics["ledger"]["decode_tokens"] > 0
+    found = search(PROBLEMS, recorded, config, tmp_path / "trees.jsonl", run=run)
+    assert found.accuracy.n == 3
+    assert found.ledger.decode_tokens > 0
     trees = list(read_trees(tmp_path / "trees.jsonl"))
     assert all(len(tree) > 0 for tree in trees)
     again = search(PROBLEMS, recorded, config, tmp_path / "again.jsonl", run=run)
-    assert again["ledger"]["replayed"] == metrics["ledger"]["generator_calls"] + metrics["ledger"]["prm_calls"]
+    assert again.ledger.replayed == found.ledger.generator_calls + found.ledger.prm_calls
     assert list(read_trees(tmp_path / "again.jsonl")) == trees

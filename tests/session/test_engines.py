@@ -1,6 +1,7 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,12 @@ from prmkit.tree import Domain
 from tests.fakes import CharEncoder, LastStepGrader, ScriptedGenerator
 
 
-def engines(grader: Grader | None = None, asked: list[Domain] | None = None) -> Engines:
+def engines(
+    grader: Grader | None = None, asked: list[tuple[Domain, GradingConfig]] | None = None, **options: Any
+) -> Engines:
     def grader_for(domain: Domain, grading: GradingConfig) -> Grader:
         if asked is not None:
-            asked.append(domain)
+            asked.append((domain, grading))
         return grader or LastStepGrader()
 
     return Engines(
@@ -24,6 +27,7 @@ def engines(grader: Grader | None = None, asked: list[Domain] | None = None) -> 
         encoder=CharEncoder(),  # type: ignore[arg-type]
         sampling=Sampling(),
         grader_for=grader_for,
+        **options,
     )
 
 
@@ -39,17 +43,18 @@ def test_the_event_loop_goes_on_while_an_answer_is_graded() -> None:
     assert asyncio.run(main())
 
 
-def test_the_grader_is_that_of_the_domain_and_what_it_finds_comes_back() -> None:
-    asked: list[Domain] = []
-    grader, both = LastStepGrader(), engines(asked=asked)
+def test_the_grader_is_that_of_domain_and_config_and_what_it_finds_comes_back() -> None:
+    asked: list[tuple[Domain, GradingConfig]] = []
+    lenient = GradingConfig(grader="qwen")
+    grader, both = LastStepGrader(), engines(asked=asked, grading=lenient)
 
     async def main() -> list[str]:
         own = engines(grader)
         assert await own.grade("math", lambda judge: judge is grader)
-        return [await both.grade(domain, lambda judge: f"of {asked[-1]}") for domain in ("code", "math")]
+        return [await both.grade(domain, lambda judge: f"of {asked[-1][0]}") for domain in ("code", "math")]
 
     assert asyncio.run(main()) == ["of code", "of math"]
-    assert asked == ["code", "math"]
+    assert asked == [("code", lenient), ("math", lenient)]
 
 
 def test_gradings_never_overlap_for_a_grader_keeps_caches_and_processes() -> None:

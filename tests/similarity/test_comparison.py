@@ -1,4 +1,4 @@
-import json
+import math
 import os
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,10 +9,12 @@ import torch
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
+from prmkit.run.results import read_result, write_result
 from prmkit.similarity.comparison import run_similarity
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.presets import PRESETS
 from prmkit.similarity.response import Response
+from prmkit.similarity.result import SimilarityResult
 from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.table import statistics
 
@@ -34,7 +36,7 @@ def run(
     baselines: Any = (),
     reads: list[int] | None = None,
     **options: Any,
-) -> dict[str, Any]:
+) -> SimilarityResult | None:
     """``reads`` gets the batches that were differentiated."""
 
     def progress(total: int) -> Any:
@@ -45,55 +47,71 @@ def run(
     return run_similarity(model, sets, config, folder, baselines=baselines, draws=50, seed=0, progress=progress)
 
 
-def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in result.items() if key != "seconds"}
+def found_by(*given: Any, **options: Any) -> SimilarityResult:
+    """What the first process of a run returns."""
+    result = run(*given, **options)
+    assert result is not None
+    return result
+
+
+def without_seconds(result: SimilarityResult) -> dict[str, Any]:
+    return {name: value for name, value in result.as_json().items() if name != "seconds"}
 
 
 def test_the_gram_is_kept_and_the_statistics_follow_from_it(
     model: PreTrainedModel, responses: list[Response], tmp_path: Path
 ) -> None:
-    result = run(model, responses, tmp_path, baselines=["ngram"])
+    result = found_by(model, responses, tmp_path, baselines=["ngram"])
     assert [entry.name for entry in tmp_path.iterdir()] == ["gram"]
     gram = PatternGram.load(tmp_path / "gram")
-    assert {key: result[key] for key in statistics(gram, seed=0, draws=50)} == statistics(gram, seed=0, draws=50)
-    assert result["responses"] == {"all": 4, "chosen": 2}
+    expected = statistics(gram, seed=0, draws=50).as_json()
+    assert result.as_json().items() >= expected.items()
+    assert result.responses == {"all": 4, "chosen": 2}
     assert list(gram.baselines) == ["n-grams"]
-    assert {row["baseline"] for row in result["baselines"]} == {"n-grams"}
-    assert result.items() >= gram.origin.items()
+    assert {row.baseline for row in result.baselines} == {"n-grams"}
+    assert result.origin == gram.origin
 
 
 @pytest.mark.parametrize("engine", ["auto", "mean"])
-def test_a_result_is_json(model: PreTrainedModel, responses: list[Response], tmp_path: Path, engine: str) -> None:
-    result = run(model, responses, tmp_path, engine=engine, preset="paper")
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
+def test_a_result_is_read_as_it_was_written(
+    model: PreTrainedModel, responses: list[Response], tmp_path: Path, engine: str
+) -> None:
+    """Of one problem each, so that errors are not known."""
+    result = found_by(model, responses[:2], tmp_path, engine=engine, preset="paper")
+    write_result(tmp_path / "metrics.json", result)
+    read = read_result(tmp_path / "metrics.json", SimilarityResult)
+    assert [(row.first, row.second) for row in read.table] == [("all", "all"), ("all", "chosen")]
+    assert all(math.isnan(row.stderr) for row in read.table)
+    assert read.as_json() == result.as_json()
 
 
 def test_a_preset_says_what_of_it_is_known(model: PreTrainedModel, responses: list[Response], tmp_path: Path) -> None:
-    result = run(model, responses, tmp_path / "paper", preset="paper")
-    assert result["known"] == list(PRESETS["paper"].known)
-    assert result["inferred"] == list(PRESETS["paper"].inferred)
-    assert not {"known", "inferred"} & run(model, responses, tmp_path / "own").keys()
+    result = found_by(model, responses, tmp_path / "paper", preset="paper")
+    assert result.known == list(PRESETS["paper"].known)
+    assert result.inferred == list(PRESETS["paper"].inferred)
+    own = found_by(model, responses, tmp_path / "own")
+    assert (own.known, own.inferred) == ([], [])
 
 
 def test_a_gram_that_is_there_is_read_and_no_model(
     model: PreTrainedModel, responses: list[Response], tmp_path: Path
 ) -> None:
-    first = run(model, responses, tmp_path)
-    again = run(None, responses, tmp_path)
+    first = found_by(model, responses, tmp_path)
+    again = found_by(None, responses, tmp_path)
     assert without_seconds(again) == without_seconds(first)
 
 
 def test_means_have_no_gram(model: PreTrainedModel, responses: list[Response], tmp_path: Path) -> None:
-    result = run(model, responses, tmp_path, engine="mean")
-    assert [(row["first"], row["second"]) for row in result["table"]] == [
+    result = found_by(model, responses, tmp_path, engine="mean")
+    assert [(row.first, row.second) for row in result.table] == [
         ("all", "all"),
         ("all", "chosen"),
         ("chosen", "chosen"),
     ]
-    assert not {"profile", "random_selection", "texts"} & result.keys()
+    assert (result.profile, result.random_selection, result.texts) == ([], [], [])
     assert list(tmp_path.iterdir()) == []
-    table = run(model, responses, tmp_path / "gram", engine="hooks")["table"]
-    assert [row["mean"] for row in result["table"]] == pytest.approx([row["mean"] for row in table], rel=1e-5)
+    table = found_by(model, responses, tmp_path / "gram", engine="hooks").table
+    assert [row.mean for row in result.table] == pytest.approx([row.mean for row in table], rel=1e-5)
 
 
 def test_a_run_that_was_killed_after_its_parts_reads_nothing_again(
@@ -110,9 +128,9 @@ def test_a_run_that_was_killed_after_its_parts_reads_nothing_again(
     assert reads
     assert [entry.name for entry in tmp_path.iterdir()] == ["parts"]
     reads.clear()
-    again = run(model, responses, tmp_path, reads=reads)
+    again = found_by(model, responses, tmp_path, reads=reads)
     assert not reads
-    assert without_seconds(again) == without_seconds(run(model, responses, tmp_path / "whole"))
+    assert without_seconds(again) == without_seconds(found_by(model, responses, tmp_path / "whole"))
 
 
 def test_parts_that_a_kill_left_beside_the_gram_are_removed(
@@ -159,20 +177,22 @@ def test_of_several_processes_the_first_returns_the_statistics(
     monkeypatch: pytest.MonkeyPatch,
     barriers: list[None],
 ) -> None:
-    alone = run(model, responses, tmp_path / "alone")
-    found = {}
+    alone = found_by(model, responses, tmp_path / "alone")
+    found: dict[int, SimilarityResult | None] = {}
     for rank in (1, 0):  # the first adds up what the second has left
         as_process(monkeypatch, rank)
         found[rank] = run(model, responses, tmp_path / "both")
-    assert found[1] == {}
-    assert without_seconds(found[0])["table"] == alone["table"]
+    assert found[1] is None
+    assert found[0] is not None
+    assert found[0].table == alone.table
     assert len(barriers) == 2 * 2  # before the folder is looked at, and after the parts
     # So too where the run is done already, and only its statistics are asked for again.
     for rank in (1, 0):
         as_process(monkeypatch, rank)
         found[rank] = run(None, responses, tmp_path / "both")
-    assert found[1] == {}
-    assert found[0]["table"] == alone["table"]
+    assert found[1] is None
+    assert found[0] is not None
+    assert found[0].table == alone.table
 
 
 @pytest.mark.parametrize(

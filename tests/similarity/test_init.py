@@ -27,10 +27,10 @@ def test_sets_go_in_and_a_table_comes_out(model: PreTrainedModel, responses: lis
     assert isinstance(gram, PatternGram)
     within, between, other = similarity_table(gram)
     cosine_NN = cosines(gram)
-    assert (within.first, within.second, within.mean) == ("a", "a", pytest.approx(100 * cosine_NN[0, 1]))
+    assert (within.first, within.second, within.mean) == ("a", "a", pytest.approx(cosine_NN[0, 1]))
     assert (between.first, between.second, between.pairs) == ("a", "b", 4)
-    assert between.mean == pytest.approx(100 * cosine_NN[:2, 2:].mean())
-    assert other.mean == pytest.approx(100 * cosine_NN[2, 3])
+    assert between.mean == pytest.approx(cosine_NN[:2, 2:].mean())
+    assert other.mean == pytest.approx(cosine_NN[2, 3])
 
 
 def test_the_gram_tells_what_it_is_of(model: PreTrainedModel, responses: list[Response]) -> None:
@@ -140,7 +140,7 @@ def test_selection_is_tested_on_the_same_gram(model: PreTrainedModel, responses:
     gram = compare(model, {"all": responses, "chosen": chosen, "other": other}, SimilarityConfig())
     assert isinstance(gram, PatternGram)
     found = random_selection_test(gram, "chosen", "other", {"chosen": "all"}, draws=50, seed=0)
-    cosine_N = 100 * cosines(gram)[:, 4]
+    cosine_N = cosines(gram)[:, 4]
     assert found.observed == pytest.approx(cosine_N[[0, 2]].mean())
     every = [cosine_N[[a, b]].mean() for a in (0, 1) for b in (2, 3)]
     assert found.expected == pytest.approx(np.mean(every))

@@ -86,7 +86,7 @@ def test_the_record_holds_every_option_also_those_not_given(tmp_path: Path) -> N
     corpus = Corpus("trl", write(tmp_path / "a.jsonl", GOOD))
     list(corpus)
     record = corpus.record()
-    assert (record["source"], record["options"], record["kept"]) == ("trl", {"labelled_by": "human"}, 1)
+    assert (record.source, record.options, record.kept) == ("trl", {"labelled_by": "human"}, 1)
 
 
 def test_steps_after_a_wrong_one_and_short_solutions_are_left_out_when_asked(tmp_path: Path) -> None:

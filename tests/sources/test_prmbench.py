@@ -42,4 +42,4 @@ def test_real_rows_and_a_perfect_prm(data_dir: Path) -> None:
     steps = [
         (tree.meta["class"], node.label.value, node.label.value > 0.5) for tree in trees for node in tree if node.label
     ]
-    assert by_class(steps)["prm_score"] == 1.0
+    assert by_class(steps).prm_score == 1.0

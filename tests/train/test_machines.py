@@ -1,7 +1,7 @@
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.train.machines import DEVICES, GIB, QWEN25, Machine, machine_of
+from prmkit.train.machines import GIB, GPUS, QWEN25, Machine, machine_of
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def test_what_is_no_machine_is_answered_with_the_known_ones(text: str) -> None:
         machine_of(text)
     message = str(caught.value)
     assert message.startswith(f"--plan: no such machine, got {text!r}; expected 8xH100; known: A100-40, ")
-    assert all(name in message for name in DEVICES)
+    assert all(name in message for name in GPUS)
 
 
 def test_a_machine_knows_what_one_of_its_devices_is() -> None:
-    assert machine_of("4xA100-40").device == DEVICES["A100-40"]
+    assert machine_of("4xA100-40").device == GPUS["A100-40"]
     assert machine_of("4xA100-40").device.memory == 40 * GIB  # of one, not of four
-    assert all(machine_of(f"3x{name}").device == device for name, device in DEVICES.items())
+    assert all(machine_of(f"3x{name}").device == device for name, device in GPUS.items())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem
 from prmkit.world.config import PolicyConfig
-from prmkit.world.policy import Solutions, collate, make_tokenizer, train_policy
+from prmkit.world.policy import SolutionStream, collate, make_tokenizer, train_policy
 
 
 def encoder() -> StepEncoder:
@@ -35,7 +35,7 @@ def test_every_text_of_the_world_survives_the_tokenizer(world: object) -> None:
 
 def test_the_corpus_is_of_the_training_side_and_masks_the_problem() -> None:
     tokenizer = make_tokenizer()
-    for ids, labels in itertools.islice(Solutions(encoder(), Slips(), seed=0), 50):
+    for ids, labels in itertools.islice(SolutionStream(encoder(), Slips(), seed=0), 50):
         prompt = str(tokenizer.decode([token for token, label in zip(ids, labels, strict=True) if label == -100]))
         assert not held_out(prompt.strip())
         assert ids[-1] == labels[-1] == tokenizer.eos_token_id

@@ -11,12 +11,12 @@ from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.world import COST, WEIGHTS
 from prmkit.world.config import PolicyConfig
-from prmkit.world.policy import LOSSES, Solutions, collate, make_tokenizer, train_policy
+from prmkit.world.policy import LOSSES, SolutionStream, collate, make_tokenizer, train_policy
 
 
 def loss_on(model: PreTrainedModel, slips: Slips) -> float:
     """Mean cross-entropy of 256 solutions that no training has seen."""
-    rows = iter(Solutions(StepEncoder(make_tokenizer(), StepFormat()), slips, seed=12345))
+    rows = iter(SolutionStream(StepEncoder(make_tokenizer(), StepFormat()), slips, seed=12345))
     ids_BT, labels_BT = collate([next(rows) for _ in range(256)])
     with torch.inference_mode():
         logits = model(input_ids=ids_BT).logits[:, :-1].float()
@@ -42,7 +42,7 @@ def test_the_training_of_the_shipped_models_begins_as_it_was_recorded(tmp_path: 
 def test_the_cost_of_the_shipped_models_is_that_of_their_text() -> None:
     """6 N D. Short problems are soon used up, so all text is some 7 % longer than the first 500 solutions."""
     config, cost = PolicyConfig(), json.loads((WEIGHTS / COST).read_text())
-    rows = iter(Solutions(StepEncoder(make_tokenizer(), StepFormat()), config.policy_slips, seed=1))
+    rows = iter(SolutionStream(StepEncoder(make_tokenizer(), StepFormat()), config.policy_slips, seed=1))
     mean = sum(len(next(rows)[0]) for _ in range(500)) / 500
     assert cost["policy"]["tokens"] == pytest.approx(mean * config.policy_steps * config.batch_size, rel=0.1)
     for name in ("policy", "backbone"):

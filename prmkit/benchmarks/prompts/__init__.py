@@ -13,10 +13,10 @@ from prmkit.errors import InputError
 from prmkit.tree import Problem
 from prmkit.yaml_io import read_yaml
 
-Kind = Literal["chat", "base"]
+ModelKind = Literal["chat", "base"]
 
 
-def ask(problem: Problem, benchmark: str, kind: Kind) -> Problem:
+def ask(problem: Problem, benchmark: str, kind: ModelKind) -> Problem:
     """The problem with the benchmark's wording around its prompt.
 
     Raises:

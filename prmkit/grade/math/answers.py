@@ -11,7 +11,7 @@ from decimal import Decimal
 from prmkit.errors import InputError
 from prmkit.grade.config import Relation
 from prmkit.grade.math import qwen
-from prmkit.grade.math.equality import Verdict, Workers
+from prmkit.grade.math.equality import Equality, Workers
 from prmkit.tree import Problem
 
 
@@ -131,7 +131,7 @@ class MathGrader:
         self._workers = workers or Workers(relation=relation)
         self._extract = qwen.extract if relation == "qwen" else extract
         self._cheap = cheap if relation == "math-verify" else _alike
-        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._verdicts: dict[tuple[str, str], Equality] = {}
 
     def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
         """The declared final answer of each solution (see extract)."""
@@ -180,14 +180,14 @@ class MathGrader:
         representatives.append(answer)
         return len(representatives) - 1
 
-    def _judge(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+    def _judge(self, pairs: Sequence[tuple[str, str]]) -> list[Equality]:
         """The verdict of each (gold, answer)."""
         open_pairs = [pair for pair in dict.fromkeys(pairs) if pair not in self._verdicts and not self._cheap(*pair)]
         self._verdicts.update(zip(open_pairs, self._workers.compare(open_pairs), strict=True))
         return [self._cheap(*pair) or self._verdicts[pair] for pair in pairs]
 
 
-def cheap(gold: str, answer: str) -> Verdict | None:
+def cheap(gold: str, answer: str) -> Equality | None:
     """The verdict that text alone gives: the same normalised text, or two different plain numbers; None for open."""
     one, other = normalise(gold), normalise(answer)
     if one == other:
@@ -195,6 +195,6 @@ def cheap(gold: str, answer: str) -> Verdict | None:
     return "different" if is_number(one) and is_number(other) else None
 
 
-def _alike(gold: str, answer: str) -> Verdict | None:
+def _alike(gold: str, answer: str) -> Equality | None:
     """The only verdict that every grader shares: a text equals itself."""
     return "equal" if gold == answer else None

@@ -23,10 +23,10 @@ from typing import Literal
 from prmkit.errors import RunError
 from prmkit.grade.config import Relation
 
-Verdict = Literal["equal", "different", "unparsed"]
+Equality = Literal["equal", "different", "unparsed"]
 """``unparsed``: the gold answer does not parse."""
 
-_VERDICTS: tuple[Verdict, ...] = ("equal", "different", "unparsed")
+_VERDICTS: tuple[Equality, ...] = ("equal", "different", "unparsed")
 _START_SECONDS = 120.0
 """Limit of a worker's start: sympy is imported, maybe on a loaded machine."""
 
@@ -47,7 +47,7 @@ class Workers:
         self._lock = threading.Lock()
         _all.add(self)
 
-    def compare(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+    def compare(self, pairs: Sequence[tuple[str, str]]) -> list[Equality]:
         """The verdict of each (gold, answer), tried in both directions.
 
         Raises:
@@ -65,7 +65,7 @@ class Workers:
         for worker in idle:
             worker.end()
 
-    def _compare_one(self, pair: tuple[str, str]) -> Verdict:
+    def _compare_one(self, pair: tuple[str, str]) -> Equality:
         with self._lock:
             worker = self._idle.pop() if self._idle else None
         if worker is None or worker.owner != os.getpid():
@@ -97,7 +97,7 @@ class _Worker:
             self.end()
             raise RunError("the worker that compares answers does not start (is math-verify installed?)")
 
-    def compare(self, pair: tuple[str, str]) -> Verdict | None:
+    def compare(self, pair: tuple[str, str]) -> Equality | None:
         """The verdict, or None for a worker that is late or dead."""
         assert self._process.stdin is not None  # PIPE above
         try:
@@ -149,7 +149,7 @@ def _serve() -> None:
     import resource
     import signal
 
-    relations: dict[str, Callable[[], Callable[[str, str], Verdict]]] = {
+    relations: dict[str, Callable[[], Callable[[str, str], Equality]]] = {
         "math-verify": _math_verify,
         "prm800k": lambda: _either("prmkit.grade.math.prm800k"),
         "qwen": lambda: _either("prmkit.grade.math.qwen"),
@@ -166,11 +166,11 @@ def _serve() -> None:
         print(verdict, flush=True)
 
 
-def _either(module: str) -> Callable[[str, str], Verdict]:
+def _either(module: str) -> Callable[[str, str], Equality]:
     """A grader that knows no unparsed gold: equal if it says so in either direction."""
     same: Callable[[str, str], bool] = importlib.import_module(module).same
 
-    def compare(gold: str, answer: str) -> Verdict:
+    def compare(gold: str, answer: str) -> Equality:
         try:
             return "equal" if same(gold, answer) or same(answer, gold) else "different"
         # Recursion and the like: what it cannot compare is not equal.
@@ -180,7 +180,7 @@ def _either(module: str) -> Callable[[str, str], Verdict]:
     return compare
 
 
-def _math_verify() -> Callable[[str, str], Verdict]:
+def _math_verify() -> Callable[[str, str], Equality]:
     import math_verify
     import sympy
 
@@ -198,7 +198,7 @@ def _math_verify() -> Callable[[str, str], Verdict]:
         except Exception:
             return False
 
-    def compare(gold: str, answer: str) -> Verdict:
+    def compare(gold: str, answer: str) -> Equality:
         wanted, given = parse(gold), parse(answer)
         if not wanted:
             return "unparsed"

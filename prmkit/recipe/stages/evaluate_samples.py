@@ -37,7 +37,7 @@ class EvaluateSamplesRecipe(BaseModel):
 
     stage: Literal["evaluate-samples"] = Field(description="the verb that runs this recipe")
     path: str = Field(
-        min_length=1, description="a search run, or a file: JSON lines of problem, responses and scores, or of trees"
+        min_length=1, description="a search run, or a file: JSON lines of id, responses and scores, or of trees"
     )
     problems: ProblemsConfig | None = Field(None, description="the benchmark whose problems the lines name by id")
     grading: GradingChoice = Field(GradingChoice(), description="how solutions are judged")

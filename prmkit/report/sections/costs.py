@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from prmkit.report.blocks import Block, Cell, Section, Table
+from prmkit.report.blocks import Block, Section, Table, TableCell
 from prmkit.report.read import Run, single
 from prmkit.search.result import SearchResult
 from prmkit.session.ledger import Ledger
@@ -47,7 +47,7 @@ def _limits(run: Run) -> list[str]:
     return [*limits, *(["shared by all problems"] if limits and budget.get("shared") else [])]
 
 
-def _of(ledger: Ledger, key: str) -> Cell:
+def _of(ledger: Ledger, key: str) -> TableCell:
     value: float = getattr(ledger, key)
     if math.isnan(value):
         return None

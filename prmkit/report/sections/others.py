@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from prmkit.report.blocks import Block, Cell, Heading, Section, Table
+from prmkit.report.blocks import Block, Heading, Section, Table, TableCell
 from prmkit.report.read import Run, with_members
 from prmkit.report.sections.records import cell, record_of, records_table
 from prmkit.run.results import Figures, Result
@@ -32,7 +32,7 @@ def _of(result: Result) -> Iterator[Block]:
         yield records_table(records[:_MOST_ROWS], shown)
 
 
-def _figures(record: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Cell]]:
+def _figures(record: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, TableCell]]:
     """Numbers and words, those of parts under the names of these."""
     for key, value in record.items():
         name = f"{within}{key.replace('_', ' ')}"

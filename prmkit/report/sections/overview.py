@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from prmkit.annotate.result import AnnotationResult
-from prmkit.report.blocks import Block, Card, Cards, Cell, Prose, Section, Table
+from prmkit.report.blocks import Block, Card, Cards, Prose, Section, Table, TableCell
 from prmkit.report.estimates import DASH, percent, verdict, with_error
 from prmkit.report.read import Run, single, with_members
 from prmkit.report.sections.pairing import groups_of, one_benchmark, refusals
@@ -89,7 +89,7 @@ def _table(runs: Sequence[Run]) -> Table:
     return Table(columns=columns, rows=[_row(run) for run in single(runs)], texts=3)
 
 
-def _row(run: Run) -> Sequence[Cell]:
+def _row(run: Run) -> Sequence[TableCell]:
     accuracy = run.result.accuracy if isinstance(run.result, SearchResult) else None
     counted, seconds = (getattr(run.result, name, None) for name in ("problems", "seconds"))
     problems = counted if isinstance(counted, int) else len(run.trees) or None

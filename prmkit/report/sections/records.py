@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prmkit.report.blocks import Cell, Table
+from prmkit.report.blocks import Table, TableCell
 from prmkit.report.estimates import with_error
 from prmkit.run.results import Figures
 from prmkit.stats import Estimate
@@ -26,7 +26,7 @@ def records_table(found: Sequence[Mapping[str, Any] | Figures], title: str) -> T
     return Table(title=title, columns=[key.replace("_", " ") for key in columns], rows=rows, texts=max(1, texts))
 
 
-def cell(value: Any) -> Cell:
+def cell(value: Any) -> TableCell:
     """A value of a result as a cell."""
     if isinstance(value, Estimate):
         return with_error(value)

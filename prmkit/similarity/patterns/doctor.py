@@ -31,7 +31,7 @@ _SAME = 1e-4
 """How far two ways in float32 may be apart: in the cosine of a pattern with itself, and in cosines of pairs."""
 
 _SHORT = 5e-3
-"""The same for short number types: half a percent point, a fourth of the gaps in the paper's Table 2."""
+"""The same for short number types: a fourth of the gaps in the paper's Table 2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,7 +199,7 @@ def _silent(total: int) -> AbstractContextManager[Callable[[], None]]:
 
 def _origin(model: Reference, config: SimilarityConfig, engine: str, why: str) -> dict[str, str]:
     base = backbone(model)
-    sketch = {"sketch_error": f"{pair_error(config.sketch_width):.3g} points a pair"} if engine == "sketch" else {}
+    sketch = {"sketch_error": f"{pair_error(config.sketch_width):.3g} a pair"} if engine == "sketch" else {}
     return {
         "model": str(base.config.name_or_path),
         "dtype": str(base.dtype).removeprefix("torch."),

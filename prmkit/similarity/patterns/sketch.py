@@ -2,7 +2,7 @@
 
 A count sketch adds every value, with a random sign, to one of k buckets; dots of sketches are dots of patterns on
 average. The cosine c of a pair is off by a random error of standard deviation sqrt((1 + c^2) / k), at most
-sqrt(2 / k): 0.55 percent points at k = 65,536. Norms and sums are exact. Layers are not kept apart.
+sqrt(2 / k): 0.0055 at k = 65,536. Norms and sums are exact. Layers are not kept apart.
 
 Source: Charikar, Chen and Farach-Colton 2002 (count sketch); checked against exact Grams in tests.
 """
@@ -68,8 +68,8 @@ def sketched(
 
 
 def pair_error(width: int) -> float:
-    """The standard deviation of the error of a cosine near 1, where it is largest; percent points."""
-    return 100.0 * math.sqrt(2.0 / width)
+    """The standard deviation of the error of a cosine near 1, where it is largest."""
+    return math.sqrt(2.0 / width)
 
 
 def _chunks(batches: Sequence[ResponseBatch]) -> Iterator[list[ResponseBatch]]:

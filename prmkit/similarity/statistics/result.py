@@ -16,7 +16,7 @@ class SetScore(Figures):
         stderr: its standard error; NaN with fewer than two problems on a side.
         sum: the sum of the cosines, as the paper's formula has it.
         chance: the mean cosine if each pattern's values stood at random places; None for a baseline.
-        centred: the mean Pearson correlation of the patterns; None for a baseline.
+        centred: the mean Pearson correlation of the patterns; None for a baseline, and where there is no Gram.
         pairs: number of pairs.
     """
 
@@ -55,7 +55,8 @@ class SelectionTest(Figures):
     Attributes:
         first: name of a set.
         second: name of the other.
-        strata: what random choices share with the choice they stand for: ``none``, ``length``, ``correct``, or both.
+        strata: what random choices share with the choice they stand for: ``none``, ``length``,
+            ``correct``, or ``correct and length``.
         observed: score of the chosen responses.
         expected: its exact mean under random selection.
         low: lower end of the range that holds 95 % of the scores of random selections.

@@ -109,7 +109,7 @@ def set_score_difference(
     compared = [_pair_sums(gram, *names, cosine_NN) for names in (pair, other)]
     problems = {gram.problem_ids[row] for name in (*pair, *other) for row in gram.rows(name)}
     return Estimate(
-        value=(compared[0].total / compared[0].pairs - compared[1].total / compared[1].pairs),
+        value=compared[0].total / compared[0].pairs - compared[1].total / compared[1].pairs,
         stderr=_jackknife(gram, compared, [1.0, -1.0]),
         n=len(problems),
     )

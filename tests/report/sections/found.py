@@ -4,10 +4,10 @@ from typing import TypeVar
 
 from prmkit.report.blocks import Block, Figure, Section, Table
 
-Kind = TypeVar("Kind", bound=Block)
+ResultKind = TypeVar("ResultKind", bound=Block)
 
 
-def blocks(found: Section, kind: type[Kind]) -> list[Kind]:
+def blocks(found: Section, kind: type[ResultKind]) -> list[ResultKind]:
     return [block for block in found.blocks if isinstance(block, kind)]
 
 

@@ -1,16 +1,16 @@
 from typing import Any
 
-from prmkit.evaluate.anytime import Curve, Point
+from prmkit.evaluate.anytime import Curve, CurvePoint
 from prmkit.report.sections.anytime import anytime_figures
 from prmkit.stats import Estimate
 
 
-def point(generations: int, accuracy: float, stderr: float = 0.05, **spent: Any) -> Point:
+def point(generations: int, accuracy: float, stderr: float = 0.05, **spent: Any) -> CurvePoint:
     known = {"generated_tokens": 10, "total_tokens": 20, "flops": None, "seconds": 0.0} | spent
-    return Point(generations=generations, accuracy=Estimate(value=accuracy, stderr=stderr, n=4), **known)
+    return CurvePoint(generations=generations, accuracy=Estimate(value=accuracy, stderr=stderr, n=4), **known)
 
 
-def curve(*points: Point, kind: Any = "parts") -> Curve:
+def curve(*points: CurvePoint, kind: Any = "parts") -> Curve:
     return Curve(strategy="beam", kind=kind, rule="best", aggregation="last", points=list(points))
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from prmkit.report.blocks import Cell
+from prmkit.report.blocks import TableCell
 from prmkit.report.sections.records import cell, record_of, records_table
 from prmkit.similarity.statistics.result import Discrepancy, TextFacts
 from prmkit.stats import Estimate
@@ -25,7 +25,7 @@ ONE = Estimate(value=0.25, stderr=0.125, n=4)
         ([1, "a"], "[1, 'a']"),
     ],
 )
-def test_a_value_is_a_cell(value: object, shown: Cell) -> None:
+def test_a_value_is_a_cell(value: object, shown: TableCell) -> None:
     assert cell(value) == shown
 
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from prmkit.evaluate.anytime import AnytimeResult, Curve, Point
+from prmkit.evaluate.anytime import AnytimeResult, Curve, CurvePoint
 from prmkit.grade.config import GradingConfig
 from prmkit.report.blocks import Figure, Heading, Section, Table
 from prmkit.report.read import read_runs
@@ -62,7 +62,7 @@ def test_a_search_alone_is_compared_with_nothing(tmp_path: Path) -> None:
 
 
 def test_curves_over_budgets_are_drawn_of_the_whole_and_of_a_strategy(tmp_path: Path) -> None:
-    point = Point(
+    point = CurvePoint(
         generations=4, generated_tokens=0, total_tokens=0, flops=None, seconds=0.0, accuracy=estimate(0.25, 0.125)
     )
     curve = Curve(strategy="beam", kind="point", rule="best", aggregation="last", points=[point])

@@ -35,10 +35,10 @@ def test_strata_leave_only_candidates_like_the_choice() -> None:
     made = gram(0, 2, correct=[True, False, True, True, None], lengths=[1, 1, 9, 1, 1])
     correct = random_selection_test(made, "chosen", "other", POOLS, strata=["correct"], draws=4000, seed=0)
     # Only problem b leaves a choice: two selections, the observed one is the better.
-    assert (correct.free, correct.expected) == (1, 75.0)
+    assert (correct.strata, correct.free, correct.expected) == ("correct", 1, 0.75)
     assert correct.p_value == pytest.approx(0.5, abs=0.03)
     both = random_selection_test(made, "chosen", "other", POOLS, strata=["correct", "length"], draws=100, seed=0)
-    assert (both.free, both.p_value) == (0, 1.0)
+    assert (both.strata, both.free, both.p_value) == ("correct and length", 0, 1.0)
     with pytest.raises(InputError, match=r"all: it is not known which responses are correct\. Run prmkit evaluate"):
         random_selection_test(gram(0, 2), "chosen", "other", POOLS, strata=["correct"], seed=0)
 

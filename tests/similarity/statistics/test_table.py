@@ -36,17 +36,16 @@ def test_the_table_holds_every_pair_and_each_set_with_itself() -> None:
 
 def test_statistics_are_those_of_the_pairs(searched: PatternGram) -> None:
     found = statistics(searched, seed=0, draws=100)
-    cells = {(row["first"], row["second"]): row for row in found["table"]}
-    expected = set_score(searched, "math_prm", "code_prm").as_dict()
-    assert cells["math_prm", "code_prm"] == expected
-    profile = {row["layer"]: row["math - code"] for row in found["profile"]}
+    cells = {(row.first, row.second): row for row in found.table}
+    assert cells["math_prm", "code_prm"] == set_score(searched, "math_prm", "code_prm")
+    profile = {row.layer: row.means["math - code"] for row in found.profile}
     assert profile[1] == pytest.approx(set_score(searched, "math", "code", Measure(layers=[1])).mean)
-    difference = found["differences"][-1]
-    assert (difference["pair"], difference["less"]) == ("math_prm - code_prm", "math - code")
+    difference = found.differences[-1]
+    assert (difference.pair, difference.less) == ("math_prm - code_prm", "math - code")
     exact = set_score_difference(searched, ("math_prm", "code_prm"), ("math", "code"))
-    assert difference["difference"] == pytest.approx(exact.value)
-    assert difference["high"] - difference["low"] == pytest.approx(2 * 1.959964 * exact.stderr)
-    assert {test["strata"] for test in found["random_selection"]} == {
+    assert difference.difference == pytest.approx(exact.value)
+    assert difference.high - difference.low == pytest.approx(2 * 1.959964 * exact.stderr)
+    assert {test.strata for test in found.random_selection} == {
         "none",
         "length",
         "correct",
@@ -56,19 +55,19 @@ def test_statistics_are_those_of_the_pairs(searched: PatternGram) -> None:
 
 
 def test_p_values_are_adjusted_for_the_pairs_of_their_family(searched: PatternGram) -> None:
-    tests = [row for row in statistics(searched, seed=0, draws=100)["random_selection"] if row["strata"] == "none"]
-    ranked = sorted(tests, key=lambda row: row["p_value"])
+    tests = [row for row in statistics(searched, seed=0, draws=100).random_selection if row.strata == "none"]
+    ranked = sorted(tests, key=lambda row: row.p_value)
     assert len(ranked) == 3
     expected, least = [], 0.0
     for factor, row in zip((3, 2, 1), ranked, strict=True):
-        least = max(least, min(1.0, factor * row["p_value"]))
+        least = max(least, min(1.0, factor * row.p_value))
         expected.append(least)
-    assert [row["p_holm"] for row in ranked] == expected
+    assert [row.p_holm for row in ranked] == expected
 
 
 def test_what_does_not_apply_is_left_out() -> None:
     found = statistics(gram_of([A, B, C], {"one": (0, 1), "two": (2,)}), seed=0, draws=10)
-    assert found.keys() == {"table", "texts"}
+    assert {name for name, rows in found if rows} == {"table", "texts"}
 
 
 def test_a_discrepancy_is_the_distance_of_the_mean_patterns() -> None:
@@ -86,6 +85,6 @@ def test_a_discrepancy_is_the_distance_of_the_mean_patterns() -> None:
 
 def test_baselines_are_scored_in_the_same_way(searched: PatternGram) -> None:
     kernel_NN = np.full((12, 12), 0.25)
-    rows = statistics(replace(searched, baselines={"flat": kernel_NN}), seed=0, draws=10)["baselines"]
+    rows = statistics(replace(searched, baselines={"flat": kernel_NN}), seed=0, draws=10).baselines
     assert len(rows) == 10
-    assert all(row["mean"] == pytest.approx(25.0) and row["stderr"] == pytest.approx(0.0, abs=1e-9) for row in rows)
+    assert all(row.mean == pytest.approx(0.25) and row.stderr == pytest.approx(0.0, abs=1e-11) for row in rows)

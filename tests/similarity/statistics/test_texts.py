@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -11,16 +12,18 @@ def test_markers_lengths_and_verdicts_are_means_over_problems() -> None:
     gram = gram_of([(1.0,)] * 3, sets, ["a", "a", "b"], lengths=[10, 20, 40], correct=[True, False, None])
     gram = replace(gram, texts=("Wait, no.\nHmm.", "fine", "let me check\nb\nc"))
     everything, one = text_facts(gram)
-    assert (everything["tokens"]["value"], everything["tokens"]["n"]) == (pytest.approx(70 / 3), 2)
-    assert everything["steps"]["value"] == pytest.approx(2.0)
-    assert everything["rethinks"]["value"] == pytest.approx(2 / 3)
-    assert everything["markers per 100 tokens"]["value"] == pytest.approx((20.0 + 0.0 + 2.5) / 3)
-    assert everything["right"] is None
-    assert one["right"]["value"] == 1.0
-    assert one["right"]["stderr"] is None
+    assert (everything.tokens.value, everything.tokens.n) == (pytest.approx(70 / 3), 2)
+    assert everything.steps.value == pytest.approx(2.0)
+    assert everything.rethinks.value == pytest.approx(2 / 3)
+    assert everything.markers.value == pytest.approx((20.0 + 0.0 + 2.5) / 3)
+    assert everything.right is None
+    assert one.right is not None
+    assert one.right.value == 1.0
+    assert math.isnan(one.right.stderr)
+    assert one.as_json()["right"] == {"value": 1.0, "stderr": None, "n": 1}
 
 
 def test_a_marker_is_a_word_of_its_own() -> None:
     gram = gram_of([(1.0,)], {"all": (0,)}, lengths=[10])
     gram = replace(gram, texts=("awaiting, factually, double-check: correction",))
-    assert text_facts(gram)[0]["markers per 100 tokens"]["value"] == pytest.approx(20.0)
+    assert text_facts(gram)[0].markers.value == pytest.approx(20.0)
