@@ -29,7 +29,9 @@ def prepare(recipe: BaseModel, watch: Watch | None = None) -> Work:
 
 
 def inputs_of(recipe: BaseModel) -> list[Path]:
-    """The files and folders of data that a recipe reads on this machine, each once; models are not among them."""
+    """The files and folders on this machine that a result is about, each once: data, and the PRM that
+    ``evaluate steps`` measures. Other models are not among them.
+    """
     paths = dict.fromkeys(stage_of(recipe).inputs(recipe))
     return [Path(path) for path in paths if path is not None and not path.startswith(HUB)]
 

@@ -164,7 +164,7 @@ def test_the_pages_were_read() -> None:
         (["evaluate", "RUN", "--grader", "mine"], "grader"),
         (["evaluate", "RUN", "--set", "grading.voter=text"], "unknown key"),
         (["evaluate", "RUN", "--anytime"], "--anytime"),
-        (["evaluate", "steps", "FILE"], "missing key scorer"),
+        (["evaluate", "steps", "FILE"], "no PRM to measure"),
         (
             ["evaluate", "steps", "evaluate/processbench-gsm8k", "--set", "threshold=2"],
             "illegal threshold",

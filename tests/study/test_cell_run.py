@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import RunError
-from prmkit.study.cell_run import Outcome, Processes, record_of, run_cell, shown
+from prmkit.study.cell_run import CellOutcome, Processes, record_of, run_cell, shown
 from tests.study.studies import cell, programs
 
 FINE = "print('{\"a\": 1}')"
@@ -22,7 +22,7 @@ def test_the_record_keeps_what_was_printed_and_the_cell_is_done(
     one = cell(tmp_path / "cells", "a")
     outcome = run_cell(one)
     record = record_of(one)
-    assert outcome == Outcome(cell="a", state="done", seconds=record["seconds"])
+    assert outcome == CellOutcome(cell="a", state="done", seconds=record["seconds"])
     assert (record["command"], record["result"]) == ("prmkit a", {"a": 1})
     assert record["seconds"] > 0
     assert record["cpu_seconds"] > 0
@@ -35,7 +35,7 @@ def test_a_cell_that_is_done_is_found_and_not_run_again(tmp_path: Path, monkeypa
     programs(monkeypatch, a="raise SystemExit('run again')")
     one = cell(tmp_path, "a")
     one.record.write_text(json.dumps({"command": "prmkit a", "seconds": 7.5, "result": {}}))
-    assert run_cell(one) == Outcome(cell="a", state="found", seconds=7.5)
+    assert run_cell(one) == CellOutcome(cell="a", state="found", seconds=7.5)
     assert not one.log.exists()
 
 
@@ -66,7 +66,7 @@ def test_a_cell_that_fails_says_why_and_is_not_done(
 
 def test_what_waits_may_go_on_after_good_cells_alone() -> None:
     states = ("done", "found", "failed", "skipped")
-    assert [Outcome(cell="a", state=state).good for state in states] == [True, True, False, False]
+    assert [CellOutcome(cell="a", state=state).good for state in states] == [True, True, False, False]
 
 
 def test_threads_are_those_asked_for_unless_the_environment_says_otherwise(
@@ -92,8 +92,8 @@ def test_a_process_that_helps_runs_the_command_and_keeps_nothing(
 ) -> None:
     programs(monkeypatch, a=f"import pathlib; pathlib.Path(r'{tmp_path}/ran').touch()", b="raise SystemExit(4)")
     monkeypatch.setenv("RANK", "1")
-    assert run_cell(cell(tmp_path / "cells", "a")) == Outcome(cell="a", state="done")
-    assert run_cell(cell(tmp_path / "cells", "b")) == Outcome(cell="b", state="failed", reason="exit code 4")
+    assert run_cell(cell(tmp_path / "cells", "a")) == CellOutcome(cell="a", state="done")
+    assert run_cell(cell(tmp_path / "cells", "b")) == CellOutcome(cell="b", state="failed", reason="exit code 4")
     assert (tmp_path / "ran").exists()
     assert not (tmp_path / "cells").exists()
 

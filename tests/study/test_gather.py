@@ -6,7 +6,7 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.report.study_result import StudyResult
 from prmkit.run.results import read_result
-from prmkit.study.cell_run import Outcome
+from prmkit.study.cell_run import CellOutcome
 from prmkit.study.gather import gather
 from prmkit.study.grid import Grid
 from prmkit.yaml_io import read_yaml
@@ -46,8 +46,8 @@ def test_a_table_has_no_figure_and_an_old_one_goes(tmp_path: Path, grid: Grid) -
 def test_what_failed_in_this_call_is_kept_with_its_place_and_its_command(tmp_path: Path, grid: Grid) -> None:
     one, other = (grid.cell("stats", {"size": size, "seed": 2}) for size in ("small", "large"))
     outcomes = {
-        one.name: Outcome(cell=one.name, state="found", seconds=2.0),
-        other.name: Outcome(cell=other.name, state="failed", seconds=9.0, reason="no such file"),
+        one.name: CellOutcome(cell=one.name, state="found", seconds=2.0),
+        other.name: CellOutcome(cell=other.name, state="failed", seconds=9.0, reason="no such file"),
     }
     (failed,) = gather(grid, "synthetic", tmp_path / "result", outcomes).cells.failed
     assert (failed.cell, failed.run, failed.at) == (other.name, "stats", {"size": "large", "seed": 2})
