@@ -29,7 +29,7 @@ from prmkit.models.config import ModelConfig
 from prmkit.score.aggregate import aggregate
 from prmkit.score.transformers import TransformersScorer
 from prmkit.train.config import TrainConfig
-from prmkit.train.fit import train_prm
+from prmkit.train.fit import train_prm, training_rows
 from prmkit.tree import Problem, StepTree
 from prmkit.world import WEIGHTS
 
@@ -70,7 +70,8 @@ def trained(trees: Sequence[StepTree], seed: int, folder: Path, steps: int) -> T
         devices=1,
     )
     model = ModelConfig(name=str(WEIGHTS / "backbone"), max_length=256)
-    result = train_prm(trees, model, config, folder, seed=seed, label_source="judge", progress=False)
+    rows = training_rows(trees, model, config, seed=seed)
+    result = train_prm(rows, model, folder, label_source="judge", progress=False)
     print({name: round(result.metrics[name], 3) for name in ("loss", "auroc", "steps", "labels")})
     return TransformersScorer(load_prm(result.checkpoint))
 

@@ -170,7 +170,7 @@ class LabelledFigures(Figures):
         threshold: below it a step is called wrong.
         threshold_from: the split it was chosen on; ``given``: by the user.
         erroneous: the share of solutions with a wrong step whose first one was found; ProcessBench's figure. This and
-            the next three are None where all solutions are right, or all are wrong.
+            the next three are None where every solution has a wrong step.
         correct: the share of right solutions in which no step was called wrong.
         f1: the harmonic mean of both.
         best: what the best threshold would have given.

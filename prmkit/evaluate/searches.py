@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prmkit.errors import InputError
+from prmkit.evaluate.compare import refuse_other_grading
 from prmkit.evaluate.judging import judge_all, refuse_unjudgeable
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.solutions import Solutions, solutions_in
@@ -62,7 +63,7 @@ def searches_in(path: Path) -> list[Search]:
     if folder.trees.is_file():
         return [_read(folder)]
     members = [RunFolder(child) for child in sorted(path.iterdir())] if path.is_dir() else []
-    found = [_read(each, each.path.name) for each in members if each.trees.is_file()]
+    found = [_read(each, each.path.name) for each in members if each.trees.is_file() and _searched(each)]
     if not found:
         raise InputError("no search run here", where=path, expected="a trees.jsonl, or folders with one")
     return found
@@ -77,8 +78,23 @@ def search_in(path: Path) -> Search:
     return found[0]
 
 
-def refuse_searches(searches: Sequence[Search]) -> None:
-    """Raises InputError, before anything is judged, for a problem whose solutions have nothing to be judged by."""
+def refuse_searches(searches: Sequence[Search], gradings: Sequence[GradingConfig]) -> None:
+    """What keeps searches from being looked at side by side, asked before anything is judged.
+
+    Raises:
+        InputError: they are not of the same problems, they are to be judged differently, or the solutions of a problem
+            have nothing to be judged by.
+    """
+    first, *others = [{tree.problem.id for tree in search.trees} for search in searches]
+    for search, problems in zip(searches[1:], others, strict=True):
+        if problems != first:
+            raise InputError(
+                "the searches are of different problems",
+                where=search.folder.path,
+                expected=f"those of {searches[0].folder.path}",
+                cure="Name one of them.",
+            )
+    refuse_other_grading([(str(each.folder.path), by) for each, by in zip(searches, gradings, strict=True)])
     refuse_unjudgeable(solutions_in(tree) for search in searches for tree in search.trees)
 
 
@@ -103,6 +119,11 @@ def aggregation_of(trees: list[StepTree]) -> Aggregation:
     if len(named) > 1:
         raise InputError("the trees come from searches with different aggregations", got=sorted(named))
     return named.pop()  # type: ignore[return-value]  # written by search, which validated it
+
+
+def _searched(folder: RunFolder) -> bool:
+    """Whether trees come from a search, as far as their run says where they come from."""
+    return not folder.record.is_file() or folder.read_record()["recipe"].get("stage") == "search"
 
 
 def _read(folder: RunFolder, name: str = "") -> Search:

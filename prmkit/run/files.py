@@ -102,9 +102,21 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError("the disk is full", where=path, cure="Make room, then go on with --resume.") from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
+        if error.errno in _REFUSALS and _concerns(error, path):
             raise InputError(f"cannot write ({error.strerror})", where=path, cure="Choose another --out.") from None
         raise
+
+
+_REFUSALS = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+
+
+def _concerns(error: OSError, path: Path) -> bool:
+    """Whether an error is of ``path``, what is below or above it, or a file beside it that is to become it; one that
+    names no file is.
+    """
+    place = os.path.abspath(path)
+    names = [os.path.abspath(os.fsdecode(name)) for name in (error.filename, error.filename2) if name is not None]
+    return not names or any(name.startswith(place) or place.startswith(name + os.sep) for name in names)
 
 
 def cache_folder() -> Path:

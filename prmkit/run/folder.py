@@ -164,8 +164,12 @@ class RunFolder:
         folder = self.path.resolve()
         for name in given:
             if name and os.path.exists(name) and Path(name).resolve().is_relative_to(folder):
+                within = str(Path(name).resolve().relative_to(folder))
                 raise InputError(
-                    "an input lies in the folder to overwrite", where=self.path, got=name, cure="Choose another --out."
+                    "an input lies in the folder to overwrite",
+                    where=self.path,
+                    got=within,
+                    cure="Choose another --out.",
                 )
 
     def _clear(self) -> None:

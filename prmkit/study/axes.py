@@ -72,6 +72,14 @@ def plan_of(composed: Composed, study: StudyRecipe) -> Plan:
         named = {*_axes_in(_templates(study.runs[name]), study)}
         named |= {axis for other in upstream[name] for axis in over[other]}
         over[name] = [axis for axis in study.axes if axis in named]
+    pairs = study.result.pairs
+    if pairs is not None and pairs.by not in over[pairs.of]:
+        raise InputError(
+            "the run does not range over the axis",
+            where=composed.origin(("result", "pairs", "by")),
+            got=pairs.by,
+            expected=f"one of {', '.join(over[pairs.of])}" if over[pairs.of] else "a run that names an axis",
+        )
     return Plan(study=study, composed=composed, order=order, upstream=upstream, over=over)
 
 

@@ -55,6 +55,7 @@ class StepDataModule(pl.LightningDataModule):
         self, trees: Iterable[StepTree], encoder: StepEncoder, *, max_length: int, config: TrainConfig, seed: int
     ) -> None:
         super().__init__()
+        self.encoder = encoder
         self.config = config
         self.seed = seed
         self.counts = RowCounts()

@@ -52,16 +52,25 @@ class TrainResult:
     checkpoint: Path
 
 
-def train_prm(
-    trees: Iterable[StepTree],
-    model: ModelConfig,
-    config: TrainConfig,
-    out: Path,
-    *,
-    seed: int,
-    label_source: str,
-    progress: bool,
-) -> TrainResult:
+def training_rows(trees: Iterable[StepTree], model: ModelConfig, config: TrainConfig, *, seed: int) -> StepDataModule:
+    """What a training reads: the rows of labelled trees, split by problem.
+
+    Args:
+        trees: labelled trees, read once.
+        model: whose tokenizer and text format are used.
+        config: the optimisation.
+        seed: of the head, the split, the order and the dropout.
+
+    Raises:
+        InputError: the backbone has no tokenizer, or the labels or the devices do not allow a training (see
+            StepDataModule).
+    """
+    strategy_of(config)  # refuses devices that this machine does not have
+    encoder = StepEncoder(load_tokenizer(model.name), model.format)
+    return StepDataModule(trees, encoder, max_length=model.max_length, config=config, seed=seed)
+
+
+def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, label_source: str, progress: bool) -> TrainResult:
     """Train a PRM on labelled trees and write the weights with the best held-out metric to ``out/checkpoint``.
 
     Beside it, ``out/history.csv`` holds the metrics of every validation, and ``out/curve.png`` their picture; with
@@ -69,24 +78,19 @@ def train_prm(
     gives what it would have given. With several devices every rank must call this with the same arguments.
 
     Args:
-        trees: labelled trees, read once.
+        data: as ``training_rows`` made it for this model.
         model: backbone, head and text format.
-        config: the optimisation.
         out: folder of the run; it is made.
-        seed: of the head, the split, the order and the dropout.
         label_source: where the labels came from; stored, since it decides the default aggregation.
         progress: whether to show a bar (on a terminal) or plain lines.
 
     Raises:
-        InputError: the backbone, the labels or the devices do not allow a training (see PRM.from_backbone and
-            StepDataModule), or ``out/checkpoint`` exists.
+        InputError: the backbone does not allow a training (see PRM.from_backbone), or ``out/checkpoint`` exists.
         RunError: a loss is not finite; the batch is then kept in ``out/bad_batch.pt``.
     """
     refuse_existing(out / "checkpoint")
+    config, seed = data.config, data.seed
     strategy = strategy_of(config)
-    tokenizer = load_tokenizer(model.name)
-    encoder = StepEncoder(tokenizer, model.format)
-    data = StepDataModule(trees, encoder, max_length=model.max_length, config=config, seed=seed)
     pl.seed_everything(seed, verbose=False)
     prm = _build(model, config)
     before = pretraining_flops(model.name, prm.model.config)
@@ -97,7 +101,7 @@ def train_prm(
     meta = CheckpointMeta(format=model.format, label_source=label_source, max_length=model.max_length)
 
     def write(fresh: Path) -> None:
-        save_prm(prm, tokenizer, fresh, meta)
+        save_prm(prm, data.encoder.tokenizer, fresh, meta)
 
     best = KeepBest(out / ".best", monitor=config.monitor, patience=config.patience, write=write)
     callbacks = [history, best, *([KeepAll(out / "snapshots", write)] if config.snapshots else [])]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.searches import aggregation_of, judged_searches, search_in, searches_in
+from prmkit.evaluate.searches import aggregation_of, judged_searches, refuse_searches, search_in, searches_in
 from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import write_trees
@@ -63,6 +63,24 @@ def test_strategies_side_by_side_are_read_one_by_one_and_never_taken_for_one(tmp
     for missing in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(InputError, match="no search run here"):
             searches_in(missing)
+
+
+def test_trees_of_another_stage_beside_searches_are_no_search(tmp_path: Path) -> None:
+    search_run(tmp_path / "run" / "a", "4")
+    search_run(tmp_path / "run" / "labels", "4", stage="annotate")
+    assert [each.name for each in searches_in(tmp_path / "run")] == ["a"]
+
+
+def test_searches_of_other_problems_or_under_another_judge_are_not_put_side_by_side(tmp_path: Path) -> None:
+    qwen = GradingConfig(grader="qwen")
+    one = search_in(search_run(tmp_path / "one" / "p", "4"))
+    other = search_in(search_run(tmp_path / "other" / "q", "4"))
+    same = search_in(search_run(tmp_path / "same" / "p", "5"))
+    refuse_searches([one, same], [qwen, qwen])
+    with pytest.raises(InputError, match=r"other/q: the searches are of different problems; expected those of .*one/p"):
+        refuse_searches([one, other], [DEFAULT, DEFAULT])
+    with pytest.raises(InputError, match=r"same/p: the runs were judged differently, .*qwen.*; expected .*math-verify"):
+        refuse_searches([one, same], [DEFAULT, qwen])
 
 
 def test_all_are_judged_and_handed_back_search_by_search(tmp_path: Path) -> None:

@@ -31,6 +31,18 @@ def test_other_errors_of_the_system_stay_what_they_are() -> None:
         raise OSError(errno.EPIPE, "broken")
 
 
+def test_a_name_that_cannot_be_made_is_refused_and_an_unreadable_input_is_not_called_a_place_to_write(
+    tmp_path: Path,
+) -> None:
+    too_long, taken = tmp_path / ("x" * 300), tmp_path / "file"
+    taken.write_text("")
+    for path in (too_long, taken / "below"):
+        with pytest.raises(InputError, match="cannot write"), writing(path):
+            write_whole(path / "a", b"")
+    with pytest.raises(PermissionError), writing(tmp_path / "run"):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "corpus.jsonl"))
+
+
 def test_the_hash_of_a_folder_depends_on_names_and_contents_alone(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "sub").mkdir(parents=True)

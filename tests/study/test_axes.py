@@ -42,7 +42,7 @@ def test_runs_that_only_wait_for_others_range_with_them(tmp_path: Path) -> None:
 
 
 def test_a_run_that_the_pairs_alone_compare_is_needed(tmp_path: Path) -> None:
-    text = STUDY.replace("scales:", "  pairs: {of: unused, by: size}\nscales:")
+    text = STUDY.replace("scales:", "  pairs: {of: unused, by: seed}\nscales:").replace("seed: 77", 'seed: "{seed}"')
     assert set(planned(tmp_path, text).order) == {"world", "train", "stats", "unused"}
 
 
@@ -113,6 +113,7 @@ def test_rows_and_tables_of_a_result_have_their_place_and_their_readings() -> No
         ("  y: loss", "  y: los", r":16: the rows have no such column, got 'los'; .*Did you mean loss\?"),
         ("  x: k", "  within: {cost: sec, limits: [1]}\n  x: k", r":15: the rows have no such column, got 'sec'"),
         ("  x: k", "  pairs: {of: train, by: sise}\n  x: k", r":15: .* got 'sise'; .*Did you mean size\?"),
+        ("  x: k", "  pairs: {of: world, by: seed}\n  x: k", r":15: the run does not range over the axis, got 'seed'"),
         ("  x: k", "  pairs: {of: trian, by: size}\n  x: k", r":15: .* got 'trian'; .*Did you mean train\?"),
         ("seed: [1, 2]", "seed: []", r":6: an axis without values, got 'seed'"),
         ("  k: [1, 2]", "  k: [1, 2]\n  train: [1]", r":8: an axis and a run have one name, got 'train'"),

@@ -12,7 +12,7 @@ from prmkit.models.checkpoint import load_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.train.config import TrainConfig
-from prmkit.train.fit import TrainResult, train_prm
+from prmkit.train.fit import TrainResult, train_prm, training_rows
 from prmkit.tree import StepTree
 from tests.tiny import path_tree, tiny_backbone
 
@@ -45,15 +45,9 @@ def train(
         "devices": 1,
         **fields,
     }
-    return train_prm(
-        trees,
-        ModelConfig(name=name, head_dropout=dropout, max_length=length),
-        TrainConfig(**settings),  # type: ignore[arg-type]
-        out,
-        seed=0,
-        label_source="human",
-        progress=False,
-    )
+    model = ModelConfig(name=name, head_dropout=dropout, max_length=length)
+    rows = training_rows(trees, model, TrainConfig(**settings), seed=0)  # type: ignore[arg-type]
+    return train_prm(rows, model, out, label_source="human", progress=False)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, Qwen2Config
 
 from prmkit.models.config import ModelConfig
 from prmkit.train.config import TrainConfig
-from prmkit.train.fit import train_prm
+from prmkit.train.fit import train_prm, training_rows
 from prmkit.train.footprint import Footprint, footprint
 from tests.tiny import path_tree, tiny_tokenizer
 
@@ -37,7 +37,8 @@ def measured(folder: Path, **fields: object) -> float:
     model = ModelConfig(name=str(folder / "backbone"), max_length=TOKENS)
     train = TrainConfig(packing="none", devices=1, validations_per_epoch=1, **fields)  # type: ignore[arg-type]
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        train_prm(trees, model, train, folder / "run", seed=0, label_source="human", progress=False)
+        rows = training_rows(trees, model, train, seed=0)
+        train_prm(rows, model, folder / "run", label_source="human", progress=False)
     # What an earlier training left behind may be freed at any moment of this one, and is none of its memory.
     own: set[int] = set()
     now = peak = 0

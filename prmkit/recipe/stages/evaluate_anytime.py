@@ -28,17 +28,17 @@ class EvaluateAnytimeRecipe(BaseModel):
 
 def _prepare(recipe: EvaluateAnytimeRecipe, watch: Watch | None) -> Work:
     searches = searches_in(Path(recipe.path))
-    grading = recipe.grading.over(searches[0].grading)
-    refuse_searches(searches)
+    gradings = [recipe.grading.over(each.grading) for each in searches]
+    refuse_searches(searches, gradings)
     costs = {search.name: _costs(search) for search in searches}
 
     def work(folder: RunFolder) -> AnytimeResult:
         curves = {}
         with watched(watch, "judge", sum(len(each.trees) for each in searches)) as done:
-            for search, judged in judged_searches(searches, grading, folder.path / "judged.jsonl", done):
+            for search, judged in judged_searches(searches, gradings[0], folder.path / "judged.jsonl", done):
                 spent, strategy = costs[search.name], search.trees[0].meta.get("strategy", search.name)
                 curves[search.name] = anytime(strategy, judged, spent, rule=search.rule, how=search.aggregation)
-        return AnytimeResult(curves=curves, grading=grading)
+        return AnytimeResult(curves=curves, grading=gradings[0])
 
     return work
 

@@ -27,7 +27,7 @@ class EvaluateRethinkingRecipe(BaseModel):
 def _prepare(recipe: EvaluateRethinkingRecipe, watch: Watch | None) -> Work:
     search = search_in(Path(recipe.path))
     grading = recipe.grading.over(search.grading)
-    refuse_searches([search])
+    refuse_searches([search], [grading])
     refuse_unscored(search.trees)
 
     def work(folder: RunFolder) -> RethinkingResult:

@@ -26,15 +26,15 @@ class EvaluateSelectionRecipe(BaseModel):
 
 def _prepare(recipe: EvaluateSelectionRecipe, watch: Watch | None) -> Work:
     searches = searches_in(Path(recipe.path))
-    grading = recipe.grading.over(searches[0].grading)
-    refuse_searches(searches)
+    gradings = [recipe.grading.over(each.grading) for each in searches]
+    refuse_searches(searches, gradings)
 
     def work(folder: RunFolder) -> SelectionResult:
         rows = []
         with watched(watch, "judge", sum(len(each.trees) for each in searches)) as done:
-            for search, judged in judged_searches(searches, grading, folder.path / "judged.jsonl", done):
+            for search, judged in judged_searches(searches, gradings[0], folder.path / "judged.jsonl", done):
                 rows += [StrategyReselection(strategy=search.name, **dict(row)) for row in reselect(judged)]
-        return SelectionResult(selection=rows, grading=grading)
+        return SelectionResult(selection=rows, grading=gradings[0])
 
     return work
 

@@ -7,6 +7,7 @@ from prmkit.errors import InputError
 from prmkit.recipe.execute import execute, prepare
 from prmkit.recipe.stage import Resources
 from prmkit.recipe.stages.train import STAGE
+from prmkit.run.folder import RunFolder
 from prmkit.train.machines import machine_of
 from prmkit.train.result import TrainingResult
 from tests.recipe.stages.bound import bound
@@ -40,6 +41,30 @@ def test_a_training_leaves_its_result_and_its_bad_rows_and_a_finished_one_is_not
 def test_a_corpus_that_is_not_there_is_refused_in_preparation(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.jsonl: no such file"):
         prepare(bound("synthetic/train", f"data.path={tmp_path}/gone.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model.name", "/nowhere", "/nowhere"),
+        ("train.devices", "64", "devices"),
+        ("data.path", "right.jsonl", "all labels are the same"),
+    ],
+)
+def test_what_allows_no_training_is_said_while_the_old_prm_is_still_there(
+    tmp_path: Path, backbone: str, key: str, value: str, message: str
+) -> None:
+    rows = [json.dumps({"prompt": f"{number}?", "completions": ["a"], "labels": [True]}) for number in range(60)]
+    (tmp_path / "right.jsonl").write_text("\n".join(rows) + "\n")
+    if key == "data.path":
+        value = str(tmp_path / value)
+    data = corpus(tmp_path / "c.jsonl")
+    options = (f"data.path={data}", "data.source=trl", f"model.name={backbone}", "model.max_length=64")
+    run = RunFolder.create(tmp_path / "run", {}, seed=0)
+    (run.checkpoint / "prm").mkdir(parents=True)
+    with pytest.raises(InputError, match=message):
+        execute(bound("synthetic/train", *options, f"{key}={value}"), run.path, overwrite=True)
+    assert (run.checkpoint / "prm").is_dir()
 
 
 def test_the_cost_is_that_of_the_plan_where_a_machine_is_named() -> None:
