@@ -85,18 +85,20 @@ def _prepare(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
         if config.trees is not None
     }
 
-    def work(folder: RunFolder) -> SimilarityResult | None:
-        from prmkit.similarity.comparison import run_similarity
+    from prmkit.similarity.comparison import run_similarity
 
-        reference = recipe.reference
-        reads_prm = recipe.pattern.target in ("prm_step", "prm_solution")
-        model, encoder = _prm(reference.name) if reads_prm else _causal_lm(reference, recipe.pattern.offload)
+    reference = recipe.reference
+    reads_prm = recipe.pattern.target in ("prm_step", "prm_solution")
+    model, encoder = _prm(reference.name) if reads_prm else _causal_lm(reference, recipe.pattern.offload)
+    sets = {
+        name: _responses(config, trees.get(name, []), encoder, last_end=reads_prm)
+        for name, config in recipe.sets.items()
+    }
+
+    def work(folder: RunFolder) -> SimilarityResult | None:
         return run_similarity(
             model,
-            {
-                name: _responses(config, trees.get(name, []), encoder, last_end=reads_prm)
-                for name, config in recipe.sets.items()
-            },
+            sets,
             recipe.pattern,
             folder.path,
             baselines=recipe.baselines,

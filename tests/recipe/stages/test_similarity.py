@@ -51,6 +51,15 @@ def test_no_set_or_a_missing_file_is_refused_before_the_model_is_loaded(tmp_path
         prepare(bound("similarity/paper", "reference.name=/nowhere", gone))
 
 
+def test_a_missing_model_or_a_bad_response_is_refused_in_preparation(tmp_path: Path, backbone: str) -> None:
+    one = responses(tmp_path / "one.jsonl", "1+1", "2+2")
+    with pytest.raises(InputError, match="/nowhere"):
+        prepare(bound("similarity/paper", "reference.name=/nowhere", f"sets={{a: {{file: {one}}}}}"))
+    one.write_text('{"prompt": "p"}\n')
+    with pytest.raises(InputError, match=r"one\.jsonl:1: "):
+        prepare(bound("similarity/paper", f"reference.name={backbone}", f"sets={{a: {{file: {one}}}}}"))
+
+
 def test_inputs_and_cost() -> None:
     recipe = bound("synthetic/similarity")
     assert STAGE.cost(recipe, Resources()) == "a forward and backward pass for each response of 4 sets"
