@@ -155,9 +155,10 @@ class RunFolder:
             self._refuse_within(_texts(recipe))
 
     def _holds_something(self) -> bool:
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError("not a folder", where=self.path, cure="Choose another --out.")
-        return self.path.exists() and any(self.path.iterdir())
+        with writing(self.path):
+            if self.path.exists() and not self.path.is_dir():
+                raise InputError("not a folder", where=self.path, cure="Choose another --out.")
+            return self.path.exists() and any(self.path.iterdir())
 
     def _refuse_within(self, given: Iterable[str]) -> None:
         """Raises InputError if one of these is a file or folder within this one."""

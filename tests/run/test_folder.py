@@ -124,3 +124,8 @@ def test_the_record_reads_back_and_a_folder_without_one_is_refused(tmp_path: Pat
     for folder in ("nowhere", "other"):
         with pytest.raises(InputError, match="not the folder of a run"):
             RunFolder(tmp_path / folder).read_record()
+
+
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot write \(File name too long\)"):
+        RunFolder(tmp_path / ("x" * 300)).refuse_taken(RECIPE)
