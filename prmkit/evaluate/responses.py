@@ -35,6 +35,10 @@ def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> list[Solu
     for raw in local_rows(path):
         given = _solutions(raw.parse(), raw.where, known)
         before = merged.get(given.problem.id)
+        if before is not None and before.problem != given.problem:
+            raise InputError(
+                f"two problems have one id: another stands at {before.where}", where=raw.where, got=given.problem.id
+            )
         merged[given.problem.id] = given if before is None else _together(before, given)
     if not merged:
         raise InputError("the file holds no row", where=path, expected="one problem a line")

@@ -1,5 +1,6 @@
 """Search runs as evaluations read them: their trees, how they were judged, and what they cost."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,11 +129,15 @@ def _searched(folder: RunFolder) -> bool:
 
 def _read(folder: RunFolder, name: str = "") -> Search:
     recipe = folder.read_record()["recipe"] if folder.record.is_file() else {}
+    trees = list(read_trees(folder.trees))
+    twice = [problem for problem, count in Counter(tree.problem.id for tree in trees).items() if count > 1]
+    if twice:
+        raise InputError("a problem stands twice", where=folder.trees, got=twice[0], cure="Search again.")
     strategy = recipe.get("strategy")
     return Search(
         name=name or (folder.path.resolve().name if strategy is None else str(strategy["name"])),
         folder=folder,
-        trees=list(read_trees(folder.trees)),
+        trees=trees,
         grading=parsed(GradingConfig, recipe.get("grading") or {}, f"{folder.record}: grading"),
         strategy=None if strategy is None else parsed(StrategyConfig, strategy, f"{folder.record}: strategy"),
     )

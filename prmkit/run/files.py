@@ -75,6 +75,9 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, text.encode(errors="replace"))
 
 
+_OF_A_RUN = {"run.yaml", "metrics.json", "trees.jsonl", "costs.jsonl", "journal.jsonl", "history.csv"}
+
+
 def refuse_existing(path: Path, *, overwrite: bool | None = None) -> None:
     """Called before any work.
 
@@ -83,8 +86,10 @@ def refuse_existing(path: Path, *, overwrite: bool | None = None) -> None:
         overwrite: whether what is there may be replaced; None where nobody can ask for that.
 
     Raises:
-        InputError: the file or folder is there and may not be replaced.
+        InputError: the file or folder is there and may not be replaced, or it is what a run consists of.
     """
+    if overwrite and path.name in _OF_A_RUN and (path.parent / "run.yaml").is_file():
+        raise InputError("the file belongs to a run", where=path, cure="Choose another name.")
     if path.exists() and not overwrite:
         cure = "Choose another name or remove it." if overwrite is None else "Give --overwrite or another --out."
         raise InputError(f"the {'folder' if path.is_dir() else 'file'} exists", where=path, cure=cure)

@@ -131,7 +131,8 @@ class RunFolder:
 
         Raises:
             InputError: the folder holds something and neither option was given, or both are; it holds another run
-                (resume), no run, or what the recipe names, such as the model that the run reads (overwrite).
+                (resume), no run, a run of another stage, or what the recipe names, such as the model that the run
+                reads (overwrite).
         """
         if resume and overwrite:
             raise InputError("--resume and --overwrite exclude each other", where=self.path, cure="Give one of them.")
@@ -152,6 +153,15 @@ class RunFolder:
                 cure="Remove it yourself or choose another --out.",
             )
         else:
+            before, now = self.read_record()["recipe"].get("stage"), recipe.get("stage")
+            if before != now:
+                raise InputError(
+                    "the folder holds a run of another stage",
+                    where=self.path,
+                    got=before,
+                    expected=str(now),
+                    cure="Remove it yourself or choose another --out.",
+                )
             self._refuse_within(_texts(recipe))
 
     def _holds_something(self) -> bool:

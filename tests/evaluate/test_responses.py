@@ -115,3 +115,9 @@ def test_a_line_of_a_benchmark_needs_the_id_of_a_problem(tmp_path: Path) -> None
     path = write(tmp_path / "a.jsonl", {"problem": "1 + 1?", "response": "#### 2"})
     with pytest.raises(InputError, match=r"a\.jsonl:1: the row names no problem, got \['problem', 'response'\]"):
         read_responses(path, problems=[Problem(id="a", prompt="1 + 1?", answer="2")])
+
+
+def test_one_id_is_one_problem(tmp_path: Path) -> None:
+    rows = [{"id": "p", "problem": text, "answer": "2", "response": "#### 2"} for text in ("1 + 1?", "3 - 1?")]
+    with pytest.raises(InputError, match=r"a\.jsonl:2: two problems have one id: another stands at .*a\.jsonl:1"):
+        read_responses(write(tmp_path / "a.jsonl", *rows))

@@ -71,6 +71,14 @@ def test_trees_of_another_stage_beside_searches_are_no_search(tmp_path: Path) ->
     assert [each.name for each in searches_in(tmp_path / "run")] == ["a"]
 
 
+def test_a_problem_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", "4")
+    trees = run / "trees.jsonl"
+    trees.write_bytes(2 * trees.read_bytes())
+    with pytest.raises(InputError, match=r"trees\.jsonl: a problem stands twice, got 'run'"):
+        search_in(run)
+
+
 def test_searches_of_other_problems_or_under_another_judge_are_not_put_side_by_side(tmp_path: Path) -> None:
     qwen = GradingConfig(grader="qwen")
     one = search_in(search_run(tmp_path / "one" / "p", "4"))

@@ -154,3 +154,11 @@ def test_what_is_there_is_refused_and_the_message_names_the_way_out(tmp_path: Pa
     refuse_existing(file, overwrite=True)
     with pytest.raises(InputError, match="the folder exists"):
         refuse_existing(tmp_path)
+
+
+def test_what_a_run_consists_of_is_not_replaced_by_an_output(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("recipe: {}")
+    for name in ("run.yaml", "trees.jsonl"):
+        with pytest.raises(InputError, match=f"{name}: the file belongs to a run"):
+            refuse_existing(tmp_path / name, overwrite=True)
+    refuse_existing(tmp_path / "report.html", overwrite=True)

@@ -129,3 +129,11 @@ def test_the_record_reads_back_and_a_folder_without_one_is_refused(tmp_path: Pat
 def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write \(File name too long\)"):
         RunFolder(tmp_path / ("x" * 300)).refuse_taken(RECIPE)
+
+
+def test_a_run_of_another_stage_is_not_overwritten(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", RECIPE, seed=0)
+    run.checkpoint.mkdir()
+    with pytest.raises(InputError, match="a run of another stage, got 'train'; expected search"):
+        RunFolder.create(run.path, {"stage": "search"}, seed=0, overwrite=True)
+    assert run.checkpoint.is_dir()

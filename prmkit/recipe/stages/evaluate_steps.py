@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from prmkit.errors import InputError
 from prmkit.evaluate.labelled import (
     StepsResult,
     choose_threshold,
@@ -22,7 +23,7 @@ from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
 from prmkit.run.folder import RunFolder
 from prmkit.score import ScorerConfig, load_scorer
-from prmkit.trees_io import append_lines, write_trees
+from prmkit.trees_io import append_lines, to_record, write_trees
 
 
 class EvaluateStepsRecipe(BaseModel):
@@ -52,6 +53,9 @@ def _prepare(recipe: EvaluateStepsRecipe, watch: Watch | None) -> Work:
     other = recipe.choose_on.corpus() if recipe.choose_on is not None else None
     apart = list(other) if other is not None else []
     if other is not None:
+        if [to_record(tree) for tree in apart] == [to_record(tree) for tree in trees]:
+            cure = "Choose it on other data."
+            raise InputError("the threshold would be chosen on the data it is tried on", where=other.path, cure=cure)
         refuse_choice(apart)
     bad = [*corpus.bad, *(other.bad if other is not None else [])]
     scorer, _ = load_scorer(recipe.scorer)

@@ -81,6 +81,8 @@ def test_a_threshold_is_chosen_on_other_data_and_says_so(tmp_path: Path, scorer:
     assert result.f1.value == 1.0
     with pytest.raises(ValueError, match="must be chosen on other data"):
         recipe_of(tmp_path, choose_on=corpus(tmp_path / "rows.json"))
+    with pytest.raises(InputError, match=r"copy\.json: the threshold would be chosen on the data it is tried on"):
+        prepare(recipe_of(tmp_path, choose_on=corpus(tmp_path / "copy.json")))
 
 
 def test_a_killed_scoring_goes_on_where_it_was(tmp_path: Path, scorer: Counting) -> None:

@@ -60,7 +60,7 @@ def test_what_allows_no_training_is_said_while_the_old_prm_is_still_there(
         value = str(tmp_path / value)
     data = corpus(tmp_path / "c.jsonl")
     options = (f"data.path={data}", "data.source=trl", f"model.name={backbone}", "model.max_length=64")
-    run = RunFolder.create(tmp_path / "run", {}, seed=0)
+    run = RunFolder.create(tmp_path / "run", {"stage": "train"}, seed=0)
     (run.checkpoint / "prm").mkdir(parents=True)
     with pytest.raises(InputError, match=message):
         execute(bound("synthetic/train", *options, f"{key}={value}"), run.path, overwrite=True)
