@@ -137,3 +137,9 @@ def test_a_run_of_another_stage_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a run of another stage, got 'train'; expected search"):
         RunFolder.create(run.path, {"stage": "search"}, seed=0, overwrite=True)
     assert run.checkpoint.is_dir()
+
+
+def test_a_run_of_a_stage_that_was_split_is_overwritten_by_its_parts(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {"stage": "evaluate"}, seed=0)
+    RunFolder.create(run.path, {"stage": "evaluate-steps"}, seed=0, overwrite=True)
+    assert run.read_record()["recipe"] == {"stage": "evaluate-steps"}
