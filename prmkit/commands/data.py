@@ -299,13 +299,10 @@ def _beside(out: Path, what: str) -> Path:
 
 def _finish(out: Path, corpora: list["Corpus"], counts: dict[str, Any], max_bad: float, *, as_json: bool) -> None:
     """Write the quarantine, print the account, and refuse too many bad rows."""
-    from prmkit.trees_io import append_lines
+    from prmkit.sources import write_quarantine
 
     quarantine = _beside(out, "quarantine")
-    quarantine.unlink(missing_ok=True)
-    bad = [row for corpus in corpora for row in corpus.bad]
-    if bad:
-        append_lines(quarantine, bad)
+    if write_quarantine(quarantine, corpora):
         counts["quarantine"] = str(quarantine)
     records = [corpus.record().model_dump() for corpus in corpora]
     read = records[0] if len(records) == 1 else {"corpora": records}

@@ -13,15 +13,16 @@ Seconds are wall clock of the run divided by its problems, which were searched a
 import itertools
 import random
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from prmkit.evaluate.reselection import accuracy_of
+from prmkit.evaluate.selection import doublings
 from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import GradingConfig
 from prmkit.run.results import Figures, Result
 from prmkit.score.aggregate import Aggregation
 from prmkit.search.answer import AnswerRule
-from prmkit.search.result import ProblemCost, Spent
+from prmkit.search.result import ProblemCost, Spent, mean_spent
 from prmkit.stats import Estimate, mean
 
 _ORDERS = 64
@@ -100,7 +101,7 @@ def _by_parts(
         for parts in (_solutions_of(cost.parts, each) for cost, each in zip(costs, found, strict=True))
     ]
     points = []
-    for size in _sizes(most):
+    for size in doublings(most):
         accuracy = [
             mean([accuracy_of(itertools.chain(*order[:size]), rule, how) for order in each]).value for each in orders
         ]
@@ -112,7 +113,7 @@ def _by_checkpoints(
     costs: Sequence[ProblemCost], found: Sequence[Sequence[Solution]], rule: AnswerRule, how: Aggregation
 ) -> list[CurvePoint]:
     points = []
-    for size in _sizes(max(len(cost.checkpoints) for cost in costs)):
+    for size in doublings(max(len(cost.checkpoints) for cost in costs)):
         accuracy: list[float] = []
         spent: list[Spent] = []
         for cost, each in zip(costs, found, strict=True):
@@ -129,15 +130,5 @@ def _solutions_of(parts: Sequence[Sequence[int]], found: Sequence[Solution]) -> 
     return [[by_leaf[leaf] for leaf in part] for part in parts]
 
 
-def _sizes(most: int) -> list[int]:
-    """1, 2, 4, ... and the most."""
-    return sorted({most, *(1 << power for power in range(most.bit_length()) if 1 << power <= most)})
-
-
 def _point(spent: Sequence[Spent], share: float, accuracy: Estimate) -> CurvePoint:
-    means: dict[str, Any] = {}
-    for currency in Spent.model_fields:
-        values = [getattr(each, currency) for each in spent]
-        means[currency] = None if None in values else share * sum(values) / len(values)
-    means["seconds"] = share * max(each.seconds for each in spent) / len(spent)
-    return CurvePoint(accuracy=accuracy, **means)
+    return CurvePoint(accuracy=accuracy, **mean_spent(spent, share))

@@ -93,7 +93,7 @@ def evaluate_solutions(
         grading=grading,
         aggregation=aggregation,
         unsupported=unsupported,
-        isolation=isolation_of(run_here).get("isolation", []),
+        isolation=isolation_of(run_here),
     )
 
 

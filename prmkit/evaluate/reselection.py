@@ -17,15 +17,7 @@ from prmkit.stats import Estimate, mean
 
 
 class Reselection(Figures):
-    """What a search would have answered by this rule and aggregation; the majority has no aggregation."""
-
-    rule: AnswerRule
-    aggregation: Aggregation | None
-    accuracy: Estimate
-
-
-class StrategyReselection(Figures):
-    """The same, of a strategy, which is the only one or one of several."""
+    """What a strategy would have answered by this rule and aggregation; the majority has no aggregation."""
 
     strategy: str
     rule: AnswerRule
@@ -38,12 +30,12 @@ class SelectionResult(Result):
 
     kind = "selection"
 
-    selection: list[StrategyReselection]
+    selection: list[Reselection]
     grading: GradingConfig
 
 
-def reselect(judged: Sequence[Solutions]) -> list[Reselection]:
-    """The accuracy of every rule and aggregation, over judged solutions.
+def reselect(strategy: str, judged: Sequence[Solutions]) -> list[Reselection]:
+    """The accuracy of every rule and aggregation, over the judged solutions of a strategy.
 
     Raises:
         InputError: there is no problem.
@@ -53,7 +45,10 @@ def reselect(judged: Sequence[Solutions]) -> list[Reselection]:
     scored = any(each.has_score for solutions in judged for each in solutions.finished)
     return [
         Reselection(
-            rule=rule, aggregation=how, accuracy=mean([accuracy_of(each.finished, rule, how) for each in judged])
+            strategy=strategy,
+            rule=rule,
+            aggregation=how,
+            accuracy=mean([accuracy_of(each.finished, rule, how) for each in judged]),
         )
         for rule, how in _rules(scored)
     ]

@@ -8,6 +8,7 @@ from prmkit.evaluate.calibration import Calibration, calibration
 from prmkit.evaluate.curves import Curves, curves
 from prmkit.evaluate.selection import (
     Samples,
+    doublings,
     maj_at_k,
     pass_at_k,
     prm_at_k,
@@ -66,7 +67,6 @@ def evaluate_samples(problems: Sequence[Samples], *, scored: bool) -> SampleFigu
     if not problems:
         raise InputError("no problem to evaluate", expected="at least one")
     most = min(len(samples.correct) for samples in problems)
-    powers = [1 << exponent for exponent in range(most.bit_length()) if 1 << exponent <= most]
     rules = {
         "pass@1": [pass_at_k(one.correct, 1) for one in problems],
         f"maj@{most}": [maj_at_k(one.classes, one.correct, most) for one in problems],
@@ -82,7 +82,7 @@ def evaluate_samples(problems: Sequence[Samples], *, scored: bool) -> SampleFigu
     are_probabilities = all(0.0 <= score <= 1.0 for ((score, _),) in steps)
     return SampleFigures(
         problems=len(problems),
-        selection=_selection(problems, sorted({*powers, most}), scored),
+        selection=_selection(problems, doublings(most), scored),
         differences=differences,
         curves=curves(problems, scored=scored),
         groups=_groups(problems, most, scored),

@@ -60,11 +60,18 @@ def searches_in(path: Path) -> list[Search]:
     Raises:
         InputError: there is none.
     """
+    folders = search_folders(path)
+    alone = folders == [RunFolder(path)]
+    return [_read(each, "" if alone else each.path.name) for each in folders]
+
+
+def search_folders(path: Path) -> list[RunFolder]:
+    """Where ``searches_in`` finds them; their trees are not read. Raises InputError if there is none."""
     folder = RunFolder(path)
     if folder.trees.is_file():
-        return [_read(folder)]
+        return [folder]
     members = [RunFolder(child) for child in sorted(path.iterdir())] if path.is_dir() else []
-    found = [_read(each, each.path.name) for each in members if each.trees.is_file() and _searched(each)]
+    found = [each for each in members if each.trees.is_file() and _searched(each)]
     if not found:
         raise InputError("no search run here", where=path, expected="a trees.jsonl, or folders with one")
     return found

@@ -132,6 +132,11 @@ def weighted_at_n(scores: Sequence[float], classes: Sequence[int | None], correc
     return math.fsum(tied) / len(tied) if tied else 0.0
 
 
+def doublings(most: int) -> list[int]:
+    """1, 2, 4, ... and the most."""
+    return sorted({most, *(1 << power for power in range(most.bit_length()))})
+
+
 def selection_table(problems: Sequence[Samples], ks: Sequence[int]) -> dict[str, Estimate]:
     """The mean over problems of ``pass@1``, and of ``pass@k``, ``maj@k`` and ``prm@k`` for each k, in that order.
 

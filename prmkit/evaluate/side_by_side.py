@@ -5,7 +5,7 @@ from typing import Any
 
 from prmkit.errors import InputError
 from prmkit.run.results import Figures, Result
-from prmkit.search.result import ProblemCost, Spent
+from prmkit.search.result import ProblemCost, Spent, mean_spent
 from prmkit.stats import Estimate, mean, paired_bootstrap, paired_difference
 
 
@@ -91,14 +91,8 @@ def side_by_side(costs: Mapping[str, Sequence[ProblemCost]], *, seed: int) -> Co
 
 
 def _figures(name: str, right: Sequence[float], costs: Sequence[ProblemCost]) -> StrategyFigures:
-    spent: dict[str, Any] = {}
-    for currency in Spent.model_fields:
-        values = [getattr(cost, currency) for cost in costs]
-        spent[currency] = None if None in values else sum(values) / len(values)
-    # Problems are searched at once: the last one ends when the run does.
-    spent["seconds"] = max(cost.seconds for cost in costs) / len(costs)
     exhausted = sum(cost.exhausted for cost in costs)
-    return StrategyFigures(strategy=name, accuracy=mean(right), exhausted=exhausted, **spent)
+    return StrategyFigures(strategy=name, accuracy=mean(right), exhausted=exhausted, **mean_spent(costs))
 
 
 def _difference(one: str, other: str, a: Sequence[float], b: Sequence[float], seed: int) -> Difference:

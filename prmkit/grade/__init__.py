@@ -77,10 +77,10 @@ def _code(grading: GradingConfig) -> Judge:
 _GRADERS: dict[Domain, Callable[[GradingConfig], Judge]] = {"math": _math, "code": _code}
 
 
-def isolation_of(problems: Sequence[Problem]) -> dict[str, list[str]]:
-    """``isolation``: the walls around programs, for the record of a run on these problems; nothing if none was run."""
+def isolation_of(problems: Sequence[Problem]) -> list[str]:
+    """The walls around programs, for the record of a run on these problems; none if no program was run."""
     if all(problem.domain != "code" for problem in problems):
-        return {}
+        return []
     from prmkit.sandbox import isolate
 
-    return {"isolation": list(isolate.layers())}
+    return list(isolate.layers())

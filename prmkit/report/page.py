@@ -37,7 +37,7 @@ from prmkit.report.sections.studies import studies
 from prmkit.report.sections.training import training
 from prmkit.report.study_result import StudyResult
 from prmkit.report.viewer import TreePages, compressed, tree_pages
-from prmkit.run.files import refuse_existing, write_whole
+from prmkit.run.files import refuse_existing, write_text
 from prmkit.run.results import Result
 from prmkit.search.result import SearchResult
 from prmkit.similarity.result import SimilarityResult
@@ -117,12 +117,7 @@ def write_page(
     out: Path, *, title: str, sections: Sequence[Section], notes: Sequence[str] = (), trees: TreePages | None = None
 ) -> None:
     """Write a page of these sections, as a whole or not at all."""
-    write_whole(out, as_bytes(page(title=title, sections=sections, notes=notes, trees=trees)))
-
-
-def as_bytes(text: str) -> bytes:
-    """A text in UTF-8; names of files that are no text get question marks."""
-    return text.encode(errors="replace")
+    write_text(out, page(title=title, sections=sections, notes=notes, trees=trees))
 
 
 def page(*, title: str, sections: Sequence[Section], notes: Sequence[str], trees: TreePages | None) -> str:

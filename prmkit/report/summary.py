@@ -6,9 +6,9 @@ from pathlib import Path
 from prmkit.report.blocks import Block, Heading, Prose, Section, Table
 from prmkit.report.html import figure_text
 from prmkit.report.markdown import markdown_table, plain
-from prmkit.report.page import as_bytes, sections_of
+from prmkit.report.page import sections_of
 from prmkit.report.read import read_runs
-from prmkit.run.files import refuse_existing, write_whole
+from prmkit.run.files import refuse_existing, write_text
 
 _LEFT_OUT = "How to run it again"
 
@@ -33,7 +33,7 @@ def write_summary(runs: Sequence[Path], out: Path, *, overwrite: bool = False) -
         InputError: as above, or the file exists.
     """
     refuse_existing(out, overwrite=overwrite)
-    write_whole(out, as_bytes(markdown_summary(runs)))
+    write_text(out, markdown_summary(runs))
 
 
 def _section(section: Section) -> list[str]:

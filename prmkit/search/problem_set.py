@@ -91,7 +91,7 @@ def search(
         seconds=time.monotonic() - start,
         ledger=total([session.ledger for session in sessions]),
         grading=engines.grading,
-        isolation=isolation_of(problems).get("isolation", []),
+        isolation=isolation_of(problems),
     )
 
 

@@ -1,6 +1,8 @@
 """What a search found and spent: of the run, and of each problem."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -22,6 +24,19 @@ class Spent(Figures):
     total_tokens: int | float
     flops: float | None
     seconds: float
+
+
+def mean_spent(spent: Sequence[Spent], share: float = 1.0) -> dict[str, Any]:
+    """A share of what was spent on a problem, on average; None in a currency that is not known of all.
+
+    Problems are searched at once, and the last one ends when the run does: seconds are those of the run by problem.
+    """
+    means: dict[str, Any] = {}
+    for currency in Spent.model_fields:
+        values = [getattr(each, currency) for each in spent]
+        means[currency] = None if None in values else share * sum(values) / len(values)
+    means["seconds"] = share * max(each.seconds for each in spent) / len(spent)
+    return means
 
 
 class CheckpointCost(Spent):

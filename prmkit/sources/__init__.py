@@ -8,6 +8,7 @@ import hashlib
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from prmkit.errors import InputError
@@ -16,6 +17,7 @@ from prmkit.run.results import Figures
 from prmkit.seam import Seam
 from prmkit.sources.shape import depth, up_to_first_error
 from prmkit.tree import Label, Problem, StepTree
+from prmkit.trees_io import write_records
 
 
 class Source(Protocol):
@@ -199,6 +201,19 @@ def required(row: Fields, where: str, key: str, kind: type) -> Any:
     if not isinstance(value, kind):
         raise InputError(f"illegal {key}", where=where, got=value, expected=kind.__name__)
     return value
+
+
+def write_quarantine(path: Path, corpora: Iterable[Corpus]) -> bool:
+    """Write the bad rows of corpora that have been read, in the place of those of an earlier run; no file for none.
+
+    Returns:
+        Whether there is any.
+    """
+    path.unlink(missing_ok=True)
+    bad = [row for corpus in corpora for row in corpus.bad]
+    if bad:
+        write_records(path, bad)
+    return bool(bad)
 
 
 def _checked_options(name: str, source: Source, options: Mapping[str, Any]) -> dict[str, Any]:

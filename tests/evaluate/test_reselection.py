@@ -21,7 +21,7 @@ def tree(answers: list[tuple[str, list[float]]], name: str = "p") -> StepTree:
 
 
 def select(trees: list[StepTree]) -> dict[tuple[str, str | None], Reselection]:
-    rows = reselect([judge(solutions_in(each), DEFAULT) for each in trees])
+    rows = reselect("best-of-n", [judge(solutions_in(each), DEFAULT) for each in trees])
     return {(row.rule, row.aggregation): row for row in rows}
 
 
@@ -68,4 +68,4 @@ def test_solutions_without_scores_vote_only_where_none_has_any() -> None:
 
 def test_no_tree_is_an_error() -> None:
     with pytest.raises(InputError, match="nothing to select from"):
-        reselect([])
+        reselect("best-of-n", [])

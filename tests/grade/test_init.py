@@ -103,5 +103,5 @@ def test_without_isolation_no_program_runs_by_any_rule_but_with_consent(
 
 
 def test_the_walls_are_on_record_where_programs_were_run() -> None:
-    assert isolation_of([Problem(id="p", prompt="?", answer="1")]) == {}
-    assert isolation_of([Problem(id="p", prompt="?", answer="1"), PROGRAM]) == {"isolation": list(isolate.layers())}
+    assert isolation_of([Problem(id="p", prompt="?", answer="1")]) == []
+    assert isolation_of([Problem(id="p", prompt="?", answer="1"), PROGRAM]) == list(isolate.layers())

@@ -24,9 +24,10 @@ from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result, write_result
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
+from prmkit.sources import write_quarantine
 from prmkit.sources.sample import SampleConfig
 from prmkit.tree import Problem
-from prmkit.trees_io import append_lines, write_trees
+from prmkit.trees_io import write_trees
 
 
 class AnnotateRecipe(BaseModel):
@@ -71,11 +72,9 @@ def _prepare(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
         if record.exists():
             read = read_result(record, Read)
         else:
-            for stale in (together, folder.quarantine):
-                stale.unlink(missing_ok=True)
+            together.unlink(missing_ok=True)
             write_trees(together, gathered)
-            if bad := [row for corpus in gathered.corpora for row in corpus.bad]:
-                append_lines(folder.quarantine, bad)
+            write_quarantine(folder.quarantine, gathered.corpora)
             read = gathered.record()
             write_result(record, read)
         found = annotate(together, annotation, folder.path, watch=lambda what, total: watched(watch, what, total))

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.errors import InputError
 from prmkit.evaluate.anytime import AnytimeResult, anytime
-from prmkit.evaluate.searches import Search, judged_searches, refuse_searches, searches_in
+from prmkit.evaluate.searches import Search, judged_searches, refuse_searches, search_folders, searches_in
 from prmkit.recipe.parts import GradingChoice
 from prmkit.recipe.stage import Stage, Work
 from prmkit.recipe.watch import Watch, watched
@@ -58,9 +58,9 @@ def _costs(search: Search) -> list[ProblemCost]:
 
 
 def _inputs(recipe: EvaluateAnytimeRecipe) -> Iterator[str]:
-    for search in searches_in(Path(recipe.path)):
-        yield str(search.folder.trees)
-        yield str(search.folder.trees.with_name(COSTS))
+    for folder in search_folders(Path(recipe.path)):
+        yield str(folder.trees)
+        yield str(folder.trees.with_name(COSTS))
 
 
 def _folder(recipe: EvaluateAnytimeRecipe) -> Path:

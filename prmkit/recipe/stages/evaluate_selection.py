@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prmkit.evaluate.reselection import SelectionResult, StrategyReselection, reselect
-from prmkit.evaluate.searches import judged_searches, refuse_searches, searches_in
+from prmkit.evaluate.reselection import SelectionResult, reselect
+from prmkit.evaluate.searches import judged_searches, refuse_searches, search_folders, searches_in
 from prmkit.recipe.parts import GradingChoice
 from prmkit.recipe.stage import Stage, Work
 from prmkit.recipe.watch import Watch, watched
@@ -33,14 +33,14 @@ def _prepare(recipe: EvaluateSelectionRecipe, watch: Watch | None) -> Work:
         rows = []
         with watched(watch, "judge", sum(len(each.trees) for each in searches)) as done:
             for search, judged in judged_searches(searches, gradings[0], folder.path / "judged.jsonl", done):
-                rows += [StrategyReselection(strategy=search.name, **dict(row)) for row in reselect(judged)]
+                rows += reselect(search.name, judged)
         return SelectionResult(selection=rows, grading=gradings[0])
 
     return work
 
 
 def _inputs(recipe: EvaluateSelectionRecipe) -> Iterator[str]:
-    yield from (str(search.folder.trees) for search in searches_in(Path(recipe.path)))
+    yield from (str(folder.trees) for folder in search_folders(Path(recipe.path)))
 
 
 def _folder(recipe: EvaluateSelectionRecipe) -> Path:

@@ -23,7 +23,8 @@ from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
 from prmkit.run.folder import RunFolder
 from prmkit.score import ScorerConfig, load_scorer
-from prmkit.trees_io import append_lines, to_record, write_trees
+from prmkit.sources import write_quarantine
+from prmkit.trees_io import to_record, write_trees
 
 
 class EvaluateStepsRecipe(BaseModel):
@@ -57,17 +58,15 @@ def _prepare(recipe: EvaluateStepsRecipe, watch: Watch | None) -> Work:
             cure = "Choose it on other data."
             raise InputError("the threshold would be chosen on the data it is tried on", where=other.path, cure=cure)
         refuse_choice(apart)
-    bad = [*corpus.bad, *(other.bad if other is not None else [])]
+    corpora = [corpus] if other is None else [corpus, other]
     scorer, _ = load_scorer(recipe.scorer)
 
     def work(folder: RunFolder) -> StepsResult:
         scored = folder.path / "scored.jsonl"
         with watched(watch, "score", len(trees) + len(apart)) as done:
             cost = score_trees([*trees, *apart], scorer, done=done, finished=Finished(scored))
-        for stale in (folder.trees, folder.quarantine):
-            stale.unlink(missing_ok=True)
-        if bad:
-            append_lines(folder.quarantine, bad)
+        write_quarantine(folder.quarantine, corpora)
+        folder.trees.unlink(missing_ok=True)
         write_trees(folder.trees, trees)
         scored.unlink(missing_ok=True)
         chosen = recipe.threshold if recipe.choose_on is None else choose_threshold(apart, recipe.choose_on.path)

@@ -12,9 +12,9 @@ from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result
+from prmkit.sources import write_quarantine
 from prmkit.train.config import TrainConfig
 from prmkit.train.result import TrainingResult
-from prmkit.trees_io import append_lines
 
 
 class TrainRecipe(BaseModel):
@@ -41,9 +41,8 @@ def _prepare(recipe: TrainRecipe, watch: Watch | None) -> Work:
     def work(folder: RunFolder) -> TrainingResult:
         if folder.checkpoint.exists():
             return read_result(folder.metrics_file, TrainingResult)
-        if corpus.bad and not folder.follower:
-            folder.quarantine.unlink(missing_ok=True)
-            append_lines(folder.quarantine, corpus.bad)
+        if not folder.follower:
+            write_quarantine(folder.quarantine, [corpus])
         label_source = "+".join(sources)
         trained = train_prm(rows, recipe.model, folder.path, label_source=label_source, progress=watch is not None)
         return TrainingResult(**trained.metrics, corpus=corpus.record())

@@ -3,7 +3,7 @@ from pathlib import Path
 from prmkit.evaluate.compare import Comparison
 from prmkit.evaluate.contamination import Contamination
 from prmkit.evaluate.curves import Curves
-from prmkit.evaluate.reselection import SelectionResult, StrategyReselection
+from prmkit.evaluate.reselection import Reselection, SelectionResult
 from prmkit.grade.config import GradingConfig
 from prmkit.report.blocks import Figure, Prose, Section
 from prmkit.report.read import read_runs
@@ -78,8 +78,8 @@ def test_problems_that_a_corpus_has_seen_are_a_warning(tmp_path: Path) -> None:
 
 def test_answers_chosen_again_are_shown_of_a_whole_comparison_and_of_its_strategies(tmp_path: Path) -> None:
     rows = [
-        StrategyReselection(strategy="beam", rule="majority", aggregation=None, accuracy=estimate(0.5, 0.25, 8)),
-        StrategyReselection(strategy="beam", rule="best", aggregation="min", accuracy=estimate(0.75, UNKNOWN, 8)),
+        Reselection(strategy="beam", rule="majority", aggregation=None, accuracy=estimate(0.5, 0.25, 8)),
+        Reselection(strategy="beam", rule="best", aggregation="min", accuracy=estimate(0.75, UNKNOWN, 8)),
     ]
     result = SelectionResult(selection=rows, grading=GradingConfig())
     run = comparison_run(tmp_path / "both", {"beam": {"p": True}})
