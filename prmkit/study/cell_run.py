@@ -8,11 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import orjson
 
@@ -48,24 +48,25 @@ class Processes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
-        self.stopped = False
+        self.interrupted = False
 
     @contextmanager
-    def running(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
-        """Count the process among them while the block lasts."""
-        with self._lock:
-            self._running.add(process)
-        if self.stopped:
-            process.send_signal(signal.SIGINT)
+    def running(self, start: "Callable[[], subprocess.Popen[bytes]]") -> Iterator["subprocess.Popen[bytes] | None"]:
+        """Start a process and count it among them while the block lasts; None once all were interrupted."""
+        with self._lock:  # an interrupt comes before the start or finds the process: none is missed in between
+            process = None if self.interrupted else start()
+            if process is not None:
+                self._running.add(process)
         try:
-            yield
+            yield process
         finally:
             with self._lock:
-                self._running.discard(process)
+                self._running -= {process}
 
     def interrupt(self) -> None:
         """Ask all to write down what they did and end; those that do not are killed."""
-        self.stopped = True
+        with self._lock:
+            self.interrupted = True
         for process in self._now():
             process.send_signal(signal.SIGINT)
         end = time.monotonic() + _PATIENCE
@@ -97,8 +98,13 @@ def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | N
     environment = dict(os.environ)
     if threads is not None:
         environment.setdefault("OMP_NUM_THREADS", str(threads))
+    processes = processes or Processes()
+    interrupted = CellOutcome(cell=cell.name, state="failed", reason="interrupted")
     with cell.lock.open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while not _locked(lock):
+            if processes.interrupted:
+                return interrupted
+            time.sleep(0.1)
         if cell.done:
             return CellOutcome(cell=cell.name, state="found", seconds=record_of(cell)["seconds"])
         start = time.monotonic()
@@ -106,16 +112,21 @@ def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | N
         with cell.log.open("ab") as log, printed.open("wb") as out:
             log.write(f"$ {shown(cell)}\n".encode())
             log.flush()
-            process = subprocess.Popen(
-                _command(cell),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-                env=environment,
-                pass_fds=(lock.fileno(),),
-                start_new_session=True,
-            )
-            with (processes or Processes()).running(process):
+
+            def start_command() -> subprocess.Popen[bytes]:
+                return subprocess.Popen(
+                    _command(cell),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=log,
+                    env=environment,
+                    pass_fds=(lock.fileno(),),
+                    start_new_session=True,
+                )
+
+            with processes.running(start_command) as process:
+                if process is None:
+                    return interrupted
                 _, status, usage = os.wait4(process.pid, 0)
                 code = process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - start
@@ -130,6 +141,14 @@ def run_cell(cell: Cell, processes: Processes | None = None, *, threads: int | N
         printed.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
         printed.replace(cell.record)
         return CellOutcome(cell=cell.name, state="done", seconds=seconds)
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _follow(cell: Cell) -> CellOutcome:

@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import threading
@@ -109,7 +110,7 @@ def until(condition: Callable[[], object]) -> None:
 SLOW = "open(r'{}', 'w').close(); import time; time.sleep(600)"
 
 
-def test_an_interrupt_reaches_what_runs_and_what_begins_after_it(
+def test_an_interrupt_reaches_what_runs_and_nothing_begins_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs(monkeypatch, a=SLOW.format(tmp_path / "begun"), b=SLOW.format(tmp_path / "later"))
@@ -125,8 +126,20 @@ def test_an_interrupt_reaches_what_runs_and_what_begins_after_it(
     thread.join(timeout=60)
     run("b")
     assert outcomes["a"].reason == "killed by signal 2; KeyboardInterrupt"
-    assert outcomes["b"].state == "failed"
+    assert (outcomes["b"].state, outcomes["b"].reason) == ("failed", "interrupted")
     assert not (tmp_path / "later").exists()
+    assert cell(tmp_path, "b").log.read_text() == "$ prmkit b\n"
+
+
+def test_an_interrupt_waits_for_no_other_process_at_the_cell(tmp_path: Path) -> None:
+    one, processes, outcomes = cell(tmp_path, "a"), Processes(), []
+    thread = threading.Thread(target=lambda: outcomes.append(run_cell(one, processes)))
+    with one.lock.open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thread.start()
+        processes.interrupt()
+        thread.join(timeout=60)
+    assert [outcome.reason for outcome in outcomes] == ["interrupted"]
 
 
 def test_what_does_not_end_by_itself_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
