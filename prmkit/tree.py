@@ -5,6 +5,7 @@ children, so the list order is a topological order and an index names a node for
 """
 
 import math
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -13,7 +14,10 @@ from prmkit.errors import InputError
 
 Domain = Literal["math", "code"]
 Finish = Literal["stop", "eos", "length", "cancelled"]
-"""Why a generated step ended: at a step end, at the end of the solution, cut by a length limit, or by the budget."""
+"""Why a generated step ended: at a step end, at the end of the solution, cut by a length limit, or by the budget.
+
+A solution whose text ended within a thought came to no answer: it counts as cut by a length limit.
+"""
 
 ROOT = -1
 """The parent of first steps: the problem itself."""
@@ -81,13 +85,22 @@ class Label:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One step: its text, and what is known of it."""
+    """One step: its text, and what is known of it.
+
+    ``thought``: it belongs to what a reasoning model thinks before it answers; answers are judged without it. ``raw``
+    is the text as it was written, with the white space and the tags around it, where that is not ``text`` and the
+    step end of the tree (``meta["step_end"]``). ``ids`` are the tokens that the policy wrote, in the vocabulary that
+    ``meta["tokenizer"]`` names: a policy goes on from these, and from texts only where there are none.
+    """
 
     parent: int
     text: str
     label: Label | None = None
     score: float | None = None
     finish: Finish | None = None
+    thought: bool = False
+    raw: str | None = None
+    ids: Sequence[int] | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +136,9 @@ class StepTree:
         label: Label | None = None,
         score: float | None = None,
         finish: Finish | None = None,
+        thought: bool = False,
+        raw: str | None = None,
+        ids: Sequence[int] | None = None,
     ) -> int:
         """Append a step and return its index.
 
@@ -138,7 +154,11 @@ class StepTree:
             raise InputError("empty step", got=text, expected="text")
         if score is not None:
             _check_score(score)
-        self.nodes.append(Node(parent=parent, text=text, label=label, score=score, finish=finish))
+        # Four bytes a token, where a list of numbers takes some forty.
+        kept = None if ids is None else array("I", ids)
+        self.nodes.append(
+            Node(parent=parent, text=text, label=label, score=score, finish=finish, thought=thought, raw=raw, ids=kept)
+        )
         return len(self.nodes) - 1
 
     def set_label(self, node: int, label: Label | None) -> None:
@@ -167,6 +187,10 @@ class StepTree:
     def steps(self, node: int) -> list[str]:
         """Texts from the first step to ``node``."""
         return [self.nodes[index].text for index in self.path(node)]
+
+    def solution(self, node: int) -> str:
+        """The text that is judged: the steps from the first to ``node`` without those of a thought, line after line."""
+        return "\n".join(step.text for step in map(self.nodes.__getitem__, self.path(node)) if not step.thought)
 
     def children(self, node: int) -> list[int]:
         """Indices of the steps that follow ``node``, oldest first."""

@@ -153,6 +153,9 @@ def _node_record(node: Node) -> dict[str, Any]:
         and {"value": label.value, "source": label.source, "stderr": label.stderr, "rollouts": label.rollouts},
         "score": node.score,
         "finish": node.finish,
+        "thought": node.thought,
+        "raw": node.raw,
+        "ids": None if node.ids is None else list(node.ids),
     }
 
 
@@ -179,12 +182,27 @@ def from_record(record: dict[str, Any]) -> StepTree:
                 label=Label(**label) if label else None,
                 score=node.get("score"),
                 finish=node.get("finish"),
+                **_written(node, index),
             )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"not a tree ({type(error).__name__}: {error})", expected="the schema of docs/trees.md"
         ) from None
     return tree
+
+
+def _written(node: dict[str, Any], index: int) -> dict[str, Any]:
+    """How the step was written, of which files of earlier versions say nothing."""
+    thought, raw, ids = node.get("thought", False), node.get("raw"), node.get("ids")
+    if not isinstance(thought, bool) or not isinstance(raw, str | None):
+        raise InputError(
+            f"node {index} has a wrong type", got=(thought, raw), expected="thought: true or false, raw: text"
+        )
+    if ids is not None and not (
+        isinstance(ids, list) and all(type(token) is int and 0 <= token < 2**32 for token in ids)
+    ):
+        raise InputError(f"node {index} has a wrong type", got=ids, expected="ids: a list of token ids")
+    return {"thought": thought, "raw": raw, "ids": ids}
 
 
 def _problem(record: dict[str, Any]) -> Problem:

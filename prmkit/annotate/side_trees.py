@@ -25,4 +25,4 @@ async def ask(session: Session, text: str, n: int, *, attempt: int) -> list[str]
     beside = session.beside(StepTree(question))
     leaves = await beside.complete(ROOT, n)
     session.ledger.add(beside.ledger)
-    return ["\n".join(beside.tree.steps(leaf)) for leaf in leaves]
+    return [beside.tree.solution(leaf) for leaf in leaves]

@@ -89,7 +89,7 @@ def solutions_in(tree: StepTree) -> Solutions:
         problem=tree.problem,
         solutions=tuple(
             Solution(
-                text="\n".join(tree.steps(leaf)),
+                text=tree.solution(leaf),
                 finished=tree.finished(leaf),
                 step_scores=_step_scores(tree, leaf),
                 leaf=leaf,

@@ -172,7 +172,7 @@ class Session:
     async def classes(self, leaves: Sequence[int]) -> list[int | None]:
         """Equal numbers for solutions with the same answer; None for those unfinished or without an answer."""
         finished = [leaf for leaf in leaves if self.tree.finished(leaf)]
-        solutions = ["\n".join(self.tree.steps(leaf)) for leaf in finished]
+        solutions = [self.tree.solution(leaf) for leaf in finished]
         problem = self.tree.problem
         found = await self._engines.grade(
             problem.domain, lambda judge: judge.classes(problem, judge.answers(problem, solutions))
@@ -182,7 +182,7 @@ class Session:
 
     async def correct(self, leaves: Sequence[int]) -> list[bool]:
         """Whether each solution is finished and right."""
-        verdicts = await self._right(["\n".join(self.tree.steps(leaf)) for leaf in leaves])
+        verdicts = await self._right([self.tree.solution(leaf) for leaf in leaves])
         return [right and self.tree.finished(leaf) for right, leaf in zip(verdicts, leaves, strict=True)]
 
     def finished(self) -> list[int]:
