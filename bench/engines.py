@@ -1,4 +1,4 @@
-"""Speed of the transformers engines: python bench/engines.py [--quick]
+"""Speed of the transformers engines: python bench/engines.py [--quick] [--model FOLDER]
 
     prm_tokens_per_unique_token  tokens that a beam search sends through the PRM, over the tokens of its tree
     cached_scoring_speedup       the same search, against a PRM that reads every candidate's whole text at every step
@@ -9,6 +9,14 @@
 
 Ratios are medians over repetitions of one run, both sides in turn. Models are random but for the embedded policy; one
 torch thread for each engine.
+
+With --model, a folder with a causal LM, 8 samples of up to 96 tokens of 16 word problems, a torch thread a core, and
+
+    model_tokens_per_second      of the transformers engine
+    model_speedup_vs_loop        over model.generate in a loop, which does 4 of the problems in each round
+    model_speed_vs_vllm          over vLLM, where it is installed
+    model_prefix_hits            prompt tokens that were not computed, of those that all samples begin with
+    model_prefix_hits_of_vllm    the same of vLLM, whose blocks hold 128 tokens
 """
 
 import argparse
@@ -21,16 +29,20 @@ import statistics
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
+from real_model import add_arguments, word_problems
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel
 
 from prmkit.benchmarks import load
-from prmkit.generate import Generator, GeneratorConfig, Sampling
+from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling
 from prmkit.generate import load_generator as load_any
 from prmkit.generate.transformers import TransformersGenerator, load_generator
+from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
 from prmkit.models.prm import PRM
 from prmkit.packing.encode import StepEncoder
@@ -158,22 +170,29 @@ def bench_scoring(encoder: StepEncoder, problems: int, repeats: int) -> tuple[fl
     return tokens / unique, ratios
 
 
+async def generations(engine: Generator, prompts: list[list[int]], sampling: Sampling, seed: int) -> list[Generation]:
+    """8 samples of every prompt."""
+    asked = (engine.generate(ids, 8, sampling=sampling, seed=seed * 1000 + index) for index, ids in enumerate(prompts))
+    return await asyncio.gather(*asked)
+
+
 async def generate_all(engine: Generator, prompts: list[list[int]], sampling: Sampling, seed: int) -> int:
     """Tokens drawn for 8 samples of every prompt."""
-    asked = (engine.generate(ids, 8, sampling=sampling, seed=seed * 1000 + index) for index, ids in enumerate(prompts))
-    return sum(generation.decode_tokens for generation in await asyncio.gather(*asked))
+    return sum(generation.decode_tokens for generation in await generations(engine, prompts, sampling, seed))
 
 
 @torch.inference_mode()
-def generate_loop(model: PreTrainedModel, prompts: list[list[int]], sampling: Sampling) -> int:
+def generate_loop(
+    model: PreTrainedModel, prompts: list[list[int]], sampling: Sampling, end: int = 1, **drawing: Any
+) -> int:
     """model.generate, one problem after the other; tokens drawn up to and with each end."""
     tokens = 0
     for ids in prompts:
         out = model.generate(
-            torch.tensor([ids]), do_sample=True, num_return_sequences=8, max_new_tokens=sampling.max_tokens
+            torch.tensor([ids]), do_sample=True, num_return_sequences=8, max_new_tokens=sampling.max_tokens, **drawing
         )
         for row in out[:, len(ids) :].tolist():
-            tokens += row.index(1) + 1 if 1 in row else len(row)
+            tokens += row.index(end) + 1 if end in row else len(row)
     return tokens
 
 
@@ -219,6 +238,56 @@ def bench_vllm(encoder: StepEncoder, prompts: list[list[int]], repeats: int) -> 
         asyncio.run(compare())
     torch.set_num_threads(1)
     return ratios
+
+
+def bench_model(folder: str, problems: list[Problem], rounds: int, in_loop: int = 4) -> Figures:
+    """A real model against model.generate in a loop, and against vLLM, which waits in its own process meanwhile."""
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
+    torch.set_num_threads(os.cpu_count() or 1)
+    sampling, rows = Sampling(temperature=0.8, max_tokens=96), 8 * len(problems)
+    # The whole distribution at our temperature: by default transformers draws from the 50 likeliest.
+    drawing = {"temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+    ours, text = load_generator(GeneratorConfig(name=folder, max_rows=rows))
+    loop = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    figures: dict[str, list[float]] = defaultdict(list)
+
+    async def tokens_a_second(engine: Generator, prompts: list[list[int]], seed: int, hits: str) -> float:
+        start = time.perf_counter()
+        found = await generations(engine, prompts, sampling, seed)
+        seconds = time.perf_counter() - start
+        figures[hits].append(1 - sum(one.prefill_tokens for one in found) / (8 * sum(map(len, prompts))))
+        return sum(one.decode_tokens for one in found) / seconds
+
+    async def compare() -> None:
+        engines = [ours]
+        if importlib.util.find_spec("vllm"):
+            options = {"name": "vllm", "enforce_eager": True, "max_model_len": 1024}
+            engines.append(load_any(GeneratorConfig(name=folder, max_rows=rows, engine=options))[0])
+        for engine in engines:  # the first request finds everything cold
+            await generations(engine, [text.begin(problems[0]).prompt], Sampling(max_tokens=4), seed=0)
+        for seed in range(rounds):
+            # No prompt of another round, but for the beginning of the template.
+            prompts = [text.begin(replace(one, prompt=f"Round {seed}. {one.prompt}")).prompt for one in problems]
+            mine = await tokens_a_second(ours, prompts, seed, "model_prefix_hits")
+            figures["model_tokens_per_second"].append(mine)
+            part = [prompts[(seed * in_loop + index) % len(prompts)] for index in range(in_loop)]
+            end = text.tokenizer.eos_token_id
+            drawn, seconds = timed(lambda part=part, end=end: generate_loop(loop, part, sampling, end, **drawing))
+            figures["model_speedup_vs_loop"].append(mine / (drawn / seconds))
+            for peer in engines[1:]:
+                theirs = await tokens_a_second(peer, prompts, seed, "model_prefix_hits_of_vllm")
+                figures["model_speed_vs_vllm"].append(mine / theirs)
+
+    asyncio.run(compare())
+    many = f"{len(problems)} problems x 8 samples"
+    sides = {
+        "model_tokens_per_second": ("tokens/s", many),
+        "model_speedup_vs_loop": ("x", f"model.generate in a loop, {many}"),
+        "model_speed_vs_vllm": ("x", f"vLLM on the CPU, eager, {many}"),
+        "model_prefix_hits": ("share", "the prompt tokens of all samples"),
+        "model_prefix_hits_of_vllm": ("share", "the prompt tokens of all samples; blocks of 128"),
+    }
+    return {name: (statistics.median(each), *sides[name], len(each)) for name, each in figures.items()}
 
 
 def bench_overlap(encoder: StepEncoder, rows: int, repeats: int) -> tuple[list[float], list[float]]:
@@ -277,10 +346,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer problems and repetitions")
     parser.add_argument("--vllm", action="store_true", help="only generation_speed_vs_vllm")
+    add_arguments(parser)
     given = parser.parse_args()
     quick = given.quick
+    if given.model:
+        report(bench_model(str(given.model), word_problems(given.problems), 1 if quick else 3))
+        return
     torch.set_num_threads(1)
-    _, encoder = load_generator(GeneratorConfig(name=str(POLICY)))
+    encoder = StepEncoder(load_tokenizer(str(POLICY)), StepFormat())
     problems = load("synthetic-math", limit=32, seed=11) + load("synthetic-code", limit=32, seed=11)
     prompts = [encoder.path_ids(problem, [])[0] for problem in problems]
     if given.vllm:

@@ -1,6 +1,6 @@
 """Search: batching over problems, occupancy without barriers, what the session costs, memory and journal.
 
-    python bench/search.py [--quick] [--threads 1]
+    python bench/search.py [--quick] [--threads 1] [--model FOLDER]
 
 beam_speedup_vs_one_by_one   beam 4 x 4 on 64 problems, all at once, against search-and-learn's schedule on the same
                              engines: one problem after the other, each text scored from its first token at each level;
@@ -12,31 +12,40 @@ occupancy                    share of 256 rows of a simulated continuous-batchin
                              1.5); peer: all problems level by level in lock-step
 session_overhead_share       CPU time of a search whose engines answer at once, over what engines of 20 M parameters add
 memory_gib, journal_per_text 500 problems x 256 solutions of 10 steps of 150 characters (--quick: 100 problems)
+
+With --model, a folder with a causal LM, which is policy and, with a random head, PRM: the first three figures, of 16
+word problems and solutions of up to 96 tokens, a line a step, a torch thread a core, and
+
+policy_prefix_hits           of the tokens that stand before the samples, the share that was not computed for them
+prm_prefix_hits              the same of the texts that were scored
 """
 
 import argparse
 import asyncio
 import json
+import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from search_parts.engines import Instant, Recording, SlotEngine, TextPolicy, lengths
-from search_parts.peer import one_by_one, world
+from real_model import add_arguments, word_problems
+from search_parts.engines import Counting, Instant, Recording, SlotEngine, TextPolicy, lengths
+from search_parts.peer import one_by_one, real, world
 
 from prmkit.benchmarks import load
 from prmkit.generate import Sampling
 from prmkit.search.options import StrategyConfig
 from prmkit.search.problem_set import search
+from prmkit.search.result import SearchResult
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.tree import Problem
@@ -57,12 +66,40 @@ def beam(rounds: int, peer_problems: int) -> dict[str, dict[str, object]]:
         theirs = times(partial(one_by_one, part, world(), n=16, width=4), len(part))
         by_clock.append(theirs[0] / ours[0])
         by_cpu.append(theirs[1] / ours[1])
-    peer = "search-and-learn's schedule, same engines"
+    return beam_figures(by_clock, by_cpu, tokens)
+
+
+def beam_figures(by_clock: list[float], by_cpu: list[float], tokens: Counter[str]) -> dict[str, dict[str, object]]:
+    peer, rounds = "search-and-learn's schedule, same engines", len(by_clock)
     return {
         "beam_speedup_vs_one_by_one": figure(statistics.median(by_clock), "times", peer, rounds),
         "beam_cpu_time_vs_one_by_one": figure(statistics.median(by_cpu), "times", peer, rounds),
         "computed_per_drawn": figure(tokens["computed"] / tokens["drawn"], "tokens a token", "", rounds),
     }
+
+
+def model_beam(folder: Path, problems: list[Problem], rounds: int, peer_problems: int) -> dict[str, dict[str, object]]:
+    """The same with a real model, and how much of the prompts and of the scored texts was computed."""
+    make = real(str(folder), max_tokens=96, max_rows=16 * len(problems))
+    one_by_one(problems[:1], make(), n=4, width=4, levels=1)  # finds everything cold
+    by_clock, by_cpu, tokens, shares = [], [], Counter[str](), defaultdict(list)
+    for index in range(rounds):
+        with tempfile.TemporaryDirectory() as run:
+            counting, found = Counting(make(journal=Path(run))), []
+            count_tokens(counting.inner, tokens)
+
+            def ours(counting: Counting = counting, run: str = run, found: list[SearchResult] = found) -> None:
+                found.append(search(problems, counting.engines, BEAM, Path(run, "trees.jsonl")))
+
+            mine = times(ours, len(problems))
+        shares["policy_prefix_hits"].append(1 - found[0].ledger.prefill_tokens / counting.before_samples)
+        shares["prm_prefix_hits"].append(1 - found[0].ledger.prm_tokens / counting.before_scores)
+        part = [problems[(index * peer_problems + each) % len(problems)] for each in range(peer_problems)]
+        theirs = times(partial(one_by_one, part, make(), n=16, width=4, whole=True), len(part))
+        by_clock.append(theirs[0] / mine[0])
+        by_cpu.append(theirs[1] / mine[1])
+    hits = {name: figure(statistics.median(each), "share", "", rounds) for name, each in shares.items()}
+    return beam_figures(by_clock, by_cpu, tokens) | hits
 
 
 def count_tokens(engines: Engines, tokens: Counter[str]) -> None:
@@ -92,7 +129,7 @@ def occupancy() -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         engines = Engines(
             generator=engine,
-            encoder=engine,
+            text=engine,  # type: ignore[arg-type]
             sampling=Sampling(max_tokens=10**9),
             scorer=engine,  # type: ignore[arg-type]
             grader_for=lambda domain, grading: engine,  # type: ignore[arg-type, return-value]
@@ -128,7 +165,7 @@ def store(problems: int) -> None:
         journal = Path(folder, "journal.jsonl")
         engines = Engines(
             generator=policy,
-            encoder=policy,
+            text=policy,  # type: ignore[arg-type]
             sampling=Sampling(),
             scorer=policy,
             journal=Journal(journal),  # type: ignore[arg-type]
@@ -159,20 +196,25 @@ def figure(value: float, unit: str, peer: str, n: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="end within 90 s on an idle machine")
-    parser.add_argument("--threads", type=int, default=1, help="of torch, for each engine; the peer is fastest with 1")
+    parser.add_argument("--threads", type=int, help="of torch, for each engine; default: 1, with --model one a core")
     parser.add_argument("--store", type=int, help=argparse.SUPPRESS)
+    add_arguments(parser)
     given = parser.parse_args()
     if given.store:
         store(given.store)
         return
     quick = given.quick
-    torch.set_num_threads(given.threads)
-    figures = {
-        **beam(rounds=1 if quick else 5, peer_problems=4 if quick else 8),
-        "occupancy": occupancy(),
-        "session_overhead_share": overhead(problems=6 if quick else 24),
-        **stored(100 if quick else 500),
-    }
+    torch.set_num_threads(given.threads or ((os.cpu_count() or 1) if given.model else 1))
+    if given.model:
+        problems = word_problems(given.problems)
+        figures = model_beam(given.model, problems, rounds=1 if quick else 3, peer_problems=1 if quick else 2)
+    else:
+        figures = {
+            **beam(rounds=1 if quick else 5, peer_problems=4 if quick else 8),
+            "occupancy": occupancy(),
+            "session_overhead_share": overhead(problems=6 if quick else 24),
+            **stored(100 if quick else 500),
+        }
     for name, found in figures.items():
         print(f"{name:28}  {found['value']:9.4g}  {found['unit']}  {found['peer']}  (n = {found['n']})")
     print(json.dumps(figures))

@@ -6,11 +6,14 @@ algorithms ask and find, not how fast a model answers.
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prmkit.benchmarks import synthetic_math
 from prmkit.benchmarks.synthetic_world import Slips, instructions_of
 from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.generate.format import PolicyFormat
+from prmkit.generate.stop import StepStop
+from prmkit.generate.text import PolicyText
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.tree import Problem, StepTree
@@ -19,12 +22,28 @@ _STEP = re.compile(r"([a-h]) = .* = (\d) # .*")
 _JUDGED = re.compile(r"\[Problem\]\n(.*?)\n\n\[Solution\]\n(.*?)\n\nRead the solution", re.DOTALL)
 
 
-class WordEncoder:
+class WordTokenizer:
     """One token a word or line end; the vocabulary grows as it reads."""
 
+    name_or_path = "words"
+    chat_template = None
+    bos_token = None
+    bos_token_id = None
+    all_special_tokens: Sequence[str] = ()
+    added_tokens_decoder: Mapping[int, object] = {}
+
     def __init__(self) -> None:
-        self.words: list[str] = []
-        self.ids: dict[str, int] = {}
+        self.words = ["\n"]
+        self.ids = {"\n": 0}
+
+    def __call__(self, text: str, **options: object) -> Mapping[str, list[int]]:
+        return {"input_ids": self.encode(text)}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def get_vocab(self) -> Mapping[str, int]:
+        return {"\n": 0}
 
     def encode(self, text: str) -> list[int]:
         found = []
@@ -35,37 +54,24 @@ class WordEncoder:
             found.append(self.ids[word])
         return found
 
-    def decode(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Sequence[int], **options: object) -> str:
         return "\n".join(line.strip() for line in " ".join(self.words[id] for id in ids).split("\n"))
 
-    def problem_ids(self, problem: Problem) -> list[int]:
-        return self.encode(problem.prompt + "\n")
-
-    def step_ids(self, text: str) -> list[int]:
-        return self.encode(text + "\n")
-
-    def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
-        ids, ends = self.problem_ids(problem), []
-        for step in steps:
-            ids += self.step_ids(step)
-            ends.append(len(ids) - 1)
-        return ids, ends
-
-    def steps_of(self, ids: Sequence[int]) -> list[str]:
-        return [line for line in self.decode(ids).split("\n") if line]
+    def batch_decode(self, rows: Sequence[Sequence[int]], **options: object) -> list[str]:
+        return [self.decode(ids) for ids in rows]
 
 
 class WriterGenerator:
     """A policy that goes on as the world's writer does, slips included, from whatever value it finds."""
 
-    def __init__(self, encoder: WordEncoder, slips: Slips) -> None:
-        self.encoder, self.slips = encoder, slips
+    def __init__(self, tokenizer: WordTokenizer, slips: Slips) -> None:
+        self.tokenizer, self.slips = tokenizer, slips
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
-        lines = self.encoder.decode(prompt_ids).strip("\n")
-        written = [self.encoder.encode(self.reply(lines, random.Random(f"{seed}:{sample}"))) for sample in range(n)]
+        lines = self.tokenizer.decode(prompt_ids).strip("\n")
+        written = [self.tokenizer.encode(self.reply(lines, random.Random(f"{seed}:{sample}"))) for sample in range(n)]
         return Generation(
             continuations=tuple(Continuation(ids=tuple(ids), finish="eos") for ids in written),
             cached_tokens=0,
@@ -82,8 +88,8 @@ class WriterGenerator:
 class JudgeGenerator(WriterGenerator):
     """A judge that names the true first wrong step, but for a share of errors: it names none, or a neighbour."""
 
-    def __init__(self, encoder: WordEncoder, errors: float) -> None:
-        super().__init__(encoder, Slips())
+    def __init__(self, tokenizer: WordTokenizer, errors: float) -> None:
+        super().__init__(tokenizer, Slips())
         self.errors = errors
 
     def reply(self, text: str, rng: random.Random) -> str:
@@ -141,6 +147,7 @@ def solutions(problems: Sequence[Problem], each: int, slips: Slips, seed: int) -
 
 def engines(kind: type[WriterGenerator], quality: object, journal: Journal, seed: int) -> Engines:
     """Engines of an annotator: a writer with its slips, or a judge with its share of errors."""
-    encoder = WordEncoder()
-    generator = kind(encoder, quality)  # type: ignore[arg-type]
-    return Engines(generator=generator, encoder=encoder, sampling=Sampling(), journal=journal, seed=seed)  # type: ignore[arg-type]
+    tokenizer = WordTokenizer()
+    generator = kind(tokenizer, quality)  # type: ignore[arg-type]
+    text = PolicyText(tokenizer, PolicyFormat())  # type: ignore[arg-type]
+    return Engines(generator=generator, text=text, sampling=Sampling(), journal=journal, seed=seed)

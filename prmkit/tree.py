@@ -8,7 +8,7 @@ import math
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from prmkit.errors import InputError
 
@@ -18,6 +18,9 @@ Finish = Literal["stop", "eos", "length", "cancelled"]
 
 A solution whose text ended within a thought came to no answer: it counts as cut by a length limit.
 """
+
+Reads = Literal["thought", "answer", "both"]
+"""Which steps of a solution a PRM reads: what a reasoning model thought before it answered, the answer, or both."""
 
 ROOT = -1
 """The parent of first steps: the problem itself."""
@@ -103,7 +106,7 @@ class Node:
     ids: Sequence[int] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class StepTree:
     """A problem and the steps that were written for it."""
 
@@ -146,19 +149,24 @@ class StepTree:
             InputError: the parent does not exist or ended its solution, the step is empty, or the score is no
                 probability.
         """
+        # Four bytes a token, where a list of numbers takes some forty.
+        kept = None if ids is None else array("I", ids)
+        return self.append(
+            Node(parent=parent, text=text, label=label, score=score, finish=finish, thought=thought, raw=raw, ids=kept)
+        )
+
+    def append(self, node: Node) -> int:
+        """Append a step and return its index. Raises InputError as ``add`` does."""
+        parent = node.parent
         if not ROOT <= parent < len(self.nodes):
             raise InputError("no such parent step", got=parent, expected=f"an index in [-1, {len(self.nodes)})")
         if parent != ROOT and self.nodes[parent].finish in ("eos", "length", "cancelled"):
             raise InputError("a step follows a solution that ended", got=self.nodes[parent].finish)
-        if not text or text.isspace():
-            raise InputError("empty step", got=text, expected="text")
-        if score is not None:
-            _check_score(score)
-        # Four bytes a token, where a list of numbers takes some forty.
-        kept = None if ids is None else array("I", ids)
-        self.nodes.append(
-            Node(parent=parent, text=text, label=label, score=score, finish=finish, thought=thought, raw=raw, ids=kept)
-        )
+        if not node.text or node.text.isspace():
+            raise InputError("empty step", got=node.text, expected="text")
+        if node.score is not None:
+            _check_score(node.score)
+        self.nodes.append(node)
         return len(self.nodes) - 1
 
     def set_label(self, node: int, label: Label | None) -> None:
@@ -183,6 +191,46 @@ class StepTree:
             indices.append(node)
             node = self.nodes[node].parent
         return indices[::-1]
+
+    def up_to(self, node: int) -> "StepTree":
+        """A tree of the steps from the first to ``node`` alone, as they were written; labels and scores left out."""
+        tree = StepTree(self.problem, meta=dict(self.meta))
+        for parent, index in enumerate(self.path(node), start=ROOT):
+            tree.append(replace(self.nodes[index], parent=parent, label=None, score=None, finish=None))
+        return tree
+
+    @property
+    def reads(self) -> Reads:
+        """Which steps the PRM of its scores reads, as ``meta`` notes it; both where it notes nothing.
+
+        Raises:
+            InputError: the note names no such choice.
+        """
+        noted = self.meta.get("reads", "both")
+        if noted not in get_args(Reads):
+            expected = ", ".join(get_args(Reads))
+            raise InputError("no such choice of steps to read", where=self.problem.id, got=noted, expected=expected)
+        return cast(Reads, noted)
+
+    def note_reads(self, reads: Reads) -> None:
+        """Note which steps the PRM of its scores reads; nothing is noted of a PRM that reads both."""
+        self.meta.pop("reads", None)
+        if reads != "both":
+            self.meta["reads"] = reads
+
+    def is_read(self, node: int, reads: Reads | None = None) -> bool:
+        """Whether a PRM reads the step: by default the one of the tree's scores (see ``reads``)."""
+        reads = reads or self.reads
+        return reads == "both" or self.nodes[node].thought == (reads == "thought")
+
+    def read_path(self, node: int, reads: Reads | None = None) -> list[int]:
+        """Indices of the steps from the first to ``node`` that a PRM reads, by default that of the tree's scores.
+
+        These alone have scores of their own, and the score of a solution is aggregated over them.
+        """
+        reads = reads or self.reads
+        path = self.path(node)
+        return path if reads == "both" else [index for index in path if self.is_read(index, reads)]
 
     def steps(self, node: int) -> list[str]:
         """Texts from the first step to ``node``."""

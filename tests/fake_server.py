@@ -20,7 +20,9 @@ class Chars:
     def __call__(self, text: str, **options: object) -> Mapping[str, list[int]]:
         return {"input_ids": list(map(ord, text))}
 
-    def decode(self, ids: Sequence[int]) -> str:
+    bos_token = None
+
+    def decode(self, ids: Sequence[int], **options: object) -> str:
         return "".join(map(chr, ids))
 
 
@@ -28,7 +30,8 @@ class FakeServer(LocalServer):
     """A model that writes letters by lot, fixed by prompt and seed.
 
     Args:
-        owner: ``vllm`` answers token ids, and the stop string that ended them; others answer plain text.
+        owner: ``vllm`` answers token ids, and the stop string that ended them; ``sglang`` does so in words of its own;
+            others answer plain text.
         tells_context: whether the list of models says how long a prompt may be.
 
     Before it answers properly it works off ``faults``: a status, bytes to answer with status 200, ``hang``, ``drop`` or
@@ -49,6 +52,7 @@ class FakeServer(LocalServer):
         app = web.Application()
         app.router.add_get("/v1/models", self._list)
         app.router.add_post("/v1/completions", self._complete)
+        app.router.add_post("/generate", self._complete)
         app.router.add_post("/pooling", self._pool)
         return app
 
@@ -101,6 +105,8 @@ class FakeServer(LocalServer):
         return web.Response()
 
     async def _write(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if "input_ids" in body:
+            body = _from_sglang(body)
         ids = body["prompt"] if isinstance(body["prompt"], list) else list(map(ord, body["prompt"]))
         if len(ids) >= CONTEXT:
             message = f"This model's maximum context length is {CONTEXT} tokens."
@@ -112,7 +118,8 @@ class FakeServer(LocalServer):
             text, finish = (text, "stop") if letter == "$" else (text + letter, "length")
         if body.get("stream"):
             return await self._stream(request, text, finish)
-        return web.json_response(self._reply(body, ids, text, finish))
+        reply = self._reply(body, ids, text, finish)
+        return web.json_response(_to_sglang(reply) if self.owner == "sglang" else reply)
 
     def _reply(self, body: dict[str, Any], ids: list[int], text: str, finish: str) -> dict[str, Any]:
         stop = next((string for string in body.get("stop", []) if string in text), None)
@@ -120,8 +127,13 @@ class FakeServer(LocalServer):
             text, finish = text[: text.index(stop) + len(stop)], "stop"
         sampled = [*map(ord, text), *([0] if finish == "stop" and stop is None else [])]
         choice: dict[str, Any] = {"text": text, "finish_reason": finish}
-        if self.owner == "vllm":
+        if self.owner in ("vllm", "sglang"):
             choice |= {"token_ids": sampled, "stop_reason": stop}
+        if body.get("logprobs"):
+            tops = {text[:1] or "$": -0.25, "X": -1.5}
+            if body.get("return_tokens_as_token_ids"):
+                tops = {f"token_id:{ord(token)}": value for token, value in tops.items()}
+            choice["logprobs"] = {"top_logprobs": [dict(list(tops.items())[: body["logprobs"]])]}
         usage = {"prompt_tokens": len(ids), "completion_tokens": len(sampled)}
         return {"choices": [choice], "usage": usage}
 
@@ -134,3 +146,30 @@ class FakeServer(LocalServer):
         end = {"choices": [{"text": "", "finish_reason": finish}]}
         await response.write(f"data: {json.dumps(end)}\n\ndata: [DONE]\n\n".encode())
         return response
+
+
+def _from_sglang(body: dict[str, Any]) -> dict[str, Any]:
+    """The request in the words of completions."""
+    asked = body["sampling_params"]
+    assert asked["no_stop_trim"]
+    assert not asked["skip_special_tokens"]
+    return {
+        "prompt": body["input_ids"],
+        "max_tokens": asked["max_new_tokens"],
+        "temperature": asked["temperature"],
+        "seed": asked["sampling_seed"],
+        "stop": asked.get("stop", []),
+        "logprobs": body["top_logprobs_num"] if body.get("return_logprob") else None,
+    }
+
+
+def _to_sglang(reply: dict[str, Any]) -> dict[str, Any]:
+    """The answer in SGLang's words; 0 ends a sequence."""
+    (choice,) = reply["choices"]
+    matched = choice["stop_reason"] if choice["stop_reason"] is not None else 0
+    reason = {"type": "length"} if choice["finish_reason"] == "length" else {"type": "stop", "matched": matched}
+    meta = reply["usage"] | {"finish_reason": reason, "cached_tokens": 0}
+    if choice.get("logprobs"):
+        tops = choice["logprobs"]["top_logprobs"][0]
+        meta["output_top_logprobs"] = [[[value, ord(text), None] for text, value in tops.items()]]
+    return {"text": choice["text"], "output_ids": choice["token_ids"], "meta_info": meta}

@@ -1,8 +1,13 @@
 """Engines without a model: what they say is written down in the test."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.generate.format import PolicyFormat
+from prmkit.generate.stop import StepStop
+from prmkit.generate.text import PolicyText
+from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score import Scores
 from prmkit.session import Engines, Session
@@ -10,26 +15,60 @@ from prmkit.session.journal import Journal
 from prmkit.tree import Finish, Problem, StepTree
 
 
-class CharEncoder:
-    """One token a character; a step a line."""
+@dataclass(frozen=True)
+class AtString:
+    string: str
+    tokens: int | None = None
 
-    format = StepFormat()
+    @property
+    def stops(self) -> tuple[str, ...]:
+        return (self.string,)
 
-    def problem_ids(self, problem: Problem) -> list[int]:
-        return [ord(character) for character in problem.prompt + "\n"]
+    def end(self, text: str) -> int | None:
+        place = text.find(self.string)
+        return place + len(self.string) if place >= 0 else None
 
-    def step_ids(self, text: str) -> list[int]:
-        return [ord(character) for character in text + "\n"]
 
-    def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
-        text, ends = problem.prompt + "\n", []
-        for step in steps:
-            text += step + "\n"
-            ends.append(len(text) - 1)
-        return [ord(character) for character in text], ends
+def at(string: str | None) -> StepStop | None:
+    """Ends a continuation where it holds the string."""
+    return None if string is None else StepStop(AtString(string))
 
-    def steps_of(self, ids: Sequence[int]) -> list[str]:
-        return [line for line in "".join(map(chr, ids)).split("\n") if line.strip()]
+
+class CharTokenizer:
+    """One token a character."""
+
+    name_or_path = "characters"
+    chat_template = None
+    bos_token = None
+    bos_token_id = None
+    unk_token_id = None
+    all_special_tokens: Sequence[str] = ()
+    added_tokens_decoder: Mapping[int, object] = {}
+
+    def __call__(self, text: str, **options: object) -> Mapping[str, list[int]]:
+        return {"input_ids": list(map(ord, text))}
+
+    def __len__(self) -> int:
+        return 512
+
+    def decode(self, ids: Sequence[int], **options: object) -> str:
+        return "".join(map(chr, ids))
+
+    def batch_decode(self, rows: Sequence[Sequence[int]], **options: object) -> list[str]:
+        return list(map(self.decode, rows))
+
+    def get_vocab(self) -> dict[str, int]:
+        return {chr(token): token for token in range(512)}
+
+
+def char_encoder() -> StepEncoder:
+    """A PRM's text with one token a character, a step a line."""
+    return StepEncoder(CharTokenizer(), StepFormat())  # type: ignore[arg-type]
+
+
+def char_text(format: PolicyFormat | None = None) -> PolicyText:
+    """A policy's text with one token a character; without a format a step a line."""
+    return PolicyText(CharTokenizer(), format or PolicyFormat())  # type: ignore[arg-type]
 
 
 class ScriptedGenerator:
@@ -40,7 +79,7 @@ class ScriptedGenerator:
         self.requests: list[tuple[str, int]] = []
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
         prompt = "".join(map(chr, prompt_ids))
         self.requests.append((prompt, n))
@@ -52,6 +91,46 @@ class ScriptedGenerator:
             decode_tokens=sum(len(text) for text, _ in written),
             flops=0.0,
         )
+
+
+class Typewriter:
+    """Writes on, a token a character, what ``rest(text so far)`` says is left of its solution; stops where it is told.
+
+    Text that it finds behind its own, such as a closing by force, is a part of what it reads like any other.
+    """
+
+    def __init__(self, rest: Callable[[str], str]) -> None:
+        self.rest = rest
+        self.requests: list[tuple[str, int]] = []
+
+    async def generate(
+        self,
+        prompt_ids: Sequence[int],
+        n: int,
+        *,
+        sampling: Sampling,
+        seed: int,
+        stop: StepStop | None = None,
+        drawn: int = 0,
+    ) -> Generation:
+        prompt = "".join(map(chr, prompt_ids))
+        self.requests.append((prompt, sampling.max_tokens))
+        text, finish = self._written(self.rest(prompt), sampling.max_tokens, stop)
+        return Generation(
+            continuations=(Continuation(ids=tuple(map(ord, text)), finish=finish),) * n,
+            cached_tokens=0,
+            prefill_tokens=len(prompt_ids),
+            decode_tokens=n * (len(text) + (finish == "eos")),
+            flops=0.0,
+        )
+
+    def _written(self, rest: str, limit: int, stop: StepStop | None) -> tuple[str, Finish]:
+        for length in range(1, len(rest) + 1):
+            if stop is not None and (length == stop.tokens or stop.cut(rest[:length], length - 1) is not None):
+                return rest[:length], "stop"
+            if length == limit:
+                return rest[:length], "length"
+        return rest, "eos"
 
 
 class TableScorer:
@@ -96,7 +175,7 @@ def make_session(
 ) -> Session:
     engines = Engines(
         generator=generator,
-        encoder=CharEncoder(),  # type: ignore[arg-type]
+        text=char_text(),
         sampling=Sampling(),
         grader_for=lambda domain, grading: LastStepGrader(),
         scorer=scorer,

@@ -48,6 +48,23 @@ def policy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+CHATML = (
+    "{% for turn in messages %}<|im_start|>{{ turn['role'] }}\n{{ turn['content'] | trim }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""A chat template that trims what it is given, as many do."""
+
+
+@pytest.fixture(scope="session")
+def chat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random causal LM with that template, whose tokens are letters, words, line ends and the marks of ChatML."""
+    folder = tmp_path_factory.mktemp("served") / "chat"
+    tokenizer = tiny_bpe_tokenizer(alphabet=[*"abcdefghijklmnopqrstuvwxyz.=+", "\u0120", "\u010a"])
+    tokenizer.chat_template = CHATML
+    tiny_backbone(folder, tokenizer=tokenizer, context=1024, heads=1)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def prm_folder(policy_folder: Path) -> Path:
     """A PRM of ours on that LM, as training writes it."""
@@ -88,6 +105,13 @@ def vllm_generator(vllm_cpu: None, policy_folder: Path) -> Generator:
 def policy_url(vllm_cpu: None, policy_folder: Path) -> Iterator[str]:
     """Where ``vllm serve`` serves the LM."""
     with served(policy_folder, "--enable-prompt-tokens-details") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chat_url(vllm_cpu: None, chat_folder: Path) -> Iterator[str]:
+    """Where ``vllm serve`` serves the LM with a chat template."""
+    with served(chat_folder, "--enable-prompt-tokens-details") as url:
         yield url
 
 

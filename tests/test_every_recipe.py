@@ -191,3 +191,32 @@ def test_a_search_ends_steps_as_the_prompt_of_its_benchmark_says(name: str) -> N
     recipe = bind(compose(SEARCHES[name]))
     assert isinstance(recipe, SearchRecipe)
     assert recipe.generator.format.step_end == wording(recipe.problems.benchmark)["step_end"]
+
+
+GENERATORS = sorted(recipes_root().glob("generators/*.yaml"))
+THINKS = {"qwen3-8b", "deepseek-r1-distill-qwen-7b", "gpt-oss-20b"}
+FIXED = {"coder-7b": "chatml", "math-7b": "qwen-math", "instruct-1.5b": "qwen-math"}
+
+
+@pytest.mark.parametrize("fragment", GENERATORS, ids=lambda path: path.stem)
+def test_a_generator_may_stand_in_any_search(fragment: Path, tmp_path: Path) -> None:
+    problems = "problems: {benchmark: math500, options: {prompt: chat}}"
+    cell = f"extends: [{fragment}]\nstage: search\n{problems}\nstrategy: {{name: majority, options: {{n: 2}}}}\n"
+    (tmp_path / "cell.yaml").write_text(cell)
+    recipe = bind(compose(tmp_path / "cell.yaml"))
+    assert isinstance(recipe, SearchRecipe)
+    policy = recipe.generator
+    assert policy.format.template == FIXED.get(fragment.stem)  # None: the model's own chat template
+    assert policy.format.step_end == wording("math500")["step_end"]
+    # Who thinks needs room for it, and a sampling under which a thought does not run in circles.
+    assert (policy.sampling.max_tokens >= 16384) == (fragment.stem in THINKS | {"qwq-32b-preview"})
+    assert fragment.stem not in THINKS or policy.sampling.temperature >= 0.6
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_asks_for_a_boxed_answer_or_for_a_program(name: str) -> None:
+    """Only the fixed template of Qwen2.5-Math asks for itself; under others the wording of the benchmark has to."""
+    recipe = bind(compose(SEARCHES[name]))
+    assert isinstance(recipe, SearchRecipe)
+    asks = recipe.problems.options.get("prompt") == "chat"
+    assert asks == (recipe.generator.format.template != "qwen-math")

@@ -14,10 +14,11 @@ from prmkit.recipe.stages import STAGES
 
 PACKAGE = Path(prmkit.__file__).parent
 LAYERS = (
-    "errors tree seam",
+    "errors tree seam options thoughts",
     "trees_io rows_io yaml_io run stats download cluster sandbox",
     "grade",
     "sources benchmarks",
+    "segment",
     "packing",
     "models",
     "kv",
@@ -81,7 +82,7 @@ def test_no_two_rooms_know_each_other() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-@pytest.mark.parametrize("library", ["vllm", "captum", "ray", "deepspeed"])
+@pytest.mark.parametrize("library", ["vllm", "captum", "ray", "deepspeed", "gguf"])
 def test_an_optional_library_is_imported_in_one_file(library: str) -> None:
     files = [file for file in MODULES if any(name.split(".")[0] == library for name in imported(file))]
     assert len(files) <= 1
@@ -93,7 +94,10 @@ def test_an_optional_library_is_imported_in_one_file(library: str) -> None:
         "prmkit",
         "prmkit.commands",
         "prmkit.report",
+        "prmkit.segment.config",
+        "prmkit.segment.statements",
         "prmkit.train.machines",
+        "prmkit.models.gguf.contents",
         *(entry.module for entry in STAGES.values()),
     ],
 )

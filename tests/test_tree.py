@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
-from prmkit.tree import ROOT, Label, Problem, StepTree
+from prmkit.tree import ROOT, Label, Problem, Reads, StepTree
 
 PROBLEM = Problem(id="p", prompt="2 + 2?")
 
@@ -30,6 +30,32 @@ def test_the_answer_is_the_step_that_the_search_noted(noted: str, node: int) -> 
     assert tree.chosen == ROOT
     tree.meta["chosen"] = noted
     assert tree.chosen == node
+
+
+@pytest.mark.parametrize(
+    ("reads", "path", "later"), [("both", [0, 1, 2], [0, 3]), ("thought", [0, 1], [0]), ("answer", [2], [3])]
+)
+def test_a_prm_reads_the_steps_of_the_thought_of_the_answer_or_both(
+    reads: Reads, path: list[int], later: list[int]
+) -> None:
+    tree = StepTree(PROBLEM)
+    for parent, thought in ((ROOT, True), (0, True), (1, False), (0, False)):
+        tree.add(parent, "x", thought=thought)
+    assert (tree.read_path(2, reads), tree.read_path(3, reads), tree.read_path(ROOT, reads)) == (path, later, [])
+    assert tree.read_path(2) == [0, 1, 2]  # where nothing is noted
+    tree.note_reads(reads)
+    assert (tree.read_path(2), tree.reads) == (path, reads)
+    assert [node for node in range(3) if tree.is_read(node)] == path
+    assert tree.meta == ({} if reads == "both" else {"reads": reads})
+    tree.note_reads("both")
+    assert (tree.reads, tree.meta) == ("both", {})
+
+
+def test_a_note_that_names_no_steps_to_read_is_refused() -> None:
+    tree = fork()
+    tree.meta["reads"] = "all"
+    with pytest.raises(InputError, match="p: no such choice of steps to read, got 'all'; expected thought, answer, b"):
+        tree.read_path(2)
 
 
 @pytest.mark.parametrize("noted", ["4", "-2", "none", "", "1.0"])
@@ -97,3 +123,25 @@ def test_every_leaf_path_starts_at_a_first_step_and_together_they_cover_the_tree
     for path in paths:
         assert tree.nodes[path[0]].parent == ROOT
         assert path == sorted(path)
+
+
+def test_a_step_keeps_how_it_was_written_in_every_copy() -> None:
+    tree = StepTree(Problem(id="p", prompt="?"), meta={"tokenizer": "mine"})
+    first = tree.add(ROOT, "hm", thought=True, raw="<think> hm\n\n", ids=[1, 2], score=0.5, finish="stop")
+    tree.add(first, "other", finish="eos")
+    last = tree.add(first, "4", ids=[3], finish="eos")
+    alone = tree.up_to(last)
+    assert [(node.text, node.thought, node.raw, list(node.ids or ())) for node in alone] == [
+        ("hm", True, "<think> hm\n\n", [1, 2]),
+        ("4", False, None, [3]),
+    ]
+    assert [(node.parent, node.score, node.finish) for node in alone] == [(ROOT, None, None), (0, None, None)]
+    assert alone.meta == tree.meta
+    assert len(tree.up_to(ROOT)) == 0
+
+
+def test_what_is_judged_of_a_solution_is_its_answer() -> None:
+    tree = StepTree(Problem(id="p", prompt="?"))
+    thought = tree.add(ROOT, "\\boxed{3}", thought=True)
+    assert tree.solution(thought) == ""
+    assert tree.solution(tree.add(tree.add(thought, "So:"), "\\boxed{4}")) == "So:\n\\boxed{4}"

@@ -1,9 +1,12 @@
 """Models and tokenizers small enough to be made in a test."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from prmkit.packing.encode import StepEncoder
@@ -22,21 +25,68 @@ def tiny_tokenizer() -> PreTrainedTokenizerBase:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>")
 
 
-def tiny_bpe_tokenizer() -> PreTrainedTokenizerBase:
-    """Byte-level BPE with Qwen's chat tokens, which merges a full stop and a line end as Qwen's does."""
+_LINES = ["We add two and two.\nThe sum is four.\n", "So the answer is four.\nWe are done.\n"] * 4
+
+
+def tiny_bpe_tokenizer(
+    special: Sequence[str] = ("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+    added: Sequence[str] = (),
+    *,
+    alphabet: Sequence[str] | None = None,
+    **named: str,
+) -> PreTrainedTokenizerBase:
+    """Byte-level BPE, by default with Qwen's chat tokens, which merges a full stop and a line end as Qwen's does.
+
+    Args:
+        special: special tokens.
+        added: tokens besides that are whole and no special ones, such as Qwen3's <think>.
+        alphabet: its single letters, as byte-level BPE spells them; default: all bytes.
+        named: which is which, such as ``bos_token``.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
-    lines = ["We add two and two.\nThe sum is four.\n", "So the answer is four.\nWe are done.\n"] * 4
-    specials = [AddedToken(text, special=True) for text in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")]
     trainer = trainers.BpeTrainer(
-        vocab_size=320,
-        special_tokens=specials,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        vocab_size=317 + len(special),
+        special_tokens=[AddedToken(text, special=True) for text in special],
+        initial_alphabet=alphabet or pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(lines, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<|endoftext|>", eos_token="<|im_end|>")
+    tokenizer.train_from_iterator(_LINES, trainer)
+    tokenizer.add_tokens([AddedToken(text, special=False, normalized=False) for text in added])
+    named = named or {"pad_token": "<|endoftext|>", "eos_token": "<|im_end|>"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named)
+
+
+def tiny_sentencepiece_tokenizer(
+    special: Sequence[str] = (), *, marks: Literal["beginning", "pieces"] = "beginning"
+) -> PreTrainedTokenizerBase:
+    """BPE as SentencePiece writes it: a blank is ▁, what has no token is spelled in bytes, and a text begins with ▁.
+
+    Args:
+        special: special tokens besides <unk>, <s> and </s>.
+        marks: where a ▁ is put in front: at the beginning of a text alone, as in newer files, or of every piece between
+            special tokens too, as in those of Llama 2.
+    """
+    first = ("<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)))
+    learned = Tokenizer(models.BPE())
+    learned.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    trainer = trainers.BpeTrainer(vocab_size=60, show_progress=False)
+    learned.train_from_iterator([line for lines in _LINES for line in lines.splitlines()], trainer)
+    written = json.loads(learned.to_str())["model"]
+    vocabulary = {text: number for number, text in enumerate([*first, *written["vocab"]])}
+    merges = [tuple(merge) for merge in written["merges"]]
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    if marks == "beginning":
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    else:
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    blanks = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(blanks)
+    tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in (*first[:3], *special)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="</s>"
+    )
 
 
 def tiny_backbone(

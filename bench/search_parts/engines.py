@@ -4,14 +4,16 @@ import asyncio
 import heapq
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from prmkit.generate import Continuation, Generation, Sampling
-from prmkit.packing.format import StepFormat
+from prmkit.generate.stop import StepStop
+from prmkit.generate.text import Context
+from prmkit.generate.written import WrittenStep
 from prmkit.score import Scores
 from prmkit.session import Engines
-from prmkit.tree import Problem, StepTree
+from prmkit.tree import Node, Problem, StepTree
 
 
 def lengths(seed: object, n: int) -> list[int]:
@@ -21,18 +23,25 @@ def lengths(seed: object, n: int) -> list[int]:
 
 
 class _Plain:
-    """Encoder and judge of engines whose texts mean nothing."""
+    """Text and judge of engines whose texts mean nothing: a step is a token."""
 
-    format = StepFormat()
+    meta: Mapping[str, str] = {"step_end": "\n", "tokenizer": "plain"}
+    budgeted = False
 
-    def problem_ids(self, problem: Problem) -> list[int]:
-        return [0]
+    def begin(self, problem: Problem) -> Context:
+        return Context(before=None, text="", ids=(0,), tokens=1)
 
-    def step_ids(self, text: str) -> list[int]:
-        return [0]
+    def after(self, context: Context, node: Node, meta: Mapping[str, str]) -> Context:
+        return Context(before=context, text="", ids=(0,), tokens=context.tokens + 1)
 
-    def steps_of(self, ids: Sequence[int]) -> list[str]:
-        return [str(token) for token in ids]
+    def stop(self, context: Context) -> None:
+        return None
+
+    def steps(self, context: Context, one: Continuation) -> tuple[list[WrittenStep], Context]:
+        return [WrittenStep(text=self.spelled(token), ids=(token % 2**32,)) for token in one.ids], context
+
+    def spelled(self, token: int) -> str:
+        return str(token)
 
     def fits(self, tree: StepTree, node: int) -> bool:
         return True
@@ -68,7 +77,7 @@ class SlotEngine(_Plain):
         self._driver: asyncio.Task[None] | None = None
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
         await asyncio.gather(*(self._sample(length) for length in lengths(seed, n)))
         finish = "eos" if len(prompt_ids) >= self.depth else "stop"
@@ -128,7 +137,7 @@ class TextPolicy(_Plain):
         self._rng = random.Random(0)
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
         self._texts.clear()  # what was written before has been read
         ids = [[self._write() for _ in range(self._steps)] for _ in range(n)]
@@ -140,8 +149,8 @@ class TextPolicy(_Plain):
             flops=123456789012.0,
         )
 
-    def steps_of(self, ids: Sequence[int]) -> list[str]:
-        return [self._texts[token] for token in ids]
+    def spelled(self, token: int) -> str:
+        return self._texts[token]
 
     def _write(self) -> int:
         # Words of a few letters, and the backslashes of LaTeX, which JSON doubles.
@@ -161,7 +170,7 @@ class Recording:
         self.scores: dict[tuple[str, tuple[int, ...]], Scores] = {}
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
         found = await self.inner.generator.generate(prompt_ids, n, sampling=sampling, seed=seed, stop=stop)
         self.draws[seed] = found
@@ -176,6 +185,29 @@ class Recording:
         return found
 
 
+class Counting:
+    """Engines that are asked what ``inner`` answers; counts the tokens behind which samples and scores stand."""
+
+    def __init__(self, inner: Engines) -> None:
+        self.inner = inner
+        self.engines = replace(inner, generator=self, scorer=self)  # type: ignore[arg-type]
+        self.before_samples = self.before_scores = 0
+
+    async def generate(
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
+    ) -> Generation:
+        self.before_samples += n * len(prompt_ids)
+        return await self.inner.generator.generate(prompt_ids, n, sampling=sampling, seed=seed, stop=stop)
+
+    def fits(self, tree: StepTree, node: int) -> bool:
+        return self.inner.scorer.fits(tree, node)  # type: ignore[union-attr]
+
+    async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
+        encoder = self.inner.scorer.encoder  # type: ignore[union-attr]
+        self.before_scores += sum(len(encoder.path_ids(tree.problem, tree.steps(node))[0]) for node in nodes)
+        return await self.inner.scorer.score(tree, nodes)  # type: ignore[union-attr]
+
+
 class Instant:
     """The recorded answers, at once."""
 
@@ -184,7 +216,7 @@ class Instant:
         self.engines = replace(recording.inner, generator=self, scorer=self)  # type: ignore[arg-type]
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
         return self._recording.draws[seed]
 

@@ -3,6 +3,7 @@
 problems -> solutions -> one pass an annotator -> consensus -> sample -> trees.jsonl
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.annotate.consensus import Consensus, ConsensusConfig
-from prmkit.annotate.passes import PassJournal, run_pass
+from prmkit.annotate.passes import PassDone, PassJournal, RunToEnd, run_pass
 from prmkit.annotate.result import AnnotationFigures, PassCost
 from prmkit.errors import InputError
 from prmkit.run.seeds import derived_seed
@@ -26,8 +27,8 @@ BoundEstimator = Callable[[Session], Awaitable[None]]
 Load = Callable[[Journal, int], Engines]
 """Loads a model for a pass; told its journal and its seed."""
 
-PassWatch = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
-"""Shows the progress of a pass: told its name and the number of trees, it gives a function to call as each is done."""
+PassWatch = Callable[[str, int], AbstractContextManager[PassDone]]
+"""Shows the progress of a pass: told its name and the number of trees, it gives a function to call as they are done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +69,12 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Pas
     total, bare = _count(problems)
     if not total:
         raise InputError("no problem to annotate", where=problems, expected="at least one")
-    passes = _Passes(folder, annotation.seed, total, watch)
-    solved = problems
-    if bare and annotation.solutions:
-        solved = passes.run("solutions", problems, annotation.policy, _writing(annotation.solutions))
-    labelled = [passes.run(each.name, solved, each.load, each.estimate) for each in annotation.annotators]
+    with asyncio.Runner() as runner:  # an engine belongs to the event loop that first asked it
+        passes = _Passes(folder, annotation.seed, total, watch, runner.run)
+        solved = problems
+        if bare and annotation.solutions:
+            solved = passes.run("solutions", problems, annotation.policy, _writing(annotation.solutions))
+        labelled = [passes.run(each.name, solved, each.load, each.estimate) for each in annotation.annotators]
     counts = _Counts()
     consensus = _consensus(annotation)
     kept = _kept(labelled, consensus, counts)
@@ -107,6 +109,7 @@ class _Passes:
     seed: int
     total: int
     watch: PassWatch
+    run_to_end: RunToEnd
     ledgers: dict[str, Ledger] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
@@ -119,7 +122,9 @@ class _Passes:
             return load(journal, derived_seed(self.seed, name) % 2**32)
 
         with self.watch(name, self.total) as done:
-            self.ledgers[name] = run_pass(read_trees(trees), engines, estimate, self.path(name), done=done)
+            self.ledgers[name] = run_pass(
+                read_trees(trees), engines, estimate, self.path(name), done=done, run=self.run_to_end
+            )
         return self.path(name)
 
     def cost(self) -> Ledger:

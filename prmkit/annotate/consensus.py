@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -180,5 +180,5 @@ def _with_verdicts(tree: StepTree, found: dict[int, int]) -> StepTree:
             continue
         known = index in right or index in wrong
         label = Label(value=float(index in right), source=SOURCE) if known else None
-        new_of[index] = kept.add(new_of[node.parent], node.text, label=label, finish=node.finish)
+        new_of[index] = kept.append(replace(node, parent=new_of[node.parent], label=label, score=None))
     return kept

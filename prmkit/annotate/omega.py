@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from prmkit.annotate.rollouts import RolloutShare, gradable, implied
 from prmkit.annotate.side_trees import roll_out
 from prmkit.session import Session
-from prmkit.tree import ROOT
+from prmkit.tree import ROOT, Node, StepTree
 
 
 class OmegaConfig(BaseModel):
@@ -33,7 +33,7 @@ class OmegaConfig(BaseModel):
 class Rollout:
     """A completion from a state: its steps, its length in tokens, and how it ended."""
 
-    steps: tuple[str, ...]
+    steps: tuple[Node, ...]
     tokens: int
     finished: bool
     right: bool
@@ -88,7 +88,7 @@ class _Search:
         tree, leaves = self.tree, self.tree.leaves()
         start = self.session.tokens(ROOT)
         rollouts = [
-            Rollout(tuple(tree.steps(leaf)), self.session.tokens(leaf) - start, tree.finished(leaf), right)
+            Rollout(_nodes(tree, leaf), self.session.tokens(leaf) - start, tree.finished(leaf), right)
             for leaf, right in zip(leaves, await self.session.correct(leaves), strict=True)
         ]
         self._enter(ROOT, rollouts or await self._rollouts(ROOT))
@@ -101,12 +101,13 @@ class _Search:
 
     async def _rollouts(self, node: int) -> list[Rollout]:
         """``k`` rollouts from a state, on a tree beside the problem's own."""
-        steps = self.tree.steps(node)
-        beside, leaves = await roll_out(self.session, steps, self.config.rollouts)
-        start = beside.tokens(len(steps) - 1 if steps else ROOT)
+        beside, leaves = await roll_out(self.session, node, self.config.rollouts)
+        self.tree.meta.update(beside.tree.meta)  # in whose vocabulary the ids of what is grown are
+        given = len(self.tree.path(node))
+        start = beside.tokens(given - 1)
         return [
             Rollout(
-                steps=tuple(beside.tree.steps(leaf)[len(steps) :]),
+                steps=_nodes(beside.tree, leaf)[given:],
                 tokens=beside.tokens(leaf) - start,
                 finished=beside.tree.finished(leaf),
                 right=right,
@@ -150,17 +151,18 @@ class _Search:
             else:
                 high = middle
 
-    def _grow(self, node: int, steps: Sequence[str], *, finished: bool) -> list[int]:
+    def _grow(self, node: int, steps: Sequence[Node], *, finished: bool) -> list[int]:
         """The nodes of these steps below ``node``; those that exist are shared."""
         path = []
-        for place, text in enumerate(steps, start=1):
+        for place, step in enumerate(steps, start=1):
             finish: Literal["eos", "stop"] = "eos" if finished and place == len(steps) else "stop"
             same = [
                 child
                 for child in self.tree.children(node)
-                if (self.tree.nodes[child].text, self.tree.nodes[child].finish == "eos") == (text, finish == "eos")
+                if (self.tree.nodes[child].text, self.tree.nodes[child].finish == "eos") == (step.text, finish == "eos")
             ]
-            node = same[0] if same else self.tree.add(node, text, finish=finish)
+            grown = replace(step, parent=node, label=None, score=None, finish=finish)
+            node = same[0] if same else self.tree.append(grown)
             path.append(node)
         return path
 
@@ -173,3 +175,7 @@ class _Search:
                 self.tree.set_label(node, label)
             elif hard and node in right:
                 self.tree.set_label(node, implied(1.0))
+
+
+def _nodes(tree: StepTree, leaf: int) -> tuple[Node, ...]:
+    return tuple(tree.nodes[step] for step in tree.path(leaf))

@@ -6,7 +6,7 @@ wrote, and the journal answers what the unfinished ones had asked.
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,21 @@ from typing import Any
 from prmkit.session import Engines, Session
 from prmkit.session.journal import Journal
 from prmkit.session.ledger import Ledger
+from prmkit.session.speed import Speed
 from prmkit.tree import StepTree
 from prmkit.trees_io import append_lines, read_lines, repair_lines, to_record
 
 WINDOW = 2048
 """Problems under way or waiting to be written: enough to fill any engine, few enough for any memory."""
+
+
+PassDone = Callable[[int, Mapping[str, str]], None]
+"""Told how many more trees of a pass are written, and the figures of now by name."""
+
+RunToEnd = Callable[[Coroutine[Any, Any, None]], None]
+"""Runs a coroutine to its end."""
+
+_SECONDS_BETWEEN_TICKS = 0.5
 
 
 class PassJournal(Journal):
@@ -43,7 +53,8 @@ def run_pass(
     estimate: Callable[[Session], Awaitable[None]],
     out: Path,
     *,
-    done: Callable[[], None] = lambda: None,
+    done: PassDone = lambda count, figures: None,
+    run: RunToEnd = asyncio.run,
 ) -> Ledger:
     """Run a coroutine on every tree, write the trees to ``out``, and return what it cost, earlier tries included.
 
@@ -52,7 +63,8 @@ def run_pass(
         engines: called once, if there is anything left to do.
         estimate: labels the tree of a session, or grows it.
         out: JSON lines of trees; if it exists the pass is done. Until then it is called ``out.partial``.
-        done: called as each tree is written.
+        done: told as each tree is written, and twice a second of the speed.
+        run: runs a coroutine to its end; passes that follow each other with one engine need one event loop.
 
     Raises:
         the first error of an estimate; what was written is kept.
@@ -65,11 +77,11 @@ def run_pass(
     for paid in _costs(out if out.exists() else partial):
         ledger.add(paid)
         written += 1
-        done()
+        done(1, {})
     if not out.exists():
         writer = _Writer(partial, ledger, done)
         try:
-            asyncio.run(writer.run(islice(trees, written, None), engines, estimate))
+            run(writer.run(islice(trees, written, None), engines, estimate))
         except BaseExceptionGroup as group_error:
             raise group_error.exceptions[0] from None
         partial.touch()
@@ -87,8 +99,9 @@ def _costs(path: Path) -> Iterator[Ledger]:
 class _Writer:
     """Runs the trees and writes them in their order, however they come to an end."""
 
-    def __init__(self, path: Path, ledger: Ledger, done: Callable[[], None]) -> None:
+    def __init__(self, path: Path, ledger: Ledger, done: PassDone) -> None:
         self._path, self._ledger, self._done = path, ledger, done
+        self._speed: Speed | None = None
         self._finished: dict[int, Session] = {}
         self._written = 0
 
@@ -108,14 +121,28 @@ class _Writer:
                 self._write(ready)
                 room.release()
 
-        async with asyncio.TaskGroup() as group:
-            for index, tree in enumerate(trees):
-                await room.acquire()
-                shared = shared or engines()
-                group.create_task(one(index, Session(tree, shared)))
+        ticker = asyncio.create_task(self._tick())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index, tree in enumerate(trees):
+                    await room.acquire()
+                    if shared is None:
+                        shared = engines()
+                        self._speed = Speed(shared)
+                    group.create_task(one(index, Session(tree, shared)))
+        finally:
+            ticker.cancel()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
+            self._done(0, self._figures())
+
+    def _figures(self) -> dict[str, str]:
+        return {} if self._speed is None else self._speed.figures()
 
     def _write(self, session: Session) -> None:
         append_lines(self._path, [{**to_record(session.tree), "costs": session.ledger.as_dict()}])
         self._written += 1
         self._ledger.add(session.ledger)
-        self._done()
+        self._done(1, self._figures())

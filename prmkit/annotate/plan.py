@@ -2,7 +2,7 @@
 
 import random
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -61,5 +61,5 @@ def _drawn(trees: Iterable[StepTree], n: int, seed: int) -> tuple[list[StepTree]
     return drawn, total
 
 
-def _nothing() -> None:
+def _nothing(count: int, figures: Mapping[str, str]) -> None:
     """What a pilot shows of its progress."""

@@ -50,5 +50,5 @@ def _bare(tree: StepTree, problem: Problem) -> StepTree:
     public = tuple(case for case in problem.tests if case.public)
     bare = StepTree(replace(problem, tests=public or problem.tests), meta=dict(tree.meta))
     for node in tree.nodes:
-        bare.add(node.parent, node.text, finish=node.finish)
+        bare.append(replace(node, label=None, score=None))
     return bare

@@ -71,8 +71,9 @@ class AnnotationFigures(Figures):
 
 
 class AnnotationResult(AnnotationFigures, Result):
-    """The same, with what was read."""
+    """The same, with what was read, and the first problem as the policy read it."""
 
     kind = "annotation"
 
     read: Read
+    prompt: str = ""

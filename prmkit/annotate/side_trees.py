@@ -1,19 +1,18 @@
 """What an estimator asks beside the tree of its problem: rollouts that it may throw away, and questions of its own."""
 
-from collections.abc import Sequence
 from hashlib import blake2b
 
 from prmkit.session import Session
 from prmkit.tree import ROOT, Problem, StepTree
 
 
-async def roll_out(session: Session, steps: Sequence[str], n: int) -> tuple[Session, list[int]]:
-    """A session on a tree of these steps and of ``n`` rollouts that follow them, and the rollouts' last steps.
+async def roll_out(session: Session, node: int, n: int) -> tuple[Session, list[int]]:
+    """A session on a tree of the steps up to ``node`` and of ``n`` rollouts behind them, and the rollouts' last steps.
 
     What they cost is counted in the ledger of ``session``, whose tree does not change.
     """
-    beside = session.beside(StepTree.from_steps(session.tree.problem, steps))
-    leaves = await beside.complete(len(steps) - 1 if steps else ROOT, n)
+    beside = session.beside(session.tree.up_to(node))
+    leaves = await beside.complete(len(beside.tree) - 1, n)
     session.ledger.add(beside.ledger)
     return beside, leaves
 

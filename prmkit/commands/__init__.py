@@ -15,6 +15,7 @@ from prmkit.commands import (
     data,
     demo,
     evaluate,
+    models,
     recipes,
     report,
     search,
@@ -23,6 +24,7 @@ from prmkit.commands import (
     train,
     trees,
 )
+from prmkit.commands.live import activities
 from prmkit.commands.runs import table_verb
 from prmkit.errors import PrmkitError
 from prmkit.recipe.stages import STAGES
@@ -46,6 +48,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(trees.app, name="trees")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(checkpoint.app, name="checkpoint")
+app.add_typer(models.app, name="models")
 _known = {*(each.name for each in app.registered_commands), *(each.name for each in app.registered_groups)}
 for _stage, _entry in STAGES.items():
     if _entry.verb.split()[0] not in _known:  # it needs no options of its own
@@ -73,7 +76,8 @@ def main() -> None:
     What a user can mend is printed to stderr without a traceback.
     """
     try:
-        app(prog_name="prmkit")
+        with activities():
+            app(prog_name="prmkit")
     except PrmkitError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)

@@ -7,6 +7,7 @@ import typer
 
 from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_record
 from prmkit.errors import InputError
+from prmkit.run.activity import busy
 from prmkit.tree import ROOT
 
 if TYPE_CHECKING:
@@ -54,14 +55,16 @@ def attribute(
     if step is not None and step > len(steps):
         raise InputError("no such step", where=tree.problem.id, got=step, expected=f"1 to {len(steps)}")
 
-    import torch
+    with busy(f"attributing the scores of {tree.problem.id}"):
+        import torch
 
-    from prmkit.attribution.explain import attribute as explain
-    from prmkit.models.backbone import accelerator
-    from prmkit.models.checkpoint import load_prm
+        from prmkit.attribution.explain import attribute as explain
+        from prmkit.models.backbone import accelerator
+        from prmkit.models.checkpoint import load_prm
 
-    loaded = load_prm(prm, device=accelerator(), dtype=torch.float32)
-    found = explain(loaded, tree.problem, steps, step=None if step is None else step - 1, samples=samples, seed=seed)
+        loaded = load_prm(prm, device=accelerator(), dtype=torch.float32)
+        which = None if step is None else step - 1
+        found = explain(loaded, tree.problem, steps, step=which, samples=samples, seed=seed)
     with writing(out):
         write_whole(out, attribution_page(found, f"Scores of {tree.problem.id}").encode())
         wrote = [str(out)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prmkit.commands.console import JsonOption, OverwriteOption, print_record
+from prmkit.packing.format import Template
 
 if TYPE_CHECKING:
     from prmkit.models.checkpoint import CheckpointMeta
@@ -18,7 +19,9 @@ RunOrFolderArgument = Annotated[
 ]
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")]
 StepEndOption = Annotated[str, typer.Option("--step-end", help=r"What ends a step; \n stands for a line break.")]
-TemplateOption = Annotated[str, typer.Option("--template", help="The text around a problem: plain, bare or qwen-math.")]
+TemplateOption = Annotated[
+    Template, typer.Option("--template", help="The text around a problem; chat is the model's own chat template.")
+]
 LabelsOption = Annotated[
     str, typer.Option("--label-source", help="What the labels were, such as human: decides the default aggregation.")
 ]
@@ -139,19 +142,14 @@ def push(
     print_record({"repository": repository, "files": rows, total: sum(files.values()), **done}, as_json=as_json)
 
 
-def _meta(step_end: str, template: str, label_source: str, max_length: int) -> "CheckpointMeta":
-    from pydantic import ValidationError
-
+def _meta(step_end: str, template: Template, label_source: str, max_length: int) -> "CheckpointMeta":
     from prmkit.errors import InputError
     from prmkit.models.checkpoint import CheckpointMeta
-    from prmkit.packing.format import TEMPLATES, StepFormat
+    from prmkit.packing.format import StepFormat
 
-    try:
-        format = StepFormat(template=template, step_end=step_end.replace(r"\n", "\n"))
-    except ValidationError:
+    if not step_end:
         raise InputError(
-            "no such text format",
-            got=(template, step_end),
-            expected=f"--template {', '.join(TEMPLATES)}, some --step-end",
-        ) from None
+            "nothing ends a step", where="--step-end", cure=r"Leave it out, or name what does, such as \n."
+        )
+    format = StepFormat(template=template, step_end=step_end.replace(r"\n", "\n"))
     return CheckpointMeta(format=format, label_source=label_source, max_length=max_length)

@@ -1,9 +1,6 @@
-"""What the verbs share at the terminal: their common options, tables and progress."""
+"""What the verbs share at the terminal: their common options, and how they print."""
 
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -19,8 +16,6 @@ SetOption = Annotated[
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-
-_SECONDS_BETWEEN_LINES = 10.0
 
 
 def default_verb(name: str) -> type[TyperGroup]:
@@ -67,59 +62,6 @@ def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-
-
-def is_terminal() -> bool:
-    """Whether a person watches standard error, where progress is shown."""
-    return sys.stderr.isatty()
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
-    """A function to call as each of ``total`` things is done: a live table on a terminal, elsewhere a line at times.
-
-    It takes how many are done, and figures to show beside (see recipe.watch.Done). Standard output stays free for
-    results: everything goes to standard error.
-    """
-    if is_terminal():
-        with _live_table(what, total) as advance:
-            yield advance
-        return
-    start = last = time.monotonic()
-    count = 0
-
-    def done(new: int = 1, figures: Mapping[str, str] | None = None) -> None:
-        nonlocal count, last
-        count += new
-        now = time.monotonic()
-        if (new and count == total) or now - last >= _SECONDS_BETWEEN_LINES:
-            last = now
-            shown = "".join(f", {name} {value}" for name, value in (figures or {}).items())
-            typer.echo(f"{what}: {count} of {total}, {now - start:.0f} s{shown}", err=True)
-
-    yield done
-
-
-@contextmanager
-def _live_table(what: str, total: int) -> Iterator[Callable[..., None]]:
-    """A bar, and below it the figures in a row."""
-    from rich.console import Console, Group
-    from rich.live import Live
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.table import Table
-
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    task = bar.add_task(what, total=total)
-    with Live(bar, console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
-
-        def done(new: int = 1, figures: Mapping[str, str] | None = None) -> None:
-            bar.advance(task, new)
-            if figures:
-                table = Table(*figures, box=None, pad_edge=False)
-                table.add_row(*figures.values())
-                live.update(Group(bar, table))
-
-        yield done
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_table, progress
+from prmkit.commands.console import JsonOption, OverwriteOption, print_json, print_table
+from prmkit.commands.live import progress
 from prmkit.commands.runs import ResumeOption, resumable
 
 

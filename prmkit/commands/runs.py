@@ -18,10 +18,12 @@ from prmkit.commands.console import (
     SetOption,
     print_record,
     print_table,
-    progress,
 )
+from prmkit.commands.live import progress
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from prmkit.recipe.compose import Composed
     from prmkit.run.results import Result
 
@@ -122,7 +124,8 @@ def run_recipe(
         origin = "expected, from the pilot"
         expected = stage_of(bound).expected(bound)
         costs = [RecipeValue(f"expected.{name}", value, origin) for name, value in expected.items()]
-        print_table(RecipeValue._fields, [*describe(composed, bound), *costs], as_json=as_json)
+        prompts = [RecipeValue(f"prompt.{key}", text, "the first prompt") for key, text in _prompts(bound)]
+        print_table(RecipeValue._fields, [*describe(composed, bound), *costs, *prompts], as_json=as_json)
         return
     from prmkit.recipe.execute import execute
 
@@ -132,8 +135,22 @@ def run_recipe(
     with resumable(path):
         folder, result = execute(bound, path, watch=progress, resume=resume, overwrite=overwrite)
     if result is not None and not folder.follower:
-        printed = result.as_json() if as_json or show is None else show(result)
+        printed = result.as_json() if as_json else (show or _without_prompt)(result)
         print_record({"run": str(folder.path), **printed}, as_json=as_json)
+
+
+def _without_prompt(result: "Result") -> dict[str, Any]:
+    return {name: value for name, value in result.as_json().items() if name != "prompt"}
+
+
+def _prompts(recipe: "BaseModel") -> list[tuple[str, str]]:
+    from prmkit.errors import PrmkitError
+    from prmkit.recipe.stages import stage_of
+
+    try:
+        return list(stage_of(recipe).prompts(recipe).items())
+    except PrmkitError as error:  # a recipe can be looked at where its model or its problems are not
+        return [("generator", f"unknown ({str(error).splitlines()[0]})")]
 
 
 @contextmanager

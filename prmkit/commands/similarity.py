@@ -9,6 +9,7 @@ import typer
 from prmkit.commands.console import JsonOption, SetOption, default_verb, print_record, print_table
 from prmkit.commands.runs import composed_recipe, recipe_verb
 from prmkit.errors import InputError, RunError
+from prmkit.run.activity import busy
 
 if TYPE_CHECKING:
     from prmkit.recipe.compose import Composed
@@ -88,13 +89,14 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check batched against alone, padding, engines, attention and dtype: can the numbers be trusted here?"""
-    import torch
+    with busy(f"examining {model}"):
+        import torch
 
-    from prmkit.models.backbone import load_causal_lm
-    from prmkit.similarity.patterns.doctor import CHECKS, examine
+        from prmkit.models.backbone import load_causal_lm
+        from prmkit.similarity.patterns.doctor import CHECKS, examine
 
-    loaded, _ = load_causal_lm(model, getattr(torch, dtype))
-    found = examine(loaded, tokens=tokens)
+        loaded, _ = load_causal_lm(model, getattr(torch, dtype))
+        found = examine(loaded, tokens=tokens)
     print_table(CHECKS, [check.row() for check in found], as_json=as_json)
     failed = [check.name for check in found if not check.passed]
     if failed:

@@ -21,6 +21,7 @@ from prmkit.evaluate.step_errors import (
 from prmkit.evaluate.steps import ClassReports, StepReport, by_class, step_report
 from prmkit.run.results import Figures, Result
 from prmkit.score import Scorer
+from prmkit.score.reading import reads_of, score_readable
 from prmkit.sources import CorpusRecord
 from prmkit.stats import Estimate
 from prmkit.tree import StepTree
@@ -30,10 +31,20 @@ _CONCURRENT = 512
 
 
 class ScoringCost(Figures):
-    """Steps that were scored, those that were not, the tokens that were computed for it, and the seconds."""
+    """What it took to score steps.
+
+    Attributes:
+        steps: that were scored.
+        unscored: that the PRM could not read.
+        windowed: of those scored, how many were read without the beginning of their path, which is longer than the
+            PRM's context.
+        tokens: that were computed.
+        seconds: of the wall clock.
+    """
 
     steps: int
     unscored: int
+    windowed: int = 0
     tokens: int
     seconds: float
 
@@ -45,30 +56,32 @@ def score_trees(
     done: Callable[[int], None] = lambda count: None,
     finished: Finished | None = None,
 ) -> ScoringCost:
-    """Give every step its PRM score, but for those beyond the PRM's context, which keep none.
+    """Give every step that the PRM reads its score, but for those that it cannot read, which keep none.
 
     Args:
-        trees: that are changed.
+        trees: that are changed; each notes which steps are read.
         scorer: of the steps.
         done: told as each tree is scored.
         finished: where scores are kept as they are found, and taken from.
     """
     known = finished or Finished(None)
-    tokens = 0
+    reads, tokens, windowed = reads_of(scorer), 0, 0
 
     async def one(number: int, room: asyncio.Semaphore) -> None:
-        nonlocal tokens
+        nonlocal tokens, windowed
         tree = trees[number]
+        tree.note_reads(reads)
         async with room:
             record = known.get(number)
             if record is None:
-                nodes = [node for node in range(len(tree)) if scorer.fits(tree, node)]
-                found = await scorer.score(tree, nodes)
+                nodes, found = await score_readable(scorer, tree, list(filter(tree.is_read, range(len(tree)))))
                 record = {"nodes": nodes, "scores": list(found.values), "tokens": found.tokens}
+                record["windowed"] = found.windowed
                 known.put(number, record)
         for node, value in zip(record["nodes"], record["scores"], strict=True):
             tree.set_score(node, value)
         tokens += record["tokens"]
+        windowed += record.get("windowed", 0)  # which an older prmkit did not write
         done(1)
 
     async def every() -> None:
@@ -82,10 +95,12 @@ def score_trees(
         asyncio.run(every())
     except BaseExceptionGroup as group_error:
         raise group_error.exceptions[0] from None
-    unscored = sum(node.score is None for tree in trees for node in tree)
+    scores = [tree.nodes[node].score for tree in trees for node in range(len(tree)) if tree.is_read(node)]
+    unscored = scores.count(None)
     return ScoringCost(
-        steps=sum(map(len, trees)) - unscored,
+        steps=len(scores) - unscored,
         unscored=unscored,
+        windowed=windowed,
         tokens=tokens,
         seconds=time.monotonic() - start,
     )
@@ -117,11 +132,11 @@ class Labelled:
 
 
 def labelled_solutions(trees: Iterable[StepTree]) -> list[Labelled]:
-    """The root-to-leaf paths with a label. Raises InputError if there is none."""
+    """The root-to-leaf paths with a label, of the steps that the PRM reads. Raises InputError if there is none."""
     found = []
     for tree in trees:
         for leaf in tree.leaves():
-            path = [tree.nodes[node] for node in tree.path(leaf)]
+            path = [tree.nodes[node] for node in tree.read_path(leaf)]
             if any(node.label is not None for node in path):
                 found.append(
                     Labelled(
@@ -166,7 +181,7 @@ class LabelledFigures(Figures):
 
     Attributes:
         solutions: how many.
-        cut: how many have steps without a score, which count as right: the PRM did not read them.
+        cut: how many have steps without a score, which count as right: the PRM could not read them.
         threshold: below it a step is called wrong.
         threshold_from: the split it was chosen on; ``given``: by the user.
         erroneous: the share of solutions with a wrong step whose first one was found; ProcessBench's figure. This and

@@ -1,6 +1,7 @@
 """Anybody's samples: JSON lines of id, responses and scores (docs/benchmarks.md has the form).
 
-Each line holds ``responses`` (texts; ``response`` for one), and what they are judged by: ``correct`` (one verdict a
+Each line holds ``responses`` (texts; ``response`` for one; of a reasoning model the answer behind the thought counts),
+and what they are judged by: ``correct`` (one verdict a
 response), or a problem. ``problem`` is its text, with ``answer`` beside it; or a problem as in trees.jsonl; or it is
 left out where ``id`` names one of the benchmark that the caller gives. ``scores`` (``score``): for each response one
 number, or the list of its step scores. ``level``, ``subject`` and ``domain`` group the figures.
@@ -15,6 +16,7 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.evaluate.solutions import Solution, Solutions, groups_of
 from prmkit.rows_io import Fields, local_rows
+from prmkit.thoughts import answer_of
 from prmkit.tree import Problem
 from prmkit.trees_io import from_record
 
@@ -74,7 +76,7 @@ def _solutions(row: Fields, where: str, known: Mapping[str, Problem]) -> Solutio
     return Solutions(
         problem=problem,
         solutions=tuple(
-            Solution(text=text, **({} if scores is None else _score(scores[number], where)))
+            _solution(text, where, judged=correct is not None, score=None if scores is None else scores[number])
             for number, text in enumerate(given)
         ),
         verdicts=None if correct is None else tuple(correct),
@@ -106,6 +108,15 @@ def _problem(row: Fields, where: str, known: Mapping[str, Problem], *, judged: b
     return Problem(
         id=str(name if name is not None else text), prompt=text, answer=None if answer is None else str(answer)
     )
+
+
+def _solution(text: str, where: str, *, judged: bool, score: Any) -> Solution:
+    """A response without its thought. One whose thought never closed is unfinished, unless others judged it."""
+    answer = answer_of(text)
+    scored = {} if score is None else _score(score, where)
+    if answer is None:
+        return Solution(text=text, finished=judged, **scored)
+    return Solution(text=answer, **scored)
 
 
 def _score(score: Any, where: str) -> dict[str, Any]:

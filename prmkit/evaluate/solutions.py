@@ -16,8 +16,10 @@ class Solution:
     Attributes:
         text: its steps, a line each.
         finished: whether it came to its own end; another has no vote, is never right, and scores 0, the least there is.
-        step_scores: of its steps, None for one without; empty where no PRM read it.
+        step_scores: of its steps that a PRM reads, None for one without; empty where no PRM read it.
         score: of the whole, where its writer gave one number.
+        unread: whether the PRM reads none of its steps; in a search such a solution takes part only where none has a
+            score, and beside those of others its score counts as 0.
         leaf: its last step in the tree that it comes from; ROOT where it comes from none.
         answer: the number of its answer, the same for answers that agree; None has no vote.
         right: the verdict.
@@ -27,6 +29,7 @@ class Solution:
     finished: bool = True
     step_scores: tuple[float | None, ...] = ()
     score: float | None = None
+    unread: bool = False
     leaf: int = ROOT
     answer: int | None = None
     right: bool = False
@@ -92,6 +95,7 @@ def solutions_in(tree: StepTree) -> Solutions:
                 text=tree.solution(leaf),
                 finished=tree.finished(leaf),
                 step_scores=_step_scores(tree, leaf),
+                unread=not tree.read_path(leaf),
                 leaf=leaf,
             )
             for leaf in leaves
@@ -114,7 +118,10 @@ def samples_of(judged: Solutions, how: Aggregation | None) -> Samples:
     Raises:
         InputError: a finished solution has no score.
     """
-    scores = [0.0 if how is None or not each.finished else _score(judged, each, how) for each in judged.solutions]
+    scores = [
+        0.0 if how is None or not each.finished or each.unread else _score(judged, each, how)
+        for each in judged.solutions
+    ]
     return Samples(
         problem_id=judged.problem.id,
         scores=(*scores, *[0.0] * judged.unwritten),
@@ -132,5 +139,5 @@ def _score(judged: Solutions, solution: Solution, how: Aggregation) -> float:
 
 
 def _step_scores(tree: StepTree, leaf: int) -> tuple[float | None, ...]:
-    scores = tuple(tree.nodes[node].score for node in tree.path(leaf))
+    scores = tuple(tree.nodes[node].score for node in tree.read_path(leaf))
     return () if all(score is None for score in scores) else scores

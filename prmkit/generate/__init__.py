@@ -5,17 +5,18 @@ from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prmkit.errors import InputError
-from prmkit.generate.config import GeneratorEngine, TransformersEngine
+from prmkit.generate.config import ChatEngine, GeneratorEngine, TransformersEngine
+from prmkit.generate.format import PolicyFormat
+from prmkit.generate.stop import StepStop
 from prmkit.models.config import Device, Memory
-from prmkit.packing.format import StepFormat
 from prmkit.seam import Seam
 from prmkit.tree import Finish
 
 if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes
-    from prmkit.packing.encode import StepEncoder
+    from prmkit.generate.speaker import Speaker
 
 _Reply = TypeVar("_Reply")
 
@@ -25,9 +26,10 @@ GENERATORS = Seam(
         "transformers": "prmkit.generate.transformers:load_generator",
         "vllm": "prmkit.generate.vllm:load_generator",
         "openai": "prmkit.generate.openai:load_generator",
+        "chat": "prmkit.generate.chat:load_generator",
     },
 )
-"""Each takes a GeneratorConfig and returns a Generator and the encoder that speaks the policy's format."""
+"""Each takes a GeneratorConfig and returns a Generator and the Speaker that goes with it."""
 
 
 class Sampling(BaseModel):
@@ -45,8 +47,8 @@ class GeneratorConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="hub id or local folder of a causal LM")
-    format: StepFormat = Field(StepFormat(), description="text around the problem, and what ends a step")
+    name: str = Field(description="hub id or local folder of a causal LM; of engine chat: the model's name there")
+    format: PolicyFormat = Field(PolicyFormat(), description="text around the problem, steps and thoughts")
     sampling: Sampling = Field(Sampling(), description="how continuations are drawn")
     engine: GeneratorEngine = Field(TransformersEngine(), description="what runs it")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
@@ -54,16 +56,44 @@ class GeneratorConfig(BaseModel):
     device: Device = None
     memory: Memory = None
 
+    @model_validator(mode="after")
+    def _says_what_a_chat_server_can_be_told(self) -> "GeneratorConfig":
+        if not isinstance(self.engine, ChatEngine):
+            return self
+        format, thoughts = self.format, self.format.thoughts
+        if format.template not in (None, "chat") or format.template_file or format.date:
+            raise ValueError(
+                "with engine chat the server's own template is used: leave out format.template, template_file and date"
+            )
+        if thoughts.max_tokens is not None or thoughts.min_tokens:
+            raise ValueError(
+                "a thought is closed or prolonged by token ids, which engine chat has none of: take engine openai or "
+                "vllm for format.thoughts.max_tokens and min_tokens"
+            )
+        return self
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether ``name`` is a model with its tokenizer, on this machine or the hub."""
+        return not isinstance(self.engine, ChatEngine)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Continuation:
     """Sampled token ids, without the end-of-sequence token, and why they ended.
 
-    Where the stop string ended them, the token that completed it is the last one.
+    Where the end of a step ended them, the token that completed it is the last one. ``exact`` says that they are the
+    tokens that the model wrote, and not those that a tokenizer makes of a text which a server answered.
     """
 
     ids: tuple[int, ...]
     finish: Finish
+    exact: bool = True
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were written, without the end of the sequence."""
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +115,24 @@ class Generation:
 class Generator(Protocol):
     """Draws continuations. The engine batches requests; callers send one at a time and await it.
 
-    A request whose task is cancelled is dropped by the engine at its next step.
+    A request whose task is cancelled is dropped by the engine at its next step. An engine that has a ``meter`` (see
+    prmkit.generate.meter) shows how fast it is also while its requests are under way.
     """
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self,
+        prompt_ids: Sequence[int],
+        n: int,
+        *,
+        sampling: Sampling,
+        seed: int,
+        stop: StepStop | None = None,
+        drawn: int = 0,
     ) -> Generation:
-        """``n`` independent continuations of a prompt, each up to the end of the sequence or of the string ``stop``.
+        """``n`` independent continuations of a prompt, each up to the end of the sequence, or of the step (``stop``).
+
+        Of the prompt the last ``drawn`` tokens are what an earlier request with the same seed drew: what follows takes
+        other random numbers, and, where the engine's are its own, those that the earlier request would have taken.
 
         The same (prompt, sampling, seed) gives the same continuations whatever else the engine does meanwhile, up to
         the rounding of floating-point sums.
@@ -102,8 +143,8 @@ class Generator(Protocol):
         ...
 
 
-def load_generator(config: GeneratorConfig) -> "tuple[Generator, StepEncoder]":
-    """The policy of a recipe, running, and the encoder that speaks its format.
+def load_generator(config: GeneratorConfig) -> "tuple[Generator, Speaker]":
+    """The policy of a recipe, running, and what speaks to it.
 
     Raises:
         InputError: the model, the engine or its options are wrong.
@@ -113,7 +154,7 @@ def load_generator(config: GeneratorConfig) -> "tuple[Generator, StepEncoder]":
         from prmkit.generate.replicas import replicated_generator
 
         return replicated_generator(config)
-    return cast("tuple[Generator, StepEncoder]", GENERATORS.load(config.engine.name)(config))
+    return cast("tuple[Generator, Speaker]", GENERATORS.load(config.engine.name)(config))
 
 
 def check_prompt(prompt_ids: Sequence[int], context: int | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 
 class EngineConfig(BaseModel):
@@ -63,6 +63,47 @@ class OpenAIEngine(ServerEngine):
     prompts: Literal["ids", "text"] = Field("ids", description="text for servers that take no token ids")
 
 
+class ChatEngine(ServerEngine):
+    """A chat server: any of /v1/chat/completions. The generator's ``name`` is the model's name there; no tokenizer."""
+
+    name: Literal["chat"] = Field(description="the engine")
+    model: str | None = Field(None, description="the model's name at the server; default: the generator's name")
+    api: str = Field("/v1", pattern=r"^(/.*[^/])?$", description="what stands between url and /chat/completions")
+    continues: Literal["auto", "vllm", "deepseek", "mistral", "none"] = Field(
+        "auto", description="how the server goes on with an answer that was begun, which single steps need"
+    )
+    options: dict[str, Any] = Field({}, description="further keys of each request, such as reasoning_effort")
+
+    @field_validator("options")
+    @classmethod
+    def _not_ours(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_OURS & options.keys()):
+            raise ValueError(f"{taken[0]} is set by prmkit")
+        return options
+
+
+_OURS = frozenset(
+    [
+        "model",
+        "messages",
+        "prompt",
+        "n",
+        "stop",
+        "stream",
+        "seed",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "logprobs",
+        "top_logprobs",
+        "continue_final_message",
+        "add_generation_prompt",
+    ]
+)
+"""Keys of a request that follow from the rest of the recipe."""
+
+
 class CustomEngine(EngineConfig):
     """Somebody's own engine."""
 
@@ -88,6 +129,7 @@ GeneratorEngine = Annotated[
     Annotated[TransformersEngine, Tag("transformers")]
     | Annotated[VllmEngine, Tag("vllm")]
     | Annotated[OpenAIEngine, Tag("openai")]
+    | Annotated[ChatEngine, Tag("chat")]
     | Annotated[CustomEngine, Tag("custom")],
-    by_name("transformers", "vllm", "openai"),
+    by_name("transformers", "vllm", "openai", "chat"),
 ]

@@ -14,7 +14,7 @@ from prmkit.generate.draw import draw_tokens
 from prmkit.generate.lanes import Lane
 from prmkit.generate.request import ActiveRequest
 from prmkit.kv.reader import out_of_memory, place
-from prmkit.kv.rows import KVRows, advance
+from prmkit.kv.rows import KVRows, advance, token_bytes
 from prmkit.kv.tree import KVNode, KVTree
 
 _GRAIN = 64
@@ -36,12 +36,17 @@ class Decoder:
         self.backbone, self.head = backbone, head
         self.lanes: list[Lane] = []
         self._kv: KVRows | None = None
+        self._asked = (0, 0)
+        self._untouched_is_free = backbone.device.type == "cpu"  # see KVRows
         self._margin = _MARGIN if backbone.dtype == torch.float32 else 0.0
 
     @property
     def bytes(self) -> int:
         """Memory of the key-values of lanes."""
-        return self._kv.kv_L2RHTD.nbytes if self._kv is not None else 0
+        if self._kv is None:
+            return 0
+        rows, length = self._asked if self._untouched_is_free else self._kv.room
+        return rows * length * token_bytes(self.backbone)
 
     def join(self, lane: Lane, node: KVNode) -> None:
         """Let a lane take part from the next step on; ``node`` ends the path of its past."""
@@ -68,10 +73,8 @@ class Decoder:
         """
         owners = [index for index, lane in enumerate(self.lanes) for _ in lane.rows]
         draws = [row.draws for lane in self.lanes for row in lane.rows]
-        positions = [len(self.lanes[owner].drawn) for owner in owners]
-        # Without a choice the logits are not copied.
-        logits_BV = logits_BV if len(owners) == len(logits_BV) else logits_BV[owners]
-        tokens, close = draw_tokens(logits_BV, draws, positions, margin=self._margin)
+        positions = [len(lane.drawn) + row.request.asked.drawn for lane in self.lanes for row in lane.rows]
+        tokens, close = draw_tokens(logits_BV, draws, positions, margin=self._margin, lanes=owners)
         looked: list[tuple[ActiveRequest, int]] = []
         for owner, turned in itertools.groupby(close, key=owners.__getitem__):
             lane, again = self.lanes[owner], list(turned)
@@ -105,9 +108,10 @@ class Decoder:
             self.lanes[index] = last
             self._kv.move(len(self.lanes), index, last.past)
 
-    def fork(self, index: int, lane: Lane) -> None:
-        """Let a part of the lane at ``index`` go on beside it."""
-        kv = self.reserve(len(self.lanes) + 1, lane.past)
+    def fork(self, index: int, lane: Lane, *, coming: int = 1) -> None:
+        """Let a part of the lane at ``index`` go on beside it; ``coming`` lanes, with this one, do so at this step."""
+        # Room for them all, and for the next step: what grows is copied.
+        kv = self.reserve(len(self.lanes) + coming, max(one.past for one in (lane, *self.lanes)) + 1)
         kv.move(index, len(self.lanes), lane.past)
         self.lanes.append(lane)
 
@@ -125,19 +129,25 @@ class Decoder:
 
     def clear(self) -> list[Lane]:
         """Take all lanes out, free their memory and return them."""
-        lanes, self.lanes, self._kv = self.lanes, [], None
+        lanes, self.lanes, self._kv, self._asked = self.lanes, [], None, (0, 0)
         return lanes
 
     def reserve(self, lanes: int, length: int) -> KVRows:
         """The buffer, grown where it is too small: by a share of itself, so that it is not copied often."""
-        old = self._kv
-        have_rows, have_length = old.room if old is not None else (0, 0)
-        if old is not None and lanes <= have_rows and length <= have_length:
-            return old
-        wide = have_rows if lanes <= have_rows else max(lanes, have_rows + have_rows // 4)
-        long = have_length if length <= have_length else max(length, have_length + max(_GRAIN, have_length // 4))
-        self._kv = KVRows(self.backbone, wide, long)
-        if old is not None:
-            live = len(self.lanes)
-            self._kv.kv_L2RHTD[:, :, :live, :, :have_length] = old.kv_L2RHTD[:, :, :live]
+        rows, room = self._kv.room if self._kv is not None else (0, 0)
+        if self._kv is None or lanes > rows or length > room:
+            share = 1.0 if self._untouched_is_free else 0.25
+            self._kv = KVRows(
+                self.backbone, _grown(rows, lanes, share), _grown(room, length, share, _GRAIN), self._known()
+            )
+        self._asked = max(lanes, self._asked[0]), max(length, self._asked[1])
         return self._kv
+
+    def _known(self) -> Tensor | None:
+        """The key-values of the lanes."""
+        longest = max((lane.past for lane in self.lanes), default=0)
+        return None if self._kv is None else self._kv.kv_L2RHTD[:, :, : len(self.lanes), :, :longest]
+
+
+def _grown(have: int, asked: int, share: float, least: int = 0) -> int:
+    return have if asked <= have else max(asked, have + max(least, int(share * have)))

@@ -7,25 +7,33 @@ sum over unlikely tokens does. Such near ties are reported, so that the caller c
 
 Source: the Gumbel-max trick, arXiv 1411.0030, section 2.
 
-Shapes: B rows, V vocabulary.
+Shapes: L rows of logits, B draws, V vocabulary, C tokens that can be drawn.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from prmkit.errors import RunError
+from prmkit.generate.gumbel import gumbel, places, strides, words
+from prmkit.generate.nucleus import least_kept, surely_kept
+from prmkit.generate.race import COLDEST, contenders
 
-_PIECE = 1 << 22
-"""Numbers of a batch that are worked on at once."""
+_PIECE, _CPU_PIECE = 1 << 22, 1 << 18
+"""Logits that are worked on at once: what fills a GPU, and what stays in the cache of a CPU."""
+
+_LARGE = 1 << 13
+"""From that vocabulary on it costs less to find the tokens that can win than to compute the Gumbel numbers of all."""
+
+_LIKELIEST = 512
+"""The tokens in which a nucleus is looked for first."""
 
 _NAN = -1
 """In the place of a token."""
-
-_GOLDEN = 0x9E3779B97F4A7C15
-_WORD = 0xFFFFFFFFFFFFFFFF
 
 
 class Draws(NamedTuple):
@@ -36,108 +44,151 @@ class Draws(NamedTuple):
     top_p: float
 
 
-def stream_key(seed: int, sample: int) -> int:
-    """The random stream of a sample: 64 bits, with a sign."""
-    return _signed(_mixed(_mixed(seed & _WORD) + sample & _WORD))
-
-
 def draw_tokens(
-    logits_BV: Tensor, draws: Sequence[Draws], positions: Sequence[int], *, margin: float
+    logits_LV: Tensor,
+    draws: Sequence[Draws],
+    positions: Sequence[int],
+    *,
+    margin: float,
+    lanes: Sequence[int] | None = None,
 ) -> tuple[list[int], list[int]]:
-    """A token for each row, and the rows in which another token came within ``margin`` (in logits) of it.
+    """A token for each draw, and the draws in which another token came within ``margin`` (in logits) of it.
 
     Args:
-        logits_BV: of each row.
-        draws: what its continuation is drawn with.
+        logits_LV: what tokens are drawn from.
+        draws: what each continuation is drawn with.
         positions: the place of the token in its continuation's random stream.
         margin: 0 where nobody looks again.
+        lanes: the row of the logits that each draw is from; None for one draw from each.
 
     Raises:
         RunError: the model gave a logit that is no number.
     """
-    tokens: list[int] = []
-    close: list[int] = []
-    size = max(1, _PIECE // logits_BV.shape[1])
-    for begin in range(0, len(draws), size):
-        piece = slice(begin, begin + size)
-        tokens_B, close_B = _draw(logits_BV[piece].double(), draws[piece], positions[piece], margin)
-        tokens += tokens_B
-        close += [begin + row for row, is_close in enumerate(close_B) if is_close]
-    return tokens, close
-
-
-def _draw(
-    logits_BV: Tensor, draws: Sequence[Draws], positions: Sequence[int], margin: float
-) -> tuple[list[int], list[int]]:
-    device = logits_BV.device
-    keys, temperatures, tops = zip(*draws, strict=True)
-    heat_B1 = torch.tensor(temperatures, dtype=torch.float64, device=device)[:, None]
-    heated_BV = _gumbel(keys, positions, logits_BV.shape[1], device).mul_(heat_B1).add_(logits_BV)
-    nucleus = min(tops) < 1
-    if nucleus:
-        # Temperature 0 takes the likeliest token, which is in every nucleus.
-        kept = [top_p if temperature > 0 else 1.0 for _, temperature, top_p in draws]
-        top_p_B1 = torch.tensor(kept, dtype=torch.float64, device=device)[:, None]
-        log_BV = (logits_BV / heat_B1.clamp(min=1e-6)).log_softmax(dim=1)
-        blur_B1 = margin / heat_B1.clamp(min=1e-6)
-        heated_BV = heated_BV.masked_fill(~_may_be_kept(log_BV, top_p_B1, blur_B1), -torch.inf)
-    best_B2, token_B2 = heated_BV.topk(2, dim=1)
-    close_B = best_B2[:, 0] - best_B2[:, 1] < margin
-    if nucleus and margin > 0:
-        close_B = close_B | ~_must_be_kept(token_B2[:, :1], log_BV, top_p_B1, blur_B1)
-    # One transfer for the whole batch.
-    tokens, close = torch.stack([token_B2[:, 0].masked_fill(best_B2[:, 0].isnan(), _NAN), close_B.long()]).tolist()
+    tokens, close = [_NAN] * len(draws), [False] * len(draws)
+    waiting: dict[_Way, list[int]] = defaultdict(list)
+    for index, one in enumerate(draws):
+        waiting[_way(one, logits_LV.shape[1])].append(index)
+    while waiting:
+        way, chosen = waiting.popitem()
+        rows = _Rows(
+            logits_LV,
+            [lanes[index] for index in chosen] if lanes else chosen,
+            [draws[index] for index in chosen],
+            [positions[index] for index in chosen],
+        )
+        # One transfer for the whole batch.
+        for index, token, is_close, is_sure in zip(chosen, *torch.stack(way(rows, margin)).tolist(), strict=True):
+            if is_sure:
+                tokens[index], close[index] = token, bool(is_close)
+            else:
+                waiting[_THOROUGH[way]].append(index)
     if _NAN in tokens:
         raise RunError("the policy gave logits that are NaN; check its dtype and weights")
-    return tokens, close
+    return tokens, [index for index, is_close in enumerate(close) if is_close]
 
 
-def _may_be_kept(log_BV: Tensor, top_p_B1: Tensor, blur_B1: Tensor) -> Tensor:
-    """The smallest set of tokens that reaches ``top_p``, and what ``blur`` in the log-probabilities could bring in."""
-    sorted_BV = log_BV.sort(dim=1, descending=True, stable=True).values
-    before_BV = sorted_BV.exp().cumsum(dim=1) - sorted_BV.exp()
-    count_B1 = ((before_BV < top_p_B1 + blur_B1) | (top_p_B1 == 1)).sum(dim=1, keepdim=True)
-    return log_BV >= sorted_BV.gather(1, count_B1 - 1) - blur_B1
+class _Rows:
+    """Draws as tensors on the device of their logits."""
+
+    def __init__(
+        self, logits_LV: Tensor, lanes: Sequence[int], draws: Sequence[Draws], positions: Sequence[int]
+    ) -> None:
+        device = logits_LV.device
+        keys, temperatures, tops = zip(*draws, strict=True)
+        self.logits_LV, self.vocabulary = logits_LV, logits_LV.shape[1]
+        # Without a choice the logits are not copied.
+        self.lane_B = None if lanes == list(range(len(logits_LV))) else torch.tensor(lanes, device=device)
+        self.place_B1 = places(keys, positions, device)
+        self.heat_B1 = torch.tensor(temperatures, dtype=torch.float64, device=device)[:, None]
+        self.top_p_B1 = torch.tensor(tops, dtype=torch.float64, device=device)[:, None]
+
+    def pieces(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """The logits, places and temperatures of some rows after the other."""
+        size = max(1, (_CPU_PIECE if self.logits_LV.device.type == "cpu" else _PIECE) // self.vocabulary)
+        for begin in range(0, len(self.place_B1), size):
+            piece = slice(begin, begin + size)
+            logits_BV = self.logits_LV[piece if self.lane_B is None else self.lane_B[piece]]
+            yield logits_BV, self.place_B1[piece], self.heat_B1[piece]
+
+    def strides(self) -> Tensor:
+        """Those of all tokens."""
+        return strides(torch.arange(self.vocabulary, device=self.logits_LV.device))
+
+    def heated(self, token_BC: Tensor) -> Tensor:
+        """``logit + temperature * gumbel`` of some tokens."""
+        lane_B = torch.arange(len(token_BC), device=token_BC.device) if self.lane_B is None else self.lane_B
+        logits_BC = self.logits_LV[lane_B[:, None], token_BC]
+        return gumbel(words(self.place_B1, strides(token_BC))).mul_(self.heat_B1).add_(logits_BC)
 
 
-def _must_be_kept(token_B1: Tensor, log_BV: Tensor, top_p_B1: Tensor, blur_B1: Tensor) -> Tensor:
-    """Whether a token is in that set even if all that come near it in probability stand before it."""
-    log_B1 = log_BV.gather(1, token_B1)
-    before_B1 = log_BV.exp().masked_fill(log_BV < log_B1 - blur_B1, 0.0).sum(dim=1, keepdim=True) - log_B1.exp()
-    return ((before_B1 < top_p_B1 - blur_B1) | (top_p_B1 == 1))[:, 0]
+class _Drawn(NamedTuple):
+    """The token of each row, whether another came close, and whether the tokens that were left out change nothing."""
+
+    token_B: Tensor
+    close_B: Tensor
+    sure_B: Tensor
 
 
-def _gumbel(keys: Sequence[int], positions: Sequence[int], vocabulary: int, device: torch.device) -> Tensor:
-    """Standard Gumbel numbers, shape (B, V), each a function of key, position and token alone."""
-    place_2B = torch.tensor([keys, positions], dtype=torch.int64, device=device)
-    base_B1 = _mixed_tensor(place_2B[0] + place_2B[1] * _signed(_GOLDEN))[:, None]
-    step_V = torch.arange(vocabulary, dtype=torch.int64, device=device) * _signed(_GOLDEN)
-    word_BV = _mixed_tensor(base_B1 + step_V)
-    uniform_BV = _shifted(word_BV, 12).double().add_(0.5).mul_(2.0**-52)
-    return uniform_BV.log_().neg_().log_().neg_()
+_Way = Callable[[_Rows, float], _Drawn]
 
 
-# SplitMix64 (Steele, Lea, Flood 2014), in Python's integers and in torch's, which wrap around as C's do.
-_FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+def _way(one: Draws, vocabulary: int) -> _Way:
+    if one.temperature == 0:
+        return _likeliest  # which is in every nucleus
+    if one.top_p < 1:
+        return _of_nucleus
+    return _of_contenders if vocabulary >= _LARGE and one.temperature >= COLDEST else _of_all
 
 
-def _mixed(word: int) -> int:
-    word = (word ^ word >> 30) * _FIRST & _WORD
-    word = (word ^ word >> 27) * _SECOND & _WORD
-    return word ^ word >> 31
+def _likeliest(rows: _Rows, margin: float) -> _Drawn:
+    found = [logits_BV.topk(2, dim=1) for logits_BV, _, _ in rows.pieces()]
+    best_B2, token_B2 = map(torch.cat, zip(*found, strict=True))
+    return _first_of_two(best_B2.double(), token_B2, margin)
 
 
-def _mixed_tensor(word: Tensor) -> Tensor:
-    """The word itself, changed in place."""
-    word.bitwise_xor_(_shifted(word, 30)).mul_(_signed(_FIRST))
-    word.bitwise_xor_(_shifted(word, 27)).mul_(_signed(_SECOND))
-    return word.bitwise_xor_(_shifted(word, 31))
+def _of_all(rows: _Rows, margin: float) -> _Drawn:
+    stride_V = rows.strides()
+    found = [
+        gumbel(words(place_B1, stride_V)).mul_(heat_B1).add_(logits_BV).topk(2, dim=1)
+        for logits_BV, place_B1, heat_B1 in rows.pieces()
+    ]
+    best_B2, token_B2 = map(torch.cat, zip(*found, strict=True))
+    return _first_of_two(best_B2, token_B2, margin)
 
 
-def _shifted(word: Tensor, by: int) -> Tensor:
-    """Shift right, filling with zeros where torch fills with the sign."""
-    return (word >> by).bitwise_and_((1 << 64 - by) - 1)
+def _of_contenders(rows: _Rows, margin: float) -> _Drawn:
+    race = contenders(rows.pieces(), rows.strides())
+    best_B2, at_B2 = rows.heated(race.token_BC).topk(2, dim=1)
+    drawn = _first_of_two(best_B2, race.token_BC.gather(1, at_B2), margin)
+    # Which of two that are equal comes first depends on the others.
+    sure_B = race.hold(best_B2[:, :1], rows.heat_B1, margin)[:, 0] & (best_B2[:, 0] > best_B2[:, 1])
+    return drawn._replace(sure_B=sure_B)
 
 
-def _signed(word: int) -> int:
-    return word - (1 << 64) if word >> 63 else word
+def _of_nucleus(rows: _Rows, margin: float, *, likeliest: int | None = _LIKELIEST) -> _Drawn:
+    count = min(likeliest or rows.vocabulary, rows.vocabulary)
+    found = [
+        (logits_BV.double() / heat_B1.clamp(min=1e-6)).log_softmax(dim=1).topk(count, dim=1)
+        for logits_BV, _, heat_B1 in rows.pieces()
+    ]
+    log_BC, token_BC = map(torch.cat, zip(*found, strict=True))
+    blur_B1 = margin / rows.heat_B1.clamp(min=1e-6)
+    least_B1 = least_kept(log_BC, rows.top_p_B1, blur_B1)
+    best_B2, at_B2 = rows.heated(token_BC).masked_fill(log_BC < least_B1, -torch.inf).topk(2, dim=1)
+    drawn = _first_of_two(best_B2, token_BC.gather(1, at_B2), margin)
+    if margin > 0:
+        kept_B1 = surely_kept(log_BC.gather(1, at_B2[:, :1]), log_BC, rows.top_p_B1, blur_B1)
+        drawn = drawn._replace(close_B=drawn.close_B | ~kept_B1[:, 0])
+    if count == rows.vocabulary:
+        return drawn
+    return drawn._replace(sure_B=(log_BC[:, -1:] < least_B1 - blur_B1)[:, 0] & (best_B2[:, 0] > best_B2[:, 1]))
+
+
+_THOROUGH: dict[_Way, _Way] = {_of_contenders: _of_all, _of_nucleus: partial(_of_nucleus, likeliest=None)}
+"""The way that leaves no token out."""
+
+
+def _first_of_two(best_B2: Tensor, token_B2: Tensor, margin: float) -> _Drawn:
+    token_B = token_B2[:, 0].masked_fill(best_B2[:, 0].isnan(), _NAN)
+    close_B = best_B2[:, 0] - best_B2[:, 1] < margin
+    return _Drawn(token_B, close_B.long(), torch.ones_like(token_B))

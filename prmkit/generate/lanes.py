@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prmkit.generate.draw import Draws, stream_key
-from prmkit.generate.stops import StopStrings
+from prmkit.generate.draw import Draws
+from prmkit.generate.gumbel import stream_key
+from prmkit.generate.stops import StepEnds
 from prmkit.kv.tree import KVNode
 from prmkit.tree import Finish
 
@@ -75,19 +76,19 @@ class Lane:
             self.rows = [row for row in self.rows if row.request not in over]
         return bool(self.rows)
 
-    def take(self, tokens: Sequence[int], ends: frozenset[int], stops: StopStrings) -> "list[Lane]":
+    def take(self, tokens: Sequence[int], eos_ids: frozenset[int], ends: StepEnds) -> "list[Lane]":
         """Add the token that each row has drawn; returns the lanes of those that go on.
 
-        An end of sequence comes before a stop string, and that before the limit, where they coincide.
+        An end of sequence comes before the end of a step, and that before the limit, where they coincide.
         """
         rows_of: dict[int, list[SampleRow]] = {}
         for row, token in zip(self.rows, tokens, strict=True):
             rows_of.setdefault(token, []).append(row)
         lanes = []
         for token, rows in rows_of.items():
-            drawn = self.drawn if token in ends else (*self.drawn, token)
+            drawn = self.drawn if token in eos_ids else (*self.drawn, token)
             asking = {row.request for row in rows}
-            finish = {request: "eos" if token in ends else request.finish(drawn, stops) for request in asking}
+            finish = {request: "eos" if token in eos_ids else request.finish(drawn, ends) for request in asking}
             for row in rows:
                 row.finish = finish[row.request]
                 if row.finish is not None:

@@ -1,20 +1,36 @@
 """The generator behind HTTP: any server of OpenAI's completions protocol."""
 
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import aiohttp
 from transformers import PreTrainedTokenizerBase
 
+from prmkit.errors import InputError
 from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt, together
+from prmkit.generate.answers import Usage, choice_of, events, finish_of, mapping, text_of, usage_of
+from prmkit.generate.by_strings import OPENAI_STOPS, up_to_step
 from prmkit.generate.config import OpenAIEngine
+from prmkit.generate.likely import Likely, NextTokens
+from prmkit.generate.meter import Meter
 from prmkit.generate.server import Server, Trouble
+from prmkit.generate.sglang import NATIVE, native_body, native_continuation, native_next_tokens, native_usage
+from prmkit.generate.stop import StepStop
+from prmkit.generate.stops import TokenTexts
+from prmkit.generate.text import PolicyText
 from prmkit.models.backbone import load_tokenizer
-from prmkit.packing.encode import StepEncoder
 from prmkit.run.seeds import derived_seed
 from prmkit.tree import Finish
+
+AS_ASKED = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
+"""Keeps vLLM and SGLang from adding what the model's generation_config says of sampling."""
+
+_BY_ID = "token_id:"
+"""What stands before a token's id where vLLM names it so."""
+
+_BY_IDS = ("vllm", "sglang")
+"""Owners of servers that answer token ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,24 +46,41 @@ class _Written:
 class OpenAIGenerator:
     """Samples with a completions server.
 
-    Each continuation is a request of its own with its own seed; whether seeds are honoured is up to the server. vLLM is
-    asked for token ids. Other servers answer text, which the tokenizer turns into ids; and as such a server does not
-    say whether a stop string or the end of the sequence ended it, we read along and drop the connection where the stop
-    string appears.
+    Each continuation is a request of its own with its own seed; whether seeds are honoured is up to the server. vLLM
+    and SGLang are asked for token ids. Other servers answer text; and as such a server does not say whether a stop
+    string or the end of the sequence ended it, we read along and drop the connection where a step ends.
 
     Args:
         server: the server.
         tokenizer: that of its model.
         as_text: send prompts as text, for servers that take no token ids.
+        end_ids: further tokens that end a sequence, for a server that can be told.
     """
 
-    def __init__(self, server: Server, tokenizer: PreTrainedTokenizerBase, *, as_text: bool = False) -> None:
+    def __init__(
+        self,
+        server: Server,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        as_text: bool = False,
+        end_ids: Iterable[int] = (),
+    ) -> None:
         self._server = server
         self._tokenizer = tokenizer
+        self._texts = TokenTexts(tokenizer)
         self._as_text = as_text
+        self.meter = Meter(live=False)  # only streams tell of each token
+        self._end_ids = sorted(end_ids)
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self,
+        prompt_ids: Sequence[int],
+        n: int,
+        *,
+        sampling: Sampling,
+        seed: int,
+        stop: StepStop | None = None,
+        drawn: int = 0,
     ) -> Generation:
         """See Generator.generate. ``flops`` is NaN, for the server's model is not known here.
 
@@ -56,147 +89,187 @@ class OpenAIGenerator:
         """
         check_prompt(prompt_ids, self._server.context)
         written = await together(
-            self._server.persist(self._try, prompt_ids, sampling, derived_seed(seed, sample), stop)
-            for sample in range(n)
+            self._continue(prompt_ids, sampling, derived_seed(seed, sample + n * drawn), stop) for sample in range(n)
         )
-        cached = sum(one.cached for one in written)
+        portions = [portion for _, each in written for portion in each]
+        cached = sum(one.cached for one in portions)
         return Generation(
-            continuations=tuple(one.continuation for one in written),
+            continuations=tuple(continuation for continuation, _ in written),
             cached_tokens=cached,
-            prefill_tokens=sum(one.prompt for one in written) - cached,
-            decode_tokens=sum(one.sampled for one in written),
+            prefill_tokens=sum(one.prompt for one in portions) - cached,
+            decode_tokens=sum(one.sampled for one in portions),
             flops=float("nan"),
         )
 
-    async def _try(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: str | None) -> _Written:
-        context = self._server.context
-        body: dict[str, Any] = {
+    async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
+        """See TellsNextTokens. Of other servers than vLLM and SGLang only the first five are asked for."""
+        check_prompt(prompt_ids, self._server.context)
+        return await self._server.persist(self._next_tokens, prompt_ids, top)
+
+    async def _continue(
+        self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: StepStop | None
+    ) -> tuple[Continuation, list[_Written]]:
+        room = self._server.context - len(prompt_ids) if self._server.context else None
+        if self._server.owner in _BY_IDS:
+            ask = partial(self._server.persist, self._ids if self._server.owner == "vllm" else self._native)
+            most = OPENAI_STOPS if self._server.owner == "vllm" else None
+            return await up_to_step(
+                ask, self._texts, prompt_ids, sampling=sampling, seed=seed, stop=stop, room=room, most=most
+            )
+        limits = (sampling.max_tokens, room, None if stop is None else stop.tokens)
+        limit = min(each for each in limits if each is not None)
+        body = self._body(prompt_ids, sampling.model_copy(update={"max_tokens": limit}), seed)
+        written = await self._server.persist(self._text, body, stop, len(prompt_ids))
+        return written.continuation, [written]
+
+    def _body(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> dict[str, Any]:
+        return {
             "model": self._server.model,
-            "prompt": str(self._tokenizer.decode(list(prompt_ids))) if self._as_text else list(prompt_ids),
-            "max_tokens": min(sampling.max_tokens, context - len(prompt_ids)) if context else sampling.max_tokens,
+            "prompt": self._prompt_text(prompt_ids) if self._as_text else list(prompt_ids),
+            "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "seed": seed,
         }
-        if self._server.owner == "vllm":
-            return await self._ids(body, stop)
-        if stop is None:
-            return await self._text(body, len(prompt_ids))
-        return await self._text_up_to(stop, body, len(prompt_ids))
 
-    async def _ids(self, body: dict[str, Any], stop: str | None) -> _Written:
+    def _metered(self, written: _Written, *, streamed: int = 0) -> _Written:
+        """Count the tokens of a request that ended, but for those that were as they came."""
+        self.meter.add(drawn=max(0, written.sampled - streamed), read=written.prompt - written.cached)
+        return written
+
+    async def _ids(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: tuple[str, ...]) -> _Written:
         """What vLLM answers: it names the stop string that ended a continuation, and nothing at the end of sequence."""
-        body |= {"return_token_ids": True, "skip_special_tokens": False}
-        # Otherwise the server would add what the model's generation_config says of sampling.
-        body |= {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
+        body = self._body(prompt_ids, sampling, seed) | {"return_token_ids": True, "skip_special_tokens": False}
+        if self._end_ids:
+            body["stop_token_ids"] = self._end_ids
+        if stop:
+            body |= {"stop": list(stop), "include_stop_str_in_output": True}
+        reply = await self._server.post("/v1/completions", body | AS_ASKED)
+        continuation, sampled = ids_of(choice_of(reply))
+        return self._metered(_counted(usage_of(reply), continuation, len(prompt_ids), sampled))
+
+    async def _native(
+        self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: tuple[str, ...]
+    ) -> _Written:
+        body = native_body(prompt_ids, sampling, seed, stop, self._end_ids)
+        reply = await self._server.post(NATIVE, body)
+        continuation, sampled = native_continuation(reply)
+        return self._metered(_counted(native_usage(reply), continuation, len(prompt_ids), sampled))
+
+    async def _text(self, body: dict[str, Any], stop: StepStop | None, prompt: int) -> _Written:
         if stop is not None:
-            body |= {"stop": [stop], "include_stop_str_in_output": True}
+            return await self._text_up_to(stop, body, prompt)
         reply = await self._server.post("/v1/completions", body)
-        choice = _choice(reply)
-        ids = choice.get("token_ids")
-        if not isinstance(ids, list):
-            raise Trouble("an answer without token ids")
-        finish: Finish = _finish(choice)
-        if finish == "eos" and isinstance(choice.get("stop_reason"), str):
-            finish = "stop"
-        kept = tuple(ids[:-1] if finish == "eos" else ids)
-        return _counted(reply, Continuation(ids=kept, finish=finish), len(body["prompt"]), len(ids))
+        choice = choice_of(reply)
+        continuation = Continuation(ids=self._ids_of(text_of(choice)), finish=finish_of(choice), exact=False)
+        sampled = continuation.tokens + (continuation.finish == "eos")
+        return self._metered(_counted(usage_of(reply), continuation, prompt, sampled))
 
-    async def _text(self, body: dict[str, Any], prompt: int) -> _Written:
-        reply = await self._server.post("/v1/completions", body)
-        choice = _choice(reply)
-        continuation = Continuation(ids=self._ids_of(_text(choice)), finish=_finish(choice))
-        return _counted(reply, continuation, prompt, len(continuation.ids) + (continuation.finish == "eos"))
-
-    async def _text_up_to(self, stop: str, body: dict[str, Any], prompt: int) -> _Written:
-        text = ""
+    async def _text_up_to(self, stop: StepStop, body: dict[str, Any], prompt: int) -> _Written:
+        text, streamed = "", 0
         finish: Finish | None = None
         async with self._server.open("/v1/completions", body | {"stream": True}) as response:
-            async for event in _events(response):
-                choice = _choice(event)
-                text += _text(choice)
-                if stop in text:
-                    finish = "stop"
+            async for event in events(response):
+                if not event.get("choices"):
+                    continue
+                choice, known = choice_of(event), len(text)
+                text += text_of(choice)
+                self.meter.add(drawn=1)  # an event holds a token, seldom more
+                streamed += 1
+                if (end := stop.cut(text, known)) is not None:
+                    text, finish = text[:end], "stop"
                     break
                 if choice.get("finish_reason") is not None:
-                    finish = _finish(choice)
+                    finish = finish_of(choice)
         if finish is None:
             raise Trouble("a stream that broke off")
-        if finish == "stop":
-            text = text[: text.index(stop) + len(stop)]
+        if finish == "length" and body["max_tokens"] == stop.tokens:
+            finish = "stop"
         ids = self._ids_of(text)
-        return _Written(
-            continuation=Continuation(ids=ids, finish=finish), prompt=prompt, sampled=len(ids) + (finish == "eos")
-        )
+        continuation = Continuation(ids=ids, finish=finish, exact=False)
+        written = _Written(continuation=continuation, prompt=prompt, sampled=len(ids) + (finish == "eos"))
+        return self._metered(written, streamed=streamed)
+
+    async def _next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
+        one = Sampling(max_tokens=1, temperature=1.0)
+        if self._server.owner == "sglang":
+            body = native_body(prompt_ids, one, 0, ()) | {"return_logprob": True, "top_logprobs_num": top}
+            reply = await self._server.post(NATIVE, body)
+            found = [Likely("".join(self._texts.of((), [token])), value) for value, token in native_next_tokens(reply)]
+            usage = native_usage(reply)
+        else:
+            vllm = self._server.owner == "vllm"
+            body = self._body(prompt_ids, one, 0) | {"logprobs": top if vllm else min(top, 5)}
+            # By their texts alone, two tokens may be alike.
+            body |= AS_ASKED | {"return_tokens_as_token_ids": True} if vllm else {}
+            reply = await self._server.post("/v1/completions", body)
+            found = [self._spelled(token) for token in first_likely(choice_of(reply))]
+            usage = usage_of(reply)
+        if not found:
+            raise InputError("the server tells no log-probabilities", where=self._server.url)
+        prompt = usage.prompt or len(prompt_ids)
+        self.meter.add(read=prompt - usage.cached)
+        return NextTokens(tuple(found), usage.cached, prompt - usage.cached, float("nan"))
+
+    def _spelled(self, token: Likely) -> Likely:
+        """A token by its text, which vLLM names by its id."""
+        number = token.text.removeprefix(_BY_ID)
+        if number == token.text or not number.isdecimal():
+            return token
+        return Likely("".join(self._texts.of((), [int(number)])), token.logprob)
 
     def _ids_of(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def _prompt_text(self, prompt_ids: Sequence[int]) -> str:
+        """The prompt without what the server puts in front of every text, as the tokenizer does."""
+        text = str(self._tokenizer.decode(list(prompt_ids), clean_up_tokenization_spaces=False))
+        bos = self._tokenizer.bos_token
+        if bos is not None and list(self._tokenizer("")["input_ids"])[:1] == [self._tokenizer.bos_token_id]:
+            return text.removeprefix(str(bos))
+        return text
 
-def load_generator(config: GeneratorConfig) -> tuple[OpenAIGenerator, StepEncoder]:
-    """The policy of a recipe behind HTTP, and the encoder that speaks its format.
+
+def load_generator(config: GeneratorConfig) -> tuple[OpenAIGenerator, PolicyText]:
+    """The policy of a recipe behind HTTP, and the text in which it is spoken to.
 
     Raises:
         InputError: the tokenizer is not at hand, the server is down, refuses the key, or does not serve the model.
     """
     assert isinstance(config.engine, OpenAIEngine)
-    encoder = StepEncoder(load_tokenizer(config.name), config.format)
+    text = PolicyText(load_tokenizer(config.name), config.format)
     as_text = config.engine.prompts == "text"
-    return OpenAIGenerator(Server(config.engine), encoder.tokenizer, as_text=as_text), encoder
+    engine = OpenAIGenerator(Server(config.engine), text.tokenizer, as_text=as_text, end_ids=text.end_ids)
+    return engine, text
 
 
-async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Mapping[str, Any]]:
-    """The JSON objects of a stream of server-sent events."""
-    async for line in response.content:
-        data = line.strip().removeprefix(b"data:").strip()
-        if not line.startswith(b"data:") or data == b"[DONE]":
-            continue
-        try:
-            event = json.loads(data)
-        except ValueError:
-            raise Trouble(f"an event that is no JSON: {data[:120]!r}") from None
-        if isinstance(event, dict) and event.get("choices"):
-            yield event
+def ids_of(choice: Mapping[str, Any]) -> tuple[Continuation, int]:
+    """The token ids in vLLM's completion, and how many were sampled, an end of sequence included.
+
+    Raises:
+        Trouble: it has none.
+    """
+    ids = choice.get("token_ids")
+    if not isinstance(ids, list):
+        raise Trouble("an answer without token ids")
+    finish: Finish = finish_of(choice)
+    if finish == "eos" and isinstance(choice.get("stop_reason"), str):
+        finish = "stop"
+    return Continuation(ids=tuple(ids[:-1] if finish == "eos" else ids), finish=finish), len(ids)
 
 
-def _choice(reply: Mapping[str, Any]) -> Mapping[str, Any]:
-    choices = reply.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise Trouble(f"an answer without a completion: {str(reply)[:120]}")
-    return choices[0]
+def first_likely(choice: Mapping[str, Any]) -> list[Likely]:
+    """The likeliest tokens at the first place of a completion; none where the server does not tell."""
+    tops = mapping(choice.get("logprobs")).get("top_logprobs")
+    first = mapping(tops[0]) if isinstance(tops, list) and tops else {}
+    return [Likely(text, float(value)) for text, value in first.items() if isinstance(value, int | float)]
 
 
-def _text(choice: Mapping[str, Any]) -> str:
-    text = choice.get("text")
-    if not isinstance(text, str):
-        raise Trouble(f"a completion without text: {str(choice)[:120]}")
-    return text
-
-
-def _finish(choice: Mapping[str, Any]) -> Finish:
-    """Why the server says that it ended, taking a stop for the end of the sequence."""
-    reasons: dict[str, Finish] = {"stop": "eos", "length": "length"}
-    reason = choice.get("finish_reason")
-    if not isinstance(reason, str) or reason not in reasons:
-        raise Trouble(f"a completion that ended for another reason, {reason!r}")
-    return reasons[reason]
-
-
-def _counted(reply: Mapping[str, Any], continuation: Continuation, prompt: int, sampled: int) -> _Written:
+def _counted(usage: Usage, continuation: Continuation, prompt: int, sampled: int) -> _Written:
     """The counts that the server gives, and ours where it gives none."""
-    usage = _mapping(reply.get("usage"))
     return _Written(
         continuation=continuation,
-        prompt=_count(usage, "prompt_tokens") or prompt,
-        sampled=_count(usage, "completion_tokens") or sampled,
-        cached=_count(_mapping(usage.get("prompt_tokens_details")), "cached_tokens"),
+        prompt=usage.prompt or prompt,
+        sampled=usage.sampled or sampled,
+        cached=usage.cached,
     )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _count(counts: Mapping[str, Any], name: str) -> int:
-    count = counts.get(name)
-    return count if isinstance(count, int) else 0

@@ -14,8 +14,11 @@ from prmkit.cluster import connect
 from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, check_prompt, load_generator
 from prmkit.generate.config import LocalEngine, VllmEngine
+from prmkit.generate.likely import NextTokens
+from prmkit.generate.stop import StepStop
+from prmkit.generate.text import PolicyText
 from prmkit.models.backbone import load_tokenizer
-from prmkit.packing.encode import StepEncoder
+from prmkit.run.activity import busy
 
 _IN_FLIGHT = 10_000
 """Requests that an actor holds at once; the engine in it decides how many it runs."""
@@ -44,7 +47,8 @@ class Replicas:
         self._home: dict[Hashable, Any] = {}
         self._load: Counter[Any] = Counter()
         try:
-            ray.get([one.start.remote() for one in self.live])
+            with busy(f"{engine.replicas} engines are starting on the Ray cluster"):
+                ray.get([one.start.remote() for one in self.live])
         except ray.exceptions.RayError as error:
             if isinstance(getattr(error, "cause", None), PrmkitError):
                 raise error.cause from None
@@ -116,14 +120,34 @@ class ReplicatedGenerator:
         self._problems: dict[int, set[tuple[int, ...]]] = {}
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self,
+        prompt_ids: Sequence[int],
+        n: int,
+        *,
+        sampling: Sampling,
+        seed: int,
+        stop: StepStop | None = None,
+        drawn: int = 0,
     ) -> Generation:
         """See Generator.generate."""
         check_prompt(prompt_ids, None)  # an empty one would be the first prompt of every problem
         generation: Generation = await self._replicas.call(
-            self._problem(prompt_ids), "generate", tuple(prompt_ids), n, sampling=sampling, seed=seed, stop=stop
+            self._problem(prompt_ids),
+            "generate",
+            tuple(prompt_ids),
+            n,
+            sampling=sampling,
+            seed=seed,
+            stop=stop,
+            drawn=drawn,
         )
         return generation
+
+    async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
+        """See TellsNextTokens."""
+        check_prompt(prompt_ids, None)
+        found: NextTokens = await self._replicas.call(self._problem(prompt_ids), "next_tokens", tuple(prompt_ids), top)
+        return found
 
     def _problem(self, prompt_ids: Sequence[int]) -> tuple[int, ...]:
         for length, known in self._problems.items():
@@ -134,16 +158,16 @@ class ReplicatedGenerator:
         return tuple(prompt_ids)
 
 
-def replicated_generator(config: GeneratorConfig) -> tuple[ReplicatedGenerator, StepEncoder]:
-    """The policy of a recipe on a Ray cluster, and the encoder that speaks its format.
+def replicated_generator(config: GeneratorConfig) -> tuple[ReplicatedGenerator, PolicyText]:
+    """The policy of a recipe on a Ray cluster, and the text in which it is spoken to.
 
     Raises:
         InputError: the model, the engine or its options are wrong.
         RunError: no copy started.
     """
     assert isinstance(config.engine, LocalEngine)
-    encoder = StepEncoder(load_tokenizer(config.name), config.format)
-    return ReplicatedGenerator(Replicas(config.engine, partial(_build_generator, at_home(config)))), encoder
+    text = PolicyText(load_tokenizer(config.name), config.format)
+    return ReplicatedGenerator(Replicas(config.engine, partial(_build_generator, at_home(config)))), text
 
 
 def at_home(config: Any) -> Any:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.lanes import SampleRow
-from prmkit.generate.stops import StopStrings
+from prmkit.generate.stop import StepStop
+from prmkit.generate.stops import StepEnds
 from prmkit.kv.tree import shared_length
 from prmkit.models.flops import ForwardFlops
 from prmkit.tree import Finish
@@ -20,7 +21,8 @@ class PromptRequest:
     n: int
     sampling: Sampling
     seed: int
-    stop: str | None
+    stop: StepStop | None
+    drawn: int = 0
 
 
 class ActiveRequest:
@@ -59,10 +61,10 @@ class ActiveRequest:
         """Tokens computed that were not drawn for it just before."""
         return sum(tokens for _, tokens in self.spans)
 
-    def finish(self, drawn: tuple[int, ...], stops: StopStrings) -> Finish | None:
+    def finish(self, drawn: tuple[int, ...], ends: StepEnds) -> Finish | None:
         """Why a row ends with these tokens, if it does."""
         stop = self.asked.stop
-        if stop is not None and stops.completes(drawn, stop):
+        if stop is not None and ends.reached(self.asked.prompt_ids, drawn, stop):
             return "stop"
         return "length" if len(drawn) >= self.limit else None
 

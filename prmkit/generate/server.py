@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -23,12 +23,25 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds between tries: doubled each time, and drawn from its upper half so that requests do not return together."""
 
 
+_SHOWN = 20
+"""Names of models that a message holds: some servers list hundreds."""
+
+
 class Trouble(Exception):
     """What a further try may mend: a busy or silent server, a broken answer. ``pause`` is what the server asks for."""
 
     def __init__(self, what: str, pause: float | None = None) -> None:
         super().__init__(what)
         self.pause = pause
+
+
+class Refused(InputError):
+    """A request that the server calls wrong, and would again. ``said`` is its answer, as it came."""
+
+    def __init__(self, url: str, status: int, said: bytes) -> None:
+        super().__init__(f"the server refuses the request (status {status}: {_message(said)})", where=url)
+        self.status = status
+        self.said = said.decode("utf-8", "replace")
 
 
 class Server:
@@ -38,17 +51,24 @@ class Server:
 
     Args:
         config: address, model and limits.
+        model: the model's name there, where ``config`` gives none; without either, the only one that it serves.
+        api: where its list of models stands, below the address.
+        listed: whether the server must list its models. Where it need not and does not, the name is taken as it is.
 
     Raises:
         InputError: the server is down, refuses the key, or does not serve the model.
     """
 
-    def __init__(self, config: ServerEngine) -> None:
+    def __init__(
+        self, config: ServerEngine, *, model: str | None = None, api: str = "/v1", listed: bool = True
+    ) -> None:
         self._config = config
-        self._url = config.url.rstrip("/").removesuffix("/v1")
-        # One thread, for this may be called where a loop is running.
-        with ThreadPoolExecutor(1) as thread:
-            card = thread.submit(asyncio.run, self._find_model()).result()
+        self._api = api
+        self._wanted = config.model or model
+        self._must_list = listed or self._wanted is None
+        self.url = config.url.rstrip("/").removesuffix("/v1")
+        card = at_once(self._find_model())
+        self.card: Mapping[str, Any] = card
         self.model = str(card["id"])
         self.owner = card.get("owned_by")
         length = card.get("max_model_len")
@@ -80,7 +100,7 @@ class Server:
             except (Trouble, aiohttp.ClientError, TimeoutError, ConnectionError) as error:
                 if tried > self._config.retries:
                     raise RunError(
-                        f"{self._url}: no answer in {tried} tries ({_said(error)}). "
+                        f"{self.url}: no answer in {tried} tries ({_said(error)}). "
                         "Look at the server, then go on with --resume."
                     ) from None
                 pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (tried - 1)) * random.uniform(0.5, 1.0)
@@ -96,7 +116,7 @@ class Server:
         """
         # Redirects could carry the key to another host.
         session = await self._live_session()
-        async with session.post(self._url + path, json=body, allow_redirects=False) as response:
+        async with session.post(self.url + path, json=body, allow_redirects=False) as response:
             await self._check(response)
             yield response
 
@@ -125,45 +145,60 @@ class Server:
     async def _check(self, response: aiohttp.ClientResponse) -> None:
         if response.status == 200:
             return
-        said = _message(await response.read())
+        said = await response.read()
         if response.status in _BUSY:
             after = response.headers.get("Retry-After", "")
-            raise Trouble(f"status {response.status}: {said}", float(after) if after.isdecimal() else None)
+            raise Trouble(f"status {response.status}: {_message(said)}", float(after) if after.isdecimal() else None)
         if response.status in (401, 403):
             raise InputError(
                 f"the server refuses the key (status {response.status})",
-                where=self._url,
+                where=self.url,
                 cure=f"Set {self._config.api_key_env} in the environment.",
             )
-        raise InputError(f"the server refuses the request (status {response.status}: {said})", where=self._url)
+        raise Refused(self.url, response.status, said)
 
     async def _find_model(self) -> dict[str, Any]:
         async with self._new_session() as session:
             try:
-                async with session.get(f"{self._url}/v1/models", allow_redirects=False) as response:
+                async with session.get(f"{self.url}{self._api}/models", allow_redirects=False) as response:
                     await self._check(response)
                     cards = _parsed(await response.read())["data"]
                     by_name = {str(card["id"]): dict(card) for card in cards}
+            except Refused as refusal:
+                if self._must_list or refusal.status not in (404, 405, 501):
+                    raise
+                return {"id": self._wanted}
             except PrmkitError:
                 raise
             except (Trouble, aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise InputError(
-                    f"no server answers ({_said(error)})", where=self._url, cure="Start it, or check engine.url."
+                    f"no server answers ({_said(error)})", where=self.url, cure="Start it, or check engine.url."
                 ) from None
             except (KeyError, TypeError, ValueError):
                 by_name = {}
         if not by_name:
-            raise InputError("this is no server of models: /v1/models lists none", where=self._url)
-        name = self._config.model or (next(iter(by_name)) if len(by_name) == 1 else None)
+            raise InputError(f"this is no server of models: {self._api}/models lists none", where=self.url)
+        name = self._wanted or (next(iter(by_name)) if len(by_name) == 1 else None)
         if name not in by_name:
             raise InputError(
                 "the server does not serve this model" if name else "the server serves several models",
-                where=self._url,
+                where=self.url,
                 got=name,
-                expected=f"one of {', '.join(by_name)}",
+                expected=f"one of {_listed(list(by_name))}",
                 cure="Set engine.model.",
             )
         return by_name[name]
+
+
+def at_once(work: Coroutine[Any, Any, _Reply]) -> _Reply:
+    """What a coroutine returns, awaited in a loop and a thread of its own: one may be running here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _parsed(data: bytes) -> dict[str, Any]:

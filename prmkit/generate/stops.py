@@ -1,41 +1,130 @@
-"""Stop strings at the level of tokens: which token completes the string?"""
+"""Where a continuation ends before the policy ends it: at the end of a step, found in token ids as they come."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from transformers import PreTrainedTokenizerBase
 
-_MARGIN = 8
-"""Tokens in front of the shortest text that could hold the stop string; a tokenizer may treat the first of a text
-in its own way."""
+from prmkit.generate.stop import StepStop
+
+_REMEMBERED = 1 << 18
+"""Texts of tokens that are kept."""
+
+_CHARACTER = 8
+"""Tokens over which the bytes of one character may be spread, generously."""
+
+_SPLIT = "\ufffd"
+"""Stands for the bytes of a character that is not whole."""
 
 
-class StopStrings:
-    """Finds stop strings in token ids as they come. A token may hold more than the string, or only a part of it.
+class TokenTexts:
+    """The text that each token of a sequence adds.
 
-    Most tokens cannot end a given string, and that is looked up; for the others a few tokens are decoded.
+    A tokenizer may write a token differently at the beginning of a text, so the one before it counts too.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
+        self._known: dict[tuple[int, int], str] = {}
+
+    def of(self, before: Sequence[int], ids: Sequence[int]) -> list[str]:
+        """The texts, special tokens spelled out; a character whose bytes are spread over tokens is the last one's.
+
+        Args:
+            before: what stands before the first token; only the last one is looked at.
+            ids: the tokens.
+        """
+        if not ids:
+            return []
+        known = self._known
+        texts = [self._added(before[-1:], ids[:1])] if before else [self._decoded(ids[:1])]
+        for pair in pairwise(ids):
+            text = known.get(pair)
+            texts.append(self._remember(pair) if text is None else text)
+        if _SPLIT in "".join(texts):
+            self._join_characters([*before[-1:]], ids, texts)
+        return texts
+
+    def _remember(self, pair: tuple[int, int]) -> str:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        text = self._known[pair] = self._added(pair[:1], pair[1:])
+        return text
+
+    def _join_characters(self, before: list[int], ids: Sequence[int], texts: list[str]) -> None:
+        place = 0
+        while place < len(texts):
+            if _SPLIT in texts[place]:
+                start = [*before, *ids[max(0, place - 1) : place]][-1:]
+                for end in range(place + 1, min(place + _CHARACTER, len(texts)) + 1):
+                    whole = self._added(start, ids[place:end])
+                    if _SPLIT not in whole:
+                        texts[place:end] = [*[""] * (end - place - 1), whole]
+                        place = end - 1
+                        break
+            place += 1
+
+    def _added(self, before: Sequence[int], ids: Sequence[int]) -> str:
+        return self._decoded([*before, *ids])[len(self._decoded(before)) :]
+
+    def _decoded(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)) if ids else ""
+
+
+class StepEnds:
+    """Finds the ends of steps in token ids. A token may hold more than a stop string, or only a part of it.
+
+    Most tokens cannot end any of the strings, and that is looked up.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.texts = TokenTexts(tokenizer)
+        self._tokenizer = tokenizer
         self._enders = lru_cache(maxsize=64)(self._find_enders)
 
-    def completes(self, ids: Sequence[int], stop: str) -> bool:
-        """Whether the text of ``ids`` holds ``stop``, given that without the last token it does not."""
-        if ids[-1] not in self._enders(stop):
+    def reached(self, before: Sequence[int], drawn: Sequence[int], stop: StepStop) -> bool:
+        """Whether the last of the ``drawn`` tokens behind ``before`` ends a step, given that no other one does."""
+        if stop.tokens is not None and len(drawn) >= stop.tokens:
+            return True
+        if not stop.strings or drawn[-1] not in self._enders(stop.strings):
             return False
-        # A character is at most four bytes, and a token at least one.
-        tail = ids[-(4 * len(stop) + _MARGIN) :]
-        return stop in self._text(tail) and (len(tail) == len(ids) or stop in self._text(ids))
+        texts = self.texts.of(before, drawn)
+        return completes("".join(texts), len(texts[-1]), stop)
 
-    def _find_enders(self, stop: str) -> frozenset[int]:
-        """The tokens that may hold the end of a stop string."""
+    def first(self, texts: Sequence[str], ids: Sequence[int], stop: StepStop) -> int:
+        """How many tokens the first step takes: all of them, where none ends it.
+
+        Args:
+            texts: what each token adds.
+            ids: the tokens.
+            stop: what ends the step.
+        """
+        limit = len(ids) if stop.tokens is None else min(stop.tokens, len(ids))
+        text, enders = "", self._enders(stop.strings) if stop.strings else frozenset[int]()
+        for place in range(limit):
+            text += texts[place]
+            if ids[place] in enders and completes(text, len(texts[place]), stop):
+                return place + 1
+        return limit
+
+    def _find_enders(self, stops: tuple[str, ...]) -> frozenset[int]:
+        """The tokens that may hold the end of one of the strings."""
         texts = self._tokenizer.batch_decode([[token] for token in range(len(self._tokenizer))])
+        last = {stop[-1] for stop in stops}
         # Alone, a token loses a leading space in some tokenizers, and the end of a split character is unreadable.
-        unclear = stop[-1] == " "
+        unclear = " " in last
         return frozenset(
-            token for token, text in enumerate(texts) if unclear or not text or stop[-1] in text or "\ufffd" in text
+            token for token, text in enumerate(texts) if unclear or not text or _SPLIT in text or last & set(text)
         )
 
-    def _text(self, ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(ids)))
+
+def completes(text: str, new: int, stop: StepStop) -> bool:
+    """Whether the last ``new`` characters complete a stop string, and a step ends there."""
+    whole = stop.carried + text
+    return any(_completed(whole, new, stop.strings)) and stop.ends(text)
+
+
+def _completed(text: str, new: int, strings: Sequence[str]) -> Iterator[bool]:
+    for string in strings:
+        yield text.find(string, max(0, len(text) - new - len(string) + 1)) >= 0

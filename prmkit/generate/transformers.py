@@ -2,7 +2,8 @@
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -12,22 +13,37 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, check_prompt
 from prmkit.generate.decoding import Decoder
+from prmkit.generate.ends import declared_ends
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.lanes import Lane
+from prmkit.generate.likely import Likely, NextTokens
+from prmkit.generate.meter import Meter
 from prmkit.generate.request import ActiveRequest, PromptRequest
-from prmkit.generate.stops import StopStrings
+from prmkit.generate.stop import StepStop
+from prmkit.generate.stops import StepEnds
+from prmkit.generate.text import PolicyText
 from prmkit.kv.placement import key_value_room, placed
+from prmkit.kv.products import by_onednn
 from prmkit.kv.reader import KVReader, out_of_memory
 from prmkit.kv.rows import prepared, token_bytes
 from prmkit.kv.tree import KVTree
-from prmkit.models.backbone import load_causal_lm
+from prmkit.models.backbone import load_causal_lm, load_tokenizer
 from prmkit.models.flops import forward_flops
-from prmkit.packing.encode import StepEncoder
 
 _LOG = logging.getLogger(__name__)
 
 _PREFILL_TOKENS = 8192
 """Tokens of one forward pass over prompts."""
+
+_Ticket = Ticket["PromptRequest | _Look", "Generation | NextTokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Asks for the likeliest tokens behind a prompt."""
+
+    prompt_ids: tuple[int, ...]
+    top: int
 
 
 class TransformersGenerator:
@@ -43,25 +59,42 @@ class TransformersGenerator:
 
     Args:
         model: a causal LM on its device.
-        tokenizer: its tokenizer, for the end-of-sequence ids and for stop strings.
+        tokenizer: its tokenizer, for the end-of-sequence ids and for the text in which steps end.
         max_rows: lanes decoded together. Memory that does not suffice halves it.
         memory: bytes of key-values, those of rows in flight and those in the tree together.
+        end_ids: further tokens that end a sequence, such as the end of a turn.
 
     Raises:
-        InputError: the architecture is one whose key-values this engine cannot keep.
+        InputError: there is no end token, or the architecture is one whose key-values this engine cannot keep.
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, max_rows: int = 256, memory: int = 1 << 30
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        max_rows: int = 256,
+        memory: int = 1 << 30,
+        end_ids: Iterable[int] = (),
     ) -> None:
         self.context = int(model.config.max_position_embeddings)
-        self.eos_ids = _eos_ids(model, tokenizer)
+        self.eos_ids = declared_ends(model.generation_config, tokenizer) | frozenset(end_ids)
+        if not self.eos_ids:
+            raise InputError(
+                "the policy has no end token, so none of its solutions would ever end",
+                where=model.config.name_or_path or type(model).__name__,
+                cure="Name it in generation_config.json (eos_token_id).",
+            )
         self.flops = forward_flops(model)
         self.tree = KVTree(memory)
         backbone, head = _parts(model)
+        self._head = head
         self._decoder = Decoder(backbone, head)
-        self._reader = KVReader(backbone, self.tree, max_tokens=_PREFILL_TOKENS)
-        self._stops = StopStrings(tokenizer)
+        self.meter = meter = Meter()
+        self._reader = KVReader(
+            backbone, self.tree, max_tokens=_PREFILL_TOKENS, told=lambda tokens: meter.add(read=tokens)
+        )
+        self._ends = StepEnds(tokenizer)
         self._memory, self._token_bytes = memory, token_bytes(backbone)
         self._max_rows, self._longest = max_rows, 1
         self._starved, self._said = False, False
@@ -70,7 +103,14 @@ class TransformersGenerator:
         self._thread = EngineThread(self._step)
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self,
+        prompt_ids: Sequence[int],
+        n: int,
+        *,
+        sampling: Sampling,
+        seed: int,
+        stop: StepStop | None = None,
+        drawn: int = 0,
     ) -> Generation:
         """See Generator.generate.
 
@@ -78,13 +118,29 @@ class TransformersGenerator:
             RunError: the model gave NaN, or the memory does not suffice for one continuation alone.
         """
         check_prompt(prompt_ids, self.context)
-        return await self._thread.submit(PromptRequest(tuple(prompt_ids), n, sampling, seed, stop or None))
+        asked = PromptRequest(tuple(prompt_ids), n, sampling, seed, stop, drawn)
+        return cast(Generation, await self._thread.submit(asked))
+
+    async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
+        """See TellsNextTokens: one forward pass over what of the prompt is not in the tree of key-values.
+
+        Raises:
+            RunError: the model gave NaN, or the memory does not suffice for the prompt.
+        """
+        check_prompt(prompt_ids, self.context)
+        return cast(NextTokens, await self._thread.submit(_Look(tuple(prompt_ids), top)))
 
     @torch.inference_mode()
-    def _step(self, new: list[Ticket[PromptRequest, Generation]]) -> bool:
+    def _step(self, new: list[_Ticket]) -> bool:
         """Let who waits into free places, and decode one token of every row."""
-        self._requests += (ActiveRequest(ticket, self.context) for ticket in new)
+        looks = [ticket for ticket in new if isinstance(ticket.request, _Look)]
+        self._requests += (
+            ActiveRequest(cast("Ticket[PromptRequest, Generation]", ticket), self.context)
+            for ticket in new
+            if isinstance(ticket.request, PromptRequest)
+        )
         try:
+            self._look(cast("list[Ticket[_Look, NextTokens]]", [ticket for ticket in looks if not ticket.dropped]))
             self._drop_cancelled()
             self._fill()
             self._decode()
@@ -101,6 +157,33 @@ class TransformersGenerator:
         self._decoder.clear()
         self.tree.limit, self._longest = self._memory, 1
         return False
+
+    def _look(self, tickets: "list[Ticket[_Look, NextTokens]]") -> None:
+        """Answer who asks for the likeliest tokens behind a prompt."""
+        prompts = [ticket.request.prompt_ids for ticket in tickets]
+        readings = self._reader.read_each(prompts, [[len(ids) - 1] for ids in prompts]) if prompts else []
+        for ticket, reading in zip(tickets, readings, strict=True):
+            if isinstance(reading, RunError):
+                ticket.fail(reading)
+                continue
+            log_V = self._head(reading.hidden_SE)[0].float().log_softmax(dim=0)
+            best = log_V.topk(min(ticket.request.top, len(log_V)))
+            if bool(best.values.isnan().any()):
+                ticket.fail(RunError("the policy gave logits that are NaN; check its dtype and weights"))
+            else:
+                ticket.answer(
+                    NextTokens(
+                        tokens=tuple(
+                            Likely("".join(self._ends.texts.of((), [token])), value)
+                            for value, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+                        ),
+                        cached_tokens=len(ticket.request.prompt_ids) - reading.tokens,
+                        prefill_tokens=reading.tokens,
+                        flops=reading.flops(self.flops) + self.flops.of(0, read=1),
+                    )
+                )
+            self.tree.release(reading.node)
+        self.tree.evict()
 
     def _drop_cancelled(self) -> None:
         for index in reversed(range(len(self._decoder.lanes))):
@@ -173,11 +256,12 @@ class TransformersGenerator:
         if not self._decoder.lanes:
             return
         drawn = self._decoder.step()
+        self.meter.add(drawn=sum(map(len, drawn)))
         self._starved = False
         parted: list[tuple[Lane, Lane]] = []
         for index in reversed(range(len(drawn))):
             lane = self._decoder.lanes[index]
-            going = lane.take(drawn[index], self.eos_ids, self._stops)
+            going = lane.take(drawn[index], self.eos_ids, self._ends)
             if ended := {row.request for row in lane.rows if row.finish is not None}:
                 self._decoder.keep(index, lane.ids, self.tree)
                 for request in ended:
@@ -195,10 +279,10 @@ class TransformersGenerator:
     def _fork(self, parted: list[tuple[Lane, Lane]]) -> None:
         """Let the second of each pair go on beside the first. Where there is no room it waits, its past in the tree."""
         place = {id(lane): index for index, lane in enumerate(self._decoder.lanes)}
-        for lane, part in parted:
+        for left, (lane, part) in zip(range(len(parted), 0, -1), parted, strict=True):
             try:
-                if self._free() > 0:
-                    self._decoder.fork(place[id(lane)], part)
+                if (free := self._free()) > 0:
+                    self._decoder.fork(place[id(lane)], part, coming=min(free, left))
                     continue
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
@@ -235,19 +319,19 @@ class TransformersGenerator:
             lane.node = None
 
 
-def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, StepEncoder]:
-    """The policy of a recipe on its device, and the encoder that speaks its format.
+def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, PolicyText]:
+    """The policy of a recipe on its device, and the text in which it is spoken to.
 
     Raises:
         InputError: the folder or hub id holds no causal LM with a tokenizer, its architecture is not one that this
             engine can run, there is no such device, or its share of the memory is less than the weights take.
     """
     device = placed(config.device)
+    text = PolicyText(load_tokenizer(config.name), config.format)  # a bad template is refused before the weights come
     model, tokenizer = load_causal_lm(config.name, getattr(torch, config.dtype), device=device)
-    engine = TransformersGenerator(
-        model, tokenizer, max_rows=config.max_rows, memory=key_value_room(model, config.memory)
-    )
-    return engine, StepEncoder(tokenizer, config.format)
+    memory = key_value_room(model, config.memory)
+    engine = TransformersGenerator(model, tokenizer, max_rows=config.max_rows, memory=memory, end_ids=text.end_ids)
+    return engine, text
 
 
 def _parts(model: PreTrainedModel) -> tuple[PreTrainedModel, nn.Module]:
@@ -269,11 +353,4 @@ def _parts(model: PreTrainedModel) -> tuple[PreTrainedModel, nn.Module]:
                 expected="an LM head without scaling or capping",
                 cure="Use another engine.",
             )
-    return prepared(backbone), head
-
-
-def _eos_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Every id that ends a sequence: the tokenizer's and the generation config's (chat models list several)."""
-    declared = model.generation_config.eos_token_id if model.generation_config is not None else None
-    listed = declared if isinstance(declared, list) else [declared]
-    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
+    return prepared(backbone), by_onednn(head)

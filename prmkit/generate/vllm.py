@@ -9,7 +9,9 @@ import os
 import sys
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -17,10 +19,17 @@ from transformers import AutoModelForCausalLM
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt, together
+from prmkit.generate.by_strings import up_to_step
 from prmkit.generate.config import VllmEngine
+from prmkit.generate.likely import Likely, NextTokens
+from prmkit.generate.meter import Meter
+from prmkit.generate.stop import StepStop
+from prmkit.generate.stops import TokenTexts
+from prmkit.generate.text import PolicyText
 from prmkit.models.backbone import load_config, load_tokenizer
 from prmkit.models.flops import ForwardFlops, forward_flops
-from prmkit.packing.encode import StepEncoder
+from prmkit.models.loading import described
+from prmkit.run.activity import busy
 from prmkit.run.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -90,32 +99,47 @@ class Vllm:
         if runner == "pooling":
             # A step pooler would index the whole prompt, of which only the rows behind the cached blocks come back.
             arguments["pooler_config"] = PoolerConfig(tok_pooling_type="ALL", use_activation=False)
+        self.meter = Meter()
+        gpus = engine.tensor_parallel_size * engine.pipeline_parallel_size
         try:
-            with _apart(device, engine.tensor_parallel_size * engine.pipeline_parallel_size):
-                self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+            with _apart(device, gpus):
+                self._engine = AsyncLLM.from_engine_args(
+                    AsyncEngineArgs(**arguments), stat_loggers=[_counting(self.meter)]
+                )
         except (TypeError, ValueError, OSError) as error:
             raise InputError(f"vLLM refuses the model or an option ({_first_line(error)})", where=model) from None
         except RuntimeError as error:
             raise RunError(f"{model}: vLLM did not start ({_first_line(error)}); its own log stands above") from None
         self.context: int = self._engine.vllm_config.model_config.max_model_len
+        self.end_ids: frozenset[int] = frozenset()
         self._numbers = itertools.count()
         self.close = weakref.finalize(self, _end, self._engine)
 
     async def sample(
-        self, prompt_ids: Sequence[int], *, sampling: Sampling, seed: int, stop: str | None
+        self,
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        seed: int,
+        stop: tuple[str, ...] = (),
+        likely: int | None = None,
     ) -> "RequestOutput":
-        """One continuation. A cancelled call aborts the request."""
+        """One continuation, up to one of the stop strings, with so many likely tokens at each place.
+
+        A cancelled call aborts the request.
+        """
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         parameters = SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
-            max_tokens=min(sampling.max_tokens, self.context - len(prompt_ids)),
+            max_tokens=sampling.max_tokens,
             seed=seed,
-            stop=stop,
-            skip_special_tokens=False,  # a special token may be the stop string
+            stop=list(stop),
+            stop_token_ids=sorted(self.end_ids),
+            skip_special_tokens=False,  # a special token may be a stop string
             include_stop_str_in_output=True,
+            logprobs=likely,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         return await self._last(
@@ -150,6 +174,16 @@ class Vllm:
         return last
 
 
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """What one request of vLLM wrote."""
+
+    prompt: int
+    cached: int
+    sampled: int
+    continuation: Continuation
+
+
 class VllmGenerator:
     """Samples with vLLM.
 
@@ -159,58 +193,99 @@ class VllmGenerator:
     Args:
         engine: a language model in vLLM.
         flops: what its forward pass costs.
+        texts: what its tokens say.
     """
 
-    def __init__(self, engine: Vllm, flops: ForwardFlops) -> None:
+    def __init__(self, engine: Vllm, flops: ForwardFlops, texts: TokenTexts) -> None:
+        self.meter = engine.meter
         self._engine = engine
         self._flops = flops
+        self._texts = texts
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self,
+        prompt_ids: Sequence[int],
+        n: int,
+        *,
+        sampling: Sampling,
+        seed: int,
+        stop: StepStop | None = None,
+        drawn: int = 0,
     ) -> Generation:
         """See Generator.generate."""
         check_prompt(prompt_ids, self._engine.context)
-        outputs = await together(
-            self._engine.sample(prompt_ids, sampling=sampling, seed=derived_seed(seed, sample), stop=stop)
-            for sample in range(n)
+        draw = partial(
+            up_to_step,
+            self._ask,
+            self._texts,
+            prompt_ids,
+            sampling=sampling,
+            stop=stop,
+            room=self._engine.context - len(prompt_ids),
         )
-        cached = [output.num_cached_tokens or 0 for output in outputs]
-        sampled = [len(output.outputs[0].token_ids) for output in outputs]
-        prompt = len(prompt_ids)
+        written = await together(draw(seed=derived_seed(seed, sample + n * drawn)) for sample in range(n))
+        portions = [portion for _, each in written for portion in each]
         return Generation(
-            continuations=tuple(
-                continuation(one.token_ids, one.finish_reason, one.stop_reason)
-                for one in (output.outputs[0] for output in outputs)
-            ),
-            cached_tokens=sum(cached),
-            prefill_tokens=n * prompt - sum(cached),
-            decode_tokens=sum(sampled),
-            flops=sum(self._flops.of(prompt - known, before=known, read=1) for known in cached)
+            continuations=tuple(continuation for continuation, _ in written),
+            cached_tokens=sum(one.cached for one in portions),
+            prefill_tokens=sum(one.prompt - one.cached for one in portions),
+            decode_tokens=sum(one.sampled for one in portions),
+            flops=sum(self._flops.of(one.prompt - one.cached, before=one.cached, read=1) for one in portions)
             # The last sampled token is not computed, and every other one is read by the LM head.
-            + sum(self._flops.of(tokens - 1, before=prompt, read=tokens - 1) for tokens in sampled),
+            + sum(self._flops.of(one.sampled - 1, before=one.prompt, read=one.sampled - 1) for one in portions),
+        )
+
+    async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
+        """See TellsNextTokens. vLLM tells at most 20, unless ``engine.options`` raises ``max_logprobs``."""
+        check_prompt(prompt_ids, self._engine.context)
+        output = await self._engine.sample(prompt_ids, Sampling(max_tokens=1), 0, likely=top)
+        found = (output.outputs[0].logprobs or [{}])[0]
+        cached = output.num_cached_tokens or 0
+        return NextTokens(
+            tokens=tuple(Likely("".join(self._texts.of((), [token])), one.logprob) for token, one in found.items()),
+            cached_tokens=cached,
+            prefill_tokens=len(prompt_ids) - cached,
+            flops=self._flops.of(len(prompt_ids) - cached, before=cached, read=1),
+        )
+
+    async def _ask(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: tuple[str, ...]) -> _Portion:
+        output = await self._engine.sample(prompt_ids, sampling, seed, stop)
+        one = output.outputs[0]
+        return _Portion(
+            prompt=len(prompt_ids),
+            cached=output.num_cached_tokens or 0,
+            sampled=len(one.token_ids),
+            continuation=continuation(one.token_ids, one.finish_reason, one.stop_reason),
         )
 
 
-def load_generator(config: GeneratorConfig) -> tuple[VllmGenerator, StepEncoder]:
-    """The policy of a recipe in vLLM, and the encoder that speaks its format.
+def load_generator(config: GeneratorConfig) -> tuple[VllmGenerator, PolicyText]:
+    """The policy of a recipe in vLLM, and the text in which it is spoken to.
 
     Raises:
         InputError: vLLM is not installed, or the model or an option is wrong.
         RunError: vLLM did not start.
     """
     assert isinstance(config.engine, VllmEngine)
-    encoder = StepEncoder(load_tokenizer(config.name), config.format)
+    text = PolicyText(load_tokenizer(config.name), config.format)
     with torch.device("meta"):
         flops = forward_flops(AutoModelForCausalLM.from_config(load_config(config.name)))
-    engine = Vllm(
-        config.name,
-        config.engine,
-        dtype=config.dtype,
-        device=config.device,
-        memory=config.memory,
-        limits={"max_num_seqs": config.max_rows},
-    )
-    return VllmGenerator(engine, flops), encoder
+    with starting(config.name):
+        engine = Vllm(
+            config.name,
+            config.engine,
+            dtype=config.dtype,
+            device=config.device,
+            memory=config.memory,
+            limits={"max_num_seqs": config.max_rows},
+        )
+    engine.end_ids = text.end_ids
+    return VllmGenerator(engine, flops, TokenTexts(text.tokenizer)), text
+
+
+def starting(model: str) -> AbstractContextManager[object]:
+    """Say that vLLM is imported and started with a model within, which takes it a minute."""
+    return busy(f"vLLM is starting: {described(model)}")
 
 
 def continuation(ids: Sequence[int], finish_reason: str | None, stop_reason: int | str | None) -> Continuation:
@@ -226,6 +301,23 @@ def continuation(ids: Sequence[int], finish_reason: str | None, stop_reason: int
             return Continuation(ids=tuple(ids), finish="stop")
         return Continuation(ids=tuple(ids[:-1]), finish="eos")
     raise RunError(f"vLLM ended a request for another reason, {finish_reason!r}")
+
+
+def _counting(meter: Meter) -> type:
+    """What vLLM tells of each step of its engine, without a stream for each request: the meter counts the tokens."""
+    from vllm.v1.metrics.loggers import StatLoggerBase
+
+    class Counting(StatLoggerBase):  # type: ignore[misc]  # untyped where vLLM is not installed
+        def __init__(self, vllm_config: Any, engine_index: int = 0) -> None: ...
+
+        def record(self, scheduler_stats: Any, iteration_stats: Any, *args: Any, **kwargs: Any) -> None:
+            if iteration_stats is not None:
+                read = iteration_stats.prompt_token_stats.computed
+                meter.add(drawn=iteration_stats.num_generation_tokens, read=read)
+
+        def log_engine_initialized(self) -> None: ...
+
+    return Counting
 
 
 def _end(engine: "AsyncLLM") -> None:

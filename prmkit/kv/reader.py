@@ -6,7 +6,7 @@ Shapes: L layers, H key-value heads, T tokens, D head size, N new tokens of a ro
 import logging
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -80,11 +80,20 @@ class KVReader:
         model: what ``prepared`` returned.
         tree: where key-values are kept.
         max_tokens: tokens of one forward pass, padding included. Memory that does not suffice halves it.
+        told: told how many tokens each forward pass has read.
     """
 
-    def __init__(self, model: PreTrainedModel, tree: KVTree, *, max_tokens: int) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tree: KVTree,
+        *,
+        max_tokens: int,
+        told: Callable[[int], None] = lambda tokens: None,
+    ) -> None:
         self.model, self.tree = model, tree
         self.max_tokens = max_tokens
+        self._told = told
         self._said = False
 
     @torch.inference_mode()
@@ -202,6 +211,7 @@ class KVReader:
                     self.tree.fill(node, rows.take(row, node.start, node.end))
                 for position in wanted[node]:
                     node.hidden[position] = hidden_BNE[row, position - run.begin].clone()
+        self._told(sum(len(run.ids) for run in batch))
 
 
 def place(rows: KVRows, row: int, lineage: Sequence[KVNode], length: int) -> None:

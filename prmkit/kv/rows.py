@@ -6,8 +6,10 @@ Shapes: L layers, R room for rows, B rows in use, H key-value heads, G query hea
 N new tokens of a row, K longest row, D head size, E hidden size.
 """
 
+import math
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
@@ -16,16 +18,27 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from prmkit.errors import InputError
+from prmkit.kv.products import by_onednn
+
+_CACHE_LINE = 64
 
 
 class KVRows(Cache):
-    """A buffer of key-values for up to ``rows`` rows of up to ``length`` tokens. What it holds is always finite."""
+    """A buffer of key-values for up to ``rows`` rows of up to ``length`` tokens. What it holds is always finite.
 
-    def __init__(self, model: PreTrainedModel, rows: int, length: int) -> None:
+    On a CPU room that was never used takes no memory.
+
+    Args:
+        known_L2RHTD: what its first rows begin with, copied.
+    """
+
+    def __init__(self, model: PreTrainedModel, rows: int, length: int, known_L2RHTD: Tensor | None = None) -> None:
         super().__init__(layers=[])
         layers, heads, size = _shape(model)
         # Zeros: attention weighs what lies behind a row's end with 0, and 0 times a stray NaN is NaN.
-        self.kv_L2RHTD = torch.zeros(layers, 2, rows, heads, length, size, dtype=model.dtype, device=model.device)
+        self.kv_L2RHTD = _zeros((layers, 2, rows, heads, length, size), model.dtype, model.device)
+        if known_L2RHTD is not None:
+            self.kv_L2RHTD[:, :, : known_L2RHTD.shape[2], :, : known_L2RHTD.shape[4]] = known_L2RHTD
         self._places: Tensor | None = None
         self._rows, self._longest = 0, 0
 
@@ -80,7 +93,7 @@ def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[
         lengths: tokens of each row before.
     """
     new = ids_BN.shape[1]
-    longest = rows.room[1] if _plain(ids_BN.device, new) else max(lengths) + new
+    longest = max(lengths) + new
     positions_BN = torch.tensor(lengths, device=ids_BN.device)[:, None] + torch.arange(new, device=ids_BN.device)
     mask_B1NK = torch.arange(longest, device=ids_BN.device) <= positions_BN[:, None, :, None]
     rows.aim(positions_BN, longest)
@@ -92,6 +105,16 @@ def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[
         use_cache=True,
     )
     return cast(Tensor, output.last_hidden_state)
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Zeros. On a CPU they take no memory where nothing was written; torch's own are all written at once."""
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    count = math.prod(shape) * dtype.itemsize
+    bytes_N = torch.from_numpy(np.zeros(count + _CACHE_LINE, dtype=np.uint8))
+    begin = -bytes_N.data_ptr() % _CACHE_LINE
+    return bytes_N[begin : begin + count].view(dtype).view(shape)
 
 
 def token_bytes(model: PreTrainedModel) -> int:
@@ -135,7 +158,7 @@ def prepared(model: PreTrainedModel) -> PreTrainedModel:
     difference = float((torch.cat(pieces, dim=1) - whole_BNE).norm() / whole_BNE.norm())
     if not difference < (1e-3 if model.dtype == torch.float32 else 0.05):
         raise _unsuited(model, f"a relative difference of {difference:.1g} between a text in pieces and as a whole")
-    return model
+    return by_onednn(model)
 
 
 def _unsuited(model: PreTrainedModel, got: str) -> InputError:
@@ -171,7 +194,8 @@ def _grouped_attention(
     groups = heads // key.shape[1]
     query_BHQD = query.reshape(rows, key.shape[1], groups * new, size)
     mask_B1NK = attention_mask.expand(rows, 1, new, -1)
-    if _plain(query.device, new):
+    # For one query torch's kernel for CPUs, made for many, takes up to twice as long as plain products.
+    if new == 1 and query.device.type == "cpu":
         scores_BHQK = (query_BHQD * (size**-0.5 if scaling is None else scaling)) @ key.transpose(2, 3)
         scores_BHQK.masked_fill_(~mask_B1NK, -torch.inf)
         out = scores_BHQK.softmax(dim=-1, dtype=torch.float32).to(value.dtype) @ value
@@ -179,14 +203,6 @@ def _grouped_attention(
         mask_B1QK = mask_B1NK.repeat(1, 1, groups, 1) if groups > 1 else mask_B1NK
         out = scaled_dot_product_attention(query_BHQD, key, value, attn_mask=mask_B1QK, scale=scaling)
     return out.reshape(rows, heads, new, size).transpose(1, 2).contiguous(), None
-
-
-def _plain(device: torch.device, new: int) -> bool:
-    """Whether attention is plain products over the whole room, which is contiguous.
-
-    On a CPU, torch's kernel is made for many queries, and takes up to twice as long for one.
-    """
-    return new == 1 and device.type == "cpu"
 
 
 AttentionInterface.register(_GROUPED, _grouped_attention)

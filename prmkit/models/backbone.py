@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, cast
@@ -20,10 +19,10 @@ from transformers import (
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
-from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
 from prmkit.errors import InputError
+from prmkit.models.loading import loading, move
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
@@ -165,7 +164,7 @@ def load_causal_lm(
     tokenizer = load_tokenizer(name)
     model, _ = _load(AutoModelForCausalLM, name, dtype)
     check_vocabulary(model, tokenizer, where=name)
-    cast(torch.nn.Module, model).to(device or accelerator())
+    move(cast(torch.nn.Module, model), device or accelerator(), name)
     return model, tokenizer
 
 
@@ -232,7 +231,7 @@ def _load(
 ) -> tuple[PreTrainedModel, set[str]]:
     _refuse_missing_folder(name)
     try:
-        with _quiet():
+        with loading(name):
             model, report = kind.from_pretrained(
                 name, dtype=dtype or "auto", output_loading_info=True, trust_remote_code=False, **options
             )
@@ -251,17 +250,3 @@ def _load(
             cure="Check that the folder is complete and that its config.json belongs to it.",
         )
     return model.eval(), set(report["unexpected_keys"])
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back bars and the loading report: that a backbone has no place for the LM head is what we want."""
-    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()

@@ -23,6 +23,7 @@ from prmkit.models.backbone import (
     stored_parameters,
     stored_tensors,
 )
+from prmkit.models.loading import move
 from prmkit.models.prm import PRM
 from prmkit.models.saving import whole_weights, write_folder
 from prmkit.packing.encode import StepEncoder
@@ -83,9 +84,10 @@ def save_prm(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointFacts:
-    """What a checkpoint is, without loading it.
+    """What a checkpoint is, without loading its weights.
 
-    ``parameters`` counts backbone and head, ``bytes`` the files of the weights.
+    ``parameters`` counts backbone and head, ``bytes`` the files of the weights. A problem stands between ``before`` and
+    ``after``, special tokens spelled out.
     """
 
     architecture: str
@@ -95,6 +97,8 @@ class CheckpointFacts:
     bytes: int
     context: int
     vocabulary: int
+    before: str
+    after: str
     meta: CheckpointMeta
 
 
@@ -102,12 +106,14 @@ def inspect_checkpoint(folder: Path) -> CheckpointFacts:
     """The facts of a checkpoint.
 
     Raises:
-        InputError: the folder is missing, or is no checkpoint of a PRM.
+        InputError: the folder is missing, is no checkpoint of a PRM, or lacks its tokenizer or chat template.
     """
     if not folder.is_dir():
         raise InputError("no such folder", where=folder, cure="Check the path.")
     _read_head(folder)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    meta = read_meta(folder)
+    prompter = StepEncoder(load_tokenizer(str(folder)), meta.format).prompter
     return CheckpointFacts(
         architecture=", ".join(config.architectures or ()),
         model_type=config.model_type,
@@ -116,7 +122,9 @@ def inspect_checkpoint(folder: Path) -> CheckpointFacts:
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         context=int(getattr(config, "max_position_embeddings", 0)),
         vocabulary=config.vocab_size,
-        meta=read_meta(folder),
+        before=prompter.before,
+        after=prompter.after,
+        meta=meta,
     )
 
 
@@ -151,7 +159,8 @@ def load_prm(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtyp
     prm.score.load_state_dict({key.removeprefix("score."): tensor for key, tensor in head.items()})
     tokenizer = load_tokenizer(str(folder))
     check_vocabulary(model, tokenizer, where=folder)
-    return LoadedPRM(prm=prm.eval().to(device), encoder=StepEncoder(tokenizer, meta.format), meta=meta)
+    move(prm.eval(), device, str(folder))
+    return LoadedPRM(prm=prm, encoder=StepEncoder(tokenizer, meta.format), meta=meta)
 
 
 def export_process_reward_model(folder: Path, out: Path) -> None:

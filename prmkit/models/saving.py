@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.models.prm import PRM, architecture
 from prmkit.run.files import whole_folder
@@ -48,7 +48,7 @@ def write_folder(
     labels: int,
     texts: Mapping[str, str],
 ) -> None:
-    """Write weights, config, tokenizer and text files into a new folder, all or nothing.
+    """Write a PRM's weights, config, tokenizer and text files into a new folder, as ``write_model`` does.
 
     In a training over several devices all of them call this, and the first one writes.
 
@@ -63,6 +63,26 @@ def write_folder(
     config = copy.deepcopy(backbone.config)
     config.architectures = [architecture(backbone, kind)]
     config.num_labels = labels
+    write_model(folder, weights=weights, config=config, tokenizer=tokenizer, texts=texts)
+
+
+def write_model(
+    folder: Path,
+    *,
+    weights: Weights,
+    config: PretrainedConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Mapping[str, str],
+) -> None:
+    """Write weights, config, tokenizer and text files into a new folder, all or nothing.
+
+    The config is changed: it gets the type of what is written, a PRM's head or the first weight, and says nothing of
+    quantisation.
+
+    Raises:
+        InputError: the folder exists.
+        OSError: the disk is full, or the place must not be written.
+    """
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # what is written is whole again
     try:
@@ -81,10 +101,12 @@ def write_folder(
 
 
 def _write_weights(weights: Weights, folder: Path) -> torch.dtype:
-    """Write safetensors of limited size, with an index if there are several, and return the type of the head."""
+    """Write safetensors of limited size, with an index if there are several, and return the type of the head, or of the
+    first weight where there is no head.
+    """
     files: list[list[str]] = []
     held: dict[str, Tensor] = {}
-    total, size, head = 0, 0, torch.float32
+    total, size, dtype = 0, 0, None
 
     def flush() -> None:
         save_file(held, folder / f"part-{len(files)}", metadata={"format": "pt"})
@@ -97,7 +119,7 @@ def _write_weights(weights: Weights, folder: Path) -> torch.dtype:
             size = 0
         held[name] = tensor
         total, size = total + tensor.nbytes, size + tensor.nbytes
-        head = tensor.dtype if name.startswith("score.") else head
+        dtype = tensor.dtype if dtype is None or name.startswith("score.") else dtype
     flush()
     names = ["model.safetensors"]
     if len(files) > 1:
@@ -107,7 +129,7 @@ def _write_weights(weights: Weights, folder: Path) -> torch.dtype:
         (folder / "model.safetensors.index.json").write_bytes(orjson.dumps(index, option=orjson.OPT_INDENT_2))
     for number, name in enumerate(names):
         (folder / f"part-{number}").rename(folder / name)
-    return head
+    return dtype or torch.float32
 
 
 def _merged(module: nn.Module) -> Tensor:

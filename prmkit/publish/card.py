@@ -13,7 +13,6 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from prmkit.errors import InputError
 from prmkit.models.checkpoint import CheckpointFacts, inspect_checkpoint
-from prmkit.packing.format import TEMPLATES
 from prmkit.publish.figures import CardFigure, figures_of, held_out
 from prmkit.publish.training import Training, public, training_of
 from prmkit.recipe.compose import leaves
@@ -79,7 +78,6 @@ def card_of(
     if training is not None:
         figures += held_out(training.result, _data_name(training))
     format = facts.meta.format
-    before, after = TEMPLATES[format.template].replace("{{", "{").replace("}}", "}").split("{problem}")
     page = _environment().from_string(_TEMPLATE.read_text(encoding="utf-8"))
     text = page.render(
         card_data=_metadata(name, facts, training, figures, license).to_yaml(),
@@ -89,10 +87,8 @@ def card_of(
         meaning=_MEANING.get(facts.meta.label_source, "correct"),
         base_model=training.base_model if training else None,
         backbone=public(training.recipe["model"]["name"]).rpartition("/")[2] if training else "",
-        template=TEMPLATES[format.template],
-        before=before,
-        after=after,
-        begins=format.template in ("plain", "bare"),
+        template=f"{facts.before}{{problem}}{facts.after}",
+        chat=format if format.template == "chat" else None,
         step_end=format.step_end,
         aggregation=_aggregation(facts.meta.label_source),
         training=training,

@@ -1,14 +1,17 @@
 """From a bound recipe to a finished run: its stage reads what it names and works; the result is written."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from prmkit.errors import InputError
+from prmkit.packing.format import PromptFormat
 from prmkit.recipe.stage import Work
 from prmkit.recipe.stages import STAGES, stage_of
 from prmkit.recipe.watch import Watch
 from prmkit.rows_io import HUB
+from prmkit.run.activity import busy
 from prmkit.run.files import writing
 from prmkit.run.folder import RunFolder
 from prmkit.run.ranks import this_process
@@ -25,14 +28,15 @@ def prepare(recipe: BaseModel, watch: Watch | None = None) -> Work:
     if stage.prepare is None:
         verb = STAGES[recipe.stage].verb  # type: ignore[attr-defined]  # every recipe has the key
         raise InputError("the recipe has a verb of its own", got=verb, cure=f"Run it with `prmkit {verb}`.")
-    return stage.prepare(recipe, watch)
+    with busy("reading the inputs"):
+        return stage.prepare(recipe, watch)
 
 
 def inputs_of(recipe: BaseModel) -> list[Path]:
-    """The files and folders on this machine that a result is about, each once: data, and the PRM that
-    ``evaluate steps`` measures. Other models are not among them.
+    """The files and folders on this machine that a result is about, each once: data, chat templates that a recipe gives
+    in the place of a model's own, and the PRM that ``evaluate steps`` measures. Other models are not among them.
     """
-    paths = dict.fromkeys(stage_of(recipe).inputs(recipe))
+    paths = dict.fromkeys([*stage_of(recipe).inputs(recipe), *_template_files(recipe)])
     return [Path(path) for path in paths if path is not None and not path.startswith(HUB)]
 
 
@@ -67,3 +71,17 @@ def execute(
         if result is not None and not folder.follower:
             write_result(folder.metrics_file, result)
     return folder, result
+
+
+def _template_files(value: object) -> Iterator[str | None]:
+    """Of every format that a recipe holds, wherever it stands."""
+    if isinstance(value, PromptFormat):
+        yield value.template_file
+    elif isinstance(value, BaseModel):
+        for _, inner in value:
+            yield from _template_files(inner)
+    elif isinstance(value, Mapping):
+        yield from _template_files(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _template_files(inner)

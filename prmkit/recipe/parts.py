@@ -1,11 +1,13 @@
 """What the recipes of several stages hold: a corpus, a problem set, and the engines that work on them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from prmkit.benchmarks import load
+from prmkit.errors import InputError
 from prmkit.generate import GeneratorConfig, load_generator
 from prmkit.grade.config import GradingConfig, Relation, Vote
 from prmkit.session import Engines
@@ -42,6 +44,11 @@ class ProblemsConfig(BaseModel):
     seed: int = Field(0, ge=0, description="of generated benchmarks")
     options: dict[str, Any] = Field({}, description="what the benchmark takes besides")
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether the problems are made here, without a file."""
+        return self.benchmark.startswith("synthetic-")
+
     def load(self) -> list[Problem]:
         """The problems. Raises InputError as the benchmark does."""
         path = Path(self.path) if self.path is not None else None
@@ -63,7 +70,47 @@ class GradingChoice(BaseModel):
         return grading.model_copy(update=said)
 
 
+_PLACEHOLDER = "{problem}"
+"""Stands in a prompt where showing the problem would take a download."""
+
+
+def first_prompt(policy: GeneratorConfig, problems: Sequence[ProblemsConfig] = ()) -> str:
+    """The first prompt of a policy as it reads it, special tokens spelled out; of a chat its turns. Nothing is fetched.
+
+    Args:
+        policy: who is asked.
+        problems: what is asked; of the first set the first problem, if its file is on this machine.
+
+    Raises:
+        InputError: the tokenizer is not on this machine, or its template refuses.
+    """
+    from prmkit.generate.chat.text import asking
+    from prmkit.generate.text import PolicyText
+    from prmkit.models.backbone import load_tokenizer
+
+    local = policy.has_tokenizer
+    if local and not _is_here(policy.name):
+        raise InputError("the tokenizer is not on this machine", where=policy.name)
+    first = next((each for each in problems if each.path is not None or each.is_generated), None)
+    problem = Problem(id="", prompt=_PLACEHOLDER)
+    if first is not None:
+        problem = first.model_copy(update={"limit": 1}).load()[0]
+    if not local:
+        return asking(policy.format, problem).text
+    return PolicyText(load_tokenizer(policy.name), policy.format).begin(problem).text
+
+
+def _is_here(model: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return Path(model).is_dir() or isinstance(try_to_load_from_cache(model, "tokenizer_config.json"), str)
+    except HFValidationError:  # neither a folder nor an id
+        return False
+
+
 def engines_of(policy: GeneratorConfig, seed: int, **others: Any) -> Engines:
     """A policy that is loaded, and what else a session needs."""
-    generator, encoder = load_generator(policy)
-    return Engines(generator=generator, encoder=encoder, sampling=policy.sampling, seed=seed, **others)
+    generator, text = load_generator(policy)
+    return Engines(generator=generator, text=text, sampling=policy.sampling, seed=seed, **others)

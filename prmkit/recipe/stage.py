@@ -48,6 +48,7 @@ class Stage(Generic[Recipe]):
         inputs: the files, folders and hub addresses of data that a recipe reads.
         cost: what a recipe asks for, in words.
         expected: figures of what a run will take, by name, from a pilot that ``--dry-run`` makes.
+        prompts: the first prompt of each policy as it reads it, by the key of the policy.
         folder: where a run goes by default; None: below runs/, under the name of the recipe.
     """
 
@@ -57,4 +58,5 @@ class Stage(Generic[Recipe]):
     inputs: Callable[[Recipe], Iterable[str | None]] = lambda recipe: ()
     cost: Callable[[Recipe, Resources], str] = lambda recipe, resources: "reads files"
     expected: Callable[[Recipe], dict[str, float]] = lambda recipe: {}
+    prompts: Callable[[Recipe], Mapping[str, str]] = lambda recipe: {}
     folder: Callable[[Recipe], Path | None] = lambda recipe: None

@@ -1,7 +1,7 @@
 """Numbers that look random and are fixed by what they are for: seeds of parts of a run, and lots.
 
 What was drawn with one of these functions is drawn again by the same function only: none of them may change. The tokens
-of the transformers engine have a stream of their own, which its kernel goes on with (``generate.draw.stream_key``).
+of the transformers engine have a stream of their own, which its kernel goes on with (``generate.gumbel.stream_key``).
 """
 
 import hashlib

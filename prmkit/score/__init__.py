@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
@@ -11,7 +11,10 @@ from prmkit.models.config import Adapter, Device, Memory
 from prmkit.score.aggregate import Aggregation
 from prmkit.score.config import PRM_ENGINES, PoolingEngine, PrmEngine, PrmEngines, ScoreBaseline
 from prmkit.seam import Seam
-from prmkit.tree import StepTree
+from prmkit.tree import Reads, StepTree
+
+if TYPE_CHECKING:
+    from prmkit.score.reading import ReadingScorer
 
 SCORERS = Seam(
     "scorer engine",
@@ -68,10 +71,27 @@ class ScorerConfig(PrmConfig):
 
     engine: ScorerEngine = Field(TransformersEngine(), description="what runs it")  # type: ignore[assignment]
     aggregation: Aggregation | None = Field(None, description="default: by the labels that the PRM was trained on")
+    reads: Reads = Field("both", description="steps that the PRM reads and scores: of the thought, the answer, or both")
 
 
-def load_scorer(config: PrmConfig) -> "tuple[Scorer, str]":
+def load_scorer(config: PrmConfig) -> "tuple[ReadingScorer, str]":
     """The PRM of a recipe, running, and where its labels came from.
+
+    It reads the steps that the recipe says, and a path beyond its context by windows.
+
+    Raises:
+        InputError: the checkpoint, the engine or its options are wrong.
+        RunError: the engine did not start.
+    """
+    from prmkit.score.reading import ReadingScorer
+
+    scorer, label_source = load_engine(config)
+    reads = config.reads if isinstance(config, ScorerConfig) else "both"
+    return ReadingScorer(scorer, reads), label_source
+
+
+def load_engine(config: PrmConfig) -> "tuple[Scorer, str]":
+    """The same without that: the engine alone, which reads every step, and refuses a path beyond its context.
 
     Raises:
         InputError: the checkpoint, the engine or its options are wrong.
@@ -89,13 +109,15 @@ class Scores:
     """Step scores in [0, 1], one for each node that was asked for, and what they cost.
 
     ``tokens`` counts those computed, ``cached_tokens`` those read from a cache. ``flops`` is NaN where the engine
-    cannot know.
+    cannot know. ``windowed`` counts the steps that were read without the beginning of their path, which is longer than
+    the PRM's context.
     """
 
     values: tuple[float, ...]
     cached_tokens: int
     tokens: int
     flops: float
+    windowed: int = 0
 
 
 class Scorer(Protocol):

@@ -36,6 +36,13 @@ def default_aggregation(label_source: str) -> Aggregation:
         ) from None
 
 
+def neutral(how: Aggregation) -> float:
+    """The score of an unfinished solution of which no step has been read: 0 for ``sum``, else 1, as nothing speaks
+    against it.
+    """
+    return 0.0 if how == "sum" else 1.0
+
+
 def aggregate(scores: Sequence[float], how: Aggregation) -> float:
     """The score of a solution from the scores of its steps; in [0, 1] but for ``sum``.
 

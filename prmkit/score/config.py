@@ -8,6 +8,7 @@ from prmkit.generate import GeneratorConfig
 from prmkit.generate.config import CustomEngine, EngineConfig, ServerEngine, TransformersEngine, VllmEngine, by_name
 
 ScoreBaseline = Literal["random", "shortest", "longest"]
+Verdict = Literal["share", "probability"]
 
 
 class PoolingEngine(ServerEngine):
@@ -21,7 +22,10 @@ class JudgeEngine(EngineConfig):
 
     name: Literal["judge"] = Field(description="the engine")
     generator: GeneratorConfig = Field(description="the judge; its sampling is how it answers")
-    verdicts: int = Field(1, ge=1, description="how often it is asked; the score is the share of yes")
+    verdicts: int = Field(1, ge=1, description="how often it is asked about a step")
+    verdict: Verdict = Field(
+        "share", description="the score: the share of yes, or the mean probability of yes where it says yes or no"
+    )
     seed: int = Field(0, ge=0, description="of its sampling")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from prmkit.generate import together
+from prmkit.generate.meter import Meter, meter_of
 from prmkit.score import EnsembleEngine, PrmConfig, Scorer, Scores
 from prmkit.score import load_scorer as load_member
 from prmkit.tree import StepTree
@@ -14,7 +15,8 @@ EnsembleRule = Literal["mean", "min", "majority"]
 class EnsembleScorer:
     """Lets each PRM score a step and brings the scores together.
 
-    Every PRM reads the text in its own tokens. What they cost is added up.
+    Every PRM reads the text in its own tokens, and a long one in windows of its own. What they cost is added up, and so
+    are the steps that each read in a window.
 
     Source: the paper, section 4.2 ("leveraging multiple PRMs to achieve consensus").
 
@@ -25,6 +27,8 @@ class EnsembleScorer:
     """
 
     def __init__(self, members: Sequence[Scorer], *, consensus: EnsembleRule, threshold: float = 0.5) -> None:
+        meters = [meter for member in members if (meter := meter_of(member)) is not None]
+        self.meter = Meter(parts=meters) if len(meters) == len(members) else None
         self._members = members
         self._consensus = consensus
         self._threshold = threshold
@@ -41,6 +45,7 @@ class EnsembleScorer:
             cached_tokens=sum(reply.cached_tokens for reply in replies),
             tokens=sum(reply.tokens for reply in replies),
             flops=sum(reply.flops for reply in replies),
+            windowed=sum(reply.windowed for reply in replies),
         )
 
     def _agree(self, values: Sequence[float]) -> float:

@@ -1,17 +1,20 @@
 """A language model as the judge of steps."""
 
-import re
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from transformers import PreTrainedTokenizerBase
-
-from prmkit.errors import RunError
-from prmkit.generate import Generation, Generator, Sampling, load_generator, together
+from prmkit.errors import InputError, RunError
+from prmkit.generate import Continuation, Generation, Generator, GeneratorConfig, Sampling, load_generator, together
+from prmkit.generate.config import ChatEngine
+from prmkit.generate.likely import NextTokens, TellsNextTokens
+from prmkit.generate.meter import meter_of
+from prmkit.generate.speaker import Before, Speaker
 from prmkit.models.backbone import load_config
 from prmkit.score import PrmConfig, Scores
-from prmkit.score.config import JudgeEngine
+from prmkit.score.config import JudgeEngine, Verdict
 from prmkit.score.paths import check_length, path_seed
-from prmkit.tree import StepTree
+from prmkit.score.verdicts import place_of_verdict, probability_of_yes, verdict_in
+from prmkit.tree import Problem, StepTree
 
 _QUESTION = """\
 Here is a problem and the beginning of a solution, step by step.
@@ -22,104 +25,160 @@ Problem: {problem}
 
 Is step {last} correct, given the steps before it? Think it over, then end with \\boxed{{yes}} or \\boxed{{no}}."""
 
-_VERDICT = re.compile(r"\\boxed\{\s*(yes|no)\s*\}", re.IGNORECASE)
-
 _TRIES = 3
 """How often a judge that gives no verdict at all is asked."""
 
+_TOP = 20
+"""Likely tokens that are asked for: as many as servers tell."""
+
+
+class _Weighed(NamedTuple):
+    """The worth of a verdict, and what it cost to ask for more than the verdict."""
+
+    value: float
+    cost: NextTokens | None = None
+
 
 class JudgeScorer:
-    """Asks a language model for a verdict on each step; the score is the share of yes among its verdicts.
+    """Asks a language model for a verdict on each step.
 
-    An answer without a verdict does not count; a judge that gives none, however often it is asked, ends the run.
+    The score is the share of yes among its verdicts; or, by probability, the mean over its verdicts of the probability
+    of yes against no, at the place where it gave the verdict. An answer without a verdict does not count; a judge that
+    gives none, however often it is asked, ends the run. What it thinks before it answers is no answer.
+
+    Source of the probability: generative verifiers, arXiv 2408.15240; GenPRM, arXiv 2504.00891.
 
     Args:
         generator: the judge.
-        tokenizer: its tokenizer; the question is put in its chat format, if it has one.
-        context: its longest sequence in tokens.
+        text: speaks to it; the question goes into its own template.
+        context: its longest sequence in tokens; None where only a server knows.
         sampling: how it answers.
         verdicts: how often it is asked about a step.
         seed: of its sampling.
+        verdict: what a verdict is worth.
     """
 
     def __init__(
         self,
         generator: Generator,
-        tokenizer: PreTrainedTokenizerBase,
+        text: Speaker,
         *,
-        context: int,
+        context: int | None,
         sampling: Sampling,
         verdicts: int = 1,
         seed: int = 0,
+        verdict: Verdict = "share",
     ) -> None:
+        self.meter = meter_of(generator)
         self._generator = generator
-        self._tokenizer = tokenizer
+        self._text = text
         self._context = context
         self._sampling = sampling
         self._verdicts = verdicts
         self._seed = seed
+        self._by_probability = verdict == "probability"
 
     def fits(self, tree: StepTree, node: int) -> bool:
         """See Scorer.fits."""
-        return len(self._prompt_ids(tree, node)) < self._context
+        return self._context is None or self._begin(tree, node).tokens < self._context
 
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
-        """See Scorer.score. The tokens that the judge writes are among those computed."""
+        """See Scorer.score. The tokens that the judge writes are among those computed.
+
+        Raises:
+            InputError: the judge's server tells no log-probabilities, and they are asked for.
+        """
         judged = await together(self._judge(tree, node) for node in nodes)
-        generations = [generation for _, asked in judged for generation in asked]
+        generations = [generation for _, asked, _ in judged for generation in asked]
+        looks = [cost for _, _, weighed in judged for one in weighed if (cost := one.cost) is not None]
         return Scores(
-            values=tuple(score for score, _ in judged),
-            cached_tokens=sum(one.cached_tokens for one in generations),
-            tokens=sum(one.prefill_tokens + one.decode_tokens for one in generations),
-            flops=sum(one.flops for one in generations),
+            values=tuple(score for score, _, _ in judged),
+            cached_tokens=sum(one.cached_tokens for one in generations) + sum(look.cached_tokens for look in looks),
+            tokens=sum(one.prefill_tokens + one.decode_tokens for one in generations)
+            + sum(look.prefill_tokens for look in looks),
+            flops=sum(one.flops for one in generations) + sum(look.flops for look in looks),
         )
 
-    async def _judge(self, tree: StepTree, node: int) -> tuple[float, list[Generation]]:
-        prompt_ids, asked = self._prompt_ids(tree, node), []
-        check_length(tree, node, len(prompt_ids), self._context - 1)
+    async def _judge(self, tree: StepTree, node: int) -> tuple[float, list[Generation], list[_Weighed]]:
+        context = self._begin(tree, node)
+        if self._context is not None:
+            check_length(tree, node, context.tokens, self._context - 1)
+        asked: list[Generation] = []
         for attempt in range(_TRIES):
             seed = path_seed(self._seed + attempt, tree, node)
-            asked.append(await self._generator.generate(prompt_ids, self._verdicts, sampling=self._sampling, seed=seed))
-            texts = [str(self._tokenizer.decode(list(one.ids))) for one in asked[-1].continuations]
-            verdicts = [found[-1].lower() == "yes" for text in texts if (found := _VERDICT.findall(text))]
-            if verdicts:
-                return sum(verdicts) / len(verdicts), asked
+            asked.append(
+                await self._generator.generate(context.prompt, self._verdicts, sampling=self._sampling, seed=seed)
+            )
+            said = [(one, verdict_in(self._text.answer(context, one))) for one in asked[-1].continuations]
+            weighed = await together(self._weigh(context, one, yes) for one, yes in said if yes is not None)
+            if weighed:
+                return sum(one.value for one in weighed) / len(weighed), asked, weighed
         raise RunError(
             f"{tree.problem.id}, step {node}: the judge gave no verdict, however often it was asked. "
             "Choose another one, or give it more max_tokens."
         )
 
-    def _prompt_ids(self, tree: StepTree, node: int) -> list[int]:
+    async def _weigh(self, context: Before, one: Continuation, yes: bool) -> _Weighed:
+        """What a verdict is worth: 1 or 0, or its probability in the place where it stands."""
+        if not self._by_probability:
+            return _Weighed(float(yes))
+        told = getattr(one, "likely", None)  # a chat tells the likeliest tokens with its answer
+        place = place_of_verdict([text for text, _ in told] if told else self._text.pieces(context, one))
+        cost = None
+        if told and place is not None:
+            tokens: Any = told[place.token][1]
+        elif isinstance(self._generator, TellsNextTokens) and place is not None:
+            cost = await self._generator.next_tokens([*context.prompt, *one.ids[: place.token]], _TOP)
+            tokens = cost.tokens
+        else:
+            raise _tells_none("an answer without log-probabilities")
+        found = probability_of_yes(tokens, place.lead)
+        return _Weighed(float(yes) if found is None else found, cost)
+
+    def _begin(self, tree: StepTree, node: int) -> Before:
         steps = tree.steps(node)
         shown = "\n\n".join(f"Step {number}: {text}" for number, text in enumerate(steps, start=1))
         question = _QUESTION.format(problem=tree.problem.prompt, steps=shown, last=len(steps))
-        if self._tokenizer.chat_template is None:
-            return list(self._tokenizer(question + "\n", split_special_tokens=True)["input_ids"])
-        # Steps may spell a special token, which must not become one: the template is filled in after it is tokenised.
-        turns = [{"role": "user", "content": "{question}"}]
-        text = str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-        before, _, after = text.partition("{question}")
-        plain = self._tokenizer(question, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        around = [list(self._tokenizer(part, add_special_tokens=False)["input_ids"]) for part in (before, after)]
-        return [*around[0], *plain, *around[1]]
+        return self._text.begin(Problem(id=f"{tree.problem.id}/judge", prompt=question))
 
 
 def load_scorer(config: PrmConfig) -> tuple[JudgeScorer, str]:
     """The judge of a recipe.
 
     Raises:
-        InputError: its model, engine or options are wrong.
+        InputError: its model, engine or options are wrong, or a probability is asked of an engine that tells none.
         RunError: its engine did not start.
     """
     assert isinstance(config.engine, JudgeEngine)
-    policy = config.engine.generator
-    generator, encoder = load_generator(policy)
+    policy, verdict = config.engine.generator, config.engine.verdict
+    generator, text, context = _loaded(policy, likely=_TOP if verdict == "probability" else 0)
     scorer = JudgeScorer(
         generator,
-        encoder.tokenizer,
-        context=load_config(policy.name).max_position_embeddings,
+        text,
+        context=context,
         sampling=policy.sampling,
         verdicts=config.engine.verdicts,
         seed=config.engine.seed,
+        verdict=verdict,
     )
     return scorer, "judge"
+
+
+def _loaded(policy: GeneratorConfig, *, likely: int) -> tuple[Any, Speaker, int | None]:
+    """The judge's engine, what speaks to it, and its context."""
+    if isinstance(policy.engine, ChatEngine):
+        from prmkit.generate.chat import load_generator as load_chat
+
+        chat, chat_text = load_chat(policy, likely=likely)
+        return chat, chat_text, chat.context
+    generator, text = load_generator(policy)
+    if likely and not isinstance(generator, TellsNextTokens):
+        raise _tells_none(policy.engine.name)
+    context: int = load_config(policy.name).max_position_embeddings
+    return generator, text, context
+
+
+def _tells_none(got: str) -> InputError:
+    return InputError(
+        "the judge's engine tells no log-probabilities", where="engine.verdict", got=got, cure="Say verdict: share."
+    )

@@ -1,10 +1,11 @@
 """The paths of a tree, as scorers see them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from prmkit.errors import InputError
 from prmkit.run.seeds import seed_of
-from prmkit.tree import StepTree
+from prmkit.tree import ROOT, StepTree
 
 
 def asked_by_tip(tree: StepTree, nodes: Sequence[int]) -> dict[int, list[int]]:
@@ -20,6 +21,24 @@ def asked_by_tip(tree: StepTree, nodes: Sequence[int]) -> dict[int, list[int]]:
             found[tip] = [node for node in tree.path(tip) if node in missing]
             missing.difference_update(found[tip])
     return found
+
+
+def tree_of(tree: StepTree, paths: Iterable[Sequence[int]]) -> tuple[StepTree, dict[int, int]]:
+    """A tree of these paths alone, and the index that each of their steps has in it.
+
+    Args:
+        tree: with the steps.
+        paths: each some steps of one path of it, in order; a step that is in several follows the same one in each.
+    """
+    part, new = StepTree(tree.problem), dict[int, int]()
+    for path in paths:
+        parent = ROOT
+        for node in path:
+            if node not in new:
+                new[node] = len(part)
+                part.nodes.append(replace(tree.nodes[node], parent=parent))
+            parent = new[node]
+    return part, new
 
 
 def path_seed(seed: int, tree: StepTree, node: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from prmkit.generate.config import LocalEngine
 from prmkit.generate.replicas import Replicas, at_home
 from prmkit.models.foreign.adapters import PrmText, read_prm
-from prmkit.score import PrmConfig, Scores, load_scorer
+from prmkit.score import PrmConfig, Scores, load_engine
 from prmkit.tree import StepTree
 
 
@@ -43,4 +43,4 @@ def replicated_scorer(config: PrmConfig) -> tuple[ReplicatedScorer, str]:
 
 
 def _build_scorer(config: PrmConfig) -> Any:
-    return load_scorer(config)[0]
+    return load_engine(config)[0]

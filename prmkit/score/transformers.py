@@ -12,6 +12,7 @@ import torch
 
 from prmkit.errors import RunError
 from prmkit.generate.engine_thread import EngineThread, Ticket
+from prmkit.generate.meter import Meter
 from prmkit.kv.placement import key_value_room, placed
 from prmkit.kv.reader import KVReader, SequenceReading
 from prmkit.kv.rows import prepared
@@ -65,7 +66,10 @@ class TransformersScorer:
         self.context = int(self.prm.model.config.max_position_embeddings)
         self.flops = forward_flops(self.prm.model, loaded.prm.score)
         self.tree = KVTree(memory)
-        self._reader = KVReader(prepared(self.prm.model), self.tree, max_tokens=max_tokens)
+        self.meter = meter = Meter()
+        self._reader = KVReader(
+            prepared(self.prm.model), self.tree, max_tokens=max_tokens, told=lambda tokens: meter.add(read=tokens)
+        )
         self._waiting: deque[Ticket[list[_Path], _Found]] = deque()
         self._thread = EngineThread(self._step)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prmkit.errors import InputError
 from prmkit.generate.config import VllmEngine
-from prmkit.generate.vllm import Vllm
+from prmkit.generate.vllm import Vllm, starting
 from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.score import PrmConfig
 from prmkit.score.rows import Rows, RowScorer, head_flops
@@ -22,6 +22,7 @@ class VllmScorer(RowScorer):
 
     def __init__(self, engine: Vllm, text: PrmText) -> None:
         self._engine = engine
+        self.meter = engine.meter
         context = min(engine.context, text.context)
         super().__init__(self._rows, text.encoder, context=context, flops=head_flops(text.config))
 
@@ -49,13 +50,14 @@ def load_scorer(config: PrmConfig) -> tuple[VllmScorer, str]:
             cure="Set scorer.engine.name to transformers.",
         )
     limits = {"max_num_batched_tokens": config.max_tokens}
-    engine = Vllm(
-        config.checkpoint,
-        config.engine,
-        dtype=text.dtype,
-        device=config.device,
-        memory=config.memory,
-        runner="pooling",
-        limits=limits,
-    )
+    with starting(config.checkpoint):
+        engine = Vllm(
+            config.checkpoint,
+            config.engine,
+            dtype=text.dtype,
+            device=config.device,
+            memory=config.memory,
+            runner="pooling",
+            limits=limits,
+        )
     return VllmScorer(engine, text), text.label_source

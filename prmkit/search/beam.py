@@ -16,7 +16,7 @@ async def beam(
     n: Count,
     width: Count = 4,
     score: Aggregation = "sum",
-    max_steps: Count = 40,
+    max_steps: Count = 400,
     prune: Share = 0.0,
     merge: bool = False,
     answer_by: AnswerRule = "best",

@@ -12,7 +12,7 @@ async def dvts(
     *,
     n: Count,
     width: Count = 4,
-    max_steps: Count = 40,
+    max_steps: Count = 400,
     prune: Share = 0.0,
     answer_by: AnswerRule = "best",
 ) -> int:

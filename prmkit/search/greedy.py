@@ -7,7 +7,7 @@ from prmkit.session import Session
 from prmkit.tree import ROOT
 
 
-async def greedy(session: Session, *, n: Count, max_steps: Count = 40, prune: Share = 0.0) -> int:
+async def greedy(session: Session, *, n: Count, max_steps: Count = 400, prune: Share = 0.0) -> int:
     """Draw ``n`` candidates for the next step, keep the one that the PRM scores highest, and go on from it.
 
     Source: the paper, appendix C items 1 and 2: x_{t+1} = arg max over candidates of p_{t+1}.

@@ -21,7 +21,7 @@ async def mcts(
     value: Literal["rollout", "prm", "mix"] = "rollout",
     mix: Share = 0.5,
     parallel: Count = 1,
-    max_steps: Count = 40,
+    max_steps: Count = 400,
     prune: Share = 0.0,
     answer_by: AnswerRule | Literal["visits"] = "best",
 ) -> int:

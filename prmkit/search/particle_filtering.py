@@ -21,7 +21,7 @@ async def particle_filtering(
     n: Count,
     repeats: Count = 1,
     resampling: Literal["multinomial", "systematic"] = "multinomial",
-    max_steps: Count = 40,
+    max_steps: Count = 400,
     prune: Share = 0.0,
     answer_by: AnswerRule = "best",
 ) -> int:

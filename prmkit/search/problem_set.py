@@ -59,7 +59,7 @@ def search(
     check(problems)
     strategy = bind_strategy(config)
     sessions = [Session(StepTree(problem), engines, budget, problems=len(problems)) for problem in problems]
-    progress = Progress(sessions)
+    progress = Progress(sessions, engines)
     ended: dict[int, tuple[StepTree, ProblemCost]] = {}
 
     async def one(session: Session) -> None:
@@ -92,6 +92,7 @@ def search(
         ledger=total([session.ledger for session in sessions]),
         grading=engines.grading,
         isolation=isolation_of(problems),
+        prompt=engines.text.begin(problems[0]).text,
     )
 
 

@@ -4,18 +4,25 @@ import math
 import time
 from collections.abc import Sequence
 
-from prmkit.session import Session
+from prmkit.session import Engines, Session
 from prmkit.session.ledger import Ledger, total
+from prmkit.session.speed import Speed
 from prmkit.stats import mean
 
 
 class Progress:
-    """The sessions of a run, as someone who watches sees them."""
+    """The sessions of a run, as someone who watches sees them.
 
-    def __init__(self, sessions: Sequence[Session]) -> None:
+    Args:
+        sessions: of all problems.
+        engines: that they share.
+    """
+
+    def __init__(self, sessions: Sequence[Session], engines: Engines) -> None:
         self.total = len(sessions)
         self.right: dict[int, bool] = {}
         self._sessions = sessions
+        self._speed = Speed(engines)
         self._start = time.monotonic()
 
     @property
@@ -28,14 +35,13 @@ class Progress:
         self.right[id(session)] = right
 
     def figures(self) -> dict[str, str]:
-        """Running accuracy with its error, tokens per second of both engines, cache hit rate, time to go."""
+        """Running accuracy with its error, speed of the engines (see Speed), cache hit rate, time to go."""
         ledger = total([session.ledger for session in self._sessions])
         seconds = max(time.monotonic() - self._start, 1e-9)
         left = "?" if not self.done else f"{seconds / self.done * (self.total - self.done):.0f} s"
         return {
             "accuracy": self._accuracy(),
-            "policy": f"{ledger.decode_tokens / seconds:,.0f} tok/s",
-            "PRM": f"{ledger.prm_tokens / seconds:,.0f} tok/s",
+            **self._speed.figures(ledger.replayed),
             "cache": _hit_rate(ledger),
             "to go": left,
         }

@@ -78,6 +78,7 @@ class SearchResult(Result):
         ledger: summed over the problems.
         grading: how solutions were judged.
         isolation: the layers of the sandbox around the programs that were run; empty where none was.
+        prompt: the first problem as the policy read it, special tokens spelled out.
     """
 
     kind = "search"
@@ -91,6 +92,7 @@ class SearchResult(Result):
     ledger: Ledger
     grading: GradingConfig = GradingConfig()
     isolation: list[str] = Field([])
+    prompt: str = ""
 
 
 def read_costs(trees: Path) -> list[ProblemCost]:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from prmkit.errors import InputError
+from prmkit.generate.written import Written
 from prmkit.run.seeds import derived_seed
-from prmkit.score.aggregate import Aggregation, aggregate
+from prmkit.score.aggregate import Aggregation, aggregate, neutral
 from prmkit.session.budget import Allowance, BudgetConfig, Exhausted, costs
 from prmkit.session.engines import Engines
-from prmkit.session.growth import Growth, IndependentUnit, Written
+from prmkit.session.growth import Growth, IndependentUnit
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
 from prmkit.session.requests import TOO_LONG, Requests
-from prmkit.tree import ROOT, StepTree
+from prmkit.tree import ROOT, Reads, StepTree
 
 __all__ = ["Checkpoint", "Engines", "Session"]
 
@@ -48,6 +49,9 @@ class Session:
         engines: generator, scorer, grader and journal of the run.
         budget: what may be spent; by default without a limit.
         problems: how many problems the run has.
+
+    Raises:
+        InputError: the tree has scores of a PRM that reads other steps.
     """
 
     def __init__(
@@ -59,8 +63,11 @@ class Session:
         self.checkpoints: list[Checkpoint] = []
         self.independent: IndependentUnit | None = None
         self._engines = engines
-        self._growth = Growth(tree)
+        self._growth = Growth(tree, engines.text.meta)
         self._requests = Requests(engines, self._growth, self.ledger, self.allowance)
+        self._too_long: set[int] = set()
+        if engines.scorer is not None:
+            _note_reads(tree, engines.reads)
 
     @property
     def has_prm(self) -> bool:
@@ -124,14 +131,17 @@ class Session:
             if drawn is None:
                 return [False] * n
             rollouts += drawn[1]
-        before = self.tree.steps(node)
-        verdicts = await self._right(["\n".join([*before, *one.steps]) for one in rollouts])
+        before = [step.text for step in map(self.tree.nodes.__getitem__, self.tree.path(node)) if not step.thought]
+        verdicts = await self._right(["\n".join([*before, *one.answer]) for one in rollouts])
         return [right and one.finish == "eos" for right, one in zip(verdicts, rollouts, strict=True)]
 
     async def score(self, nodes: Sequence[int]) -> list[float]:
         """The PRM's step scores of ``nodes``; they and all steps before them are scored once and kept in the tree.
 
-        A step beyond the PRM's context scores 0 and its solution is not finished, since nothing can judge it.
+        For a step that the PRM does not read (see ``StepTree.reads``) it is the score of the last step before it that
+        it reads, and none is kept. Where there is none it is 1, since nothing speaks against the solution yet; and 0
+        if the solution is finished. A step that the PRM cannot read scores 0 and its solution is not finished, since
+        nothing can judge it.
 
         Raises:
             Exhausted: the budget has no room for the reading.
@@ -141,13 +151,16 @@ class Session:
             raise InputError(
                 "the strategy asks for step scores, but the run has no PRM", cure="Give the recipe a scorer."
             )
-        unscored = {step for node in nodes for step in self.tree.path(node) if self.tree.nodes[step].score is None}
+        read = (step for node in nodes for step in self.tree.read_path(node))
+        unscored = {step for step in read if self.tree.nodes[step].score is None}
         if wanted := sorted(unscored):
             for node, score in zip(wanted, await self._requests.read(wanted), strict=True):
                 self.tree.set_score(node, max(score, 0.0))
-                if score == TOO_LONG and self._growth.is_leaf(node):
-                    self.tree.set_finish(node, "length")
-        return [self._step_score(node) for node in nodes]
+                if score == TOO_LONG:
+                    self._too_long.add(node)
+        if self._too_long:
+            self._unfinish(nodes)
+        return [self._score_at(node) for node in nodes]
 
     def beside(self, tree: StepTree) -> "Session":
         """A session of the same engines on another tree, without a limit; its ledger is its own."""
@@ -155,19 +168,26 @@ class Session:
 
     def tokens(self, node: int) -> int:
         """Tokens of the problem and the steps up to ``node``, as the policy reads them."""
-        return len(self._engines.encoder.path_ids(self.tree.problem, self.tree.steps(node))[0])
+        return self._requests.context(node).tokens
 
     def solution_score(self, leaf: int, how: Aggregation | None = None) -> float:
         """The aggregated score of the path to ``leaf``, by the run's aggregation unless told otherwise.
 
+        Steps that the PRM does not read have no part in it. Where it reads none, an unfinished solution has the neutral
+        score (see ``neutral``), and a finished one 0, the least there is.
+
         Raises:
             InputError: a step was not scored.
         """
-        return aggregate([self._step_score(node) for node in self.tree.path(leaf)], how or self._engines.aggregation)
+        how, path = how or self._engines.aggregation, self.tree.read_path(leaf)
+        if not path and leaf != ROOT:
+            return 0.0 if self.tree.finished(leaf) else neutral(how)
+        return aggregate([self._step_score(node) for node in path], how)
 
     def scored(self, leaf: int) -> bool:
-        """Whether every step to ``leaf`` has its score."""
-        return all(self.tree.nodes[node].score is not None for node in self.tree.path(leaf))
+        """Whether every step to ``leaf`` that the PRM reads has its score, and there is one."""
+        path = self.tree.read_path(leaf)
+        return bool(path) and all(self.tree.nodes[node].score is not None for node in path)
 
     async def classes(self, leaves: Sequence[int]) -> list[int | None]:
         """Equal numbers for solutions with the same answer; None for those unfinished or without an answer."""
@@ -239,8 +259,35 @@ class Session:
             problem.domain, lambda judge: judge.correct(problem, judge.answers(problem, solutions))
         )
 
+    def _unfinish(self, nodes: Sequence[int]) -> None:
+        """Take the end from the solutions among ``nodes`` that the PRM cannot read to their end."""
+        for node in nodes:
+            if self._too_long.intersection(self.tree.read_path(node)) and self._growth.is_leaf(node):
+                self.tree.set_finish(node, "length")
+
+    def _score_at(self, node: int) -> float:
+        """The score of the step, or what stands for it where the PRM does not read it."""
+        if self.tree.is_read(node):
+            return self._step_score(node)
+        path = self.tree.read_path(node)
+        if not path:
+            return 0.0 if self.tree.finished(node) else 1.0
+        return self._step_score(path[-1])
+
     def _step_score(self, node: int) -> float:
         score = self.tree.nodes[node].score
         if score is None:
             raise InputError("a step was not scored", where=self.tree.problem.id, got=node, cure="Await session.score.")
         return score
+
+
+def _note_reads(tree: StepTree, reads: Reads) -> None:
+    if tree.reads != reads and any(node.score is not None for node in tree):
+        raise InputError(
+            "the steps have scores of a PRM that reads others",
+            where=tree.problem.id,
+            got=tree.reads,
+            expected=reads,
+            cure="Set scorer.reads to the same, or take the scores out.",
+        )
+    tree.note_reads(reads)

@@ -1,21 +1,14 @@
 """A tree as it grows under requests, whose shape is fixed by what was asked and never by which reply came first."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from prmkit.generate.written import STEP_END, VOCABULARY, Written, WrittenStep
 from prmkit.tree import ROOT, Finish, StepTree
 
 IndependentUnit = Literal["sample", "request"]
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One sampled continuation as steps, and why it ended."""
-
-    steps: tuple[str, ...]
-    finish: Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +25,15 @@ class Growth:
 
     Names stand in the keys of later requests. Births order the children of a node, and so the whole tree: two runs that
     ask the same end in the same file, however their tasks were timed.
+
+    Args:
+        tree: the problem and the steps that exist already.
+        meta: what a tree notes of the policy whose steps are added (PolicyText.meta).
     """
 
-    def __init__(self, tree: StepTree) -> None:
+    def __init__(self, tree: StepTree, meta: Mapping[str, str]) -> None:
         self.tree = tree
+        self._meta = meta
         self._names = [f"given {index} {node.text}" for index, node in enumerate(tree)]
         self._births: list[tuple[int, ...]] = [(0, index) for index in range(len(tree))]
         self._depths = [len(tree.path(index)) for index in range(len(tree))]
@@ -67,10 +65,10 @@ class Growth:
         leaves = []
         for sample, one in enumerate(written):
             leaf = origin.node if one.steps else end
-            for position, text in enumerate(one.steps):
+            for position, step in enumerate(one.steps):
                 finish: Finish = one.finish if position == len(one.steps) - 1 else "stop"
                 birth = (0, 0) if position else (origin.ordinal, sample)
-                leaf = self._add(leaf, text, finish, f"{origin.key}/{sample}.{position}", birth)
+                leaf = self._add(leaf, step, finish, f"{origin.key}/{sample}.{position}", birth)
             leaves.append(leaf)
         return leaves
 
@@ -86,7 +84,7 @@ class Growth:
         for sample, one in enumerate(written):
             if one.steps:
                 finish: Finish = one.finish if len(one.steps) == 1 else "stop"
-                if finish == "stop" and self._loops(node, one.steps[0]):
+                if finish == "stop" and self._loops(node, one.steps[0].text):
                     finish = "cancelled"
                 birth = (origin.ordinal, sample)
                 steps.append(self._add(node, one.steps[0], finish, f"{origin.key}/{sample}", birth))
@@ -116,7 +114,7 @@ class Growth:
             index = stack.pop()
             if index != ROOT:
                 old = self.tree.nodes[index]
-                new[index] = tree.add(new[old.parent], old.text, label=old.label, score=old.score, finish=old.finish)
+                new[index] = tree.append(replace(old, parent=new[old.parent]))
             stack += sorted(children.get(index, ()), key=lambda child: self._births[child], reverse=True)
         return tree, new
 
@@ -133,20 +131,35 @@ class Growth:
             return node
         old = self.tree.nodes[node]
         birth = (*self._births[node], origin.ordinal, ended.index(True))
-        return self._add(old.parent, old.text, "eos", f"{origin.key}/end", birth, score=old.score)
+        step = WrittenStep(text=old.text, thought=old.thought, raw=old.raw, ids=old.ids)
+        return self._add(old.parent, step, "eos", f"{origin.key}/end", birth, score=old.score)
 
     def _note_first(self, origin: Origin, written: Sequence[Written]) -> None:
         if origin.node == ROOT:
             self._samples += [(origin.ordinal, sample) for sample in range(len(written))]
 
     def _add(
-        self, parent: int, text: str, finish: Finish, name: str, birth: tuple[int, ...], score: float | None = None
+        self,
+        parent: int,
+        step: WrittenStep,
+        finish: Finish,
+        name: str,
+        birth: tuple[int, ...],
+        score: float | None = None,
     ) -> int:
         self._names.append(name)
         self._births.append(birth)
         self._depths.append(self.depth(parent) + 1)
         self._inner.add(parent)
-        return self.tree.add(parent, text, finish=finish, score=score)
+        if STEP_END not in self.tree.meta:
+            self.tree.meta.update(self._meta)
+        # A tree that another policy began: its notes stay, and what is added is known by its text.
+        noted, ids, raw = self.tree.meta, step.ids, step.raw
+        if noted.get(VOCABULARY) != self._meta.get(VOCABULARY):
+            ids = None
+        if raw is None and noted[STEP_END] != self._meta[STEP_END]:
+            raw = step.text + self._meta[STEP_END]
+        return self.tree.add(parent, step.text, finish=finish, score=score, thought=step.thought, raw=raw, ids=ids)
 
     def _loops(self, node: int, text: str) -> bool:
         nodes = self.tree.nodes

@@ -12,8 +12,9 @@ class Ledger:
     ``continuations`` are the samples that were drawn, steps and whole solutions alike; ``generations`` is how many
     whole solutions they amount to (see ``Width``). ``decode_tokens`` were drawn. ``cached_tokens`` and
     ``prm_cached_tokens`` were read from a cache, and all other ``*_tokens`` were computed (a prompt shared by n
-    samples counts once). ``*_flops`` are floating-point operations, NaN where an engine cannot know them. Seconds are
-    wall clock spent waiting for the engine, queue included. ``replayed`` counts replies read from the journal; their
+    samples counts once). ``prm_windowed`` counts the steps that the PRM read without the beginning of their path.
+    ``*_flops`` are floating-point operations, NaN where an engine cannot know them. Seconds are wall clock spent
+    waiting for the engine, queue included. ``replayed`` counts replies read from the journal; their
     tokens were paid by an earlier run and are counted again here, so that a resumed run reports what the whole run
     took. A request that the clock cut short gave no reply and is not in here.
     """
@@ -29,6 +30,7 @@ class Ledger:
     prm_calls: int = 0
     prm_cached_tokens: int = 0
     prm_tokens: int = 0
+    prm_windowed: int = 0
     prm_flops: Known = 0.0
     prm_seconds: float = 0.0
     replayed: int = 0

@@ -1,16 +1,17 @@
-"""Engine replies as the journal keeps them: short keys, texts, counts; no token ids.
+"""Engine replies as the journal keeps them: short keys, texts, token ids, counts.
 
-A draw is ``{"w": [[finish, step, ...], ...], "c": [cached, prefill, decode, longest, flops, seconds, elapsed]}``, a
-reading ``{"s": [score, ...], "c": [cached, tokens, flops, seconds, elapsed]}``. Unknown FLOPs are null.
+A draw is ``{"w": [[finish, step, ...], ...], "c": [cached, prefill, decode, longest, flops, seconds, elapsed]}``, where
+a step is ``{"t": text, "i": token ids, "r": raw text, "h": whether it is a thought}`` without what is null or false, a
+reading ``{"s": [score, ...], "c": [cached, tokens, flops, seconds, elapsed]}``, and of steps that were read in a window
+``"in": how many``. Unknown FLOPs are null.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from prmkit.generate import Generation
+from prmkit.generate.drawing import Drawing
+from prmkit.generate.written import Written, WrittenStep
 from prmkit.score import Scores
-from prmkit.session.growth import Written
 from prmkit.session.ledger import Ledger
 from prmkit.tree import Finish
 
@@ -23,28 +24,20 @@ SCORE_DIGITS = 7
 """Decimals of a step score: as many as float32 knows near 1, and as the logit of particle filtering is clipped to."""
 
 
-class Splitter(Protocol):
-    """Turns generated ids into the texts of steps (StepEncoder does)."""
-
-    def steps_of(self, ids: Sequence[int]) -> list[str]:
-        """The steps, empty ones left out."""
-        ...
-
-
-def of_draw(generation: Generation, encoder: Splitter, *, capped: bool, seconds: float, elapsed: float) -> JournalReply:
+def of_draw(drawing: Drawing, *, capped: bool, seconds: float, elapsed: float) -> JournalReply:
     """The reply of a generator. What the budget cut short (``capped``) was cancelled; it is not a long solution."""
-    continuations = generation.continuations
-    finishes = ["cancelled" if capped and one.finish == "length" else one.finish for one in continuations]
+    cost = drawing.cost
     return {
         "w": [
-            [_SHORT[finish], *encoder.steps_of(one.ids)] for one, finish in zip(continuations, finishes, strict=True)
+            [_SHORT["cancelled" if capped and one.finish == "length" else one.finish], *map(_record, one.steps)]
+            for one in drawing.written
         ],
         "c": [
-            generation.cached_tokens,
-            generation.prefill_tokens,
-            generation.decode_tokens,
-            max(len(one.ids) + (one.finish == "eos") for one in continuations),
-            generation.flops,
+            cost.cached_tokens,
+            cost.prefill_tokens,
+            cost.decode_tokens,
+            drawing.longest,
+            cost.flops,
             round(seconds, 4),
             round(elapsed, 3),
         ],
@@ -54,15 +47,29 @@ def of_draw(generation: Generation, encoder: Splitter, *, capped: bool, seconds:
 def of_reading(scores: Scores, *, seconds: float, elapsed: float) -> JournalReply:
     """The reply of a scorer."""
     values = [round(value, SCORE_DIGITS) for value in scores.values]
-    return {
+    reply = {
         "s": values,
         "c": [scores.cached_tokens, scores.tokens, scores.flops, round(seconds, 4), round(elapsed, 3)],
     }
+    return reply | {"in": scores.windowed} if scores.windowed else reply
 
 
 def written(reply: JournalReply) -> list[Written]:
     """The continuations of a draw."""
-    return [Written(tuple(steps), _LONG[finish]) for finish, *steps in reply["w"]]
+    return [Written(tuple(map(_step, steps)), _LONG[finish]) for finish, *steps in reply["w"]]
+
+
+def _record(step: WrittenStep) -> dict[str, Any]:
+    record: dict[str, Any] = {"t": step.text}
+    if step.ids is not None:
+        record["i"] = list(step.ids)
+    if step.raw is not None:
+        record["r"] = step.raw
+    return record | ({"h": True} if step.thought else {})
+
+
+def _step(record: dict[str, Any]) -> WrittenStep:
+    return WrittenStep(text=record["t"], ids=record.get("i"), raw=record.get("r"), thought=record.get("h", False))
 
 
 def longest(reply: JournalReply) -> int:
@@ -93,5 +100,6 @@ def charge_reading(ledger: Ledger, reply: JournalReply) -> None:
     ledger.prm_calls += 1
     ledger.prm_cached_tokens += cached
     ledger.prm_tokens += tokens
+    ledger.prm_windowed += reply.get("in", 0)
     ledger.prm_flops += math.nan if flops is None else flops
     ledger.prm_seconds += seconds

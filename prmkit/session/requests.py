@@ -8,12 +8,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from prmkit.errors import InputError
+from prmkit.generate.drawing import draw as draw_from
+from prmkit.generate.speaker import Before
+from prmkit.generate.written import Written
 from prmkit.run.seeds import derived_seed
-from prmkit.score import Scores
+from prmkit.score.reading import score_readable, steps_read
 from prmkit.session import replies
 from prmkit.session.budget import Allowance, Exhausted, Grant
 from prmkit.session.engines import Engines
-from prmkit.session.growth import Growth, Origin, Written
+from prmkit.session.growth import Growth, Origin
 from prmkit.session.journal import request_key
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
@@ -30,7 +33,7 @@ class Draw(Origin):
     whole: bool
     grant: Grant
     capped: bool
-    prompt_ids: list[int]
+    context: Before
 
 
 class Requests:
@@ -51,7 +54,7 @@ class Requests:
         self._growth = growth
         self._ledger = ledger
         self._problem = growth.tree.problem
-        self._prompts: dict[int, list[int]] = {}
+        self._contexts: dict[int, Before] = {}
         self._readings: Counter[str] = Counter()
 
     async def draw_each(
@@ -102,7 +105,7 @@ class Requests:
 
     def forget(self) -> None:
         """Let go of what only further requests need."""
-        self._prompts.clear()
+        self._contexts.clear()
 
     def _checked(self, node: int, n: int) -> bool:
         """Whether the node may become longer."""
@@ -122,15 +125,15 @@ class Requests:
         return draws
 
     def _admit_one(self, node: int, n: int, *, whole: bool) -> Draw | None:
-        prompt_ids, room = self._prompt(node), self._room(node)
-        grant = self.allowance.admit(n, self._growth.depth(node), len(prompt_ids), room, whole=whole)
+        context, room = self.context(node), self._room(node)
+        grant = self.allowance.admit(n, self._growth.depth(node), context.tokens, room, whole=whole)
         if not grant.n:
             return None
         capped = grant.max_tokens < room
         kind = f"{'complete' if whole else 'expand'} {grant.n}{f' {grant.max_tokens}' if capped else ''}"
         ordinal = self._growth.ordinal(node)
         key = request_key(self._problem.id, kind, [self._growth.name(node)], ordinal)
-        return Draw(node, key, ordinal, whole, grant, capped, prompt_ids)
+        return Draw(node, key, ordinal, whole, grant, capped, context)
 
     async def _answer(self, draw: Draw | None) -> list[Written] | None:
         if draw is None:
@@ -141,35 +144,31 @@ class Requests:
             replies.charge_draw(self._ledger, reply)
             longest = replies.longest(reply)
         finally:
-            self.allowance.settle(draw.grant, len(draw.prompt_ids), longest, whole=draw.whole)
+            self.allowance.settle(draw.grant, draw.context.tokens, longest, whole=draw.whole)
         return replies.written(reply)
 
     async def _generate(self, draw: Draw) -> replies.JournalReply:
         engines, start = self._engines, time.monotonic()
-        generation = await engines.generator.generate(
-            draw.prompt_ids,
+        drawing = await draw_from(
+            engines.generator,
+            engines.text,
+            draw.context,
             draw.grant.n,
             sampling=engines.sampling.model_copy(update={"max_tokens": draw.grant.max_tokens}),
             seed=derived_seed(engines.seed, draw.key),
-            stop=None if draw.whole else engines.encoder.format.step_end,
+            whole=draw.whole,
         )
+        engines.draws.add(drawn=drawing.cost.decode_tokens, read=drawing.cost.prefill_tokens)
         seconds, elapsed = time.monotonic() - start, self.allowance.elapsed
-        return replies.of_draw(generation, engines.encoder, capped=draw.capped, seconds=seconds, elapsed=elapsed)
+        return replies.of_draw(drawing, capped=draw.capped, seconds=seconds, elapsed=elapsed)
 
     async def _judge(self, nodes: Sequence[int]) -> replies.JournalReply:
-        scorer, tree, start = self._engines.scorer, self._growth.tree, time.monotonic()
+        scorer, start = self._engines.scorer, time.monotonic()
         assert scorer is not None
-        fitting = list(nodes)
-        try:
-            scores = await scorer.score(tree, fitting)
-        except InputError:
-            # Rarely a path outgrows the PRM's context; asking beforehand would tokenise every path twice.
-            fitting = [node for node in nodes if scorer.fits(tree, node)]
-            if len(fitting) == len(nodes):
-                raise
-            scores = await scorer.score(tree, fitting) if fitting else _NOTHING
+        readable, scores = await score_readable(scorer, self._growth.tree, nodes)
+        self._engines.readings.add(read=scores.tokens)
         reply = replies.of_reading(scores, seconds=time.monotonic() - start, elapsed=self.allowance.elapsed)
-        found = dict(zip(fitting, reply["s"], strict=True))
+        found = dict(zip(readable, reply["s"], strict=True))
         return reply | {"s": [found.get(node, TOO_LONG) for node in nodes]}
 
     async def _recorded(self, key: str, ask: Callable[[], Awaitable[replies.JournalReply]]) -> replies.JournalReply:
@@ -196,31 +195,38 @@ class Requests:
         self._engines.journal.put(key, reply)
         return reply
 
-    def _prompt(self, node: int) -> list[int]:
-        """The token ids of the path to a node; kept for the nodes that requests start from."""
-        if node not in self._prompts:
-            encoder, tree = self._engines.encoder, self._growth.tree
-            self._prompts[node] = (
-                encoder.problem_ids(self._problem)
-                if node == ROOT
-                else self._prompt(tree.nodes[node].parent) + encoder.step_ids(tree.nodes[node].text)
+    def context(self, node: int) -> Before:
+        """All that stands before the steps that follow a node, as the policy reads it."""
+        missing = []
+        while node not in self._contexts and node != ROOT:
+            missing.append(node)
+            node = self._growth.tree.nodes[node].parent
+        if node not in self._contexts:
+            self._contexts[ROOT] = self._engines.text.begin(self._problem)
+        for following in reversed(missing):
+            step = self._growth.tree.nodes[following]
+            self._contexts[following] = self._engines.text.after(
+                self._contexts[step.parent], step, self._growth.tree.meta
             )
-        return self._prompts[node]
+        return self._contexts[missing[0] if missing else node]
 
     def _room(self, node: int) -> int:
         """Tokens that a solution through ``node`` may still have."""
-        return self._engines.sampling.max_tokens - (len(self._prompt(node)) - len(self._prompt(ROOT)))
+        return self._engines.sampling.max_tokens - (self.context(node).tokens - self.context(ROOT).tokens)
 
     def _tokens_to(self, nodes: Sequence[int]) -> int:
-        """Tokens of the paths to the last of these nodes, by the policy's tokenizer: the PRM reads no more."""
-        steps, encoder = self._growth.tree.nodes, self._engines.encoder
-        inner = {steps[node].parent for node in nodes}
-        prompt = len(self._prompt(ROOT))
+        """Tokens of the paths to the last of these nodes, or of their windows, by the policy's tokenizer: the PRM reads
+        no more.
+        """
+        scorer, tree = self._engines.scorer, self._growth.tree
+        assert scorer is not None
+        read = [steps for node in nodes if (steps := steps_read(scorer, tree, node))]
+        inner = {(steps[0], steps[-2]) for steps in read if len(steps) > 1}
         return sum(
-            prompt + sum(len(encoder.step_ids(steps[step].text)) for step in self._growth.tree.path(node))
-            for node in nodes
-            if node not in inner
+            self.context(ROOT).tokens + sum(map(self._own_tokens, steps))
+            for steps in read
+            if (steps[0], steps[-1]) not in inner
         )
 
-
-_NOTHING = Scores(values=(), cached_tokens=0, tokens=0, flops=0.0)
+    def _own_tokens(self, node: int) -> int:
+        return self.context(node).tokens - self.context(self._growth.tree.nodes[node].parent).tokens

@@ -1,5 +1,7 @@
 """What training takes of a tree, whatever corpus it came from."""
 
+from dataclasses import replace
+
 from prmkit.tree import ROOT, StepTree
 
 
@@ -22,7 +24,7 @@ def up_to_first_error(tree: StepTree) -> StepTree:
     for index, node in enumerate(tree.nodes):
         if node.parent not in new_of or node.parent in wrong:
             continue
-        new_of[index] = kept.add(new_of[node.parent], node.text, label=node.label, score=node.score, finish=node.finish)
+        new_of[index] = kept.append(replace(node, parent=new_of[node.parent]))
         if node.label is not None and node.label.value < 0.5:
             wrong.add(index)
     return kept

@@ -98,7 +98,7 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, label_sour
     state = last_state(out / STATE)
     history = History(out / "history.csv", show=progress)
     module = PRMModule(prm, config, seed=seed)
-    meta = CheckpointMeta(format=model.format, label_source=label_source, max_length=model.max_length)
+    meta = CheckpointMeta(format=data.encoder.format, label_source=label_source, max_length=model.max_length)
 
     def write(fresh: Path) -> None:
         save_prm(prm, data.encoder.tokenizer, fresh, meta)

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import lightning.pytorch as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from prmkit.run.activity import busy
 from prmkit.run.files import write_text
 
 COLUMNS = (
@@ -33,6 +35,7 @@ class History(pl.Callback):
         self._console = Console(stderr=True, quiet=not show)
         self._bar: Progress | None = None
         self._task = TaskID(0)
+        self._setting_up = ExitStack()
         self._start, self._spent = time.monotonic(), 0.0
 
     @property
@@ -40,8 +43,13 @@ class History(pl.Callback):
         """Seconds that the training has taken, those before a stop included."""
         return self._spent + time.monotonic() - self._start
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Say that the devices get the weights, or their shards, until the training starts."""
+        self._setting_up.enter_context(busy("setting the training up"))
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar, and drop from the file what came after the state that a training goes on from."""
+        self._setting_up.close()
         self._start = time.monotonic()
         if trainer.is_global_zero:
             if self.records:
@@ -94,6 +102,7 @@ class History(pl.Callback):
         self._close()
 
     def _close(self) -> None:
+        self._setting_up.close()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

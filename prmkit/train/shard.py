@@ -24,7 +24,9 @@ from torch.distributed.tensor.parallel import (
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import stored_keys
+from prmkit.models.loading import described
 from prmkit.models.prm import PRM, decoder_layers
+from prmkit.run.activity import busy
 from prmkit.train.config import TrainConfig
 
 _STYLES: dict[str, Callable[[], ParallelStyle]] = {
@@ -125,7 +127,8 @@ def _load(prm: PRM, head: dict[str, Tensor], device: torch.device) -> None:
     keys = stored_keys(prm.source)
     wanted = prm.model.state_dict()
     stored = {keys[name]: value for name, value in wanted.items()}
-    load(stored, storage_reader=HuggingFaceStorageReader(str(prm.source)))
+    with busy(f"loading {described(str(prm.source))}"):
+        load(stored, storage_reader=HuggingFaceStorageReader(str(prm.source)))
     for name, value in head.items():
         _place(prm.score.get_parameter(name), value.to(device))
 

@@ -20,7 +20,7 @@ from tests.fakes import ScriptedGenerator, make_session
 
 
 def watch(what: str, total: int) -> nullcontext[object]:
-    return nullcontext(lambda: None)
+    return nullcontext(lambda count, figures: None)
 
 
 class Model:

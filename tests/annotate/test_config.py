@@ -40,7 +40,7 @@ def test_every_file_that_a_run_leaves_beside_its_annotators_is_refused_as_a_name
     write_trees(problems, [path("ok", "4"), path()])
     annotators = [Annotator(name="labels", estimate=bind("monte-carlo", {"rollouts": 2}), load=load)]
     annotation = Annotation(policy=load, solutions=1, annotators=annotators, sample=sample)
-    annotate(problems, annotation, tmp_path, watch=lambda what, total: nullcontext(lambda: None))
+    annotate(problems, annotation, tmp_path, watch=lambda what, total: nullcontext(lambda count, figures: None))
     left = {file.stem for file in (tmp_path / "passes").iterdir()} - {"labels"}
     assert left == {"problems", "solutions"} | ({"kept"} if sample else set())
     for name in left:

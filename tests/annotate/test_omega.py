@@ -5,9 +5,11 @@ import pytest
 
 from prmkit.annotate.omega import OmegaConfig, Rollout, State, omega, priority
 from prmkit.annotate.rollouts import RolloutShare
-from prmkit.tree import Problem, StepTree
+from prmkit.tree import ROOT, Node, Problem, StepTree
 from tests.annotate.worlds import PROBLEM, session_on, values
 from tests.fakes import ScriptedGenerator
+
+X = Node(parent=ROOT, text="x")
 
 
 def half(prompt: str, sample: int) -> tuple[str, str]:
@@ -27,7 +29,7 @@ def grown(script: object = half, tree: StepTree | None = None, **options: object
 
 def test_the_priority_is_the_papers() -> None:
     state = State(RolloutShare(successes=3, rollouts=4), selected=1)
-    rollout = Rollout(steps=("x",), tokens=250, finished=True, right=False)
+    rollout = Rollout(steps=(X,), tokens=250, finished=True, right=False)
     # 0.5 ** 0.25 * 0.9 ** 0.5 + 0.125 * sqrt(9) / 2
     expected = 0.8408964152537146 * 0.9486832980505138 + 0.1875
     assert priority(state, rollout, 9, OmegaConfig()) == pytest.approx(expected)
@@ -84,7 +86,7 @@ def test_solutions_that_are_there_are_the_rollouts_of_the_problem() -> None:
 def test_states_that_often_succeed_and_short_rollouts_come_first() -> None:
     config = OmegaConfig()
     likely, unlikely = State(RolloutShare(successes=7, rollouts=8)), State(RolloutShare(successes=1, rollouts=8))
-    short, long = Rollout(("x",), 10, True, False), Rollout(("x",), 900, True, False)
+    short, long = Rollout((X,), 10, True, False), Rollout((X,), 900, True, False)
     assert priority(likely, short, 0, config) > priority(unlikely, short, 0, config)
     assert priority(likely, short, 0, config) > priority(likely, long, 0, config)
     often = State(likely.share, selected=5)

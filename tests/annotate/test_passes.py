@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -7,6 +7,7 @@ import pytest
 from prmkit.annotate import passes
 from prmkit.annotate.passes import PassJournal, run_pass
 from prmkit.errors import RunError
+from prmkit.generate.meter import Meter
 from prmkit.session import Engines, Session
 from prmkit.session.ledger import Ledger
 from prmkit.tree import ROOT, Problem, StepTree
@@ -34,12 +35,12 @@ def test_trees_are_written_in_their_order_whichever_is_done_first(
 ) -> None:
     monkeypatch.setattr(passes, "WINDOW", 3)
     out = tmp_path / "passes" / "a.jsonl"
-    done: list[None] = []
-    ledger = run_pass(problems(7), engines(policy()), solve, out, done=lambda: done.append(None))
+    done: list[int] = []
+    ledger = run_pass(problems(7), engines(policy()), solve, out, done=lambda count, figures: done.append(count))
     trees = list(read_trees(out))
     assert [tree.problem.id for tree in trees] == [str(number) for number in range(7)]
     assert all(len(tree) == 2 for tree in trees)
-    assert (len(done), ledger.continuations) == (7, 14)
+    assert (sum(done), ledger.continuations) == (7, 14)
 
 
 def test_a_finished_pass_asks_nothing_and_tells_its_cost(tmp_path: Path) -> None:
@@ -103,3 +104,33 @@ def test_passes_of_one_journal_do_not_answer_each_other(tmp_path: Path) -> None:
 def test_no_tree_is_an_empty_file(tmp_path: Path) -> None:
     assert run_pass([], engines(policy()), solve, tmp_path / "a.jsonl") == Ledger()
     assert (tmp_path / "a.jsonl").read_bytes() == b""
+
+
+def test_who_watches_is_told_of_the_speed_while_no_tree_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "_SECONDS_BETWEEN_TICKS", 0.001)
+    told: list[tuple[int, Mapping[str, str]]] = []
+    generator = policy()
+    generator.meter = Meter()  # type: ignore[attr-defined]
+
+    async def slow(session: Session) -> None:
+        generator.meter.add(drawn=1_000_000)  # type: ignore[attr-defined]
+        while not any(figures for _, figures in told):
+            await asyncio.sleep(0.001)
+        await solve(session)
+
+    run_pass(problems(2), engines(generator), slow, tmp_path / "a.jsonl", done=lambda *one: told.append(one))
+    count, figures = next(one for one in told if one[1])
+    assert count == 0
+    assert figures.keys() == {"policy"}
+    assert figures["policy"].endswith(" tok/s")
+    assert figures["policy"] != "0 tok/s"
+    assert sum(count for count, _ in told) == 2
+
+
+def test_a_pass_that_goes_on_counts_what_was_written(tmp_path: Path) -> None:
+    out, told = tmp_path / "a.jsonl", []
+    run_pass(problems(3), engines(policy()), solve, out)
+    run_pass(problems(3), engines(policy()), solve, out, done=lambda *one: told.append(one))
+    assert told == [(1, {})] * 3

@@ -94,6 +94,6 @@ def test_the_last_step_of_a_solution_is_its_own_outcome(last: str, successes: in
 
 
 def test_from_a_step_that_leaves_no_room_nothing_is_reached() -> None:
-    long = "a" * 5000  # CharEncoder: a token a character, more than the sampling allows
+    long = "a" * 5000  # char_text: a token a character, more than the sampling allows
     found, asked = shared(long, node=0, script=lambda prompt, sample: ("4", "eos"))
     assert (found, asked) == (RolloutShare(successes=0, rollouts=4), 0)

@@ -23,17 +23,17 @@ def test_rollouts_stand_in_a_tree_of_their_own() -> None:
     generator = ScriptedGenerator(numbered)
     own = session(generator)
     before = list(own.tree)
-    beside, leaves = asyncio.run(roll_out(own, ["a", "other"], 3))
+    beside, leaves = asyncio.run(roll_out(own, 1, 3))
     assert list(own.tree) == before
-    assert [beside.tree.steps(leaf) for leaf in leaves] == [["a", "other", f"x{n}", "4"] for n in range(3)]
+    assert [beside.tree.steps(leaf) for leaf in leaves] == [["a", "b", f"x{n}", "4"] for n in range(3)]
     assert all(beside.tree.finished(leaf) for leaf in leaves)
     assert beside.tree.problem == own.tree.problem
-    assert generator.requests == [("?\na\nother\n", 3)]
+    assert generator.requests == [("?\na\nb\n", 3)]
 
 
 def test_without_a_step_rollouts_begin_with_the_problem() -> None:
     generator = ScriptedGenerator(numbered)
-    beside, leaves = asyncio.run(roll_out(session(generator), [], 2))
+    beside, leaves = asyncio.run(roll_out(session(generator), ROOT, 2))
     assert [beside.tree.steps(leaf) for leaf in leaves] == [["x0", "4"], ["x1", "4"]]
     assert [beside.tree.nodes[node].parent for node in (0, 2)] == [ROOT, ROOT]
     assert generator.requests == [("?\n", 2)]
@@ -43,7 +43,7 @@ def test_what_is_done_beside_a_tree_is_counted_with_it() -> None:
     own = session(ScriptedGenerator(numbered))
 
     async def both() -> None:
-        await roll_out(own, ["a"], 3)
+        await roll_out(own, 0, 3)
         await ask(own, "why?", 2, attempt=0)
 
     asyncio.run(both())
@@ -101,7 +101,7 @@ def test_another_attempt_or_another_text_draws_anew_and_the_same_one_does_not() 
 @pytest.mark.parametrize("attempt", [0, 1])
 def test_a_run_that_goes_on_pays_for_no_answer_twice(tmp_path: Path, attempt: int) -> None:
     async def all_of(own: Session) -> list[object]:
-        beside, leaves = await roll_out(own, ["a"], 2)
+        beside, leaves = await roll_out(own, 0, 2)
         return [[beside.tree.steps(leaf) for leaf in leaves], await ask(own, "why?", 2, attempt=attempt)]
 
     first, second = ScriptedGenerator(numbered), ScriptedGenerator(lambda prompt, n: ("other", "eos"))

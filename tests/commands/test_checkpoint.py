@@ -45,10 +45,18 @@ def test_bad_input_is_one_line(prmkit: Callable[..., Answer], folder: Path, tmp_
         ("export", folder, folder),
         ("import", tmp_path / "backbone", tmp_path / "out"),
         ("import", folder, tmp_path / "out"),
-        ("import", folder, tmp_path / "out", "--template", "strange"),
+        ("import", folder, tmp_path / "out", "--step-end", ""),
+        ("import", folder, tmp_path / "out", "--step-end", "<extra_0>"),
+        ("import", folder, tmp_path / "out", "--template", "chat"),
         ("merge", folder, tmp_path / "out"),
     ):
         answer = prmkit("checkpoint", *arguments)
         assert answer.code == 2, arguments
         assert answer.err.count("\n") == 1, arguments
         assert not (tmp_path / "out").exists()
+
+
+def test_the_template_is_one_that_there_is(prmkit: Callable[..., Answer], folder: Path, tmp_path: Path) -> None:
+    answer = prmkit("checkpoint", "import", folder, tmp_path / "out", "--template", "strange")
+    assert answer.code == 2
+    assert "'plain', 'bare', 'qwen-math', 'chatml', 'chat'" in answer.err

@@ -1,5 +1,3 @@
-import io
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from prmkit.commands import console
-from prmkit.commands.console import default_verb, print_record, print_table, progress
+from prmkit.commands.console import default_verb, print_record, print_table
 
 
 @pytest.fixture
@@ -74,56 +71,6 @@ def test_a_table_of_nested_records_has_a_column_for_each_inner_name(printed: Cal
 def test_a_record_in_json_is_itself(printed: Callable[[], list[str]]) -> None:
     print_record(RECORD, as_json=True)
     assert orjson.loads("\n".join(printed())) == RECORD
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-def test_elsewhere_than_on_a_terminal_progress_is_a_line_at_times_and_at_the_end(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clock = Clock()
-    monkeypatch.setattr(console, "time", clock)
-    with progress("search", 5) as done:
-        for now in (1.0, 9.0, 10.0, 11.0):
-            clock.now = now
-            done(1, {"accuracy": "50 %", "PRM": "7 tok/s"})
-        clock.now = 21.0
-        done(0, {"accuracy": "60 %"})
-        clock.now = 22.0
-        done()
-        done(0)  # figures of a run that is done; it was said already
-    assert capsys.readouterr() == (
-        "",
-        "search: 3 of 5, 10 s, accuracy 50 %, PRM 7 tok/s\nsearch: 4 of 5, 21 s, accuracy 60 %\nsearch: 5 of 5, 22 s\n",
-    )
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_on_a_terminal_progress_is_a_bar_with_figures_below_on_standard_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setenv("TERM", "xterm")
-    with progress("search", 3) as done:
-        done(2, {"accuracy": "50 %"})
-        done()
-    shown = terminal.getvalue()
-    for part in ("search", "3/3", "accuracy", "50 %"):
-        assert part in shown, part
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

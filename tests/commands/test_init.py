@@ -23,6 +23,7 @@ VERBS = (
     "data",
     "attribute",
     "checkpoint",
+    "models",
     "study",
     "world",
 )

@@ -153,3 +153,18 @@ def test_the_recipes_of_code_benchmarks_run(
     assert (found["accuracy"]["value"], found["accuracy"]["n"]) == (0.0, 2)
     assert found["ledger"]["continuations"] >= 8
     assert found["isolation"]
+
+
+def test_the_first_prompt_is_shown_by_a_dry_run_and_recorded_by_the_run(
+    prmkit: Callable[..., Answer], recipe: Path, tmp_path: Path
+) -> None:
+    rows = {row["key"]: row for row in json.loads(prmkit("search", recipe, "--dry-run", "--json").out)}
+    prompt = rows["prompt.generator"]["value"]
+    assert prompt.startswith("x = ")
+    assert prompt.endswith(" .\n")
+    done = prmkit("search", recipe, "--out", tmp_path / "run")
+    assert "\nprompt " not in done.out
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["prompt"] == prompt
+    elsewhere = prmkit("search", recipe, "--dry-run", "--set", "generator.name=org/not-here", "--json")
+    rows = {row["key"]: row for row in json.loads(elsewhere.out)}
+    assert rows["prompt.generator"]["value"] == "unknown (org/not-here: the tokenizer is not on this machine)"

@@ -21,6 +21,7 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.generate import Generation, Generator, Sampling
+from tests.fakes import at
 
 Reply = TypeVar("Reply")
 
@@ -52,7 +53,7 @@ class GeneratorContract:
         return asyncio.run(work)
 
     def write(self, engine: Generator, n: int = 3, *, seed: int = 5, stop: str | None = None) -> Generation:
-        return self.run(engine.generate(self.prompt, n, sampling=self.sampling, seed=seed, stop=stop))
+        return self.run(engine.generate(self.prompt, n, sampling=self.sampling, seed=seed, stop=at(stop)))
 
     def test_n_continuations_come_back_each_with_its_reason(self, engine: Generator) -> None:
         continuations = self.write(engine, 6).continuations
@@ -70,7 +71,7 @@ class GeneratorContract:
     def test_what_else_is_asked_meanwhile_changes_nothing(self, engine: Generator) -> None:
         async def crowded() -> list[Generation]:
             requests = [
-                engine.generate(self.prompt, 3, sampling=self.sampling, seed=seed, stop="\n" if seed % 2 else None)
+                engine.generate(self.prompt, 3, sampling=self.sampling, seed=seed, stop=at("\n" if seed % 2 else None))
                 for seed in range(8)
             ]
             return await asyncio.gather(*requests)
@@ -88,7 +89,9 @@ class GeneratorContract:
         free = self.run(engine.generate(self.prompt, 1, sampling=self.greedy, seed=1)).continuations[0]
         stop = self.decode(free.ids[:6])[-4:]
         ends = next(end for end in range(1, 7) if stop in self.decode(free.ids[:end]))
-        stopped = self.run(engine.generate(self.prompt, 1, sampling=self.greedy, seed=1, stop=stop)).continuations[0]
+        stopped = self.run(engine.generate(self.prompt, 1, sampling=self.greedy, seed=1, stop=at(stop))).continuations[
+            0
+        ]
         assert (stopped.ids, stopped.finish) == (free.ids[:ends], "stop")
 
     def test_a_stop_string_that_is_never_written_ends_nothing(self, engine: Generator) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.generate.stop import StepStop
 from prmkit.run.seeds import derived_seed
 from prmkit.score import Scores
 from prmkit.search.options import StrategyConfig
@@ -24,7 +25,7 @@ from prmkit.session.journal import Journal
 from prmkit.session.ledger import Ledger
 from prmkit.tree import ROOT, Finish, Problem, StepTree
 from prmkit.trees_io import read_trees
-from tests.fakes import CharEncoder, LastStepGrader
+from tests.fakes import LastStepGrader, char_text
 
 
 class RandomPolicy:
@@ -35,7 +36,7 @@ class RandomPolicy:
         self.requests = self.prefilled = self.decoded = 0
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
         self.requests += 1
         await asyncio.sleep(self.pause * random.random())
@@ -51,7 +52,7 @@ class RandomPolicy:
             flops=2.0 * (len(prompt_ids) + decoded),
         )
 
-    def _one(self, rng: random.Random, stop: str | None, limit: int) -> Continuation:
+    def _one(self, rng: random.Random, stop: StepStop | None, limit: int) -> Continuation:
         text, finish = "", "stop"
         while finish == "stop":
             text += rng.choice(["", *(f"{rng.randrange(12)}" for _ in range(9))]) + "\n"
@@ -136,7 +137,7 @@ def _searched(
     policy, scorer = RandomPolicy(pause), HashScorer(pause)
     engines = Engines(
         generator=policy,
-        encoder=CharEncoder(),  # type: ignore[arg-type]
+        text=char_text(),
         sampling=Sampling(max_tokens=30),
         scorer=scorer,
         grader_for=lambda domain, grading: LastStepGrader(),

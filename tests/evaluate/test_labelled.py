@@ -7,7 +7,8 @@ from prmkit.errors import InputError
 from prmkit.evaluate.labelled import choose_threshold, evaluate_labelled, refuse_choice, refuse_labels, score_trees
 from prmkit.evaluate.resumable import Finished
 from prmkit.score import Scores
-from prmkit.tree import StepTree
+from prmkit.score.reading import ReadingScorer
+from prmkit.tree import Label, Problem, StepTree
 from tests.fakes import TableScorer
 from tests.tiny import path_tree
 
@@ -109,6 +110,8 @@ class ShortScorer(TableScorer):
         return len(tree.path(node)) <= 1
 
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
+        if not all(self.fits(tree, node) for node in nodes):
+            raise InputError("longer than the PRM's context")
         return await super().score(tree, nodes)
 
 
@@ -126,6 +129,40 @@ def test_steps_beyond_the_context_keep_no_score() -> None:
     costs = score_trees([tree], ShortScorer({"a": 0.25}))
     assert [node.score for node in tree] == [0.25, None]
     assert (costs.steps, costs.unscored) == (1, 1)
+
+
+def test_a_path_beyond_the_context_is_read_by_windows_and_the_cost_says_of_how_many_steps(tmp_path: Path) -> None:
+    def trees() -> list[StepTree]:
+        return [path_tree(name, [("a", 1.0), ("b", 0.0), ("a", 0.0)][:length]) for name, length in (("p", 3), ("q", 1))]
+
+    first, again = trees(), trees()
+    file = tmp_path / "scored.jsonl"
+    scorer = ReadingScorer(ShortScorer({"a": 0.25, "b": 0.5}))
+    for found in (first, again):  # scored, and taken from the file
+        costs = score_trees(found, scorer, finished=Finished(file))
+        assert [[node.score for node in tree] for tree in found] == [[0.25, 0.5, 0.25], [0.25]]
+        assert (costs.steps, costs.unscored, costs.windowed, costs.tokens) == (4, 0, 2, 4)
+        assert evaluate_labelled(found, 0.5).cut == 0
+    kept = [
+        line.replace(b',"windowed":2', b"").replace(b',"windowed":0', b"") for line in file.read_bytes().splitlines()
+    ]
+    file.write_bytes(b"\n".join(kept) + b"\n")
+    assert score_trees(trees(), scorer, finished=Finished(file)).windowed == 0  # of an earlier version, which had none
+
+
+def test_steps_that_are_not_read_are_neither_scored_nor_judged() -> None:
+    """Thoughts 0.9 right, 0.1 wrong; answers 0.6 right, 0.2 wrong."""
+    tree = StepTree(Problem(id="p", prompt="?"))
+    for text, thought, label in (("t0", True, 1.0), ("t1", True, 0.0), ("a0", False, 1.0), ("a1", False, 0.0)):
+        tree.add(len(tree) - 1, text, thought=thought, label=Label(value=label, source="human"))
+    other = path_tree("q", [("a0", 1.0)])
+    scorer = ReadingScorer(TableScorer({"a0": 0.6, "a1": 0.2}), "answer")
+    costs = score_trees([tree, other], scorer)
+    assert (costs.steps, costs.unscored, tree.reads) == (3, 0, "answer")
+    found = evaluate_labelled([tree, other], 0.5)
+    assert (found.cut, found.steps.steps) == (0, 3)
+    assert found.erroneous is not None
+    assert found.erroneous.value == 1.0  # the first wrong step of those that are read is a1
 
 
 def test_scores_are_kept_and_a_second_scoring_asks_nobody(tmp_path: Path) -> None:

@@ -121,3 +121,14 @@ def test_one_id_is_one_problem(tmp_path: Path) -> None:
     rows = [{"id": "p", "problem": text, "answer": "2", "response": "#### 2"} for text in ("1 + 1?", "3 - 1?")]
     with pytest.raises(InputError, match=r"a\.jsonl:2: two problems have one id: another stands at .*a\.jsonl:1"):
         read_responses(write(tmp_path / "a.jsonl", *rows))
+
+
+def test_a_thought_neither_votes_nor_is_graded(tmp_path: Path) -> None:
+    said = ["<think>\\boxed{3} or \\boxed{2}</think>\n\\boxed{2}", "3?</think>\\boxed{2}", "<think>It is \\boxed{2}"]
+    (read,) = read_responses(write(tmp_path / "a.jsonl", {"id": "a", "problem": "?", "answer": "2", "responses": said}))
+    assert [each.finished for each in read.solutions] == [True, True, False]
+    assert [each.text for each in read.solutions[:2]] == ["\n\\boxed{2}", "\\boxed{2}"]
+    result = evaluate(tmp_path / "a.jsonl")
+    assert result["correct"] == {"a": [True, True, False]}
+    given = write(tmp_path / "b.jsonl", {"id": "a", "responses": said, "correct": [True, False, True]})
+    assert evaluate(given)["correct"] == {"a": [True, False, True]}

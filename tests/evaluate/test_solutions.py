@@ -1,10 +1,15 @@
+import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from prmkit.errors import InputError
+from prmkit.evaluate.reselection import accuracy_of
 from prmkit.evaluate.solutions import Solution, Solutions, groups_of, samples_of, solutions_in
-from prmkit.tree import ROOT, Problem, StepTree
+from prmkit.tree import ROOT, Problem, Reads, StepTree
+from prmkit.trees_io import read_trees, write_trees
+from tests.session.test_init import AGGREGATED, thinking
 
 PROBLEM = Problem(id="p", prompt="?", answer="4")
 
@@ -31,6 +36,36 @@ def test_a_solution_without_any_score_says_so() -> None:
     tree.add(ROOT, "#### 4", finish="eos")
     (only,) = solutions_in(tree).solutions
     assert (only.step_scores, only.has_score, only.scored("min")) == ((), False, None)
+
+
+@pytest.mark.parametrize("reads", AGGREGATED)
+def test_saved_solutions_are_scored_by_the_steps_that_the_prm_read_as_in_the_search(
+    reads: Reads, tmp_path: Path
+) -> None:
+    session, _ = thinking(reads)
+    asyncio.run(session.score([3]))
+    write_trees(tmp_path / "trees.jsonl", [session.tree])
+    (tree,) = read_trees(tmp_path / "trees.jsonl")
+    (only,) = solutions_in(tree).solutions
+    assert (only.text, only.unread) == ("a0\na1", False)
+    assert {how: only.scored(how) for how in AGGREGATED[reads]} == pytest.approx(AGGREGATED[reads])
+    judged = solutions_in(tree).judged([0], [True])
+    assert samples_of(judged, "mean").scores == (pytest.approx(AGGREGATED[reads]["mean"]),)
+
+
+def test_a_solution_of_which_nothing_is_read_counts_as_the_least_where_others_are_scored() -> None:
+    tree = StepTree(PROBLEM)
+    tree.add(ROOT, "#### 5", finish="eos")  # without a thought
+    tree.add(tree.add(ROOT, "think", score=0.25, thought=True), "#### 4", finish="eos")
+    tree.note_reads("thought")
+    found = solutions_in(tree)
+    assert [(each.unread, each.has_score, each.scored("last")) for each in found.solutions] == [
+        (True, False, None),
+        (False, True, 0.25),
+    ]
+    assert samples_of(found.judged([0, 1], [False, True]), "last").scores == (0.0, 0.25)
+    # By the rules of a search it takes no part.
+    assert accuracy_of(found.judged([0, 1], [True, False]).finished, "best", "last") == 0.0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from prmkit.generate.config import (
+    ChatEngine,
     CustomEngine,
     EngineConfig,
     GeneratorEngine,
@@ -24,6 +25,7 @@ ENGINES: TypeAdapter[EngineConfig] = TypeAdapter(GeneratorEngine)
         ({"name": "transformers"}, TransformersEngine()),
         ({"name": "vllm", "max_model_len": 99}, VllmEngine(name="vllm", max_model_len=99)),
         ({"name": "openai", "url": "http://h:1"}, OpenAIEngine(name="openai", url="http://h:1")),
+        ({"name": "chat", "url": "http://h:1"}, ChatEngine(name="chat", url="http://h:1")),
         ({"name": "mine:load", "options": {"a": 1}}, CustomEngine(name="mine:load", options={"a": 1})),
     ],
 )
@@ -36,7 +38,7 @@ def test_the_name_chooses_the_engine_and_an_engine_stays_what_it_is(told: dict[s
 
 @pytest.mark.parametrize("told", [{"name": "vlm"}, {"name": None}, {"name": ["vllm"]}, {"name": 3}, None, "vllm", 3])
 def test_what_names_no_engine_is_met_by_the_names(told: object) -> None:
-    names = "an engine with a name among transformers, vllm, openai, or my_package.module:load"
+    names = "an engine with a name among transformers, vllm, openai, chat, or my_package.module:load"
     with pytest.raises(ValidationError, match=re.escape(names)):
         ENGINES.validate_python(told)
 
@@ -87,3 +89,21 @@ def test_limits_of_a_server_are_limits(option: str, legal: float, illegal: float
 def test_a_config_does_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         TransformersEngine().workers = "ray"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("key", ["messages", "temperature", "seed", "max_tokens", "stream", "continue_final_message"])
+def test_what_follows_from_the_recipe_is_no_option_of_a_chat(key: str) -> None:
+    with pytest.raises(ValidationError, match=f"{key} is set by prmkit"):
+        ENGINES.validate_python({"name": "chat", "url": "http://h", "options": {key: 1}})
+
+
+@pytest.mark.parametrize(
+    ("api", "good"), [("/v4", True), ("/v1beta/openai", True), ("", True), ("v4", False), ("/v4/", False)]
+)
+def test_what_stands_between_address_and_path_begins_with_a_slash_and_ends_without(api: str, good: bool) -> None:
+    told = {"name": "chat", "url": "http://h", "api": api}
+    if good:
+        assert ENGINES.validate_python(told).model_dump()["api"] == api
+    else:
+        with pytest.raises(ValidationError):
+            ENGINES.validate_python(told)

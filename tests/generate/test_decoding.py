@@ -147,6 +147,7 @@ def test_room_grows_by_a_share_of_itself_and_keeps_what_it_holds(
     model: PreTrainedModel, loop: asyncio.AbstractEventLoop
 ) -> None:
     decoder = Decoder(model.base_model, model.get_output_embeddings())
+    decoder._untouched_is_free = False  # as on a GPU
     assert decoder.bytes == 0
     assert decoder.reserve(1, 3).room == (1, 64)  # at least 64 tokens more at a time
     assert decoder.reserve(8, 64).room == (8, 64)
@@ -164,6 +165,30 @@ def test_room_grows_by_a_share_of_itself_and_keeps_what_it_holds(
     running.check(2)
     running.decoder.reserve(50, 300)
     running.check(2)
+
+
+def test_on_a_cpu_room_doubles_and_what_was_asked_for_counts(model: PreTrainedModel) -> None:
+    decoder = Decoder(model.base_model, model.get_output_embeddings())
+    assert decoder.reserve(8, 100).room == (8, 100)
+    assert decoder.reserve(9, 100).room == (16, 100)
+    assert decoder.reserve(9, 101).room == (16, 200)
+    assert decoder.bytes == 9 * 101 * token_bytes(model.base_model)
+    assert decoder.reserve(2, 150).room == (16, 200)
+    assert decoder.bytes == 9 * 150 * token_bytes(model.base_model)
+
+
+def test_room_for_all_parts_that_are_to_come_is_made_at_once(
+    model: PreTrainedModel, loop: asyncio.AbstractEventLoop
+) -> None:
+    running = Running(model, loop)
+    running.join(PROMPTS[0])
+    running.check(3)
+    lane = running.decoder.lanes[0]
+    parts = [Lane(lane.prompt, running.lane(lane.prompt).rows, (*lane.drawn[:-1], token)) for token in range(14, 19)]
+    for left, part in zip(range(5, 0, -1), parts, strict=True):
+        running.decoder.fork(0, part, coming=left)
+        assert running.decoder.reserve(1, 1).room[0] == 6
+    running.check(3)
 
 
 def test_what_was_computed_of_a_lane_is_kept_in_the_tree(

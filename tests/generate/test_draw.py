@@ -1,10 +1,14 @@
 import math
+import random
 
+import numpy as np
 import pytest
 import torch
 
 from prmkit.errors import RunError
-from prmkit.generate.draw import Draws, draw_tokens, stream_key
+from prmkit.generate import draw
+from prmkit.generate.draw import Draws, draw_tokens
+from prmkit.generate.gumbel import stream_key
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0, 0.5])
 
@@ -15,11 +19,6 @@ def draws(temperature: float = 1.0, top_p: float = 1.0, *, seed: int = 0, sample
 
 def first_tokens(logits: torch.Tensor, rows: list[Draws], margin: float = 0.0) -> tuple[list[int], list[int]]:
     return draw_tokens(logits, rows, [0] * len(rows), margin=margin)
-
-
-def test_the_streams_of_samples_stay_what_they_were() -> None:
-    assert [stream_key(7, 0), stream_key(7, 1)] == [-5220904277346556025, 7091162075535606283]
-    assert stream_key(2**63 - 1, 5) == 6607270799568333219
 
 
 def shares(tokens: list[int]) -> torch.Tensor:
@@ -86,6 +85,104 @@ def test_equal_logits_are_close() -> None:
     assert first_tokens(torch.tensor([[1.0, 1.0, 0.0]]), [draws(0.0)], 1e-4)[1] == [0]
 
 
-def test_nan_is_an_error() -> None:
+@pytest.mark.parametrize("vocabulary", [2, 10_000])
+@pytest.mark.parametrize(("temperature", "top_p"), [(0.0, 1.0), (0.001, 1.0), (1.0, 1.0), (1.0, 0.9)])
+def test_nan_is_an_error(vocabulary: int, temperature: float, top_p: float) -> None:
+    logits = torch.zeros(2, vocabulary)
+    logits[1, 1] = math.nan
     with pytest.raises(RunError, match="NaN"):
-        first_tokens(torch.tensor([[0.0, math.nan]]), [draws()])
+        first_tokens(logits, [draws(temperature, top_p)] * 2)
+
+
+def plain_draw(logits: np.ndarray, one: Draws, position: int, margin: float) -> tuple[int, bool]:
+    """The definition: a Gumbel number for every token, the nucleus by sorting, in numpy."""
+
+    def mixed(word: np.ndarray) -> np.ndarray:
+        word = (word ^ word >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ word >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+        return word ^ word >> np.uint64(31)
+
+    golden, mask = 0x9E3779B97F4A7C15, (1 << 64) - 1
+    base = mixed(np.array([one.key + position * golden & mask], dtype=np.uint64))
+    word = mixed(base + np.arange(len(logits), dtype=np.uint64) * np.uint64(golden)) >> np.uint64(12)
+    heated = logits - one.temperature * np.log(-np.log((word.astype(np.float64) + 0.5) * 2.0**-52))
+    sure = np.ones(len(logits), dtype=bool)
+    if one.temperature > 0 and one.top_p < 1:
+        warm = logits / max(one.temperature, 1e-6)
+        log = warm - warm.max() - np.log(np.exp(warm - warm.max()).sum())
+        blur = margin / max(one.temperature, 1e-6)
+        falling = np.sort(log)[::-1]
+        before = np.cumsum(np.exp(falling)) - np.exp(falling)
+        heated[log < falling[(before < one.top_p + blur).sum() - 1] - blur] = -np.inf
+        token = int(heated.argmax())
+        sure[token] = np.exp(log[log >= log[token] - blur]).sum() - np.exp(log[token]) < one.top_p - blur
+    second, first = np.argsort(heated)[-2:]
+    return int(first), bool(heated[first] - heated[second] < margin or (margin > 0 and not sure[first]))
+
+
+def some_logits(stream: random.Random, rows: int, vocabulary: int) -> torch.Tensor:
+    """Of models that know little, of some that are sure, and of one that forbids most tokens."""
+    logits = torch.randn(rows, vocabulary) * stream.choice([0.1, 1.0, 4.0])
+    kind = stream.choice(["any", "sure", "forbidden", "large"])
+    if kind == "sure":
+        logits[:, :: stream.randrange(1, vocabulary // 4)] += 10 * torch.rand(1)
+    if kind == "forbidden":
+        logits[torch.rand(rows, vocabulary) < 0.999] = -torch.inf
+        logits[:, stream.randrange(vocabulary)] = 1.0
+        logits[:, stream.randrange(vocabulary)] = 0.5
+    if kind == "large":
+        logits = logits * 1e4 + 1e5
+    return logits
+
+
+@pytest.mark.parametrize("vocabulary", [100, 600, 8_191, 8_192, 32_000, 49_152, 50_257, 151_936])
+def test_tokens_and_close_draws_are_those_of_the_definition(vocabulary: int) -> None:
+    stream = random.Random(vocabulary)
+    torch.manual_seed(vocabulary)
+    for _ in range(6):
+        logits = some_logits(stream, 3, vocabulary)
+        margin = stream.choice([0.0, 1e-4, 0.05, 5.0])
+        lanes = sorted(stream.choices(range(3), k=12))
+        rows = [
+            draws(
+                stream.choice([0.0, 1e-7, 0.009, 0.01, 0.3, 1.0, 2.5]), stream.choice([1.0, 1.0, 0.95, 0.2]), sample=row
+            )
+            for row in range(12)
+        ]
+        positions = [stream.randrange(5000) for _ in rows]
+        expected = [
+            plain_draw(logits[lane].double().numpy(), one, position, margin)
+            for lane, one, position in zip(lanes, rows, positions, strict=True)
+        ]
+        tokens, close = draw_tokens(logits, rows, positions, margin=margin, lanes=lanes)
+        assert tokens == [token for token, _ in expected]
+        assert close == [row for row, (_, is_close) in enumerate(expected) if is_close]
+        assert draw_tokens(logits[lanes], rows, positions, margin=margin) == (tokens, close)
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_where_few_tokens_can_win_the_others_get_no_gumbel_numbers(
+    top_p: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(64, 50_000)
+    logits[:, 1000:1010] += 12
+    made = []
+    gumbel = draw.gumbel
+
+    def counted(word: torch.Tensor) -> torch.Tensor:
+        made.append(word.numel())
+        return gumbel(word)
+
+    monkeypatch.setattr(draw, "gumbel", counted)
+    first_tokens(logits, [draws(0.8, top_p, sample=row) for row in range(64)], margin=1e-4)
+    assert sum(made) < 0.02 * logits.numel()
+
+
+def test_equal_values_fall_as_they_do_among_all_tokens() -> None:
+    """In 16 bits the likeliest are often equal; which of them is taken is part of the stream."""
+    torch.manual_seed(0)
+    logits = torch.randint(-3, 3, (30, 20_000)).float()
+    tokens, close = first_tokens(logits, [draws(0.0)] * 30, margin=1e-4)
+    assert tokens == logits.double().topk(2, dim=1).indices[:, 0].tolist()
+    assert close == list(range(30))

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from prmkit.errors import InputError
 from prmkit.generate import GENERATORS, GeneratorConfig, Sampling, check_prompt, load_generator, replicas, together
-from prmkit.generate.config import CustomEngine, TransformersEngine, VllmEngine
-from prmkit.packing.format import StepFormat
+from prmkit.generate.config import ChatEngine, CustomEngine, TransformersEngine, VllmEngine
+from prmkit.generate.format import PolicyFormat
 
 
 def load_mine(config: GeneratorConfig) -> tuple[str, GeneratorConfig]:
@@ -17,7 +17,7 @@ def load_mine(config: GeneratorConfig) -> tuple[str, GeneratorConfig]:
 
 def test_somebodys_engine_is_given_the_whole_recipe() -> None:
     engine = CustomEngine(name="tests.generate.test_init:load_mine", options={"beams": 3})
-    config = GeneratorConfig(name="a policy", engine=engine, format=StepFormat(step_end="<step>"))
+    config = GeneratorConfig(name="a policy", engine=engine, format=PolicyFormat(step_end="<step>"))
     assert load_generator(config) == ("mine", config)
 
 
@@ -106,3 +106,27 @@ def test_the_first_error_is_raised_as_it_is_and_cancels_the_others() -> None:
     with pytest.raises(InputError, match=r"^no such thing$"):
         asyncio.run(together([wait_for_ever(), fail(), wait_for_ever()]))
     assert cancelled == [True, True]
+
+
+CHAT = ChatEngine(name="chat", url="http://h")
+
+
+@pytest.mark.parametrize(
+    ("format", "cure"),
+    [
+        ({"template": "plain"}, r"leave out format\.template"),
+        ({"template_file": "mine.jinja"}, r"leave out format\.template"),
+        ({"date": "2026-11-29"}, r"leave out format\.template, template_file and date"),
+        ({"thoughts": {"max_tokens": 9}}, "take engine openai or vllm"),
+        ({"thoughts": {"min_tokens": 9, "family": "think"}}, "take engine openai or vllm"),
+    ],
+)
+def test_what_a_chat_server_cannot_be_told_is_refused_with_the_recipe(format: dict[str, Any], cure: str) -> None:
+    with pytest.raises(ValidationError, match=cure):
+        GeneratorConfig(name="m", engine=CHAT, format=PolicyFormat.model_validate(format))
+    assert GeneratorConfig(name="m", format=PolicyFormat.model_validate(format)).has_tokenizer
+
+
+def test_a_chat_needs_no_tokenizer() -> None:
+    format = PolicyFormat.model_validate({"template": "chat", "system": "Be brief.", "thoughts": {"family": "think"}})
+    assert not GeneratorConfig(name="m", engine=CHAT, format=format).has_tokenizer

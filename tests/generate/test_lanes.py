@@ -7,7 +7,8 @@ from prmkit.generate import Generation, Sampling
 from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.lanes import Lane
 from prmkit.generate.request import ActiveRequest, PromptRequest
-from prmkit.generate.stops import StopStrings
+from prmkit.generate.stops import StepEnds
+from tests.fakes import at
 from tests.tiny import tiny_tokenizer
 
 PROMPT = (4, 5, 6)
@@ -22,24 +23,24 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def request(loop: asyncio.AbstractEventLoop, n: int, *, tokens: int = 9, stop: str | None = None) -> ActiveRequest:
-    asked = PromptRequest(PROMPT, n, Sampling(max_tokens=tokens, temperature=0.5), 7, stop)
+    asked = PromptRequest(PROMPT, n, Sampling(max_tokens=tokens, temperature=0.5), 7, at(stop))
     ticket: Ticket[PromptRequest, Generation] = Ticket(asked, loop.create_future())
     return ActiveRequest(ticket, context=100)
 
 
 def test_rows_part_by_their_tokens_and_each_request_ends_its_own(loop: asyncio.AbstractEventLoop) -> None:
-    stops = StopStrings(tiny_tokenizer())
+    ends = StepEnds(tiny_tokenizer())
     word = tiny_tokenizer().convert_tokens_to_ids
     free, stopped, short = request(loop, 3), request(loop, 2, stop="b"), request(loop, 1, tokens=2)
     lane = Lane(PROMPT, [*free.rows, *stopped.rows, *short.rows])
     assert (lane.past, lane.last, lane.ids) == (2, 6, PROMPT)
     assert len({row.draws.key for row in lane.rows}) == 3  # one seed and one sample are one stream
 
-    (lane,) = lane.take([word("a")] * 6, EOS, stops)
+    (lane,) = lane.take([word("a")] * 6, EOS, ends)
     assert (lane.past, lane.last, lane.drawn) == (3, word("a"), (word("a"),))
 
     b, c = word("b"), word("c")
-    first, second = lane.take([b, c, 1, b, c, c], EOS, stops)
+    first, second = lane.take([b, c, 1, b, c, c], EOS, ends)
     # After a b only the request without a stop string goes on; after a c all but the one of two tokens.
     assert (first.rows, first.drawn) == ([free.rows[0]], (word("a"), b))
     assert (second.rows, second.drawn) == ([free.rows[1], stopped.rows[1]], (word("a"), c))

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator, server
+from prmkit.errors import InputError
+from prmkit.generate import Continuation, Generation, Generator, GeneratorConfig, Sampling, load_generator, server
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.openai import OpenAIGenerator
 from prmkit.generate.server import Server
 from prmkit.models.backbone import load_tokenizer
 from tests.contracts.generator import GeneratorContract
 from tests.fake_server import Chars, FakeServer
+from tests.fakes import at
 from tests.served import VLLM, run
 
 PROMPT = tuple(map(ord, "two and two"))
@@ -30,7 +32,7 @@ def generator(fake: FakeServer, **options: Any) -> OpenAIGenerator:
 
 
 def write(engine: Generator, n: int = 2, *, stop: str | None = None) -> Generation:
-    return asyncio.run(engine.generate(PROMPT, n, sampling=Sampling(max_tokens=16), seed=5, stop=stop))
+    return asyncio.run(engine.generate(PROMPT, n, sampling=Sampling(max_tokens=16), seed=5, stop=at(stop)))
 
 
 class TestAServerThatAnswersText(GeneratorContract):
@@ -55,6 +57,16 @@ class TestAServerThatAnswersTokenIds(TestAServerThatAnswersText):
     def engine(cls) -> Iterator[Generator]:
         with FakeServer(owner="vllm", tells_context=True) as fake:
             yield generator(fake)
+
+
+class TestSglang(TestAServerThatAnswersText):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls) -> Iterator[Generator]:
+        with FakeServer(owner="sglang", tells_context=True) as fake:
+            yield generator(fake)
+
+    tells_context = True
 
 
 class TestVllmServe(GeneratorContract):
@@ -84,7 +96,42 @@ class TestVllmServe(GeneratorContract):
         assert math.isnan(again.flops)
 
 
-@pytest.mark.parametrize("owner", ["llamacpp", "vllm"])
+def test_sglang_and_vllm_tell_the_same_of_what_was_written() -> None:
+    async def ask(engine: Generator) -> list[Continuation]:
+        greedy = Sampling(max_tokens=16, temperature=0)
+        asked = [engine.generate(PROMPT, 1, sampling=greedy, seed=5, stop=at(stop)) for stop in (None, "\n", "a")]
+        return [generation.continuations[0] for generation in await asyncio.gather(*asked)]
+
+    found = []
+    for owner in ("vllm", "sglang"):
+        with FakeServer(owner=owner) as fake:
+            found.append(asyncio.run(ask(generator(fake))))
+    assert found[0] == found[1]
+    assert all(one.exact for one in found[0])
+    assert "stop" in {one.finish for one in found[0]}
+
+
+@pytest.mark.parametrize("owner", ["llamacpp", "vllm", "sglang"])
+def test_the_likeliest_tokens_behind_a_prompt_are_told(owner: str) -> None:
+    with FakeServer(owner=owner) as fake:
+        found = asyncio.run(generator(fake).next_tokens(PROMPT, 20))
+        assert [logprob for _, logprob in found.tokens] == [-0.25, -1.5]
+        assert found.tokens[1].text == "X"
+        assert (found.cached_tokens, found.prefill_tokens) == (0, len(PROMPT))
+        asked = fake.asked[-1]
+        assert (asked.get("max_tokens") or asked["sampling_params"]["max_new_tokens"]) == 1
+        assert (asked.get("logprobs") or asked["top_logprobs_num"]) == (5 if owner == "llamacpp" else 20)
+
+
+def test_a_server_that_tells_no_probabilities_is_bad_input() -> None:
+    with FakeServer() as fake:
+        engine = generator(fake)
+        fake.faults = [b'{"choices": [{"text": "a", "finish_reason": "length"}]}']
+        with pytest.raises(InputError, match="the server tells no log-probabilities"):
+            asyncio.run(engine.next_tokens(PROMPT, 20))
+
+
+@pytest.mark.parametrize("owner", ["llamacpp", "vllm", "sglang"])
 @pytest.mark.parametrize("stop", [None, "\n"])
 def test_busy_broken_and_silent_answers_are_asked_for_again(owner: str, stop: str | None) -> None:
     with FakeServer(owner=owner) as fake:
@@ -99,6 +146,7 @@ def test_busy_broken_and_silent_answers_are_asked_for_again(owner: str, stop: st
             b'{"choices": []}',
             b'{"choices": [{"finish_reason": "x"}]}',
             b'{"choices": [{"text": "a", "token_ids": [97], "finish_reason": ["stop"]}]}',
+            b'{"output_ids": [97], "meta_info": {"finish_reason": {"type": "abort"}}}',
             "half",
             "hang",
         ]
@@ -125,6 +173,25 @@ def test_tokens_are_those_that_the_server_counts_and_else_ours(usage: str, count
         fake.faults = [f'{{"choices": [{{"text": "ab", "finish_reason": "stop"}}], "usage": {usage}}}'.encode()]
         found = write(engine, 1)
     assert (found.cached_tokens, found.prefill_tokens, found.decode_tokens) == counts
+
+
+@pytest.mark.parametrize("owner", ["llamacpp", "vllm"])
+@pytest.mark.parametrize("stop", [None, "\n"])
+def test_the_meter_has_what_all_requests_took(owner: str, stop: str | None) -> None:
+    with FakeServer(owner=owner) as fake:
+        engine = generator(fake)
+        found = write(engine, 4, stop=stop)
+    assert (engine.meter.drawn, engine.meter.read) == (found.decode_tokens, found.prefill_tokens)
+    assert not engine.meter.live
+
+
+def test_the_meter_has_the_tokens_of_a_stream_as_they_come() -> None:
+    with FakeServer() as fake:
+        engine = generator(fake)
+        event = b'data: {"choices": [{"text": "a", "finish_reason": null}]}\n\n'
+        fake.faults = [20 * event]  # a stream that breaks off, and is asked for again
+        found = write(engine, 1, stop="\n")
+        assert engine.meter.drawn == 20 + found.decode_tokens
 
 
 def test_a_cancelled_request_is_dropped_by_the_server() -> None:

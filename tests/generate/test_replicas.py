@@ -10,6 +10,7 @@ import torch
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
 from prmkit.generate.config import TransformersEngine
+from prmkit.generate.likely import TellsNextTokens
 from prmkit.generate.replicas import ReplicatedGenerator
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
@@ -19,6 +20,7 @@ from prmkit.packing.format import StepFormat
 from prmkit.score import PrmConfig, Scorer, load_scorer
 from tests.contracts.generator import GeneratorContract
 from tests.contracts.scorer import NODES, ScorerContract, forked
+from tests.fakes import at
 from tests.served import run
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 
@@ -52,6 +54,15 @@ def prm(tmp_path_factory: pytest.TempPathFactory, policy: str) -> str:
 @pytest.fixture(scope="module")
 def generators(cluster: None, policy: str) -> Generator:
     return load_generator(GeneratorConfig(name=policy, engine=TWO))[0]
+
+
+def test_an_actor_tells_the_likeliest_tokens_as_its_engine_does(generators: Generator, policy: str) -> None:
+    alone = load_generator(GeneratorConfig(name=policy))[0]
+    assert isinstance(generators, TellsNextTokens)
+    assert isinstance(alone, TellsNextTokens)
+    found = [run(engine.next_tokens([40, 50, 60], 5)).tokens for engine in (generators, alone)]
+    assert [token.text for token in found[0]] == [token.text for token in found[1]]
+    assert [token.logprob for token in found[0]] == pytest.approx([token.logprob for token in found[1]], abs=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +165,9 @@ def test_the_requests_of_a_lost_copy_go_to_another(cluster: None, policy: str) -
 
     async def write(kill: bool) -> list[Generation]:
         tasks = [
-            asyncio.create_task(generator.generate(ids, 2, sampling=sampling, seed=ids[0], stop="no model says this"))
+            asyncio.create_task(
+                generator.generate(ids, 2, sampling=sampling, seed=ids[0], stop=at("no model says this"))
+            )
             for ids in prompts
         ]
         if kill:

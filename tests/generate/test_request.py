@@ -8,9 +8,10 @@ import pytest
 from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.request import ActiveRequest, PromptRequest
-from prmkit.generate.stops import StopStrings
+from prmkit.generate.stops import StepEnds
 from prmkit.models.flops import ForwardFlops
 from prmkit.tree import Finish
+from tests.fakes import at
 from tests.tiny import tiny_tokenizer
 
 PROMPT = (4, 5, 6)
@@ -29,7 +30,7 @@ def request(
     loop: asyncio.AbstractEventLoop, n: int = 1, *, tokens: int = 9, stop: str | None = None, context: int = 100
 ) -> ActiveRequest:
     ticket: Ticket[PromptRequest, Generation] = Ticket(
-        PromptRequest(PROMPT, n, Sampling(max_tokens=tokens), 7, stop), loop.create_future()
+        PromptRequest(PROMPT, n, Sampling(max_tokens=tokens), 7, at(stop)), loop.create_future()
     )
     return ActiveRequest(ticket, context)
 
@@ -53,19 +54,19 @@ def test_a_row_may_grow_to_what_was_asked_and_what_the_context_leaves(
 ) -> None:
     asked = request(loop, tokens=tokens, context=context)
     assert (asked.limit, asked.longest) == (limit, 3 + limit)
-    stops = StopStrings(TOKENS)
-    assert asked.finish((7,) * limit, stops) == "length"
-    assert asked.finish((7,) * (limit - 1), stops) is None
+    ends = StepEnds(TOKENS)
+    assert asked.finish((7,) * limit, ends) == "length"
+    assert asked.finish((7,) * (limit - 1), ends) is None
 
 
 def test_a_stop_string_comes_before_the_limit(loop: asyncio.AbstractEventLoop) -> None:
     a, b, end = (TOKENS.convert_tokens_to_ids(word) for word in ("a", "b", "\n"))
-    stops, asked = StopStrings(TOKENS), request(loop, tokens=3, stop="\n")
-    assert asked.finish((a, b), stops) is None
-    assert asked.finish((a, end), stops) == "stop"
-    assert asked.finish((a, b, end), stops) == "stop"
-    assert asked.finish((a, b, a), stops) == "length"
-    assert request(loop, tokens=3).finish((a, end), stops) is None  # who asked for no stop string is not stopped
+    ends, asked = StepEnds(TOKENS), request(loop, tokens=3, stop="\n")
+    assert asked.finish((a, b), ends) is None
+    assert asked.finish((a, end), ends) == "stop"
+    assert asked.finish((a, b, end), ends) == "stop"
+    assert asked.finish((a, b, a), ends) == "length"
+    assert request(loop, tokens=3).finish((a, end), ends) is None  # who asked for no stop string is not stopped
 
 
 def test_samples_have_streams_of_their_own(loop: asyncio.AbstractEventLoop) -> None:

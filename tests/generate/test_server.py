@@ -9,7 +9,7 @@ from aiohttp import web
 from prmkit.errors import InputError, RunError
 from prmkit.generate import server as module
 from prmkit.generate.config import OpenAIEngine
-from prmkit.generate.server import Server, Trouble
+from prmkit.generate.server import Refused, Server, Trouble
 from tests.fake_server import CONTEXT, FakeServer
 
 BODY = {"prompt": [65, 66], "max_tokens": 4, "temperature": 0, "seed": 0}
@@ -196,6 +196,46 @@ def test_a_wrong_model_name_is_met_by_the_right_ones() -> None:
         with pytest.raises(InputError, match=r"serves several models.*expected one of policy, prm\. Set engine\.model"):
             server(fake.url)
         assert server(fake.url, model="prm").model == "prm"
+
+
+def test_of_hundreds_of_models_the_first_are_named() -> None:
+    names = [f"m{number}" for number in range(300)]
+    with FakeServer(models=names) as fake, pytest.raises(InputError, match=r"one of m0, .*, m19, and 280 more\."):
+        server(fake.url, model="x")
+
+
+def test_the_model_is_named_by_the_recipe_and_else_by_the_caller() -> None:
+    with FakeServer(models=("a", "b")) as fake:
+        config = OpenAIEngine(name="openai", url=fake.url)
+        assert Server(config, model="b").model == "b"
+        assert Server(config.model_copy(update={"model": "a"}), model="b").model == "a"
+
+
+def test_a_server_that_need_not_list_its_models_is_taken_at_its_word() -> None:
+    class Silent(FakeServer):
+        async def _list(self, request: web.Request) -> web.StreamResponse:
+            return web.Response(status=404)
+
+    with Silent() as fake:
+        config = OpenAIEngine(name="openai", url=fake.url)
+        found = Server(config, model="any", listed=False)
+        assert (found.model, found.owner, found.context) == ("any", None, None)
+        for model, listed in (("any", True), (None, False)):
+            with pytest.raises(Refused, match=r"refuses the request \(status 404"):
+                Server(config, model=model, listed=listed)
+    with FakeServer() as fake:
+        fake.faults = [500, 500]
+        with pytest.raises(InputError, match="no server answers"):
+            Server(OpenAIEngine(name="openai", url=fake.url), model="m", listed=False)
+
+
+def test_a_refusal_says_what_the_server_said() -> None:
+    with FakeServer() as fake:
+        asked = server(fake.url)
+        fake.faults = [422]
+        with pytest.raises(Refused) as raised:
+            ask_once(asked)
+    assert (raised.value.status, raised.value.said) == (422, '{"error": {"message": "told to answer 422"}}')
 
 
 def test_what_the_server_tells_of_its_model_is_kept() -> None:

@@ -2,15 +2,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prmkit.generate.stops import StopStrings
+from prmkit.generate.stop import StepStop
+from prmkit.generate.stops import StepEnds
+from tests.fakes import AtString
 from tests.tiny import tiny_bpe_tokenizer, tiny_tokenizer
 
 BPE = tiny_bpe_tokenizer()
-STOPS = StopStrings(BPE)
+ENDS = StepEnds(BPE)
 
 
-def first_end(stops: StopStrings, ids: list[int], stop: str) -> int | None:
-    return next((end for end in range(1, len(ids) + 1) if stops.completes(ids[:end], stop)), None)
+def first_end(ends: StepEnds, ids: list[int], stop: str) -> int | None:
+    return next((end for end in range(1, len(ids) + 1) if ends.reached((), ids[:end], StepStop(AtString(stop)))), None)
 
 
 def ids_of(text: str) -> list[int]:
@@ -22,12 +24,12 @@ def test_a_token_may_hold_more_than_the_stop_string() -> None:
     texts = [BPE.decode([token]) for token in ids]
     holder = next(index for index, text in enumerate(texts) if "\n" in text)
     assert texts[holder] != "\n"  # the tokenizer merged it with its neighbours
-    assert first_end(STOPS, ids, "\n") == holder + 1
+    assert first_end(ENDS, ids, "\n") == holder + 1
 
 
 def test_a_stop_string_may_span_tokens() -> None:
     ids = ids_of("zqx zqx")
-    end = first_end(STOPS, ids, "x zq")
+    end = first_end(ENDS, ids, "x zq")
     assert end is not None
     assert "x zq" in BPE.decode(ids[:end])
     assert "x zq" not in BPE.decode(ids[: end - 1])
@@ -37,7 +39,7 @@ def test_a_stop_string_may_span_tokens() -> None:
 def test_characters_of_several_bytes_and_blanks(stop: str) -> None:
     ids = ids_of(f"we see {stop} and {stop}")
     expected = next(end for end in range(1, len(ids) + 1) if stop in BPE.decode(ids[:end]))
-    assert first_end(STOPS, ids, stop) == expected
+    assert first_end(ENDS, ids, stop) == expected
 
 
 @settings(max_examples=200, deadline=None)
@@ -47,10 +49,10 @@ def test_characters_of_several_bytes_and_blanks(stop: str) -> None:
 )
 def test_the_end_is_the_first_whose_text_holds_the_string(ids: list[int], stop: str) -> None:
     expected = next((end for end in range(1, len(ids) + 1) if stop in BPE.decode(ids[:end])), None)
-    assert first_end(STOPS, ids, stop) == expected
+    assert first_end(ENDS, ids, stop) == expected
 
 
 def test_words() -> None:
     tokenizer = tiny_tokenizer()
     ids = list(tokenizer("a b \n c", add_special_tokens=False)["input_ids"])
-    assert first_end(StopStrings(tokenizer), ids, "\n") == 3
+    assert first_end(StepEnds(tokenizer), ids, "\n") == 3

@@ -10,9 +10,11 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, decoding
+from prmkit.generate.likely import NextTokens
 from prmkit.generate.transformers import TransformersGenerator, load_generator
 from prmkit.models.backbone import load_tokenizer
 from tests.contracts.generator import GeneratorContract
+from tests.fakes import at
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer, tiny_tokenizer
 
 PROMPTS = [[4, 5, 6], [7, 8], [9, 4, 5, 6, 7, 8]]
@@ -50,6 +52,32 @@ def test_greedy_decoding_follows_the_argmax_of_a_plain_forward(folder: Path, mod
             with torch.no_grad():
                 assert int(model(torch.tensor([ids])).logits[0, -1].argmax()) == token
             ids.append(token)
+
+
+def test_the_likeliest_tokens_behind_a_prompt_are_those_of_a_plain_forward(
+    folder: Path, model: PreTrainedModel
+) -> None:
+    tokenizer = load_tokenizer(str(folder))
+    engine = TransformersGenerator(model, tokenizer)
+
+    async def main() -> list[NextTokens]:
+        writing = asyncio.gather(*(engine.generate(ids, 2, sampling=Sampling(max_tokens=8), seed=1) for ids in PROMPTS))
+        found = await asyncio.gather(*(engine.next_tokens(ids, 5) for ids in PROMPTS))
+        await writing
+        return [*found, await engine.next_tokens(PROMPTS[2], 10_000)]
+
+    *found, everything = asyncio.run(main())
+    for prompt, one in zip(PROMPTS, found, strict=True):
+        with torch.no_grad():
+            best = model(torch.tensor([prompt])).logits[0, -1].log_softmax(-1).topk(5)
+        assert [token.text for token in one.tokens] == [tokenizer.decode([int(token)]) for token in best.indices]
+        assert [token.logprob for token in one.tokens] == pytest.approx(best.values.tolist(), abs=1e-5)
+        assert one.cached_tokens + one.prefill_tokens == len(prompt)
+    # What was looked at stands in the tree of key-values: its last token alone is computed again.
+    assert (everything.cached_tokens, everything.prefill_tokens) in ((6, 0), (5, 1))
+    assert sum(math.exp(token.logprob) for token in everything.tokens) == pytest.approx(1)
+    with pytest.raises(InputError, match="the prompt fills the context"):
+        asyncio.run(engine.next_tokens([4] * 256, 5))
 
 
 def test_what_stands_beside_a_request_does_not_change_it(folder: Path, model: PreTrainedModel) -> None:
@@ -96,6 +124,24 @@ def test_a_cut_continuation_says_length_and_tokens_are_counted(folder: Path, mod
     assert generation.decode_tokens == sum(len(one.ids) for one in generation.continuations) + ended
 
 
+def test_the_meter_has_the_tokens_of_a_request_before_it_ends(folder: Path, model: PreTrainedModel) -> None:
+    engine = TransformersGenerator(model, load_tokenizer(str(folder)))
+    step, seen = engine._decoder.step, [0]
+
+    def told() -> list[list[int]]:
+        drawn = step()
+        seen.append(seen[-1] + sum(map(len, drawn)))
+        # Those of the steps before this one. The prompt's last token is computed with the first that is drawn.
+        assert (engine.meter.drawn, engine.meter.read) == (seen[-2], 2)
+        return drawn
+
+    engine._decoder.step = told  # type: ignore[method-assign]
+    sampling = Sampling(max_tokens=12)
+    generation = asyncio.run(engine.generate([4, 5, 6], 5, sampling=sampling, seed=0))
+    assert len(seen) > 3
+    assert engine.meter.drawn == seen[-1] == generation.decode_tokens
+
+
 def test_a_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         load_generator(GeneratorConfig(name=str(tmp_path / "nothing")))
@@ -116,7 +162,7 @@ def ask(
     async def main() -> list[Generation]:
         settings = Sampling(max_tokens=tokens)
         requests = [
-            engine.generate(ids, n, sampling=settings, seed=seed, stop=stop) for seed, ids in enumerate(prompts)
+            engine.generate(ids, n, sampling=settings, seed=seed, stop=at(stop)) for seed, ids in enumerate(prompts)
         ]
         return await asyncio.gather(*requests)
 
@@ -237,7 +283,10 @@ def test_requests_that_begin_together_with_one_prompt_share_lanes_and_each_pays(
 
     async def write(some: list[tuple[list[int], int, Sampling, int, str | None]]) -> list[Generation]:
         return await asyncio.gather(
-            *(engine.generate(ids, n, sampling=sampling, seed=seed, stop=stop) for ids, n, sampling, seed, stop in some)
+            *(
+                engine.generate(ids, n, sampling=sampling, seed=seed, stop=at(stop))
+                for ids, n, sampling, seed, stop in some
+            )
         )
 
     asyncio.run(write(asked))  # so that no prompt has to be read
@@ -251,7 +300,7 @@ def test_requests_that_begin_together_with_one_prompt_share_lanes_and_each_pays(
 def test_a_part_for_which_the_memory_does_not_suffice_waits_and_loses_nothing(
     folder: Path, model: PreTrainedModel, crowd_texts: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fork(decoder: decoding.Decoder, index: int, lane: object) -> None:
+    def fork(decoder: decoding.Decoder, index: int, lane: object, *, coming: int) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(decoding.Decoder, "fork", fork)
@@ -309,7 +358,7 @@ def test_at_the_last_token_allowed_an_end_and_a_stop_come_before_the_limit(
         assert (cut.continuations[0].ids, cut.continuations[0].finish) == (ids[:at], "eos")
         assert cut.decode_tokens == at + 1
     else:
-        stop = str(engine._stops._tokenizer.decode([ids[at]]))
+        stop = str(engine._ends._tokenizer.decode([ids[at]]))
         (cut,) = ask(engine, [PROMPTS[0]], 1, stop=stop, tokens=at + 1)
         assert (cut.continuations[0].ids, cut.continuations[0].finish) == (ids[: at + 1], "stop")
 

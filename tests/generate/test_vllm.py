@@ -7,7 +7,9 @@ from transformers import AutoModelForCausalLM
 
 from prmkit.errors import InputError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
-from prmkit.generate.config import VllmEngine
+from prmkit.generate.config import OpenAIEngine, VllmEngine
+from prmkit.generate.likely import TellsNextTokens
+from prmkit.generate.meter import meter_of
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.flops import forward_flops
 from tests.contracts.generator import GeneratorContract
@@ -41,6 +43,25 @@ def test_greedy_text_is_that_of_transformers(vllm_generator: Generator, policy_f
     with torch.no_grad():
         logits = model(torch.tensor([[40, 50, 60, *ids]])).logits[0, 2:-1]
     assert logits.argmax(-1).tolist() == ids
+
+
+def test_the_likeliest_tokens_are_those_of_transformers(
+    vllm_generator: Generator, policy_url: str, policy_folder: Path
+) -> None:
+    """In process and served, and where most of the prompt is in the cache."""
+    prompt = [5 + index % 40 for index in range(300)]  # in nobody's cache yet
+    engine = OpenAIEngine(name="openai", url=policy_url)
+    generators = [vllm_generator, load_generator(GeneratorConfig(name=str(policy_folder), engine=engine))[0]]
+    model = AutoModelForCausalLM.from_pretrained(policy_folder, dtype=torch.float32)
+    with torch.no_grad():
+        best = model(torch.tensor([prompt])).logits[0, -1].log_softmax(-1).topk(20).values.tolist()
+    for generator in generators:
+        assert isinstance(generator, TellsNextTokens)
+        for _ in range(2):
+            found = run(generator.next_tokens(prompt, 20))
+            assert sorted((token.logprob for token in found.tokens), reverse=True)[:20] == pytest.approx(best, abs=1e-4)
+            assert found.cached_tokens + found.prefill_tokens == 300
+        assert found.cached_tokens == 256
 
 
 def test_a_shared_prompt_is_computed_once_up_to_a_block(vllm_generator: Generator, policy_folder: Path) -> None:
@@ -86,3 +107,22 @@ def test_many_seeded_requests_at_once_are_answered(vllm_generator: Generator) ->
         return await asyncio.gather(*(vllm_generator.generate(ids, 1, sampling=sampling, seed=3) for ids in prompts))
 
     assert all(1 <= len(found.continuations[0].ids) <= 4 for found in run(ask_all()))
+
+
+def test_the_meter_has_the_tokens_of_a_request_before_it_ends(vllm_generator: Generator) -> None:
+    meter = meter_of(vllm_generator)
+    assert meter is not None
+
+    async def watched() -> tuple[list[int], Generation]:
+        sampling, seen = Sampling(max_tokens=400), []
+        task = asyncio.create_task(vllm_generator.generate([9, 8, 7] * 9, 3, sampling=sampling, seed=1))
+        while not task.done():
+            await asyncio.sleep(0)
+            seen.append(meter.drawn)
+        await asyncio.sleep(0)  # vLLM counts the tokens of a step after it has handed them out
+        return seen, task.result()
+
+    drawn, read = meter.drawn, meter.read
+    seen, generation = run(watched())
+    assert len(set(seen)) > 10
+    assert (meter.drawn - drawn, meter.read - read) == (generation.decode_tokens, generation.prefill_tokens)

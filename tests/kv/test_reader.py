@@ -70,6 +70,15 @@ def test_hidden_states_are_those_of_a_plain_forward_and_each_prefix_is_computed_
     assert sum(reading.tokens for reading in again) == 0
 
 
+def test_who_asked_is_told_of_each_pass_as_it_is_done(model: PreTrainedModel) -> None:
+    told: list[int] = []
+    reader = KVReader(prepared(model), KVTree(1 << 20), max_tokens=1, told=told.append)
+    readings = reader.read(SEQUENCES, ends(SEQUENCES))
+    assert sum(told) == sum(reading.tokens for reading in readings)
+    # A row a pass: the two longest sequences, and the two tokens of the others that are in neither.
+    assert sorted(told) == [2, 8, 8]
+
+
 @pytest.mark.parametrize(("max_tokens", "limit"), [(1, 1 << 20), (64, 0), (12, 600)])
 def test_batch_order_and_evictions_change_nothing(model: PreTrainedModel, max_tokens: int, limit: int) -> None:
     reader = KVReader(prepared(model), KVTree(limit), max_tokens=max_tokens)

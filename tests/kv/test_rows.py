@@ -42,3 +42,18 @@ def test_a_row_is_moved_and_taken_whole() -> None:
         assert torch.equal(rows.take(1, 1, 3), kept)
         rows.kv_L2RHTD.zero_()
     assert kept.abs().sum() > 0  # a copy
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_larger_buffer_begins_with_what_the_smaller_one_held_and_goes_on_with_zeros(dtype: torch.dtype) -> None:
+    model = make("qwen2").to(dtype)
+    small = KVRows(model, 3, 8)
+    assert small.kv_L2RHTD.dtype == dtype
+    assert not small.kv_L2RHTD.any()
+    small.kv_L2RHTD.normal_()
+    large = KVRows(model, 5, 11, small.kv_L2RHTD[:, :, :2, :, :7])
+    assert large.room == (5, 11)
+    assert torch.equal(large.kv_L2RHTD[:, :, :2, :, :7], small.kv_L2RHTD[:, :, :2, :, :7])
+    assert not large.kv_L2RHTD[:, :, 2:].any()
+    assert not large.kv_L2RHTD[:, :, :, :, 7:].any()
+    assert large.kv_L2RHTD.data_ptr() % 64 == 0

@@ -7,7 +7,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from prmkit.errors import InputError
-from prmkit.models.checkpoint import CheckpointMeta, export_process_reward_model, load_prm, save_prm
+from prmkit.models.checkpoint import (
+    CheckpointMeta,
+    export_process_reward_model,
+    inspect_checkpoint,
+    load_prm,
+    save_prm,
+)
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
@@ -134,3 +140,18 @@ def test_the_two_label_form_is_exact(prm: PRM, folder: Path, tmp_path: Path) -> 
     logits = inner @ weights["score.2.weight"].T + weights["score.2.bias"]
     # softmax([0, z])[1] = exp(z) / (1 + exp(z)) = sigmoid(z)
     torch.testing.assert_close(logits.softmax(-1)[:, 1], scores(prm)[0].sigmoid(), atol=1e-6, rtol=0)
+
+
+def test_the_facts_say_what_stands_around_a_problem(prm: PRM, folder: Path, tmp_path: Path) -> None:
+    facts = inspect_checkpoint(folder)
+    assert (facts.before, facts.after) == ("", "\n")
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = "{% for turn in messages %}? {{ turn.content }} = {% endfor %}"
+    meta = META.model_copy(update={"format": StepFormat(template="chat")})
+    save_prm(prm, tokenizer, tmp_path / "chat", meta)
+    facts = inspect_checkpoint(tmp_path / "chat")
+    assert (facts.before, facts.after) == ("? ", " = ")
+    (tmp_path / "chat" / "chat_template.jinja").unlink()
+    for read in (inspect_checkpoint, load_prm):
+        with pytest.raises(InputError, match=r"chat: the model has no chat template"):
+            read(tmp_path / "chat")  # type: ignore[operator]

@@ -134,6 +134,13 @@ def test_files_are_filled_up_to_their_limit_in_the_order_of_the_weights(
         assert sorted(load_file(tmp_path / "prm" / name)) == keys
 
 
+def test_a_model_without_a_head_has_the_type_of_its_first_weight(prm: PRM, tmp_path: Path) -> None:
+    weights = [("a", torch.ones(2, dtype=torch.bfloat16)), ("b", torch.ones(2))]
+    config = copy.deepcopy(prm.model.config)
+    saving.write_model(tmp_path / "lm", weights=weights, config=config, tokenizer=TOKENIZER, texts={})
+    assert json.loads((tmp_path / "lm" / "config.json").read_text())["dtype"] == "bfloat16"
+
+
 def test_a_folder_is_never_written_over(prm: PRM, tmp_path: Path) -> None:
     (tmp_path / "prm").mkdir()
     (tmp_path / "prm" / "mine").write_text("mine")

@@ -1,11 +1,16 @@
+from datetime import date
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerFast
 
 from prmkit.errors import InputError
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem
+from tests.packing.families import TEMPLATES
 from tests.tiny import tiny_bpe_tokenizer, tiny_encoder, tiny_tokenizer
 
 BPE = StepEncoder(tiny_bpe_tokenizer(), StepFormat())
@@ -58,18 +63,6 @@ def test_the_chat_template_surrounds_the_problem() -> None:
     )
 
 
-def test_generated_ids_become_the_steps_they_spell() -> None:
-    encoder = tiny_encoder()
-    ids = [*encoder.step_ids("1 + 2"), *encoder.step_ids(""), *encoder.step_ids("= 3"), encoder.tokenizer.eos_token_id]
-    assert encoder.steps_of(ids) == ["1 + 2", "= 3"]
-
-
-def test_a_step_that_begins_within_a_block_of_code_keeps_its_indentation() -> None:
-    ids = QWEN.tokenizer("def f(x):\n    y = x<|quad_end|>\n    return y \n<|quad_end|> done", add_special_tokens=False)
-    encoder = StepEncoder(QWEN.tokenizer, StepFormat(step_end="<|quad_end|>"))
-    assert encoder.steps_of(ids["input_ids"]) == ["def f(x):\n    y = x", "    return y", "done"]
-
-
 def test_an_unknown_step_end_is_refused() -> None:
     with pytest.raises(InputError, match=r"does not know the step end, got '<extra_0>'.*model.format.step_end"):
         StepEncoder(tiny_tokenizer(), StepFormat(step_end="<extra_0>"))
@@ -84,3 +77,54 @@ def test_ids_are_kept_and_a_caller_cannot_change_what_is_kept() -> None:
     encoder.tokenizer = lambda *a, **k: calls.append(a) or tokenizer(*a, **k)  # type: ignore[assignment, func-returns-value]
     assert encoder.step_ids("1 + 2") == first[:-1]
     assert calls == []
+
+
+def chat_encoder(**keys: object) -> StepEncoder:
+    """Of a tokenizer without a template of its own."""
+    return StepEncoder(tiny_bpe_tokenizer(), StepFormat.model_validate({"template": "chat", **keys}))
+
+
+def test_under_the_chat_template_a_problem_is_what_the_template_makes_of_it() -> None:
+    encoder = chat_encoder(template_file=str(TEMPLATES / "qwen2.5.jinja"), system="Be brief.")
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "We add."}]
+    asked = encoder.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+    ids, ends = encoder.path_ids(Problem(id="p", prompt="We add."), ["two", "four"])
+    assert ids == [*asked, *encoder.step_ids("two"), *encoder.step_ids("four")]
+    assert ends == [len(asked) + len(encoder.step_ids("two")) - 1, len(ids) - 1]
+
+
+def test_what_a_checkpoint_keeps_needs_no_file_and_says_the_same_tomorrow(tmp_path: Path) -> None:
+    file = tmp_path / "t.jinja"
+    file.write_text((TEMPLATES / "smollm3.jinja").read_text())
+    encoder = chat_encoder(template_file=str(file), template_arguments={"enable_thinking": False})
+    file.unlink()
+    assert encoder.format.template_file is None
+    encoder.tokenizer.save_pretrained(tmp_path / "kept")
+    kept = StepFormat.model_validate_json(encoder.format.model_dump_json())
+    again = StepEncoder(PreTrainedTokenizerFast.from_pretrained(tmp_path / "kept"), kept)
+    problem = Problem(id="p", prompt="four <|im_end|>")
+    assert again.problem_ids(problem) == encoder.problem_ids(problem)
+    assert again.format == encoder.format
+    assert again.format.date == date.today().isoformat()  # which the template tells
+    told = StepEncoder(again.tokenizer, kept.model_copy(update={"date": "2001-02-03"}))
+    assert "Today Date: 03 February 2001\n" in told.tokenizer.decode(told.problem_ids(problem))
+
+
+def test_a_format_without_a_chat_template_is_kept_as_it_is() -> None:
+    assert QWEN.format == StepFormat(template="qwen-math")
+    assert QWEN.tokenizer.chat_template is None
+
+
+def test_a_problem_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = chat_encoder(template_file=str(TEMPLATES / "qwen2.5.jinja"))
+    first = encoder.problem_ids(Problem(id="p", prompt="We add."))
+    monkeypatch.setattr(encoder.prompter, "ids", None)
+    kept = encoder.problem_ids(Problem(id="p", prompt="We add."))
+    assert kept == first
+    kept.clear()
+    assert encoder.problem_ids(Problem(id="p", prompt="We add.")) == first
+
+
+def test_a_model_without_a_chat_template_is_refused() -> None:
+    with pytest.raises(InputError, match="the model has no chat template"):
+        chat_encoder()

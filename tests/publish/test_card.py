@@ -4,13 +4,22 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from huggingface_hub import ModelCard
 
 from prmkit.errors import InputError
+from prmkit.models.checkpoint import CheckpointMeta, save_prm
+from prmkit.models.config import ModelConfig
+from prmkit.models.prm import PRM
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.format import StepFormat
 from prmkit.publish.card import card_of, write_card
 from prmkit.run.folder import RunFolder
+from prmkit.tree import Problem
+from tests.packing.families import DAY, TEMPLATES
 from tests.publish.conftest import finished_run, save_tiny_prm
 from tests.report.runs import estimate, searched
+from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 
 
 def blocks(card: ModelCard) -> list[str]:
@@ -124,6 +133,35 @@ def test_its_code_gives_the_same_scores_with_prmkit_and_without(
     exec(plain, names)
     assert names["scores"] == pytest.approx(expected, abs=1e-6)
     assert abs(expected[0] - expected[1]) > 1e-3  # the steps are told apart
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("system", [None, 'Say "four".'])
+def test_its_code_asks_by_the_chat_template_as_prmkit_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], system: str | None
+) -> None:
+    tokenizer = tiny_bpe_tokenizer()
+    name = tiny_backbone(tmp_path / "backbone", tokenizer=tokenizer, context=512)
+    template = str(TEMPLATES / "smollm3.jinja")
+    arguments: dict[str, bool | int | float | str] = {"enable_thinking": False}
+    format = StepFormat(template="chat", template_file=template, system=system, template_arguments=arguments, date=DAY)
+    encoder = StepEncoder(tokenizer, format)
+    prm = PRM.from_backbone(name, ModelConfig(name=name, max_length=512))
+    torch.nn.init.normal_(prm.score[2].weight)
+    meta = CheckpointMeta(format=encoder.format, label_source="human", max_length=512)
+    save_prm(prm, encoder.tokenizer, tmp_path / "prm", meta)
+
+    card = card_of(tmp_path / "prm", repository=str(tmp_path / "prm"))
+    assert "Today Date: 29 November 2026" in card.text
+    assert r"{problem}<\|im_end\|>" in card.text  # in a cell of a table
+    assert "`, the chat template of its tokenizer |" in card.text
+    ours, plain, _ = blocks(card)
+    exec(ours, {})
+    expected = [float(value) for value in capsys.readouterr().out.strip("()\n ").split(",")]
+    names: dict[str, list[float]] = {}
+    exec(plain, names)
+    assert names["ids"] == encoder.path_ids(Problem(id="1", prompt="What is 1 + 1 + 1?"), ["1 + 1 = 2", "2 + 1 = 3"])[0]
+    assert names["scores"] == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.vllm

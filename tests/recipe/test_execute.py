@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prmkit.errors import InputError
 from prmkit.recipe.execute import execute, inputs_of, prepare
 from prmkit.recipe.stages import STAGES
+from prmkit.recipe.stages.annotate import AnnotateRecipe
 from prmkit.recipe.stages.similarity import ReferenceConfig, ResponsesConfig, SimilarityRecipe
 from prmkit.study.recipe import StudyRecipe
 from tests.recipe.stages.made_up import CountRecipe
@@ -96,6 +98,22 @@ def test_inputs_are_local_and_named_once(tmp_path: Path) -> None:
     }
     recipe = SimilarityRecipe(stage="similarity", reference=ReferenceConfig(name="m"), sets=sets)
     assert inputs_of(recipe) == [Path("runs/x/trees.jsonl")]
+
+
+def test_a_chat_template_from_a_file_is_an_input_wherever_its_format_stands() -> None:
+    def policy(file: str | None) -> dict[str, Any]:
+        return {"name": "m", "format": {"template_file": file}}
+
+    recipe = AnnotateRecipe.model_validate(
+        {
+            "stage": "annotate",
+            "problems": [{"benchmark": "gsm8k", "path": "rows.jsonl"}],
+            "generator": policy("a.jinja"),
+            "annotators": [{"generator": policy("b.jinja")}, {"name": "two", "generator": policy(None)}],
+            "consensus": {},
+        }
+    )
+    assert inputs_of(recipe) == [Path("rows.jsonl"), Path("a.jinja"), Path("b.jinja")]
 
 
 def test_a_study_is_run_by_its_own_verb() -> None:

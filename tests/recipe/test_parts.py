@@ -4,8 +4,12 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
+from prmkit.generate import GeneratorConfig
+from prmkit.generate.config import ChatEngine
+from prmkit.generate.format import PolicyFormat
 from prmkit.grade.config import GradingConfig
-from prmkit.recipe.parts import DataConfig, GradingChoice, ProblemsConfig
+from prmkit.recipe.parts import DataConfig, GradingChoice, ProblemsConfig, first_prompt
+from prmkit.world import WEIGHTS
 
 
 @pytest.mark.parametrize(
@@ -40,3 +44,18 @@ def test_problems_are_loaded_with_their_options() -> None:
     assert "/train/" in trained.id
     with pytest.raises(InputError, match="unknown benchmark"):
         ProblemsConfig(benchmark="math50").load()
+
+
+def test_the_first_prompt_of_a_chat_is_its_turns_and_asks_no_server() -> None:
+    engine = ChatEngine(name="chat", url="http://nowhere.invalid")
+    policy = GeneratorConfig(name="m", engine=engine, format=PolicyFormat(system="Be brief."))
+    assert first_prompt(policy) == "system: Be brief.\n\nuser: {problem}"
+
+
+def test_the_first_prompt_needs_no_download() -> None:
+    policy = GeneratorConfig(name=str(WEIGHTS / "policy"))
+    generated = ProblemsConfig(benchmark="synthetic-math", seed=3)
+    assert first_prompt(policy, [generated]) == generated.model_copy(update={"limit": 1}).load()[0].prompt + "\n"
+    assert first_prompt(policy, [ProblemsConfig(benchmark="math500")]) == "{problem}\n"
+    with pytest.raises(InputError, match="org/model: the tokenizer is not on this machine"):
+        first_prompt(GeneratorConfig(name="org/model"))

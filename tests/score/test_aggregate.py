@@ -1,7 +1,7 @@
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.score.aggregate import aggregate, default_aggregation
+from prmkit.score.aggregate import aggregate, default_aggregation, neutral
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,17 @@ def test_values_by_hand(how: str, expected: float) -> None:
 def test_no_steps_have_no_score() -> None:
     with pytest.raises(InputError, match="a solution without steps"):
         aggregate([], "min")
+
+
+def test_a_solution_of_which_nothing_was_read_yet_has_what_changes_no_other() -> None:
+    # 0 + x = x, 1 * x = x, and the least of 1 and a probability is the probability.
+    assert {how: neutral(how) for how in ("sum", "prod", "min", "mean", "last")} == {  # type: ignore[arg-type]
+        "sum": 0.0,
+        "prod": 1.0,
+        "min": 1.0,
+        "mean": 1.0,
+        "last": 1.0,
+    }
 
 
 def test_the_default_follows_the_labels() -> None:

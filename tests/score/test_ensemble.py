@@ -4,6 +4,7 @@ from typing import Literal
 import pytest
 
 from prmkit.errors import InputError
+from prmkit.generate.meter import Meter
 from prmkit.score import ScorerConfig, load_scorer
 from prmkit.score.aggregate import default_aggregation
 from prmkit.score.ensemble import EnsembleScorer
@@ -20,7 +21,7 @@ MEMBERS = [TableScorer({"a": 0.9, "b": 0.2}), TableScorer({"a": 0.6, "b": 0.5}),
 def test_scores_come_together(consensus: Literal["mean", "min", "majority"], expected: list[float]) -> None:
     scores = asyncio.run(EnsembleScorer(MEMBERS, consensus=consensus).score(TREE, [0, 1]))
     assert scores.values == pytest.approx(expected)
-    assert scores.tokens == 6  # TableScorer counts a token a step
+    assert (scores.tokens, scores.windowed) == (6, 0)  # TableScorer counts a token a step
 
 
 def test_the_threshold_of_the_majority_counts_as_right() -> None:
@@ -57,3 +58,18 @@ def test_a_recipe_names_the_members() -> None:
     scorer, source = load_scorer(ScorerConfig.model_validate(config))
     assert asyncio.run(scorer.score(TREE, [0, 1])).values == pytest.approx([0.5, 0.5])
     assert default_aggregation(source) == "last"
+
+
+def test_the_meter_has_what_all_members_read_where_all_count() -> None:
+    class Counting(TableScorer):
+        def __init__(self) -> None:
+            super().__init__({})
+            self.meter = Meter()
+
+    first, second = Counting(), Counting()
+    meter = EnsembleScorer([first, second], consensus="mean").meter
+    assert meter is not None
+    first.meter.add(read=3)
+    second.meter.add(read=4)
+    assert meter.read == 7
+    assert EnsembleScorer([first, *MEMBERS], consensus="mean").meter is None

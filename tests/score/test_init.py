@@ -6,16 +6,20 @@ from pydantic import ValidationError
 
 from prmkit.errors import InputError
 from prmkit.generate.config import CustomEngine, TransformersEngine, VllmEngine
-from prmkit.score import SCORERS, PrmConfig, ScorerConfig, load_scorer, replicas
+from prmkit.score import SCORERS, PrmConfig, ScorerConfig, load_engine, load_scorer, replicas
+from tests.fakes import TableScorer
 
 SERVER = {"name": "server", "url": "http://h:1"}
 JUDGE = {"name": "judge", "generator": {"name": "a judge"}}
 ENSEMBLE = {"name": "ensemble", "members": [{"engine": {"name": "shortest"}}, {"engine": {"name": "longest"}}]}
 
 
-def load_mine(config: PrmConfig) -> tuple[str, PrmConfig]:
+MINE = TableScorer({})
+
+
+def load_mine(config: PrmConfig) -> tuple[TableScorer, PrmConfig]:
     """Somebody's engine, which is only told of."""
-    return "mine", config
+    return MINE, config
 
 
 @pytest.mark.parametrize("engine", [{}, {"name": "transformers"}, {"name": "vllm"}, SERVER])
@@ -38,7 +42,21 @@ def test_an_engine_that_reads_none_is_given_none(engine: dict[str, Any], given: 
 def test_somebodys_engine_knows_itself_what_it_needs(given: dict[str, str]) -> None:
     engine = CustomEngine(name="tests.score.test_init:load_mine", options={"layers": 3})
     config = ScorerConfig.model_validate({"engine": engine} | given)
-    assert load_scorer(config) == ("mine", config)
+    assert load_engine(config) == (MINE, config)
+
+
+@pytest.mark.parametrize("reads", ["thought", "answer", "both"])
+def test_any_engine_reads_the_steps_that_the_recipe_says(reads: Any) -> None:
+    config = ScorerConfig(engine=CustomEngine(name="tests.score.test_init:load_mine"), reads=reads)
+    scorer, source = load_scorer(config)
+    assert (scorer.scorer, scorer.reads, source) == (MINE, reads, config)
+
+
+def test_a_prm_of_its_own_reads_all_steps_and_one_of_an_ensemble_what_the_ensemble_reads() -> None:
+    engine = CustomEngine(name="tests.score.test_init:load_mine")
+    assert load_scorer(PrmConfig(engine=engine))[0].reads == ScorerConfig(engine=engine).reads == "both"
+    with pytest.raises(ValidationError, match="reads"):
+        ScorerConfig.model_validate({"engine": ENSEMBLE | {"members": [{"engine": engine, "reads": "answer"}] * 2}})
 
 
 def test_somebodys_engine_that_is_not_there_is_bad_input() -> None:
@@ -51,8 +69,9 @@ def test_somebodys_engine_that_is_not_there_is_bad_input() -> None:
 def test_an_engine_on_ray_is_one_of_actors_whatever_it_is(
     monkeypatch: pytest.MonkeyPatch, engine: TransformersEngine
 ) -> None:
-    monkeypatch.setattr(replicas, "replicated_scorer", lambda config: ("actors", config.engine))
-    assert load_scorer(ScorerConfig(checkpoint="runs/prm", engine=engine)) == ("actors", engine)
+    monkeypatch.setattr(replicas, "replicated_scorer", lambda config: (MINE, config.engine))
+    scorer, told = load_scorer(ScorerConfig(checkpoint="runs/prm", engine=engine, reads="answer"))
+    assert (scorer.scorer, scorer.reads, told) == (MINE, "answer", engine)
 
 
 @pytest.mark.parametrize("name", sorted(SCORERS.builtin))
@@ -93,7 +112,7 @@ def test_what_is_no_ensemble_is_refused(change: dict[str, Any], where: str) -> N
 
 
 @pytest.mark.parametrize(
-    "option", [{"aggregation": "median"}, {"max_tokens": 0}, {"adapter": "mine"}, {"chekpoint": 3}]
+    "option", [{"aggregation": "median"}, {"reads": "all"}, {"max_tokens": 0}, {"adapter": "mine"}, {"chekpoint": 3}]
 )
 def test_what_no_scorer_can_be_is_refused(option: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(option))):

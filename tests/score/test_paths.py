@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prmkit.score.paths import asked_by_tip, path_seed
+from prmkit.score.paths import asked_by_tip, path_seed, tree_of
 from prmkit.tree import ROOT, Problem, StepTree
 
 
@@ -30,6 +30,17 @@ def test_a_node_that_two_tips_share_is_read_with_the_first() -> None:
     stem = tree.add(ROOT, "a")
     left, right = tree.add(stem, "b"), tree.add(stem, "c")
     assert asked_by_tip(tree, [right, stem, left]) == {right: [stem, right], left: [left]}
+
+
+def test_a_tree_of_some_paths_has_their_steps_as_they_are_and_bridges_those_left_out() -> None:
+    tree = StepTree.from_steps(Problem(id="p", prompt="?"), ["a", "b", "c", "d"])
+    side = tree.add(1, "e", finish="eos", thought=True)
+    part, new = tree_of(tree, [[0, 2, 3], [0, side]])
+    assert new == {0: 0, 2: 1, 3: 2, side: 3}
+    assert (part.problem, part.steps(2), part.steps(3)) == (tree.problem, ["a", "c", "d"], ["a", "e"])
+    assert [node.parent for node in part] == [ROOT, 0, 1, 0]
+    assert (part.nodes[3].finish, part.nodes[3].thought) == ("eos", True)
+    assert [node.parent for node in tree] == [ROOT, 0, 1, 2, 1]  # which is what it was
 
 
 def test_the_seed_of_a_path_is_fixed_by_problem_and_steps() -> None:

@@ -11,8 +11,9 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.generate.config import LocalEngine, TransformersEngine
 from prmkit.models.foreign.adapters import read_prm
-from prmkit.score import PrmConfig, load_scorer, replicas
+from prmkit.score import PrmConfig, ScorerConfig, load_engine, load_scorer, replicas
 from prmkit.score.replicas import ReplicatedScorer
+from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import Problem, StepTree
 from tests.contracts.scorer import NODES, ScorerContract, forked
 
@@ -33,7 +34,7 @@ class Copies:
 def scorer(monkeypatch: pytest.MonkeyPatch, prm_folder: Path) -> ReplicatedScorer:
     monkeypatch.setattr(replicas, "Replicas", Copies)
     engine = TransformersEngine(workers="ray", replicas=3, gpus=0.5)
-    scorer, source = load_scorer(PrmConfig(checkpoint=str(prm_folder), engine=engine))
+    scorer, source = load_engine(PrmConfig(checkpoint=str(prm_folder), engine=engine))
     assert source == "human"  # as the checkpoint says
     assert isinstance(scorer, ReplicatedScorer)
     return scorer
@@ -51,7 +52,7 @@ class TestContract(ScorerContract):
 
 
 def test_a_copy_scores_as_the_engine_in_this_process(scorer: ReplicatedScorer, prm_folder: Path) -> None:
-    here, _ = load_scorer(PrmConfig(checkpoint=str(prm_folder)))
+    here, _ = load_engine(PrmConfig(checkpoint=str(prm_folder)))
     assert copies(scorer).engine.replicas == 3
     assert type(copies(scorer).copy) is type(here)  # a copy does not ask for copies of its own
     found, expected = (asyncio.run(one.score(forked(), NODES)) for one in (scorer, here))
@@ -91,3 +92,22 @@ def test_what_is_no_prm_is_refused_before_any_copy_is_started(monkeypatch: pytes
     engine = TransformersEngine(workers="ray")
     with pytest.raises(InputError, match="the folder is not a model"):
         load_scorer(PrmConfig(checkpoint=str(tmp_path), engine=engine))
+
+
+def test_a_copy_is_told_of_windows_and_makes_none(monkeypatch: pytest.MonkeyPatch, prm_folder: Path) -> None:
+    monkeypatch.setattr(replicas, "Replicas", Copies)
+    engine = TransformersEngine(workers="ray", replicas=3, gpus=0.5)
+    reading, here = (
+        load_scorer(ScorerConfig(checkpoint=str(prm_folder), engine=each, reads="answer"))[0]
+        for each in (engine, TransformersEngine())
+    )
+    assert isinstance(reading.scorer, ReplicatedScorer)
+    assert isinstance(copies(reading.scorer).copy, TransformersScorer)
+    # Two of the three long steps fit into the context of 1,024 tokens at a time; the thought between them is not read.
+    tree = StepTree(Problem(id="p", prompt="a"))
+    for text in ("a " * 200, "b " * 200, "", "c " * 200):
+        tree.add(len(tree) - 1, text or "c", thought=not text)
+    found, expected = (asyncio.run(one.score(tree, range(4))) for one in (reading, here))
+    assert found == expected
+    assert found.windowed == 1
+    assert [name for name, _ in copies(reading.scorer).asked] == ["p"] * 3

@@ -9,7 +9,7 @@ from prmkit.models.flops import ForwardFlops
 from prmkit.score import Scores
 from prmkit.score.rows import Rows, RowScorer
 from prmkit.tree import Problem, StepTree
-from tests.fakes import CharEncoder
+from tests.fakes import char_encoder
 
 FLOPS = ForwardFlops(per_token=1.0, per_pair=0.0)
 
@@ -30,7 +30,7 @@ class Cache:
 
 
 def scorer(engine: Cache) -> RowScorer:
-    return RowScorer(engine.read, CharEncoder(), context=40, flops=FLOPS)  # type: ignore[arg-type]
+    return RowScorer(engine.read, char_encoder(), context=40, flops=FLOPS)
 
 
 def score(engine: RowScorer, tree: StepTree, nodes: list[int]) -> Scores:

@@ -70,6 +70,14 @@ def test_each_token_of_a_beam_search_passes_the_prm_once(loaded: LoadedPRM) -> N
     assert cached > 3 * computed
 
 
+def test_the_meter_has_the_tokens_that_were_computed(loaded: LoadedPRM) -> None:
+    scorer, tree = TransformersScorer(loaded, max_tokens=4), forked()
+    first = asyncio.run(scorer.score(tree, [0, 1, 2]))
+    assert (scorer.meter.read, scorer.meter.drawn) == (first.tokens, 0)
+    asyncio.run(scorer.score(tree, [2, 1, 0]))
+    assert scorer.meter.read == first.tokens
+
+
 def test_a_step_that_was_scored_costs_nothing_again(loaded: LoadedPRM) -> None:
     scorer, tree = TransformersScorer(loaded), forked()
     first = asyncio.run(scorer.score(tree, [0, 1]))

@@ -1,8 +1,10 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from prmkit.generate.config import VllmEngine
+from prmkit.generate.meter import meter_of
 from prmkit.generate.vllm import Vllm
 from prmkit.models.foreign.adapters import load_any_prm, read_prm
 from prmkit.score import PrmConfig, Scorer, load_scorer
@@ -93,3 +95,21 @@ def test_both_forms_of_a_checkpoint_score_as_transformers_does(
     scores = run(two_labels.score(tree, nodes)).values
     assert scores == pytest.approx(run(reference.score(tree, nodes)).values, abs=1e-4)
     engine.close()
+
+
+def test_the_meter_has_the_tokens_that_were_computed(vllm_scorer: Scorer) -> None:
+    meter, tree = (
+        meter_of(vllm_scorer),
+        StepTree.from_steps(Problem(id="metered", prompt="How many?"), ["a " * 90, "b"]),
+    )
+    assert meter is not None
+
+    async def counted() -> int:
+        before = meter.read
+        scores = await vllm_scorer.score(tree, [0, 1])
+        await asyncio.sleep(0.1)  # vLLM counts the tokens of a step after it has handed out what it gave
+        assert meter.read - before == scores.tokens
+        return scores.tokens
+
+    assert run(counted()) > run(counted()) > 0  # up to whole blocks it is in the cache
+    assert meter.drawn == 0

@@ -20,12 +20,13 @@ import torch
 
 from prmkit.benchmarks import load
 from prmkit.generate import Sampling
+from prmkit.generate.format import PolicyFormat
+from prmkit.generate.text import PolicyText
 from prmkit.generate.transformers import TransformersGenerator
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
-from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.run.results import read_result, write_result
 from prmkit.score.transformers import TransformersScorer
@@ -47,7 +48,7 @@ def one_run(strategy: str, folder: Path) -> None:
     loaded.prm.double()
     engines = Engines(
         generator=TransformersGenerator(policy, tokenizer, max_rows=64),
-        encoder=StepEncoder(tokenizer, StepFormat()),
+        text=PolicyText(tokenizer, PolicyFormat()),
         sampling=Sampling(max_tokens=100),
         scorer=TransformersScorer(loaded),
         seed=5,

@@ -10,6 +10,8 @@ import torch
 from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.generate import Sampling
+from prmkit.generate.format import PolicyFormat
+from prmkit.generate.text import PolicyText
 from prmkit.generate.transformers import TransformersGenerator
 from prmkit.grade.config import GradingConfig
 from prmkit.models.backbone import load_causal_lm
@@ -23,13 +25,13 @@ from prmkit.search.options import StrategyConfig
 from prmkit.search.problem_set import search
 from prmkit.search.progress import Progress
 from prmkit.search.result import read_costs
-from prmkit.session import Engines
+from prmkit.session import Engines, concurrent
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal
 from prmkit.tree import Domain, Problem
 from prmkit.trees_io import read_trees
 from prmkit.world import WEIGHTS
-from tests.fakes import CharEncoder, LastStepGrader, TableScorer
+from tests.fakes import LastStepGrader, TableScorer, char_text
 from tests.search.world import World
 
 PROBLEMS = [Problem(id=name, prompt="?", answer=answer) for name, answer in (("p", "b"), ("q", "a"))]
@@ -39,7 +41,7 @@ BEST_OF_2 = StrategyConfig(name="best-of-n", options={"n": 2})
 def engines(world: World, journal: Journal | None = None) -> Engines:
     return Engines(
         generator=world,
-        encoder=CharEncoder(),  # type: ignore[arg-type]
+        text=char_text(),
         sampling=Sampling(),
         scorer=TableScorer({"a": 0.5, "b": 0.9}),
         grader_for=lambda domain, grading: LastStepGrader(),
@@ -130,7 +132,10 @@ def test_a_budget_in_seconds_is_kept_to_an_engine_step(strategy: str, n: int, tm
     for engine in (generator, scorer):
         engine._thread._step = timed(engine._thread._step, steps)  # type: ignore[attr-defined, assignment, arg-type]
     world = Engines(
-        generator=generator, encoder=encoder, sampling=Sampling(max_tokens=120, temperature=2.0), scorer=scorer
+        generator=generator,
+        text=PolicyText(tokenizer, PolicyFormat()),
+        sampling=Sampling(max_tokens=120, temperature=2.0),
+        scorer=scorer,
     )
     problems = load("synthetic-math", limit=4, seed=3)
     config = StrategyConfig(name=strategy, options={"n": n})
@@ -139,6 +144,30 @@ def test_a_budget_in_seconds_is_kept_to_an_engine_step(strategy: str, n: int, tm
     # All problems begin at once. A second for what belongs to no engine: this machine may be busy.
     assert 1.0 <= found.seconds < 1.0 + 2 * max(steps) + 1.0
     assert all(tree.meta["exhausted"] == "true" for tree in read_trees(tmp_path / "trees.jsonl"))
+
+
+def test_the_speed_of_the_engine_is_shown_before_any_problem_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concurrent, "_SECONDS_BETWEEN_TICKS", 0.005)
+    policy, tokenizer = load_causal_lm(str(WEIGHTS / "policy"), torch.float32)
+    world = Engines(
+        generator=TransformersGenerator(policy, tokenizer),
+        text=PolicyText(tokenizer, PolicyFormat()),
+        sampling=Sampling(max_tokens=120, temperature=2.0),
+    )
+    shown: list[tuple[int, dict[str, str]]] = []
+    search(
+        load("synthetic-math", limit=4, seed=3),
+        world,
+        StrategyConfig(name="majority", options={"n": 16}),
+        tmp_path / "trees.jsonl",
+        show=lambda progress: shown.append((progress.done, progress.figures())),
+    )
+    under_way = [figures["policy"] for done, figures in shown if done == 0]
+    speeds = [float(said.removesuffix(" tok/s").replace(",", "")) for said in under_way if said.endswith(" tok/s")]
+    assert max(speeds) > 0
+    assert shown[-1][0] == 4
 
 
 def timed(step: Callable[[list[Any]], bool], steps: list[float]) -> Callable[[list[Any]], bool]:

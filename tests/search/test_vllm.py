@@ -7,9 +7,9 @@ import pytest
 
 from prmkit.generate import Generator, Sampling
 from prmkit.generate.config import VllmEngine
+from prmkit.generate.format import PolicyFormat
+from prmkit.generate.text import PolicyText
 from prmkit.models.backbone import load_tokenizer
-from prmkit.packing.encode import StepEncoder
-from prmkit.packing.format import StepFormat
 from prmkit.score import PrmConfig, load_scorer
 from prmkit.search.options import StrategyConfig
 from prmkit.search.problem_set import search
@@ -27,8 +27,8 @@ PROBLEMS = [Problem(id=f"p{index}", prompt=f"We add {index} and two.", answer="4
 @pytest.fixture(scope="module")
 def engines(vllm_generator: Generator, policy_folder: Path, prm_folder: Path) -> Engines:
     scorer, _ = load_scorer(PrmConfig(checkpoint=str(prm_folder), engine=VllmEngine(**EAGER)))
-    encoder = StepEncoder(load_tokenizer(str(policy_folder)), StepFormat())
-    return Engines(generator=vllm_generator, encoder=encoder, sampling=Sampling(max_tokens=60), scorer=scorer, seed=3)
+    text = PolicyText(load_tokenizer(str(policy_folder)), PolicyFormat())
+    return Engines(generator=vllm_generator, text=text, sampling=Sampling(max_tokens=60), scorer=scorer, seed=3)
 
 
 @pytest.mark.parametrize(

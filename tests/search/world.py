@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.generate.stop import StepStop
 from prmkit.score.aggregate import Aggregation
 from prmkit.session import Engines, Session
 from prmkit.session.budget import BudgetConfig
 from prmkit.session.journal import Journal
 from prmkit.tree import ROOT, Finish, Problem, StepTree
-from tests.fakes import CharEncoder, LastStepGrader, TableScorer
+from tests.fakes import LastStepGrader, TableScorer, char_text
 
 Asked = tuple[str, int, str]
 
@@ -30,7 +31,7 @@ class World:
         self.pause = pause
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
         path = " ".join("".join(map(chr, prompt_ids)).split("\n")[1:-1])
         self.asked.append((path, n, "step" if stop else "whole"))
@@ -94,7 +95,7 @@ def world_session(
 ) -> Session:
     engines = Engines(
         generator=world,
-        encoder=CharEncoder(),  # type: ignore[arg-type]
+        text=char_text(),
         sampling=Sampling(max_tokens=max_tokens),
         grader_for=lambda domain, grading: LastStepGrader(),
         scorer=None if scores is None else TableScorer(scores),

@@ -1,17 +1,20 @@
 import asyncio
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from prmkit.errors import RunError
 from prmkit.generate import Sampling
+from prmkit.generate.meter import Meter
 from prmkit.grade import Grader
 from prmkit.grade.config import GradingConfig
+from prmkit.score.reading import ReadingScorer
 from prmkit.session import Engines
 from prmkit.tree import Domain
-from tests.fakes import CharEncoder, LastStepGrader, ScriptedGenerator
+from tests.fakes import LastStepGrader, ScriptedGenerator, TableScorer, char_text
 
 
 def engines(
@@ -24,7 +27,7 @@ def engines(
 
     return Engines(
         generator=ScriptedGenerator(lambda prompt, sample: ("4", "eos")),
-        encoder=CharEncoder(),  # type: ignore[arg-type]
+        text=char_text(),
         sampling=Sampling(),
         grader_for=grader_for,
         **options,
@@ -94,3 +97,20 @@ def test_runs_share_neither_journal_nor_grading_thread() -> None:
     assert one.journal is not other.journal
     assert one.grading_thread is not other.grading_thread
     assert one.journal.path is None  # nothing is kept where no file was named
+
+
+def test_the_meter_of_an_engine_is_its_own_or_else_counts_replies() -> None:
+    plain = engines(scorer=TableScorer({}))
+    assert plain.policy_meter is plain.draws
+    assert plain.prm_meter is plain.readings
+    assert not plain.draws.live
+    counting = engines(scorer=TableScorer({}))
+    counting.generator.meter, counting.scorer.meter = Meter(), Meter()  # type: ignore[attr-defined, union-attr]
+    assert counting.policy_meter is counting.generator.meter  # type: ignore[attr-defined]
+    assert counting.prm_meter is counting.scorer.meter  # type: ignore[union-attr]
+    assert replace(plain, seed=3).draws is plain.draws  # of one engine, whichever run asks it
+
+
+def test_the_steps_that_are_read_are_those_of_the_scorer() -> None:
+    scorers = [None, TableScorer({}), ReadingScorer(TableScorer({})), ReadingScorer(TableScorer({}), "answer")]
+    assert [engines(scorer=scorer).reads for scorer in scorers] == ["both", "both", "both", "answer"]

@@ -56,3 +56,8 @@ def test_there_is_never_less_than_no_room(whole: bool) -> None:
     width = Width()
     width.draw(0, 5, whole=True)
     assert width.room(0, 3, whole=whole) == 0
+
+
+def test_steps_read_in_a_window_add_up_and_are_no_tokens() -> None:
+    summed = total([Ledger(prm_tokens=4, prm_windowed=2), Ledger(prm_windowed=3)])
+    assert (summed.prm_windowed, summed.total_tokens) == (5, 4)

@@ -8,15 +8,18 @@ import pytest
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, Generator, Sampling
+from prmkit.generate.stop import StepStop
 from prmkit.score import Scorer, Scores
+from prmkit.score.reading import ReadingScorer
 from prmkit.session import Engines, Session
 from prmkit.session.budget import Allowance, BudgetConfig, Exhausted
 from prmkit.session.growth import Growth
 from prmkit.session.journal import Journal
 from prmkit.session.ledger import Ledger
 from prmkit.session.requests import Requests
-from prmkit.tree import ROOT, Finish, Problem, StepTree
-from tests.fakes import CharEncoder, LastStepGrader, ScriptedGenerator, TableScorer
+from prmkit.tree import ROOT, Finish, Problem, Reads, StepTree
+from tests.fakes import LastStepGrader, ScriptedGenerator, TableScorer, char_text
+from tests.score.narrow import NarrowScorer, path_of
 from tests.search.world import World, world_session
 
 SCORES = {"s0": 0.5, "s1": 0.25, "4": 0.75}
@@ -34,9 +37,17 @@ class Told(ScriptedGenerator):
         self.told: list[dict[str, Any]] = []
 
     async def generate(
-        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: str | None = None
+        self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
-        self.told.append({"ids": list(prompt_ids), "n": n, "tokens": sampling.max_tokens, "seed": seed, "stop": stop})
+        self.told.append(
+            {
+                "ids": list(prompt_ids),
+                "n": n,
+                "tokens": sampling.max_tokens,
+                "seed": seed,
+                "stop": stop and stop.strings,
+            }
+        )
         return await super().generate(prompt_ids, n, sampling=sampling, seed=seed, stop=stop)
 
 
@@ -57,7 +68,7 @@ def session_of(
 ) -> Session:
     engines = Engines(
         generator=generator,
-        encoder=CharEncoder(),  # type: ignore[arg-type]
+        text=char_text(),
         sampling=Sampling(max_tokens=max_tokens),
         grader_for=lambda domain: LastStepGrader(),
         scorer=scorer,
@@ -72,7 +83,7 @@ def test_a_step_ends_at_the_step_end_and_a_solution_at_its_own() -> None:
     session = session_of(told)
     asyncio.run(session.expand(ROOT, 2))
     asyncio.run(session.complete(ROOT, 3))
-    assert [(one["n"], one["stop"], one["tokens"]) for one in told.told] == [(2, "\n", 100), (3, None, 100)]
+    assert [(one["n"], one["stop"], one["tokens"]) for one in told.told] == [(2, ("\n",), 100), (3, None, 100)]
 
 
 def test_a_prompt_is_the_path_to_its_node_and_leaves_the_rest_of_the_length() -> None:
@@ -210,12 +221,12 @@ def test_a_second_reading_of_the_same_steps_has_a_reply_of_its_own(tmp_path: Pat
         tree, ledger = path("one"), Ledger()
         engines = Engines(
             generator=ScriptedGenerator(two_steps),
-            encoder=CharEncoder(),  # type: ignore[arg-type]
+            text=char_text(),
             sampling=Sampling(),
             scorer=scorer,
             journal=journal,
         )
-        requests = Requests(engines, Growth(tree), ledger, Allowance(BudgetConfig(), ledger))
+        requests = Requests(engines, Growth(tree, engines.text.meta), ledger, Allowance(BudgetConfig(), ledger))
         return [asyncio.run(requests.read([0]))[0] for _ in range(2)]
 
     assert read_twice() == [0.1, 0.2]
@@ -243,6 +254,20 @@ def test_the_ledger_counts_what_the_engine_reports() -> None:
     ledger = session.ledger
     counts = (ledger.generator_calls, ledger.generations, ledger.prefill_tokens, ledger.decode_tokens)
     assert counts == (1, 3, 2, 15)
+
+
+def test_replies_count_as_they_come_and_not_when_a_journal_gives_them_again(tmp_path: Path) -> None:
+    def counted() -> tuple[int, int, int]:
+        session = session_of(ScriptedGenerator(two_steps), TableScorer(SCORES), journal=Journal(tmp_path / "journal"))
+        leaves = asyncio.run(session.complete(ROOT, 2))
+        asyncio.run(session.score(leaves))
+        assert session.ledger.decode_tokens == 10
+        engines = session._engines
+        return engines.draws.drawn, engines.draws.read, engines.readings.read
+
+    # "?\n" is 2 tokens, each sample "s0\n4\n" is 5; the PRM reads s0, s1 and both 4, a token each.
+    assert counted() == (10, 2, 4)
+    assert counted() == (0, 0, 0)
 
 
 def test_a_request_that_failed_is_not_in_the_ledger() -> None:
@@ -305,6 +330,44 @@ def test_a_reading_that_just_fits_is_made_and_one_token_less_is_refused() -> Non
 
     assert read(12) == ["a", "b", "c"]
     assert read(11) == []
+
+
+@pytest.mark.parametrize(
+    ("reads", "context", "needed"),
+    [
+        ("both", 100, 2 + 4 * 2),  # the problem and its line end, four letters with theirs
+        ("answer", 100, 2 + 2 * 2),
+        ("thought", 100, 2 + 2 * 2),
+        ("both", 3, 3 * (2 + 2 * 2)),  # the windows a b, b c, c d
+    ],
+)
+def test_a_budget_has_room_for_what_the_prm_reads(reads: Reads, context: int, needed: int) -> None:
+    def read(tokens: int) -> tuple[bool, int]:
+        inner = NarrowScorer(context)
+        scorer = ReadingScorer(inner, reads)
+        session = session_of(ScriptedGenerator(two_steps), scorer, tree=path_of("(a) (b) c d"), total_tokens=tokens)
+        with session.until_exhausted():
+            asyncio.run(session.score([3]))
+        return session.exhausted, len(inner.asked)
+
+    assert read(needed)[0] is False
+    assert read(needed - 1) == (True, 0)
+
+
+def test_a_reading_of_an_earlier_version_is_replayed_and_one_in_windows_counts_again(tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+
+    def run() -> tuple[list[float], int]:
+        scorer = ReadingScorer(NarrowScorer(3))
+        session = session_of(ScriptedGenerator(two_steps), scorer, tree=path_of("a b c d"), journal=Journal(file))
+        return asyncio.run(session.score([0, 1, 2, 3])), session.ledger.prm_windowed
+
+    first = run()
+    assert (first[1], run()) == (2, first)
+    (reply,) = map(orjson.loads, file.read_bytes().splitlines())
+    del reply["in"]  # which is what it was before there were windows
+    file.write_bytes(orjson.dumps(reply) + b"\n")
+    assert run() == (first[0], 0)
 
 
 def test_what_a_failed_request_had_reserved_is_free_again() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import csv
 import random
 import signal
@@ -11,10 +12,13 @@ from prmkit.errors import InputError, RunError
 from prmkit.models.checkpoint import load_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
+from prmkit.score import PrmConfig, load_scorer
 from prmkit.train.config import TrainConfig
 from prmkit.train.fit import TrainResult, train_prm, training_rows
 from prmkit.tree import StepTree
-from tests.tiny import path_tree, tiny_backbone
+from tests.packing.families import TEMPLATES
+from tests.tiny import path_tree, tiny_backbone, tiny_bpe_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +219,39 @@ def test_a_metric_that_the_held_out_labels_cannot_tell_is_refused(name: str, tmp
     trees = [path_tree(f"{n} ?", [("1", float(n == 0))]) for n in range(8)]
     with pytest.raises(InputError, match="the held-out labels are of one kind, so auroc says nothing"):
         train(name, tmp_path, trees, monitor="auroc", validation_share=0.1)
+
+
+def test_a_prm_that_is_asked_by_the_chat_template_is_asked_alike_in_training_and_afterwards(tmp_path: Path) -> None:
+    name = tiny_backbone(tmp_path / "backbone", tokenizer=tiny_bpe_tokenizer(), context=512)
+    file = tmp_path / "chat.jinja"  # which tells the date, and is not where the PRM is used
+    file.write_text((TEMPLATES / "smollm3.jinja").read_text())
+    format = StepFormat(template="chat", template_file=str(file), template_arguments={"enable_thinking": False})
+    model = ModelConfig(name=name, format=format, max_length=512)
+    config = TrainConfig(epochs=1, packing="none", batch_size=16, validation_share=0.25, devices=1)
+    rows = training_rows(told_by_a_token(), model, config, seed=0)
+    result = train_prm(rows, model, tmp_path / "run", label_source="human", progress=False)
+    assert result.metrics["steps"] == 2
+    file.unlink()
+
+    loaded = load_prm(result.checkpoint)
+    assert str(tmp_path) not in (result.checkpoint / "prmkit.json").read_text()
+    assert loaded.meta.format == loaded.encoder.format == rows.encoder.format
+    assert loaded.meta.format.date == rows.encoder.prompter.date
+    problem = told_by_a_token()[0].problem
+    ids, ends = loaded.encoder.path_ids(problem, ["3 good a", "4 bad a"])
+    assert (ids, ends) == rows.encoder.path_ids(problem, ["3 good a", "4 bad a"])
+    assert loaded.encoder.tokenizer.decode(ids).endswith(
+        f"<|im_start|>user\n{problem.prompt}<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n3 good a\n4 bad a\n"
+    )
+    trained = [row.ids for row in (*rows.train_rows, *rows.validation_rows)]
+    assert any(
+        list(row[: len(loaded.encoder.problem_ids(problem))]) == loaded.encoder.problem_ids(problem) for row in trained
+    )
+
+    scorer, label_source = load_scorer(PrmConfig(checkpoint=str(result.checkpoint)))
+    tree = StepTree.from_steps(problem, ["3 good a", "4 bad a"])
+    scores = asyncio.run(scorer.score(tree, range(len(tree)))).values
+    with torch.no_grad():
+        expected = loaded.prm(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long), torch.tensor([ends]))
+    assert label_source == "human"
+    assert scores == pytest.approx(expected.sigmoid()[0].tolist(), abs=1e-5)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from prmkit.run.activity import current
 from prmkit.train.progress import COLUMNS, History
 
 MEASURED = {"train_loss": 0.5, "loss": 0.625, "auroc": 0.75, "brier": 0.25, "ece": 0.125, "f1": 0.5}
@@ -199,3 +200,16 @@ def test_the_bar_of_a_training_that_goes_on_begins_where_it_stands(
     start(history, 6)
     history.on_train_end(trainer(6), None)  # type: ignore[arg-type]
     assert "6/12" in capsys.readouterr().err
+
+
+def test_until_the_training_starts_it_is_being_set_up(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.csv", show=False)
+    history.setup(trainer(0), None, "fit")  # type: ignore[arg-type]
+    under_way = current()
+    assert under_way is not None
+    assert under_way.what == "setting the training up"
+    start(history)
+    assert current() is None
+    history.setup(trainer(0), None, "fit")  # type: ignore[arg-type]
+    history.on_exception(trainer(0), None, RuntimeError())  # type: ignore[arg-type]
+    assert current() is None

@@ -8,6 +8,9 @@ from transformers import AutoModelForCausalLM
 
 from prmkit.benchmarks import synthetic_code, synthetic_math
 from prmkit.benchmarks.synthetic_world import Slips, held_out
+from prmkit.generate import Continuation
+from prmkit.generate.format import PolicyFormat
+from prmkit.generate.text import PolicyText
 from prmkit.models.backbone import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
@@ -23,13 +26,15 @@ def encoder() -> StepEncoder:
 @pytest.mark.parametrize("world", [synthetic_math, synthetic_code])
 def test_every_text_of_the_world_survives_the_tokenizer(world: object) -> None:
     unknown = make_tokenizer().unk_token_id
+    text = PolicyText(make_tokenizer(), PolicyFormat())
     rng = random.Random(0)
     for problem in world.problems(100, seed=0, max_steps=6):  # type: ignore[attr-defined]
         steps = world.write(problem.prompt, rng, Slips(corrected=0.5))  # type: ignore[attr-defined]
         ids, ends = encoder().path_ids(problem, steps)
         start = len(encoder().problem_ids(problem))
         assert unknown not in ids
-        assert encoder().steps_of(ids[start:]) == steps
+        written = Continuation(ids=tuple(ids[start:]), finish="eos")
+        assert [step.text for step in text.steps(text.begin(problem), written)[0]] == steps
         assert len(ends) == len(steps)
 
 

@@ -20,6 +20,7 @@ from prmkit.models.checkpoint import META_FILE, CheckpointMeta, LoadedPRM, load_
 from prmkit.models.config import Adapter
 from prmkit.models.foreign.tensors import read_tensors, resolve
 from prmkit.models.foreign.text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder
+from prmkit.models.loading import move
 from prmkit.models.prm import PRM
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
@@ -107,7 +108,8 @@ def load_any_prm(name: str, adapter: Adapter | None = None, *, device: str | tor
     head = _head(layout, folder, text.encoder.tokenizer, width=int(backbone.config.hidden_size))
     prm.score = nn.Sequential(head).to(backbone.dtype)
     meta = CheckpointMeta(format=layout.format, label_source=text.label_source, max_length=text.context)
-    return LoadedPRM(prm=prm.eval().to(device), encoder=text.encoder, meta=meta)
+    move(prm.eval(), device, name)
+    return LoadedPRM(prm=prm, encoder=text.encoder, meta=meta)
 
 
 def _kind(folder: Path) -> Adapter:

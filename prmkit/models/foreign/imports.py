@@ -16,7 +16,9 @@ from transformers import AutoModelForTokenClassification
 from prmkit.errors import InputError
 from prmkit.models.backbone import empty_backbone, load_tokenizer, stored_folder, stored_keys, stored_tensors
 from prmkit.models.checkpoint import HEAD_KEYS, META_FILE, CheckpointMeta
+from prmkit.models.loading import loading
 from prmkit.models.saving import write_folder
+from prmkit.packing.encode import StepEncoder
 from prmkit.run.files import refuse_existing
 
 ForeignForm = Literal["token-classification", "process-reward-model"]
@@ -35,9 +37,12 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
         meta: text format, label source and length, of which the model says nothing.
 
     Raises:
-        InputError: the folder is neither, its head has another number of labels, or ``out`` exists.
+        InputError: the folder is neither, its head has another number of labels, its tokenizer does not know the step
+            end or has no chat template for the format, or ``out`` exists.
     """
     source = stored_folder(name)
+    encoder = StepEncoder(load_tokenizer(name), meta.format)
+    meta = meta.model_copy(update={"format": encoder.format})
     keys = stored_keys(source)
     head = dict(stored_tensors(source, [key for key in keys.values() if key.startswith("score.")]))
     form = _form(name, head)
@@ -56,7 +61,7 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
         out,
         weights=weights(),
         backbone=backbone,
-        tokenizer=load_tokenizer(name),
+        tokenizer=encoder.tokenizer,
         kind="RewardModel",
         labels=1,
         texts={META_FILE: meta.model_dump_json(by_alias=True, indent=2) + "\n"},
@@ -93,7 +98,8 @@ def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str |
             )
     below = base or config.base_model_name_or_path
     stored_folder(below)  # refused in our own words where it is missing
-    model = AutoModelForTokenClassification.from_pretrained(below, num_labels=2, trust_remote_code=False)
+    with loading(below):
+        model = AutoModelForTokenClassification.from_pretrained(below, num_labels=2, trust_remote_code=False)
     merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     with TemporaryDirectory(dir=out.parent if out.parent.is_dir() else None) as folder:
         merged.save_pretrained(folder)

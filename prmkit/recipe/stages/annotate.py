@@ -16,7 +16,7 @@ from prmkit.annotate.result import AnnotationResult, Read
 from prmkit.errors import PrmkitError
 from prmkit.generate import GeneratorConfig
 from prmkit.grade.config import GradingConfig
-from prmkit.recipe.parts import DataConfig, ProblemsConfig, engines_of
+from prmkit.recipe.parts import DataConfig, ProblemsConfig, engines_of, first_prompt
 from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB, local_rows
@@ -78,7 +78,8 @@ def _prepare(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
             read = gathered.record()
             write_result(record, read)
         found = annotate(together, annotation, folder.path, watch=lambda what, total: watched(watch, what, total))
-        return AnnotationResult(read=read, **dict(found))
+        prompt = first_prompt(recipe.generator, recipe.problems)
+        return AnnotationResult(read=read, prompt=prompt, **dict(found))
 
     return work
 
@@ -118,7 +119,7 @@ def annotation_of(recipe: AnnotateRecipe) -> Annotation:
     from prmkit.models.backbone import load_tokenizer
 
     policies = (recipe.generator, *(each.generator for each in recipe.annotators if each.generator is not None))
-    for name in dict.fromkeys(policy.name for policy in policies):
+    for name in dict.fromkeys(policy.name for policy in policies if policy.has_tokenizer):
         load_tokenizer(name)
     models = _OneModel(recipe.grading)
     annotators = [
@@ -180,4 +181,5 @@ STAGE = Stage(
     inputs=_inputs,
     cost=_cost,
     expected=_expected,
+    prompts=lambda recipe: {"generator": first_prompt(recipe.generator, recipe.problems)},
 )

@@ -50,9 +50,11 @@ def _prepare(recipe: EvaluateStepsRecipe, watch: Watch | None) -> Work:
     start = time.monotonic()
     corpus = recipe.corpus.corpus()
     trees = list(corpus)
-    refuse_labels(trees)
     other = recipe.choose_on.corpus() if recipe.choose_on is not None else None
     apart = list(other) if other is not None else []
+    for tree in (*trees, *apart):
+        tree.note_reads(recipe.scorer.reads)  # so that the labels that will be judged by are looked at, and no others
+    refuse_labels(trees)
     if other is not None:
         if [to_record(tree) for tree in apart] == [to_record(tree) for tree in trees]:
             cure = "Choose it on other data."

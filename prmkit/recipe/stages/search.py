@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from prmkit.evaluate.side_by_side import SideBySideResult, side_by_side
 from prmkit.generate import GeneratorConfig
 from prmkit.grade.config import GradingConfig
-from prmkit.recipe.parts import ProblemsConfig, engines_of
+from prmkit.recipe.parts import ProblemsConfig, engines_of, first_prompt
 from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Done, Watch, watched
 from prmkit.run.folder import RunFolder
@@ -152,4 +152,11 @@ def _cost(recipe: SearchRecipe, resources: Resources) -> str:
     return f"{problems} x {limits}{many}"
 
 
-STAGE = Stage(recipe=SearchRecipe, result=_result, prepare=_prepare, inputs=_inputs, cost=_cost)
+STAGE = Stage(
+    recipe=SearchRecipe,
+    result=_result,
+    prepare=_prepare,
+    inputs=_inputs,
+    cost=_cost,
+    prompts=lambda recipe: {"generator": first_prompt(recipe.generator, [recipe.problems])},
+)

@@ -94,8 +94,8 @@ def _separation(run: Run, found: EvaluationResult) -> Iterator[Block]:
 
 
 def _final(tree: StepTree, leaf: int, how: Aggregation) -> float | None:
-    """The aggregated score of a finished solution; None where it is not finished, or a step has no score."""
-    scores = [tree.nodes[node].score for node in tree.path(leaf)]
-    if not tree.finished(leaf) or None in scores:
+    """The aggregated score of a finished solution; None where it is not finished, or a step that is read has none."""
+    scores = [tree.nodes[node].score for node in tree.read_path(leaf)]
+    if not tree.finished(leaf) or not scores or None in scores:
         return None
     return aggregate([score for score in scores if score is not None], how)

@@ -19,9 +19,12 @@ _LEDGER = {
     "prm_calls": "calls of the PRM",
     "prm_tokens": "tokens of the PRM",
     "prm_cached_tokens": "cached tokens of the PRM",
+    "prm_windowed": "steps that the PRM read in a window",
     "prm_flops": "FLOPs of the PRM",
     "replayed": "replies from the journal",
 }
+_RARE = {"prm_windowed"}
+"""Counts that are shown only where there are any."""
 
 
 def costs(runs: Sequence[Run]) -> Section:
@@ -34,7 +37,8 @@ def costs(runs: Sequence[Run]) -> Section:
         blocks.append(Table(title="Budgets", columns=("run", "limit", "problems it ended"), rows=limits, texts=2))
     found = [(run.name, getattr(run.result, "ledger", None), getattr(run.result, "seconds", None)) for run in every]
     if kept := [(name, ledger) for name, ledger, _ in found if isinstance(ledger, Ledger)]:
-        rows = [(title, *(_of(ledger, key) for _, ledger in kept)) for key, title in _LEDGER.items()]
+        names = [key for key in _LEDGER if key not in _RARE or any(getattr(ledger, key) for _, ledger in kept)]
+        rows = [(_LEDGER[key], *(_of(ledger, key) for _, ledger in kept)) for key in names]
         blocks.append(Table(title="Ledger", columns=("", *(name for name, _ in kept)), rows=rows))
     if took := [(name, seconds) for name, _, seconds in found if isinstance(seconds, int | float)]:
         blocks.append(Table(title="Time", columns=("run", "seconds"), rows=took))

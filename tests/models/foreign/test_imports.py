@@ -13,6 +13,7 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.foreign.imports import import_prm, merge_adapter
 from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
+from prmkit.tree import Problem
 from tests.tiny import tiny_backbone, tiny_tokenizer
 
 META = CheckpointMeta(format=StepFormat(template="bare"), label_source="human", max_length=64)
@@ -94,3 +95,31 @@ def test_another_number_of_labels_is_refused(classifier: tuple[Path, torch.nn.Mo
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputError, match="another number of labels, got 3; expected 2"):
         import_prm(str(folder), tmp_path / "ours", META)
+
+
+def test_a_format_that_the_tokenizer_does_not_allow_is_refused_before_anything_is_written(
+    classifier: tuple[Path, torch.nn.Module], tmp_path: Path
+) -> None:
+    folder, _ = classifier
+    for format, message in [
+        (StepFormat(template="chat"), "the model has no chat template"),
+        (StepFormat(step_end="<extra_0>"), "does not know the step end"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            import_prm(str(folder), tmp_path / "ours", META.model_copy(update={"format": format}))
+    assert not (tmp_path / "ours").exists()
+
+
+def test_a_prm_is_asked_by_its_own_chat_template_or_by_one_from_a_file(
+    classifier: tuple[Path, torch.nn.Module], tmp_path: Path
+) -> None:
+    folder, _ = classifier
+    (tmp_path / "t.jinja").write_text("{% for turn in messages %}? {{ turn.content }} = {% endfor %}")
+    given = StepFormat(template="chat", template_file=str(tmp_path / "t.jinja"))
+    import_prm(str(folder), tmp_path / "given", META.model_copy(update={"format": given}))
+    assert load_prm(tmp_path / "given").meta.format == StepFormat(template="chat")
+    (folder / "chat_template.jinja").write_text("{% for turn in messages %}? {{ turn.content }} = {% endfor %}")
+    import_prm(str(folder), tmp_path / "own", META.model_copy(update={"format": StepFormat(template="chat")}))
+    encoder = load_prm(tmp_path / "own").encoder
+    assert encoder.tokenizer.decode(encoder.problem_ids(Problem(id="p", prompt="1 + 2"))) == "? 1 + 2 ="
+    assert load_prm(tmp_path / "given").encoder.prompter.around == encoder.prompter.around

@@ -12,8 +12,8 @@ from prmkit.recipe.compose import compose
 from prmkit.recipe.execute import execute, prepare
 from prmkit.recipe.stages.evaluate_steps import STAGE, EvaluateStepsRecipe
 from prmkit.score import Scores
-from prmkit.tree import StepTree
-from prmkit.trees_io import read_trees
+from prmkit.tree import ROOT, Label, Problem, StepTree
+from prmkit.trees_io import read_trees, write_trees
 from tests.fakes import TableScorer
 
 ROWS = [
@@ -21,6 +21,7 @@ ROWS = [
     {"id": "b", "generator": "g", "problem": "1+1?", "steps": ["good"], "label": -1},
     {"id": "c", "generator": "g", "problem": "1+2?", "steps": ["fair", "good"], "label": -1},
 ]
+RIGHT, WRONG = Label(value=1.0, source="human"), Label(value=0.0, source="human")
 TABLE = {"good": 0.9, "bad": 0.1, "fair": 0.4}
 
 
@@ -108,6 +109,21 @@ def test_labels_that_say_too_little_are_refused_before_a_model_is_read(
         prepare(recipe_of(tmp_path, corpus=right))
     with pytest.raises(InputError, match="F1 needs solutions with and without an error, got '0 with, 2 without'"):
         prepare(recipe_of(tmp_path, choose_on=right))
+
+
+def test_labels_of_steps_that_will_not_be_read_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the trees note what another PRM read."""
+    monkeypatch.setattr("prmkit.recipe.stages.evaluate_steps.load_scorer", lambda config: (Counting(TABLE), "human"))
+    tree = StepTree(Problem(id="p", prompt="?"))
+    tree.add(tree.add(ROOT, "good", thought=True, label=RIGHT), "bad", thought=True, label=WRONG)
+    tree.note_reads("answer")
+    write_trees(tmp_path / "trees.jsonl", [tree])
+    data = {"source": "trees", "path": str(tmp_path / "trees.jsonl")}
+    _, result = execute(recipe_of(tmp_path, corpus=data), tmp_path / "run")
+    assert isinstance(result, StepsResult)
+    assert (result.solutions, result.steps.steps) == (1, 2)
+    with pytest.raises(InputError, match="no solution has a label"):
+        prepare(recipe_of(tmp_path, corpus=data, scorer={"checkpoint": "runs/mine/checkpoint", "reads": "answer"}))
 
 
 def test_bad_rows_of_both_corpora_are_kept_once_with_their_places(tmp_path: Path, scorer: Counting) -> None:

@@ -60,6 +60,20 @@ def test_a_missing_model_or_a_bad_response_is_refused_in_preparation(tmp_path: P
         prepare(bound("similarity/paper", f"reference.name={backbone}", f"sets={{a: {{file: {one}}}}}"))
 
 
+def test_a_reference_may_be_asked_by_a_chat_template(tmp_path: Path, backbone: str) -> None:
+    one = responses(tmp_path / "one.jsonl", "1+1", "2+2")
+    keys = (f"sets={{a: {{file: {one}}}}}", f"reference.name={backbone}", "reference.dtype=float32", "draws=10")
+    with pytest.raises(InputError, match="the model has no chat template"):
+        prepare(bound("similarity/paper", *keys, "reference.format={template: chat}"))
+    file = tmp_path / "t.jinja"
+    file.write_text("{% for turn in messages %}So {{ turn.content }} is {% endfor %}")
+    asked = bound("similarity/paper", *keys, f"reference.format={{template: chat, template_file: {file}}}")
+    folder, result = execute(asked, tmp_path / "run")
+    assert isinstance(result, SimilarityResult)
+    assert result.responses == {"a": 2}
+    assert set(folder.read_record()["inputs"]) == {str(one), str(file)}
+
+
 def test_inputs_and_cost() -> None:
     recipe = bound("synthetic/similarity")
     assert STAGE.cost(recipe, Resources()) == "a forward and backward pass for each response of 4 sets"

@@ -62,5 +62,21 @@ def test_scores_of_right_and_wrong_solutions_are_those_of_finished_ones_as_they_
     assert [(at, count) for at, count in enumerate(wrong.y) if count] == [(1, 1.0)]
 
 
+def test_final_scores_are_those_of_the_steps_that_the_prm_read(tmp_path: Path) -> None:
+    """By min over the answers alone: 0.75 of the right one, 0.55 of the wrong one; nothing is read of the third."""
+    run = search_run(tmp_path / "s", evaluation=evaluated(aggregation="min", correct={"p": [True, False, False]}))
+    tree = StepTree(Problem(id="p", prompt="?", answer="4"))
+    tree.note_reads("answer")
+    first = tree.add(ROOT, "thought", thought=True)
+    tree.add(first, "4", score=0.75, finish="eos")
+    tree.add(first, "5", score=0.55, finish="eos")
+    tree.add(first, "thought on", thought=True, finish="eos")
+    (run / "trees.jsonl").unlink()
+    write_trees(run / "trees.jsonl", [tree])
+    right, wrong = figure(section(run), "Scores of right and wrong solutions, s").series
+    assert [(at, count) for at, count in enumerate(right.y) if count] == [(15, 1.0)]
+    assert [(at, count) for at, count in enumerate(wrong.y) if count] == [(11, 1.0)]
+
+
 def test_scores_that_are_no_probabilities_have_no_calibration(tmp_path: Path) -> None:
     assert section(search_run(tmp_path / "s", evaluation=evaluated(calibration=None))).blocks == []

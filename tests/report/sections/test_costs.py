@@ -3,7 +3,17 @@ from pathlib import Path
 from prmkit.report.blocks import Section
 from prmkit.report.read import read_runs
 from prmkit.report.sections.costs import costs
-from tests.report.runs import search_run, similarity_run, strategy_run, studied, train_run, write_run
+from prmkit.session.ledger import Ledger
+from tests.report.runs import (
+    estimate,
+    search_run,
+    searched,
+    similarity_run,
+    strategy_run,
+    studied,
+    train_run,
+    write_run,
+)
 from tests.report.sections.found import table
 
 
@@ -36,3 +46,15 @@ def test_budgets_are_in_words_where_a_search_had_one(tmp_path: Path) -> None:
         ("b", "none", 1),
     ]
     assert "Budgets" not in [block.title for block in section(free).blocks]  # type: ignore[union-attr]
+
+
+def test_steps_read_in_a_window_are_a_line_where_there_are_any(tmp_path: Path) -> None:
+    ledger = Ledger(prm_windowed=12)
+    windowed = write_run(tmp_path / "w", "search", searched("beam", "math", estimate(0.5), ledger=ledger))
+    plain = search_run(tmp_path / "a")
+
+    def rows(*folders: Path) -> dict[object, object]:
+        return {row[0]: row[1:] for row in table(section(*folders), "Ledger").rows}
+
+    assert rows(plain, windowed)["steps that the PRM read in a window"] == (0, 12)
+    assert "steps that the PRM read in a window" not in rows(plain)

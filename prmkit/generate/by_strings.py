@@ -1,0 +1,104 @@
+"""Steps from an engine that knows stop strings alone: it stops where a step may end, and goes on where none does."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from prmkit.generate import Continuation, Sampling
+from prmkit.generate.stop import StepStop
+from prmkit.generate.stops import completes
+from prmkit.run.seeds import derived_seed
+
+
+class Portion(Protocol):
+    """What an engine answers."""
+
+    @property
+    def continuation(self) -> Continuation:
+        """The text up to a stop string (``stop``), the end of the sequence, or the limit."""
+        ...
+
+
+class Texts(Protocol):
+    """Knows what tokens say, as TokenTexts does."""
+
+    def of(self, before: Sequence[int], ids: Sequence[int]) -> Sequence[str]:
+        """The text that each of ``ids`` adds behind ``before``."""
+        ...
+
+
+OPENAI_STOPS = 4
+"""Stop strings that a server of OpenAI's protocol takes, vLLM's too."""
+
+_CHUNK = 16
+"""Tokens of a portion where there are more strings than the engine takes. What lies behind the step's end is lost."""
+
+_Portion = TypeVar("_Portion", bound=Portion)
+
+Ask = Callable[[Sequence[int], Sampling, int, tuple[str, ...]], Awaitable[_Portion]]
+"""Asks the engine: prompt, sampling, seed, stop strings."""
+
+
+async def up_to_step(
+    ask: Ask[_Portion],
+    texts: Texts,
+    prompt_ids: Sequence[int],
+    *,
+    sampling: Sampling,
+    seed: int,
+    stop: StepStop | None,
+    room: int | None = None,
+    most: int | None = None,
+) -> tuple[Continuation, list[_Portion]]:
+    """One continuation up to the end of its first step (without ``stop``: to its own), and the portions that it took.
+
+    Args:
+        ask: the engine.
+        texts: what its tokens say.
+        prompt_ids: the prompt.
+        sampling: of the whole continuation.
+        seed: of the first portion; further ones have others.
+        stop: what ends a step.
+        room: tokens behind the prompt that the context has; None where only the server knows.
+        most: stop strings that the engine takes. Where there are more, the text comes in portions of a few tokens,
+            and what is behind the end of the step is thrown away.
+    """
+    strings = () if stop is None else stop.strings
+    read_along = most is not None and len(strings) > most
+    portions: list[_Portion] = []
+    drawn: list[int] = []
+    tokens = None if stop is None else stop.tokens
+    limit = min(each for each in (sampling.max_tokens, tokens, room) if each is not None)
+    while True:
+        part = await ask(
+            [*prompt_ids, *drawn],
+            sampling.model_copy(update={"max_tokens": min(limit - len(drawn), _CHUNK if read_along else limit)}),
+            derived_seed(seed, len(portions)) if portions else seed,
+            () if read_along else strings,
+        )
+        portions.append(part)
+        known = len(drawn)
+        drawn += part.continuation.ids
+        finish = part.continuation.finish
+        if read_along and stop is not None:
+            end = _end(texts.of(prompt_ids, drawn), known, stop)
+            if end is not None:
+                return Continuation(ids=tuple(drawn[:end]), finish="stop"), portions
+            if finish == "length" and len(drawn) < limit:
+                continue
+        if finish == "stop" and stop is not None and not stop.ends("".join(texts.of(prompt_ids, drawn))):
+            if len(drawn) < limit:
+                continue
+            finish = "length"
+        if finish == "length" and len(drawn) == tokens:
+            finish = "stop"
+        return Continuation(ids=tuple(drawn), finish=finish), portions
+
+
+def _end(texts: Sequence[str], known: int, stop: StepStop) -> int | None:
+    """How many tokens the first step takes, if it ends behind the ``known`` ones."""
+    text = "".join(texts[:known])
+    for place in range(known, len(texts)):
+        text += texts[place]
+        if completes(text, len(texts[place]), stop):
+            return place + 1
+    return None

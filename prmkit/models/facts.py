@@ -1,0 +1,50 @@
+"""What a language model in a folder is, without loading it."""
+
+from dataclasses import dataclass
+
+from transformers import GenerationConfig
+
+from prmkit.models.backbone import load_config, load_tokenizer, stored_folder, stored_parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """``parameters`` counts what is stored, ``bytes`` the files of the weights, ``context`` is in tokens (0 where the
+    config does not say), and ``ends`` are the tokens at which the engines end a text.
+    """
+
+    architecture: str
+    parameters: int
+    dtype: str
+    bytes: int
+    context: int
+    vocabulary: int
+    ends: list[str]
+    chat_template: bool
+
+
+def inspect_model(name: str) -> ModelFacts:
+    """The facts of a causal LM.
+
+    Args:
+        name: local folder or hub id.
+
+    Raises:
+        InputError: there is no such model, or it has no tokenizer.
+    """
+    config, tokenizer, folder = load_config(name), load_tokenizer(name), stored_folder(name)
+    try:
+        declared = GenerationConfig.from_pretrained(name).eos_token_id
+    except OSError:  # it has no generation_config.json
+        declared = config.eos_token_id
+    ends = [*(declared if isinstance(declared, list) else [declared]), tokenizer.eos_token_id]
+    return ModelFacts(
+        architecture=", ".join(config.architectures or ()),
+        parameters=stored_parameters(folder),
+        dtype=str(config.dtype).removeprefix("torch."),
+        bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
+        context=int(getattr(config, "max_position_embeddings", 0)),
+        vocabulary=config.vocab_size,
+        ends=[str(tokenizer.convert_ids_to_tokens(end)) for end in dict.fromkeys(ends) if end is not None],
+        chat_template=tokenizer.chat_template is not None,
+    )
