@@ -110,8 +110,8 @@ class Decoder:
 
     def fork(self, index: int, lane: Lane, *, coming: int = 1) -> None:
         """Let a part of the lane at ``index`` go on beside it; ``coming`` lanes, with this one, do so at this step."""
-        # Room for them all, and for the next step: what grows is copied.
-        kv = self.reserve(len(self.lanes) + coming, max(one.past for one in (lane, *self.lanes)) + 1)
+        # Room for them all: what grows is copied.
+        kv = self.reserve(len(self.lanes) + coming, lane.past)
         kv.move(index, len(self.lanes), lane.past)
         self.lanes.append(lane)
 
@@ -136,10 +136,8 @@ class Decoder:
         """The buffer, grown where it is too small: by a share of itself, so that it is not copied often."""
         rows, room = self._kv.room if self._kv is not None else (0, 0)
         if self._kv is None or lanes > rows or length > room:
-            share = 1.0 if self._untouched_is_free else 0.25
-            self._kv = KVRows(
-                self.backbone, _grown(rows, lanes, share), _grown(room, length, share, _GRAIN), self._known()
-            )
+            rows = _grown(rows, lanes, 1.0 if self._untouched_is_free else 0.25)
+            self._kv = KVRows(self.backbone, rows, _grown(room, length, 0.25, _GRAIN), self._known())
         self._asked = max(lanes, self._asked[0]), max(length, self._asked[1])
         return self._kv
 

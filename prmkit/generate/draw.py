@@ -100,7 +100,11 @@ class _Rows:
         self.lane_B = None if lanes == list(range(len(logits_LV))) else torch.tensor(lanes, device=device)
         self.place_B1 = places(keys, positions, device)
         self.heat_B1 = torch.tensor(temperatures, dtype=torch.float64, device=device)[:, None]
-        self.top_p_B1 = torch.tensor(tops, dtype=torch.float64, device=device)[:, None]
+        self._tops = tops
+
+    @property
+    def top_p_B1(self) -> Tensor:
+        return torch.tensor(self._tops, dtype=torch.float64, device=self.logits_LV.device)[:, None]
 
     def pieces(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """The logits, places and temperatures of some rows after the other."""
@@ -173,11 +177,12 @@ def _of_nucleus(rows: _Rows, margin: float, *, likeliest: int | None = _LIKELIES
     ]
     log_BC, token_BC = map(torch.cat, zip(*found, strict=True))
     blur_B1 = margin / rows.heat_B1.clamp(min=1e-6)
-    least_B1 = least_kept(log_BC, rows.top_p_B1, blur_B1)
+    top_p_B1 = rows.top_p_B1
+    least_B1 = least_kept(log_BC, top_p_B1, blur_B1)
     best_B2, at_B2 = rows.heated(token_BC).masked_fill(log_BC < least_B1, -torch.inf).topk(2, dim=1)
     drawn = _first_of_two(best_B2, token_BC.gather(1, at_B2), margin)
     if margin > 0:
-        kept_B1 = surely_kept(log_BC.gather(1, at_B2[:, :1]), log_BC, rows.top_p_B1, blur_B1)
+        kept_B1 = surely_kept(log_BC.gather(1, at_B2[:, :1]), log_BC, top_p_B1, blur_B1)
         drawn = drawn._replace(close_B=drawn.close_B | ~kept_B1[:, 0])
     if count == rows.vocabulary:
         return drawn

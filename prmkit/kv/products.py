@@ -18,22 +18,28 @@ Module = TypeVar("Module", bound=nn.Module)
 def by_onednn(module: Module) -> Module:
     """The module, whose large float32 layers multiply by oneDNN on a CPU while no gradients are recorded.
 
-    Results differ by rounding alone; the weights stay where and what they are. Where torch came without oneDNN, nothing
-    changes.
+    Results differ by rounding alone. Weights keep their values, and those of layers within the module are laid out by
+    columns, as oneDNN reads them; a module that is a layer itself, such as an LM head, may share its own with an
+    embedding, which is read by rows. Where torch came without oneDNN, nothing changes.
     """
     if torch.backends.mkldnn.is_available():
         for layer in module.modules():
             # A subclass, such as one of quantised weights, has its own way to multiply.
             if type(layer) is nn.Linear and layer.weight.numel() >= _WORTHWHILE:
                 layer.__class__ = _OneDnnLinear
+                if layer is not module and _suits(layer.weight):
+                    layer.weight.data = layer.weight.data.t().contiguous().t()
     return module
 
 
 class _OneDnnLinear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
-        plain = input.device.type == "cpu" and input.dtype == self.weight.dtype == torch.float32
-        if not plain or torch.is_grad_enabled():
+        if torch.is_grad_enabled() or not (_suits(input) and _suits(self.weight)):
             return super().forward(input)
         # What torch.compile makes of a linear layer and what follows it; here nothing follows.
         product: Tensor = torch.ops.mkldnn._linear_pointwise(input, self.weight, self.bias, "none", [], "")
         return product
+
+
+def _suits(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32

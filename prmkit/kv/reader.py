@@ -26,6 +26,9 @@ _COLUMNS = 1024
 _PAST_WEIGHT = 1 / 8
 """What a cached token weighs in a batch, against a new one: it takes memory, but little time."""
 
+_CPU_PADDING = 64
+"""Tokens of padding that take as long on a CPU as what each forward pass takes beside its tokens."""
+
 
 @dataclass(slots=True)
 class SequenceReading:
@@ -94,6 +97,7 @@ class KVReader:
         self.model, self.tree = model, tree
         self.max_tokens = max_tokens
         self._told = told
+        self._padding = _CPU_PADDING if model.device.type == "cpu" else max_tokens
         self._said = False
 
     @torch.inference_mode()
@@ -171,10 +175,11 @@ class KVReader:
     def _next_batch(self, waiting: list[_Run]) -> list[_Run]:
         """Take runs from the end of a sorted list: those of similar length, so that little of a batch is padding."""
         batch = [waiting.pop()]
-        past, new = batch[0].begin, len(batch[0].ids)
+        past, new, padding = batch[0].begin, len(batch[0].ids), 0
         while waiting:
             past = max(past, waiting[-1].begin)
-            if (len(batch) + 1) * (new + _PAST_WEIGHT * past) > self.max_tokens:
+            padding += new - len(waiting[-1].ids)
+            if (len(batch) + 1) * (new + _PAST_WEIGHT * past) > self.max_tokens or padding > self._padding:
                 break
             batch.append(waiting.pop())
         return batch

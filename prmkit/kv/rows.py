@@ -93,7 +93,7 @@ def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[
         lengths: tokens of each row before.
     """
     new = ids_BN.shape[1]
-    longest = max(lengths) + new
+    longest = rows.room[1] if _plain(ids_BN.device, new) else max(lengths) + new
     positions_BN = torch.tensor(lengths, device=ids_BN.device)[:, None] + torch.arange(new, device=ids_BN.device)
     mask_B1NK = torch.arange(longest, device=ids_BN.device) <= positions_BN[:, None, :, None]
     rows.aim(positions_BN, longest)
@@ -194,8 +194,7 @@ def _grouped_attention(
     groups = heads // key.shape[1]
     query_BHQD = query.reshape(rows, key.shape[1], groups * new, size)
     mask_B1NK = attention_mask.expand(rows, 1, new, -1)
-    # For one query torch's kernel for CPUs, made for many, takes up to twice as long as plain products.
-    if new == 1 and query.device.type == "cpu":
+    if _plain(query.device, new):
         scores_BHQK = (query_BHQD * (size**-0.5 if scaling is None else scaling)) @ key.transpose(2, 3)
         scores_BHQK.masked_fill_(~mask_B1NK, -torch.inf)
         out = scores_BHQK.softmax(dim=-1, dtype=torch.float32).to(value.dtype) @ value
@@ -203,6 +202,15 @@ def _grouped_attention(
         mask_B1QK = mask_B1NK.repeat(1, 1, groups, 1) if groups > 1 else mask_B1NK
         out = scaled_dot_product_attention(query_BHQD, key, value, attn_mask=mask_B1QK, scale=scaling)
     return out.reshape(rows, heads, new, size).transpose(1, 2).contiguous(), None
+
+
+def _plain(device: torch.device, new: int) -> bool:
+    """Whether attention is plain products over the whole room.
+
+    On a CPU, torch's kernel is made for many queries, and takes up to twice as long for one. And what is read without
+    gaps comes up to three times as fast from memory.
+    """
+    return new == 1 and device.type == "cpu"
 
 
 AttentionInterface.register(_GROUPED, _grouped_attention)

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from prmkit.errors import InputError, RunError
 from prmkit.kv import reader as kv_reader
 from prmkit.kv.reader import KVReader, SequenceReading
-from prmkit.kv.rows import prepared, token_bytes
+from prmkit.kv.rows import KVRows, prepared, token_bytes
 from prmkit.kv.tree import KVTree
 
 
@@ -183,3 +183,20 @@ def test_models_whose_past_is_more_than_keys_and_values_are_refused(kind: str, m
 def test_a_window_as_wide_as_the_context_hides_nothing() -> None:
     model = make("mistral", sliding_window=128)
     check(model, SEQUENCES, KVReader(prepared(model), KVTree(0), max_tokens=64).read(SEQUENCES, ends(SEQUENCES)))
+
+
+def test_on_a_cpu_rows_of_very_different_length_are_read_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[tuple[int, ...]] = []
+    real = kv_reader.advance
+
+    def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[int]) -> Tensor:
+        shapes.append(tuple(ids_BN.shape))
+        return real(model, rows, ids_BN, lengths)
+
+    monkeypatch.setattr(kv_reader, "advance", advance)
+    model = make("qwen2")
+    sequences = [[first] * length for first, length in enumerate((100, 40, 37, 30, 9))]
+    reader = KVReader(prepared(model), KVTree(1 << 20), max_tokens=1024)
+    check(model, sequences, reader.read(sequences, ends(sequences)))
+    # Beside 100 tokens 60 are padding, and 63 more would be; beside 37 it is 7, and 28 more.
+    assert shapes == [(2, 100), (3, 37)]
