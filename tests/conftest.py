@@ -5,8 +5,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.served"]
+
+# Tests measure no time: what takes longer than usual took it from a busy machine.
+settings.register_profile("prmkit", deadline=None)
+settings.load_profile("prmkit")
 
 # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that; tests that interrupt a
 # program need it to hear.
