@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from prmkit.generate.written import STEP_END, VOCABULARY
 from prmkit.report.step_status import StepStatus, statuses
 from prmkit.tree import ROOT, StepTree
 
@@ -24,7 +25,8 @@ def drawn(tree: StepTree) -> "Text":
 
     text = Text()
     text.append(f"{tree.problem.id}: {_plain(tree.problem.prompt)}\n", style="bold")
-    text.append("  ".join(f"{key} {value}" for key, value in tree.meta.items() if len(value) < 40) + "\n")
+    shown = {key: value for key, value in tree.meta.items() if key not in (STEP_END, VOCABULARY) and len(value) < 40}
+    text.append("  ".join(f"{key} {value}" for key, value in shown.items()) + "\n")
     text.append(LEGEND + "\n\n", style="dim")
     became, children = statuses(tree), _children(tree)
     stack = [(child, 0) for child in reversed(children.get(ROOT, []))]
