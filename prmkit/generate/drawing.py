@@ -1,6 +1,6 @@
 """Draws steps and whole solutions from a policy, and keeps the length of its thoughts within their budget."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from prmkit.generate import Continuation, Generation, Generator, Sampling, together
@@ -61,14 +61,13 @@ async def _within_budget(
 ) -> Generation:
     """Every sample is a request of its own from where it first met the budget."""
 
-    async def one(sample: int) -> list[Generation]:
-        sampled = _Sample(generator, text, context, sampling, derived_seed(seed, sample), whole=whole)
-        return await sampled.draw()
-
-    parts = await together(one(sample) for sample in range(n))
-    every = [generation for part in parts for generation in part]
+    samples = [
+        _Sample(generator, text, context, sampling, derived_seed(seed, sample), whole=whole) for sample in range(n)
+    ]
+    continuations = await together(sample.draw() for sample in samples)
+    every = [generation for sample in samples for generation in sample.costs]
     return Generation(
-        continuations=tuple(part[-1].continuations[0] for part in parts),
+        continuations=tuple(continuations),
         cached_tokens=sum(each.cached_tokens for each in every),
         prefill_tokens=sum(each.prefill_tokens for each in every),
         decode_tokens=sum(each.decode_tokens for each in every),
@@ -77,7 +76,10 @@ async def _within_budget(
 
 
 class _Sample:
-    """One continuation, drawn in portions that end where its thought has to be closed or extended."""
+    """One continuation, drawn in portions that end where its thought has to be closed or extended.
+
+    ``costs`` are those of the portions.
+    """
 
     def __init__(
         self,
@@ -94,26 +96,24 @@ class _Sample:
         self._longest = text.format.thoughts.max_tokens or sampling.max_tokens
         self._shortest = text.format.thoughts.min_tokens
         self._ids: list[int] = []
-        self._costs: list[Generation] = []
+        self.costs: list[Generation] = []
 
-    async def draw(self) -> list[Generation]:
-        """The portions; the last one holds the whole continuation."""
+    async def draw(self) -> Continuation:
+        """The whole of it."""
         finish = await self._draw()
-        whole = Continuation(ids=tuple(self._ids), finish=finish)
-        return [*self._costs[:-1], replace(self._costs[-1], continuations=(whole,))]
+        return Continuation(ids=tuple(self._ids), finish=finish)
 
     async def _draw(self) -> Finish:
         while True:
             thinking, thought = self._text.thought_behind(self._context, self._ids)
-            if thinking and thought >= self._longest:
-                self._ids += self._text.closing()
-                thinking = False
-            # A policy that opens its thought itself does so with its first tokens.
-            may_think = thinking or not (self._ids or self._context.before)
-            room = self._sampling.max_tokens - len(self._ids)
-            limit = min(room, self._longest - thought) if may_think else room
+            closing = self._text.closing() if thinking and thought >= self._longest else []
+            room = self._sampling.max_tokens - len(self._ids) - len(closing)
             if room < 1:
                 return "length"
+            self._ids += closing
+            # A policy that opens its thought itself does so with its first tokens.
+            may_think = (thinking and not closing) or not (self._ids or self._context.before)
+            limit = min(room, self._longest - thought) if may_think else room
             finish = await self._portion(limit, may_think=may_think)
             thinking, _ = self._text.thought_behind(self._context, self._ids)
             if may_think and self._extended(finish, thinking=thinking):
@@ -138,7 +138,7 @@ class _Sample:
             stop=stop,
             drawn=len(self._ids),
         )
-        self._costs.append(generation)
+        self.costs.append(generation)
         self._ids += generation.continuations[0].ids
         return generation.continuations[0].finish
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from prmkit.generate import Sampling
+from prmkit.generate import Continuation, Sampling
 from prmkit.generate.drawing import Drawing, draw
 from prmkit.generate.format import PolicyFormat, ThoughtFormat
 from prmkit.segment.config import SegmenterConfig
@@ -143,6 +143,18 @@ def test_a_policy_that_never_stops_thinking_ends_at_the_limit_of_a_solution() ->
     drawing, _ = drawn(lambda text: "<think>" + "x" * 500, whole=True, max_tokens=50)
     assert drawing.written[0].finish == "length"
     assert drawing.longest == 50
+
+
+def test_where_no_room_is_left_for_a_closing_and_an_answer_the_solution_is_cut_and_nothing_is_drawn() -> None:
+    text, policy = thinking(max_tokens=5), Typewriter(steadfast)
+    begun = text.begin(Problem(id="p", prompt="7?"))
+    (step,), behind = text.steps(begun, Continuation(ids=tuple(map(ord, "<think>\nabc\n\n")), finish="stop"))
+    assert (step.thought, behind.thought) == (True, 13)
+    closing = len("\n</think>\n\n")
+    for whole in (True, False):
+        cut = asyncio.run(draw(policy, text, behind, 2, sampling=Sampling(max_tokens=closing), seed=0, whole=whole))
+        assert [(one.steps, one.finish) for one in cut.written] == [((), "length")] * 2
+        assert (cut.cost.decode_tokens, policy.requests) == (0, [])
 
 
 def test_samples_meet_the_budget_each_on_its_own() -> None:
