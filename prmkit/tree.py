@@ -238,7 +238,11 @@ class StepTree:
 
     def solution(self, node: int) -> str:
         """The text that is judged: the steps from the first to ``node`` without those of a thought, line after line."""
-        return "\n".join(step.text for step in map(self.nodes.__getitem__, self.path(node)) if not step.thought)
+        return "\n".join(self.answer(node))
+
+    def answer(self, node: int) -> list[str]:
+        """Texts from the first step to ``node`` of those that belong to no thought."""
+        return [self.nodes[index].text for index in self.path(node) if not self.nodes[index].thought]
 
     def children(self, node: int) -> list[int]:
         """Indices of the steps that follow ``node``, oldest first."""

@@ -1,12 +1,12 @@
 """Engines without a model: what they say is written down in the test."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from prmkit.generate import Continuation, Generation, Sampling
 from prmkit.generate.format import PolicyFormat
 from prmkit.generate.stop import StepStop
 from prmkit.generate.text import PolicyText
+from prmkit.generate.thoughts import Closing
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score import Scores
@@ -15,23 +15,9 @@ from prmkit.session.journal import Journal
 from prmkit.tree import Finish, Problem, StepTree
 
 
-@dataclass(frozen=True)
-class AtString:
-    string: str
-    tokens: int | None = None
-
-    @property
-    def stops(self) -> tuple[str, ...]:
-        return (self.string,)
-
-    def end(self, text: str) -> int | None:
-        place = text.find(self.string)
-        return place + len(self.string) if place >= 0 else None
-
-
 def at(string: str | None) -> StepStop | None:
     """Ends a continuation where it holds the string."""
-    return None if string is None else StepStop(AtString(string))
+    return None if string is None else StepStop(Closing(string))
 
 
 class CharTokenizer:

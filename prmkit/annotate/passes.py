@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.session import Engines, Session
+from prmkit.session.concurrent import ticking
 from prmkit.session.journal import Journal
 from prmkit.session.ledger import Ledger
 from prmkit.session.speed import Speed
@@ -27,8 +28,6 @@ PassDone = Callable[[int, Mapping[str, str]], None]
 
 RunToEnd = Callable[[Coroutine[Any, Any, None]], None]
 """Runs a coroutine to its end."""
-
-_SECONDS_BETWEEN_TICKS = 0.5
 
 
 class PassJournal(Journal):
@@ -121,22 +120,13 @@ class _Writer:
                 self._write(ready)
                 room.release()
 
-        ticker = asyncio.create_task(self._tick())
-        try:
-            async with asyncio.TaskGroup() as group:
-                for index, tree in enumerate(trees):
-                    await room.acquire()
-                    if shared is None:
-                        shared = engines()
-                        self._speed = Speed(shared)
-                    group.create_task(one(index, Session(tree, shared)))
-        finally:
-            ticker.cancel()
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
-            self._done(0, self._figures())
+        async with ticking(lambda: self._done(0, self._figures())), asyncio.TaskGroup() as group:
+            for index, tree in enumerate(trees):
+                await room.acquire()
+                if shared is None:
+                    shared = engines()
+                    self._speed = Speed(shared)
+                group.create_task(one(index, Session(tree, shared)))
 
     def _figures(self) -> dict[str, str]:
         return {} if self._speed is None else self._speed.figures()

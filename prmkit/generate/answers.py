@@ -1,11 +1,13 @@
 """What servers of OpenAI's protocols answer: choices, why they ended, token counts, streams of events."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
 
+from prmkit.generate import Continuation, Generation
+from prmkit.generate.meter import Meter
 from prmkit.generate.server import Trouble
 from prmkit.tree import Finish
 
@@ -18,6 +20,28 @@ class Usage(NamedTuple):
     prompt: int = 0
     sampled: int = 0
     cached: int = 0
+
+    def or_else(self, prompt: int, sampled: int) -> "Usage":
+        """These counts, and our own where the server does not tell."""
+        return Usage(self.prompt or prompt, self.sampled or sampled, self.cached)
+
+
+def generation_of(continuations: Iterable[Continuation], usages: Iterable[Usage]) -> Generation:
+    """What a server wrote and the sum of what its requests cost; its model, and so its FLOPs, are not known here."""
+    counts = list(usages)
+    cached = sum(usage.cached for usage in counts)
+    return Generation(
+        continuations=tuple(continuations),
+        cached_tokens=cached,
+        prefill_tokens=sum(usage.prompt for usage in counts) - cached,
+        decode_tokens=sum(usage.sampled for usage in counts),
+        flops=float("nan"),
+    )
+
+
+def count_request(meter: Meter, usage: Usage, *, streamed: int = 0) -> None:
+    """Count the tokens of a request that ended, but for those that were as they came."""
+    meter.add(drawn=max(0, usage.sampled - streamed), read=usage.prompt - usage.cached)
 
 
 def choice_of(reply: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from prmkit.generate import Continuation, Sampling
 from prmkit.generate.stop import StepStop
-from prmkit.generate.stops import completes
+from prmkit.generate.stops import first_end
 from prmkit.run.seeds import derived_seed
 
 
@@ -80,7 +80,7 @@ async def up_to_step(
         drawn += part.continuation.ids
         finish = part.continuation.finish
         if read_along and stop is not None:
-            end = _end(texts.of(prompt_ids, drawn), known, stop)
+            end = first_end(texts.of(prompt_ids, drawn), stop, known=known)
             if end is not None:
                 return Continuation(ids=tuple(drawn[:end]), finish="stop"), portions
             if finish == "length" and len(drawn) < limit:
@@ -92,13 +92,3 @@ async def up_to_step(
         if finish == "length" and len(drawn) == tokens:
             finish = "stop"
         return Continuation(ids=tuple(drawn), finish=finish), portions
-
-
-def _end(texts: Sequence[str], known: int, stop: StepStop) -> int | None:
-    """How many tokens the first step takes, if it ends behind the ``known`` ones."""
-    text = "".join(texts[:known])
-    for place in range(known, len(texts)):
-        text += texts[place]
-        if completes(text, len(texts[place]), stop):
-            return place + 1
-    return None

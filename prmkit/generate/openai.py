@@ -9,7 +9,17 @@ from transformers import PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
 from prmkit.generate import Continuation, Generation, GeneratorConfig, Sampling, check_prompt, together
-from prmkit.generate.answers import Usage, choice_of, events, finish_of, mapping, text_of, usage_of
+from prmkit.generate.answers import (
+    Usage,
+    choice_of,
+    count_request,
+    events,
+    finish_of,
+    generation_of,
+    mapping,
+    text_of,
+    usage_of,
+)
 from prmkit.generate.by_strings import OPENAI_STOPS, up_to_step
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.likely import Likely, NextTokens
@@ -38,9 +48,7 @@ class _Written:
     """One continuation and the token counts of its request."""
 
     continuation: Continuation
-    prompt: int
-    sampled: int
-    cached: int = 0
+    usage: Usage
 
 
 class OpenAIGenerator:
@@ -91,15 +99,7 @@ class OpenAIGenerator:
         written = await together(
             self._continue(prompt_ids, sampling, derived_seed(seed, sample + n * drawn), stop) for sample in range(n)
         )
-        portions = [portion for _, each in written for portion in each]
-        cached = sum(one.cached for one in portions)
-        return Generation(
-            continuations=tuple(continuation for continuation, _ in written),
-            cached_tokens=cached,
-            prefill_tokens=sum(one.prompt for one in portions) - cached,
-            decode_tokens=sum(one.sampled for one in portions),
-            flops=float("nan"),
-        )
+        return generation_of((one for one, _ in written), (part.usage for _, parts in written for part in parts))
 
     async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
         """See TellsNextTokens. Of other servers than vLLM and SGLang only the first five are asked for."""
@@ -132,10 +132,9 @@ class OpenAIGenerator:
             "seed": seed,
         }
 
-    def _metered(self, written: _Written, *, streamed: int = 0) -> _Written:
-        """Count the tokens of a request that ended, but for those that were as they came."""
-        self.meter.add(drawn=max(0, written.sampled - streamed), read=written.prompt - written.cached)
-        return written
+    def _counted(self, continuation: Continuation, usage: Usage, *, streamed: int = 0) -> _Written:
+        count_request(self.meter, usage, streamed=streamed)
+        return _Written(continuation=continuation, usage=usage)
 
     async def _ids(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: tuple[str, ...]) -> _Written:
         """What vLLM answers: it names the stop string that ended a continuation, and nothing at the end of sequence."""
@@ -146,7 +145,7 @@ class OpenAIGenerator:
             body |= {"stop": list(stop), "include_stop_str_in_output": True}
         reply = await self._server.post("/v1/completions", body | AS_ASKED)
         continuation, sampled = ids_of(choice_of(reply))
-        return self._metered(_counted(usage_of(reply), continuation, len(prompt_ids), sampled))
+        return self._counted(continuation, usage_of(reply).or_else(len(prompt_ids), sampled))
 
     async def _native(
         self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: tuple[str, ...]
@@ -154,7 +153,7 @@ class OpenAIGenerator:
         body = native_body(prompt_ids, sampling, seed, stop, self._end_ids)
         reply = await self._server.post(NATIVE, body)
         continuation, sampled = native_continuation(reply)
-        return self._metered(_counted(native_usage(reply), continuation, len(prompt_ids), sampled))
+        return self._counted(continuation, native_usage(reply).or_else(len(prompt_ids), sampled))
 
     async def _text(self, body: dict[str, Any], stop: StepStop | None, prompt: int) -> _Written:
         if stop is not None:
@@ -163,7 +162,7 @@ class OpenAIGenerator:
         choice = choice_of(reply)
         continuation = Continuation(ids=self._ids_of(text_of(choice)), finish=finish_of(choice), exact=False)
         sampled = continuation.tokens + (continuation.finish == "eos")
-        return self._metered(_counted(usage_of(reply), continuation, prompt, sampled))
+        return self._counted(continuation, usage_of(reply).or_else(prompt, sampled))
 
     async def _text_up_to(self, stop: StepStop, body: dict[str, Any], prompt: int) -> _Written:
         text, streamed = "", 0
@@ -187,15 +186,15 @@ class OpenAIGenerator:
             finish = "stop"
         ids = self._ids_of(text)
         continuation = Continuation(ids=ids, finish=finish, exact=False)
-        written = _Written(continuation=continuation, prompt=prompt, sampled=len(ids) + (finish == "eos"))
-        return self._metered(written, streamed=streamed)
+        usage = Usage(prompt=prompt, sampled=len(ids) + (finish == "eos"))
+        return self._counted(continuation, usage, streamed=streamed)
 
     async def _next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
         one = Sampling(max_tokens=1, temperature=1.0)
         if self._server.owner == "sglang":
             body = native_body(prompt_ids, one, 0, ()) | {"return_logprob": True, "top_logprobs_num": top}
             reply = await self._server.post(NATIVE, body)
-            found = [Likely("".join(self._texts.of((), [token])), value) for value, token in native_next_tokens(reply)]
+            found = [Likely(self._texts.alone(token), value) for value, token in native_next_tokens(reply)]
             usage = native_usage(reply)
         else:
             vllm = self._server.owner == "vllm"
@@ -216,7 +215,7 @@ class OpenAIGenerator:
         number = token.text.removeprefix(_BY_ID)
         if number == token.text or not number.isdecimal():
             return token
-        return Likely("".join(self._texts.of((), [int(number)])), token.logprob)
+        return Likely(self._texts.alone(int(number)), token.logprob)
 
     def _ids_of(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -263,13 +262,3 @@ def first_likely(choice: Mapping[str, Any]) -> list[Likely]:
     tops = mapping(choice.get("logprobs")).get("top_logprobs")
     first = mapping(tops[0]) if isinstance(tops, list) and tops else {}
     return [Likely(text, float(value)) for text, value in first.items() if isinstance(value, int | float)]
-
-
-def _counted(usage: Usage, continuation: Continuation, prompt: int, sampled: int) -> _Written:
-    """The counts that the server gives, and ours where it gives none."""
-    return _Written(
-        continuation=continuation,
-        prompt=usage.prompt or prompt,
-        sampled=usage.sampled or sampled,
-        cached=usage.cached,
-    )

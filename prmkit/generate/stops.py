@@ -1,6 +1,6 @@
 """Where a continuation ends before the policy ends it: at the end of a step, found in token ids as they come."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -45,6 +45,10 @@ class TokenTexts:
         if _SPLIT in "".join(texts):
             self._join_characters([*before[-1:]], ids, texts)
         return texts
+
+    def alone(self, token: int) -> str:
+        """The text of a token with nothing before it."""
+        return self._decoded([token])
 
     def _remember(self, pair: tuple[int, int]) -> str:
         if len(self._known) >= _REMEMBERED:
@@ -100,13 +104,8 @@ class StepEnds:
             ids: the tokens.
             stop: what ends the step.
         """
-        limit = len(ids) if stop.tokens is None else min(stop.tokens, len(ids))
-        text, enders = "", self._enders(stop.strings) if stop.strings else frozenset[int]()
-        for place in range(limit):
-            text += texts[place]
-            if ids[place] in enders and completes(text, len(texts[place]), stop):
-                return place + 1
-        return limit
+        enders = self._enders(stop.strings) if stop.strings else frozenset[int]()
+        return first_end(texts, stop, may_end=lambda place: ids[place] in enders) or len(ids)
 
     def _find_enders(self, stops: tuple[str, ...]) -> frozenset[int]:
         """The tokens that may hold the end of one of the strings."""
@@ -117,6 +116,25 @@ class StepEnds:
         return frozenset(
             token for token, text in enumerate(texts) if unclear or not text or _SPLIT in text or last & set(text)
         )
+
+
+def first_end(
+    texts: Sequence[str], stop: StepStop, *, known: int = 0, may_end: Callable[[int], bool] = lambda place: True
+) -> int | None:
+    """How many tokens the first step takes; None where it has not ended.
+
+    Args:
+        texts: what each token adds.
+        stop: what ends the step.
+        known: in so many tokens it does not end.
+        may_end: whether the token at a place may end it, where that is known without its text.
+    """
+    text = "".join(texts[:known])
+    for place in range(known, len(texts)):
+        text += texts[place]
+        if place + 1 == stop.tokens or (may_end(place) and completes(text, len(texts[place]), stop)):
+            return place + 1
+    return None
 
 
 def completes(text: str, new: int, stop: StepStop) -> bool:

@@ -16,13 +16,13 @@ from itertools import accumulate
 from transformers import PreTrainedTokenizerBase
 
 from prmkit.generate import Continuation
-from prmkit.generate.ends import turn_end
 from prmkit.generate.format import PolicyFormat
 from prmkit.generate.rules import Piece, StepRules
 from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import StepEnds
 from prmkit.generate.thoughts import Tags, tags_of
 from prmkit.generate.written import STEP_END, VOCABULARY, WrittenStep
+from prmkit.models.ends import turn_end
 from prmkit.packing.prompt import Prompter
 from prmkit.tree import Node, Problem
 

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
@@ -13,10 +13,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, check_prompt
 from prmkit.generate.decoding import Decoder
-from prmkit.generate.ends import declared_ends
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.lanes import Lane
-from prmkit.generate.likely import Likely, NextTokens
+from prmkit.generate.likely import NextTokens
+from prmkit.generate.looks import Look, answer_looks
 from prmkit.generate.meter import Meter
 from prmkit.generate.request import ActiveRequest, PromptRequest
 from prmkit.generate.stop import StepStop
@@ -28,6 +28,7 @@ from prmkit.kv.reader import KVReader, out_of_memory
 from prmkit.kv.rows import prepared, token_bytes
 from prmkit.kv.tree import KVTree
 from prmkit.models.backbone import load_causal_lm, load_tokenizer
+from prmkit.models.ends import declared_ends
 from prmkit.models.flops import forward_flops
 
 _LOG = logging.getLogger(__name__)
@@ -35,15 +36,7 @@ _LOG = logging.getLogger(__name__)
 _PREFILL_TOKENS = 8192
 """Tokens of one forward pass over prompts."""
 
-_Ticket = Ticket["PromptRequest | _Look", "Generation | NextTokens"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """Asks for the likeliest tokens behind a prompt."""
-
-    prompt_ids: tuple[int, ...]
-    top: int
+_Ticket = Ticket[PromptRequest | Look, Generation | NextTokens]
 
 
 class TransformersGenerator:
@@ -78,7 +71,7 @@ class TransformersGenerator:
         end_ids: Iterable[int] = (),
     ) -> None:
         self.context = int(model.config.max_position_embeddings)
-        self.eos_ids = declared_ends(model.generation_config, tokenizer) | frozenset(end_ids)
+        self.eos_ids = frozenset(declared_ends(model.generation_config, tokenizer)).union(end_ids)
         if not self.eos_ids:
             raise InputError(
                 "the policy has no end token, so none of its solutions would ever end",
@@ -88,13 +81,13 @@ class TransformersGenerator:
         self.flops = forward_flops(model)
         self.tree = KVTree(memory)
         backbone, head = _parts(model)
-        self._head = head
         self._decoder = Decoder(backbone, head)
         self.meter = meter = Meter()
         self._reader = KVReader(
             backbone, self.tree, max_tokens=_PREFILL_TOKENS, told=lambda tokens: meter.add(read=tokens)
         )
         self._ends = StepEnds(tokenizer)
+        self._answer_looks = partial(answer_looks, self._reader, head, self._ends.texts, self.flops)
         self._memory, self._token_bytes = memory, token_bytes(backbone)
         self._max_rows, self._longest = max_rows, 1
         self._starved, self._said = False, False
@@ -128,19 +121,19 @@ class TransformersGenerator:
             RunError: the model gave NaN, or the memory does not suffice for the prompt.
         """
         check_prompt(prompt_ids, self.context)
-        return cast(NextTokens, await self._thread.submit(_Look(tuple(prompt_ids), top)))
+        return cast(NextTokens, await self._thread.submit(Look(tuple(prompt_ids), top)))
 
     @torch.inference_mode()
     def _step(self, new: list[_Ticket]) -> bool:
         """Let who waits into free places, and decode one token of every row."""
-        looks = [ticket for ticket in new if isinstance(ticket.request, _Look)]
+        looks = [ticket for ticket in new if isinstance(ticket.request, Look) and not ticket.dropped]
         self._requests += (
             ActiveRequest(cast("Ticket[PromptRequest, Generation]", ticket), self.context)
             for ticket in new
             if isinstance(ticket.request, PromptRequest)
         )
         try:
-            self._look(cast("list[Ticket[_Look, NextTokens]]", [ticket for ticket in looks if not ticket.dropped]))
+            self._answer_looks(cast("list[Ticket[Look, NextTokens]]", looks))
             self._drop_cancelled()
             self._fill()
             self._decode()
@@ -157,33 +150,6 @@ class TransformersGenerator:
         self._decoder.clear()
         self.tree.limit, self._longest = self._memory, 1
         return False
-
-    def _look(self, tickets: "list[Ticket[_Look, NextTokens]]") -> None:
-        """Answer who asks for the likeliest tokens behind a prompt."""
-        prompts = [ticket.request.prompt_ids for ticket in tickets]
-        readings = self._reader.read_each(prompts, [[len(ids) - 1] for ids in prompts]) if prompts else []
-        for ticket, reading in zip(tickets, readings, strict=True):
-            if isinstance(reading, RunError):
-                ticket.fail(reading)
-                continue
-            log_V = self._head(reading.hidden_SE)[0].float().log_softmax(dim=0)
-            best = log_V.topk(min(ticket.request.top, len(log_V)))
-            if bool(best.values.isnan().any()):
-                ticket.fail(RunError("the policy gave logits that are NaN; check its dtype and weights"))
-            else:
-                ticket.answer(
-                    NextTokens(
-                        tokens=tuple(
-                            Likely("".join(self._ends.texts.of((), [token])), value)
-                            for value, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-                        ),
-                        cached_tokens=len(ticket.request.prompt_ids) - reading.tokens,
-                        prefill_tokens=reading.tokens,
-                        flops=reading.flops(self.flops) + self.flops.of(0, read=1),
-                    )
-                )
-            self.tree.release(reading.node)
-        self.tree.evict()
 
     def _drop_cancelled(self) -> None:
         for index in reversed(range(len(self._decoder.lanes))):
@@ -328,7 +294,9 @@ def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, Poli
     """
     device = placed(config.device)
     text = PolicyText(load_tokenizer(config.name), config.format)  # a bad template is refused before the weights come
-    model, tokenizer = load_causal_lm(config.name, getattr(torch, config.dtype), device=device)
+    model, tokenizer = load_causal_lm(
+        config.name, getattr(torch, config.dtype), device=device, tokenizer=text.tokenizer
+    )
     memory = key_value_room(model, config.memory)
     engine = TransformersGenerator(model, tokenizer, max_rows=config.max_rows, memory=memory, end_ids=text.end_ids)
     return engine, text

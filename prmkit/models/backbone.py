@@ -154,14 +154,24 @@ def _files(folder: Path) -> Iterator[Any]:
 
 
 def load_causal_lm(
-    name: str, dtype: torch.dtype | None = None, *, device: str | None = None
+    name: str,
+    dtype: torch.dtype | None = None,
+    *,
+    device: str | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model with its LM head, in evaluation mode on ``device`` (default: the GPU, or CPU), and its tokenizer.
+
+    Args:
+        name: local folder or hub id.
+        dtype: of the parameters; None keeps the stored one.
+        device: where it shall live.
+        tokenizer: its tokenizer, where it is loaded already.
 
     Raises:
         InputError: the folder or hub id holds no causal LM with a tokenizer, or weights are missing.
     """
-    tokenizer = load_tokenizer(name)
+    tokenizer = load_tokenizer(name) if tokenizer is None else tokenizer
     model, _ = _load(AutoModelForCausalLM, name, dtype)
     check_vocabulary(model, tokenizer, where=name)
     move(cast(torch.nn.Module, model), device or accelerator(), name)

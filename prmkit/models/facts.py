@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from transformers import GenerationConfig
 
 from prmkit.models.backbone import load_config, load_tokenizer, stored_folder, stored_parameters
+from prmkit.models.ends import declared_ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """``parameters`` counts what is stored, ``bytes`` the files of the weights, ``context`` is in tokens (0 where the
-    config does not say), and ``ends`` are the tokens at which the engines end a text.
+    config does not say), and ``ends`` are the tokens that it says end a text.
     """
 
     architecture: str
@@ -34,10 +35,9 @@ def inspect_model(name: str) -> ModelFacts:
     """
     config, tokenizer, folder = load_config(name), load_tokenizer(name), stored_folder(name)
     try:
-        declared = GenerationConfig.from_pretrained(name).eos_token_id
+        ends = declared_ends(GenerationConfig.from_pretrained(name), tokenizer)
     except OSError:  # it has no generation_config.json
-        declared = config.eos_token_id
-    ends = [*(declared if isinstance(declared, list) else [declared]), tokenizer.eos_token_id]
+        ends = declared_ends(config, tokenizer)
     return ModelFacts(
         architecture=", ".join(config.architectures or ()),
         parameters=stored_parameters(folder),
@@ -45,6 +45,6 @@ def inspect_model(name: str) -> ModelFacts:
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         context=int(getattr(config, "max_position_embeddings", 0)),
         vocabulary=config.vocab_size,
-        ends=[str(tokenizer.convert_ids_to_tokens(end)) for end in dict.fromkeys(ends) if end is not None],
+        ends=[str(tokenizer.convert_ids_to_tokens(end)) for end in ends],
         chat_template=tokenizer.chat_template is not None,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prmkit.errors import InputError
 from prmkit.generate.config import VllmEngine
-from prmkit.generate.vllm import Vllm, starting
+from prmkit.generate.vllm_engine import Vllm
 from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.score import PrmConfig
 from prmkit.score.rows import Rows, RowScorer, head_flops
@@ -49,15 +49,13 @@ def load_scorer(config: PrmConfig) -> tuple[VllmScorer, str]:
             expected="prmkit or qwen-math-prm",
             cure="Set scorer.engine.name to transformers.",
         )
-    limits = {"max_num_batched_tokens": config.max_tokens}
-    with starting(config.checkpoint):
-        engine = Vllm(
-            config.checkpoint,
-            config.engine,
-            dtype=text.dtype,
-            device=config.device,
-            memory=config.memory,
-            runner="pooling",
-            limits=limits,
-        )
+    engine = Vllm(
+        config.checkpoint,
+        config.engine,
+        dtype=text.dtype,
+        device=config.device,
+        memory=config.memory,
+        runner="pooling",
+        limits={"max_num_batched_tokens": config.max_tokens},
+    )
     return VllmScorer(engine, text), text.label_source

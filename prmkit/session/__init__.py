@@ -131,7 +131,7 @@ class Session:
             if drawn is None:
                 return [False] * n
             rollouts += drawn[1]
-        before = [step.text for step in map(self.tree.nodes.__getitem__, self.tree.path(node)) if not step.thought]
+        before = self.tree.answer(node)
         verdicts = await self._right(["\n".join([*before, *one.answer]) for one in rollouts])
         return [right and one.finish == "eos" for right, one in zip(verdicts, rollouts, strict=True)]
 

@@ -1,7 +1,8 @@
 """All problems at once: a strategy as one task a problem."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from prmkit.session import Session
 from prmkit.session.pool import Pool
@@ -42,18 +43,25 @@ async def run_sessions(
                 pool.leave(session.allowance)
         done(session)
 
-    async def ticking(tick: Tick) -> None:
-        while True:
-            await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
-            tick()
-
-    ticker = asyncio.create_task(ticking(tick)) if tick else None
     try:
-        async with asyncio.TaskGroup() as group:
+        async with ticking(tick or (lambda: None)), asyncio.TaskGroup() as group:
             for session in sessions:
                 group.create_task(one(session))
     except BaseExceptionGroup as group_error:
         raise group_error.exceptions[0] from None
+
+
+@asynccontextmanager
+async def ticking(tick: Tick) -> AsyncIterator[None]:
+    """Call ``tick`` twice a second while the block lasts."""
+
+    async def forever() -> None:
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
+            tick()
+
+    ticker = asyncio.create_task(forever())
+    try:
+        yield
     finally:
-        if ticker:
-            ticker.cancel()
+        ticker.cancel()

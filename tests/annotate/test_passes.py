@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from prmkit.annotate import passes
 from prmkit.annotate.passes import PassJournal, run_pass
 from prmkit.errors import RunError
 from prmkit.generate.meter import Meter
-from prmkit.session import Engines, Session
+from prmkit.session import Engines, Session, concurrent
 from prmkit.session.ledger import Ledger
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import read_trees
@@ -33,7 +32,7 @@ def engines(generator: ScriptedGenerator, journal: Path | None = None) -> Callab
 def test_trees_are_written_in_their_order_whichever_is_done_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes, "WINDOW", 3)
+    monkeypatch.setattr("prmkit.annotate.passes.WINDOW", 3)
     out = tmp_path / "passes" / "a.jsonl"
     done: list[int] = []
     ledger = run_pass(problems(7), engines(policy()), solve, out, done=lambda count, figures: done.append(count))
@@ -77,7 +76,7 @@ def test_a_killed_pass_goes_on_without_paying_twice(tmp_path: Path) -> None:
 
 
 def test_trees_are_read_only_as_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "WINDOW", 4)
+    monkeypatch.setattr("prmkit.annotate.passes.WINDOW", 4)
     under_way = most = 0
 
     async def count(session: Session) -> None:
@@ -109,7 +108,7 @@ def test_no_tree_is_an_empty_file(tmp_path: Path) -> None:
 def test_who_watches_is_told_of_the_speed_while_no_tree_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes, "_SECONDS_BETWEEN_TICKS", 0.001)
+    monkeypatch.setattr(concurrent, "_SECONDS_BETWEEN_TICKS", 0.001)
     told: list[tuple[int, Mapping[str, str]]] = []
     generator = policy()
     generator.meter = Meter()  # type: ignore[attr-defined]

@@ -6,9 +6,10 @@ from prmkit.generate import Continuation, Sampling
 from prmkit.generate.by_strings import up_to_step
 from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import TokenTexts
+from prmkit.generate.thoughts import Closing
 from prmkit.segment.config import SegmenterConfig, bind_segmenter
 from prmkit.tree import Finish
-from tests.fakes import AtString, CharTokenizer
+from tests.fakes import CharTokenizer
 
 PROMPT = tuple(map(ord, "?"))
 TEXTS = TokenTexts(CharTokenizer())  # type: ignore[arg-type]
@@ -78,12 +79,12 @@ def test_a_step_of_so_many_tokens() -> None:
     assert drawn("abc", length=4)[:2] == ("abc", "eos")
 
 
-class _Many(AtString):
+class _Many(Closing):
     """A step end among many, as those of thoughts and statements."""
 
     @property
     def stops(self) -> tuple[str, ...]:
-        return (self.string, *(f"~{number}" for number in range(9)))
+        return (self.tag, *(f"~{number}" for number in range(9)))
 
 
 def test_more_strings_than_the_engine_takes_are_looked_for_here() -> None:

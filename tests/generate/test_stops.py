@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import StepEnds
-from tests.fakes import AtString
+from prmkit.generate.thoughts import Closing
 from tests.tiny import tiny_bpe_tokenizer, tiny_tokenizer
 
 BPE = tiny_bpe_tokenizer()
@@ -12,7 +12,7 @@ ENDS = StepEnds(BPE)
 
 
 def first_end(ends: StepEnds, ids: list[int], stop: str) -> int | None:
-    return next((end for end in range(1, len(ids) + 1) if ends.reached((), ids[:end], StepStop(AtString(stop)))), None)
+    return next((end for end in range(1, len(ids) + 1) if ends.reached((), ids[:end], StepStop(Closing(stop)))), None)
 
 
 def ids_of(text: str) -> list[int]:
@@ -42,7 +42,7 @@ def test_characters_of_several_bytes_and_blanks(stop: str) -> None:
     assert first_end(ENDS, ids, stop) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.integers(3, len(BPE) - 1), min_size=1, max_size=40),
     st.sampled_from(["\n", ".\n", "two", "e s", "a", "the", "\x00", "."]),

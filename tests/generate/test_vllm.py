@@ -5,15 +5,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from prmkit.errors import InputError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
-from prmkit.generate.config import OpenAIEngine, VllmEngine
+from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.likely import TellsNextTokens
-from prmkit.generate.meter import meter_of
 from prmkit.models.backbone import load_tokenizer
 from prmkit.models.flops import forward_flops
 from tests.contracts.generator import GeneratorContract
-from tests.served import EAGER, VLLM, run
+from tests.served import VLLM, run
 
 pytestmark = VLLM
 
@@ -78,26 +76,6 @@ def test_a_shared_prompt_is_computed_once_up_to_a_block(vllm_generator: Generato
     assert generation.flops == pytest.approx(prefill + decode)
 
 
-def test_a_cancelled_request_leaves_the_engine(vllm_generator: Generator) -> None:
-    async def cancelled() -> int:
-        task = asyncio.create_task(vllm_generator.generate([40, 50], 8, sampling=Sampling(max_tokens=900), seed=3))
-        await asyncio.sleep(0.2)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await asyncio.sleep(0.2)
-        engine = vllm_generator._engine._engine  # type: ignore[attr-defined]
-        return int(engine.output_processor.get_num_unfinished_requests())
-
-    assert run(cancelled()) == 0
-
-
-def test_a_folder_that_is_no_language_model_is_refused(vllm_cpu: None, prm_folder: Path) -> None:
-    config = GeneratorConfig(name=str(prm_folder), engine=VllmEngine(**EAGER | {"options": {"no_such": 1}}))
-    with pytest.raises(InputError, match=r"vLLM refuses the model or an option .*no_such"):
-        load_generator(config)
-
-
 def test_many_seeded_requests_at_once_are_answered(vllm_generator: Generator) -> None:
     """Their prompts exceed what vLLM reads in a step; on a CPU its engine would end if it read one in chunks."""
 
@@ -107,22 +85,3 @@ def test_many_seeded_requests_at_once_are_answered(vllm_generator: Generator) ->
         return await asyncio.gather(*(vllm_generator.generate(ids, 1, sampling=sampling, seed=3) for ids in prompts))
 
     assert all(1 <= len(found.continuations[0].ids) <= 4 for found in run(ask_all()))
-
-
-def test_the_meter_has_the_tokens_of_a_request_before_it_ends(vllm_generator: Generator) -> None:
-    meter = meter_of(vllm_generator)
-    assert meter is not None
-
-    async def watched() -> tuple[list[int], Generation]:
-        sampling, seen = Sampling(max_tokens=400), []
-        task = asyncio.create_task(vllm_generator.generate([9, 8, 7] * 9, 3, sampling=sampling, seed=1))
-        while not task.done():
-            await asyncio.sleep(0)
-            seen.append(meter.drawn)
-        await asyncio.sleep(0)  # vLLM counts the tokens of a step after it has handed them out
-        return seen, task.result()
-
-    drawn, read = meter.drawn, meter.read
-    seen, generation = run(watched())
-    assert len(set(seen)) > 10
-    assert (meter.drawn - drawn, meter.read - read) == (generation.decode_tokens, generation.prefill_tokens)

@@ -5,7 +5,7 @@ import pytest
 
 from prmkit.generate.config import VllmEngine
 from prmkit.generate.meter import meter_of
-from prmkit.generate.vllm import Vllm
+from prmkit.generate.vllm_engine import Vllm
 from prmkit.models.foreign.adapters import load_any_prm, read_prm
 from prmkit.score import PrmConfig, Scorer, load_scorer
 from prmkit.score.transformers import TransformersScorer

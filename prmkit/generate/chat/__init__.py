@@ -7,7 +7,7 @@ from typing import Any
 
 from prmkit.errors import InputError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, together
-from prmkit.generate.answers import Usage, events
+from prmkit.generate.answers import Usage, count_request, events, generation_of
 from prmkit.generate.chat.answer import StreamedAnswer
 from prmkit.generate.chat.by_ids import VllmIds
 from prmkit.generate.chat.continuing import Manner, Tried, asked, manner_of, way_of
@@ -97,15 +97,7 @@ class ChatGenerator:
         written = await together(
             go_on(prompt, sampling, derived_seed(seed, sample + n * drawn), stop, manner) for sample in range(n)
         )
-        counts = [usage for _, usages in written for usage in usages]
-        cached = sum(usage.cached for usage in counts)
-        return Generation(
-            continuations=tuple(one for one, _ in written),
-            cached_tokens=cached,
-            prefill_tokens=sum(usage.prompt for usage in counts) - cached,
-            decode_tokens=sum(usage.sampled for usage in counts),
-            flops=float("nan"),
-        )
+        return generation_of((one for one, _ in written), (usage for _, usages in written for usage in usages))
 
     async def _by_ids(
         self, prompt: ChatPrompt, sampling: Sampling, seed: int, stop: StepStop | None, manner: Manner
@@ -113,7 +105,7 @@ class ChatGenerator:
         assert self._ids is not None
         one, usages = await self._ids.go_on(prompt, sampling=sampling, seed=seed, stop=stop)
         for usage in usages:
-            self._metered(usage)
+            count_request(self.meter, usage)
         return one, usages
 
     async def _by_text(
@@ -123,9 +115,8 @@ class ChatGenerator:
         text, finish = answer.text, answer.finish
         assert finish is not None
         estimated = estimated_tokens(text) + (finish == "eos")
-        said = answer.usage
-        usage = Usage(said.prompt or _estimated_prompt(prompt), said.sampled or estimated, said.cached)
-        self._metered(usage, streamed=answer.events)
+        usage = answer.usage.or_else(_estimated_prompt(prompt), estimated)
+        count_request(self.meter, usage, streamed=answer.events)
         one = ChatContinuation(
             pieces=(text,),
             finish=finish,
@@ -133,10 +124,6 @@ class ChatGenerator:
             likely=tuple(answer.likely),
         )
         return one, [usage]
-
-    def _metered(self, usage: Usage, *, streamed: int = 0) -> None:
-        """Count the tokens of a request that ended, but for those that were as they came."""
-        self.meter.add(drawn=max(0, usage.sampled - streamed), read=usage.prompt - usage.cached)
 
     async def _answer(
         self, prompt: ChatPrompt, sampling: Sampling, seed: int, stop: StepStop | None, manner: Manner

@@ -186,7 +186,7 @@ class VllmIds:
         return Portion(
             continuation=continuation,
             pieces=_pieces(choice, len(continuation.ids)),
-            usage=Usage(usage.prompt or len(ids), usage.sampled or sampled, usage.cached),
+            usage=usage.or_else(len(ids), sampled),
         )
 
     async def _tags(self, format: PolicyFormat) -> Tags | None:

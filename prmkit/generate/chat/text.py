@@ -10,7 +10,7 @@ from prmkit.generate.format import PolicyFormat
 from prmkit.generate.likely import Likely
 from prmkit.generate.rules import StepRules
 from prmkit.generate.stop import StepStop
-from prmkit.generate.stops import completes
+from prmkit.generate.stops import first_end
 from prmkit.generate.thoughts import Tags, tags_of
 from prmkit.generate.written import STEP_END, VOCABULARY, WrittenStep
 from prmkit.thoughts import TAGS
@@ -188,10 +188,15 @@ class ChatText:
         return StepStop(self.rules.of(context.thinking), context.carried)
 
     def steps(self, context: ChatContext, one: ChatContinuation) -> tuple[list[WrittenStep], ChatContext]:
-        """The steps that a continuation of the context consists of, and what stands before the next one."""
+        """The steps that a continuation of the context consists of, and what stands before the next one.
+
+        They are cut where a continuation drawn step by step would have been cut.
+        """
         steps: list[WrittenStep] = []
         one = self._with_opening(context, one)
-        for part in self._parts(context, one):
+        rest, start = one.pieces if _is_spelled(one) else one.text, 0
+        while start < len(rest):
+            part, start = self._next_part(context, one, start)
             context, step = self._written(context, part)
             steps += [step] if step is not None else []
         if one.finish != "stop" and context.carried:
@@ -218,33 +223,17 @@ class ChatText:
             return one
         return replace(one, pieces=(tags.open + one.pieces[0], *one.pieces[1:]))
 
-    def _parts(self, context: ChatContext, one: ChatContinuation) -> list[Part]:
-        """The continuation, cut where one that is drawn step by step would have been cut."""
-        spelled = one.exact and len(one.pieces) == len(one.ids)
-        parts: list[Part] = []
-        start = 0
-        while start < len(one.pieces if spelled else one.text):
-            if spelled:
-                end = start + self._first_tokens(one.pieces[start:], self.stop(context))
-                parts.append(Part("".join(one.pieces[start:end]), one.ids[start:end]))
-            else:
-                cut = self.stop(context).cut(one.text[start:])
-                end = len(one.text) if cut is None else start + cut
-                whole = one.exact and (start, end) == (0, len(one.text))
-                parts.append(Part(one.text[start:end], one.ids if whole else None))
-            context, _ = self._written(context, parts[-1])
-            start = end
-        return parts
-
-    def _first_tokens(self, pieces: Sequence[str], stop: StepStop) -> int:
-        """How many tokens the first step takes: all of them, where none ends it."""
-        limit = len(pieces) if stop.tokens is None else min(stop.tokens, len(pieces))
-        text = ""
-        for place in range(limit):
-            text += pieces[place]
-            if completes(text, len(pieces[place]), stop):
-                return place + 1
-        return limit
+    def _next_part(self, context: ChatContext, one: ChatContinuation, start: int) -> tuple[Part, int]:
+        """What of a continuation is written for the step that begins at ``start``, and where the next one begins."""
+        stop = self.stop(context)
+        if _is_spelled(one):
+            pieces = one.pieces[start:]
+            end = start + (first_end(pieces, stop) or len(pieces))
+            return Part("".join(one.pieces[start:end]), one.ids[start:end]), end
+        cut = stop.cut(one.text[start:])
+        end = len(one.text) if cut is None else start + cut
+        whole = one.exact and (start, end) == (0, len(one.text))
+        return Part(one.text[start:end], one.ids if whole else None), end
 
     def _written(self, context: ChatContext, part: Part) -> tuple[ChatContext, WrittenStep | None]:
         piece = self.rules.first(context.carried + part.text, context.thinking)
@@ -264,6 +253,11 @@ class ChatText:
             carried=carried,
             thinking=self.rules.thinks_after(part.text, thinking=context.thinking),
         )
+
+
+def _is_spelled(one: ChatContinuation) -> bool:
+    """Whether the text of each of its tokens is known."""
+    return one.exact and len(one.pieces) == len(one.ids)
 
 
 def asking(format: PolicyFormat, problem: Problem) -> ChatContext:

@@ -2,9 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from prmkit.generate.ends import declared_ends, turn_end
 from prmkit.generate.format import PolicyFormat, ThoughtFormat
 from prmkit.generate.text import PolicyText
+from prmkit.models.ends import declared_ends, turn_end
 from prmkit.packing.prompt import Prompter
 from tests.tiny import tiny_bpe_tokenizer
 
@@ -25,8 +25,8 @@ def end_of(template: str | None, format: PolicyFormat | None = None) -> str | No
 def test_all_ends_that_are_declared_count(listed: object, expected: set[int]) -> None:
     tokenizer = tiny_bpe_tokenizer()
     assert tokenizer.eos_token_id == 2
-    assert declared_ends(SimpleNamespace(eos_token_id=listed), tokenizer) == expected  # type: ignore[arg-type]
-    assert declared_ends(None, tokenizer) == {2}
+    assert set(declared_ends(SimpleNamespace(eos_token_id=listed), tokenizer)) == expected  # type: ignore[arg-type]
+    assert declared_ends(None, tokenizer) == (2,)
 
 
 def test_the_template_tells_what_ends_a_turn_though_nobody_declared_it() -> None:

@@ -1,6 +1,6 @@
 """Which tokens end a solution."""
 
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
 from prmkit.packing.prompt import Prompter
@@ -8,16 +8,18 @@ from prmkit.packing.prompt import Prompter
 _REPLY = "the-answer-stands-here-6f1d"
 
 
-def declared_ends(generation: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Every id that is said to end a sequence: the tokenizer's and the generation config's (chat models list several).
+def declared_ends(
+    config: GenerationConfig | PretrainedConfig | None, tokenizer: PreTrainedTokenizerBase
+) -> tuple[int, ...]:
+    """Every id that is said to end a sequence, each once: the config's (chat models list several), the tokenizer's.
 
     Args:
-        generation: the model's, if it has one.
+        config: the model's generation config, or else its own, if there is one.
         tokenizer: the model's.
     """
-    declared = generation.eos_token_id if generation is not None else None
+    declared = config.eos_token_id if config is not None else None
     listed = declared if isinstance(declared, list) else [declared]
-    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
+    return tuple(dict.fromkeys(token for token in [*listed, tokenizer.eos_token_id] if token is not None))
 
 
 def turn_end(tokenizer: PreTrainedTokenizerBase, prompter: Prompter) -> int | None:
