@@ -54,7 +54,7 @@ def test_tests_state_the_right_values_by_hand() -> None:
         assert json.loads(case.output) == by_hand[operation](*json.loads(case.input))
 
 
-@settings(max_examples=15, deadline=None)  # each example runs a program in a process
+@settings(max_examples=15)  # each example runs a program in a process
 @given(st.integers(0, 10**6), st.floats(0, 1))
 def test_what_the_truth_calls_right_passes_the_tests(seed: int, misread: float) -> None:
     problem = problems(1, seed=seed)[0]

@@ -42,7 +42,7 @@ def check_segmenter(
     # The segmenter's own stops, which are nothing to others, are half of what its texts are made of.
     texts = st.lists(st.sampled_from(own) | st.sampled_from(segmenter.stops or (step_end,)), max_size=25).map("".join)
 
-    @settings(max_examples=examples, deadline=None, database=None)
+    @settings(max_examples=examples, database=None)
     @given(text=texts | TEXTS, more=TEXTS, seed=st.integers(0, 2**32))
     def check(text: str, more: str, seed: int) -> None:
         check_end(text, more, segmenter)

@@ -5,7 +5,7 @@ from itertools import combinations
 from statistics import fmean
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
@@ -38,7 +38,6 @@ def brute_vote(subset: tuple[tuple[int, int | None, bool], ...]) -> float:
 
 
 @given(PROBLEM, st.data())
-@settings(deadline=None)
 def test_expectations_equal_the_mean_over_all_subsets(
     samples: list[tuple[int, int | None, bool]], data: st.DataObject
 ) -> None:
@@ -93,7 +92,6 @@ def test_many_samples_neither_overflow_nor_drift() -> None:
 
 
 @given(PROBLEM, st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_the_order_of_the_samples_changes_nothing(
     samples: list[tuple[int, int | None, bool]], order: random.Random
 ) -> None:

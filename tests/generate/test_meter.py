@@ -4,15 +4,7 @@ import pytest
 
 from prmkit.generate import meter as module
 from prmkit.generate.meter import Meter, Rate, meter_of
-
-
-class Clock:
-    """Stands still until it is put on."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture

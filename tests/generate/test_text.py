@@ -103,7 +103,7 @@ def test_an_indentation_that_came_with_the_line_end_belongs_to_the_next_step() -
     assert following[0].text == "    y"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(["a", "two ", ".", "\n", "\n\n", "  b", "é", "🙂", "<|im_start|>"]), max_size=24),
     st.data(),

@@ -26,7 +26,7 @@ def test_a_path_is_its_words_and_line_ends() -> None:
     assert ends == [8, 11]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text(min_size=1, max_size=12), max_size=5), st.integers(0, 5), st.text(max_size=20))
 def test_a_prefix_of_a_path_is_a_prefix_of_its_ids(steps: list[str], kept: int, prompt: str) -> None:
     problem = Problem(id="p", prompt=prompt)

@@ -101,7 +101,7 @@ def renamed(tokenizer: PreTrainedTokenizerBase, template: str) -> PreTrainedToke
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name != "magistral"])  # whose template spells [THINK]
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_problem_that_spells_them_is_tokenised_as_if_they_were_none(name: str, data: st.DataObject) -> None:
     around = prompter(name)

@@ -58,7 +58,7 @@ def gradient(prm: PRM, rows: list[TokenRow]) -> tuple[float, torch.Tensor]:
 
 
 @pytest.mark.parametrize("weighting", ["once", "rows"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(forest=st.lists(trees(), min_size=1, max_size=4), length=st.integers(8, 30), budget=st.integers(8, 80))
 def test_packing_changes_neither_loss_nor_gradient(
     prm: PRM, weighting: str, forest: list[StepTree], length: int, budget: int

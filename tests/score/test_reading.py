@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
@@ -158,7 +158,6 @@ def trees(draw: st.DrawFn) -> StepTree:
     return tree
 
 
-@settings(deadline=None)
 @given(trees(), st.sampled_from(get_args(Reads)), st.integers(2, 14), st.data())
 def test_a_score_does_not_depend_on_what_else_is_asked_or_was(
     tree: StepTree, reads: Reads, context: int, data: st.DataObject

@@ -1,7 +1,7 @@
 import gc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.score.windows import Windows
@@ -92,7 +92,6 @@ def test_each_step_is_looked_at_once_and_a_dead_tree_is_forgotten() -> None:
     assert not windows._known
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=30), st.integers(2, 12), st.data())
 def test_a_window_fits_holds_its_step_and_depends_on_the_path_alone(
     lengths: list[int], context: int, data: st.DataObject

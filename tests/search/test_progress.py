@@ -10,17 +10,9 @@ from prmkit.search import progress
 from prmkit.search.progress import Progress
 from prmkit.session import Engines, Session
 from prmkit.tree import ROOT, Problem, StepTree
+from tests.clock import Clock
 from tests.fakes import char_text
 from tests.search.world import World, world_session
-
-
-class Clock:
-    """Stands still until it is put on."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -6,16 +6,8 @@ from prmkit.generate import Sampling, meter
 from prmkit.generate.meter import Meter
 from prmkit.session import Engines
 from prmkit.session.speed import Speed
+from tests.clock import Clock
 from tests.fakes import ScriptedGenerator, TableScorer, char_text
-
-
-class Clock:
-    """Stands still until it is put on."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_the_good_row_is_kept(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GOOD_ROWS))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_mutated_rows_are_kept_quarantined_or_filtered(name: str, seed: int, tmp_path: Path) -> None:
     every_row_is_accounted_for(name, [GOOD_ROWS[name]], seed, 25, tmp_path)
@@ -114,7 +114,7 @@ def test_mutated_rows_are_kept_quarantined_or_filtered(name: str, seed: int, tmp
 @pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", sorted(REAL))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_ten_thousand_mutated_real_rows(name: str, seed: int, data_dir: Path, tmp_path: Path) -> None:
     """25 rows in each of 50 examples, for each of eight corpora."""

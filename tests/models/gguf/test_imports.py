@@ -229,7 +229,7 @@ def test_an_import_that_ends_halfway_leaves_nothing(
     assert [each.name for each in tmp_path.iterdir()] == ["a.gguf"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
 def test_a_file_that_lies_is_imported_or_refused(
     changes: list[tuple[float, int]], model: PreTrainedModel, tmp_path_factory: pytest.TempPathFactory
