@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from prmkit.errors import InputError
-from prmkit.grade.math.answers import extract, normalise
+from prmkit.grade.math.answers import normalise
+from prmkit.grade.math.extraction import extract
 from prmkit.rows_io import field, first_rows
 from prmkit.tree import Problem
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from prmkit.errors import InputError
-from prmkit.grade.math.answers import extract
+from prmkit.grade.math.extraction import extract
 from prmkit.rows_io import Fields, field, first_rows
 from prmkit.tree import Problem
 

@@ -4,7 +4,8 @@ Source: Cobbe et al. 2021, arXiv 2110.14168; openai/gsm8k on the Hugging Face hu
 """
 
 from prmkit.errors import InputError
-from prmkit.grade.math.answers import extract, normalise
+from prmkit.grade.math.answers import normalise
+from prmkit.grade.math.extraction import extract
 from prmkit.rows_io import Fields, field
 from prmkit.sources import gold_path, problem_id
 from prmkit.tree import Problem, StepTree

@@ -4,7 +4,7 @@ Source: Hendrycks et al. 2021, arXiv 2103.03874; EleutherAI/hendrycks_math on th
 """
 
 from prmkit.errors import InputError
-from prmkit.grade.math.answers import extract
+from prmkit.grade.math.extraction import extract
 from prmkit.rows_io import Fields, field
 from prmkit.sources import gold_path, problem_id
 from prmkit.tree import Problem, StepTree
