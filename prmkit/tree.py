@@ -21,6 +21,7 @@ A solution whose text ended within a thought came to no answer: it counts as cut
 
 Reads = Literal["thought", "answer", "both"]
 """Which steps of a solution a PRM reads: what a reasoning model thought before it answered, the answer, or both."""
+_READS = get_args(Reads)
 
 ROOT = -1
 """The parent of first steps: the problem itself."""
@@ -207,9 +208,10 @@ class StepTree:
             InputError: the note names no such choice.
         """
         noted = self.meta.get("reads", "both")
-        if noted not in get_args(Reads):
-            expected = ", ".join(get_args(Reads))
-            raise InputError("no such choice of steps to read", where=self.problem.id, got=noted, expected=expected)
+        if noted not in _READS:
+            raise InputError(
+                "no such choice of steps to read", where=self.problem.id, got=noted, expected=", ".join(_READS)
+            )
         return cast(Reads, noted)
 
     def note_reads(self, reads: Reads) -> None:

@@ -80,7 +80,7 @@ async def up_to_step(
         drawn += part.continuation.ids
         finish = part.continuation.finish
         if read_along and stop is not None:
-            end = first_end(texts.of(prompt_ids, drawn), stop, known=known)
+            end = first_end(texts.of(prompt_ids, drawn), stop, range(known + 1, len(drawn) + 1))
             if end is not None:
                 return Continuation(ids=tuple(drawn[:end]), finish="stop"), portions
             if finish == "length" and len(drawn) < limit:

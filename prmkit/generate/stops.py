@@ -1,6 +1,6 @@
 """Where a continuation ends before the policy ends it: at the end of a step, found in token ids as they come."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -38,8 +38,8 @@ class TokenTexts:
         if not ids:
             return []
         known = self._known
-        texts = [self._added(before[-1:], ids[:1])] if before else [self._decoded(ids[:1])]
-        for pair in pairwise(ids):
+        texts = [] if before else [self._decoded(ids[:1])]
+        for pair in pairwise((*before[-1:], *ids)):
             text = known.get(pair)
             texts.append(self._remember(pair) if text is None else text)
         if _SPLIT in "".join(texts):
@@ -105,7 +105,7 @@ class StepEnds:
             stop: what ends the step.
         """
         enders = self._enders(stop.strings) if stop.strings else frozenset[int]()
-        return first_end(texts, stop, may_end=lambda place: ids[place] in enders) or len(ids)
+        return first_end(texts, stop, [place for place, token in enumerate(ids, 1) if token in enders]) or len(ids)
 
     def _find_enders(self, stops: tuple[str, ...]) -> frozenset[int]:
         """The tokens that may hold the end of one of the strings."""
@@ -118,23 +118,23 @@ class StepEnds:
         )
 
 
-def first_end(
-    texts: Sequence[str], stop: StepStop, *, known: int = 0, may_end: Callable[[int], bool] = lambda place: True
-) -> int | None:
+def first_end(texts: Sequence[str], stop: StepStop, places: Iterable[int]) -> int | None:
     """How many tokens the first step takes; None where it has not ended.
 
     Args:
         texts: what each token adds.
         stop: what ends the step.
-        known: in so many tokens it does not end.
-        may_end: whether the token at a place may end it, where that is known without its text.
+        places: after so many tokens, and at the limit on tokens, it may end; in ascending order.
     """
-    text = "".join(texts[:known])
-    for place in range(known, len(texts)):
-        text += texts[place]
-        if place + 1 == stop.tokens or (may_end(place) and completes(text, len(texts[place]), stop)):
-            return place + 1
-    return None
+    text, joined, limit = "", 0, stop.tokens
+    for place in places:
+        if limit is not None and limit <= place:
+            return limit
+        text += "".join(texts[joined:place])
+        joined = place
+        if completes(text, len(texts[place - 1]), stop):
+            return place
+    return limit if limit is not None and limit <= len(texts) else None
 
 
 def completes(text: str, new: int, stop: StepStop) -> bool:

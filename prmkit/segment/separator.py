@@ -45,12 +45,15 @@ class _Separator:
     tokens: None = None
 
     def end(self, text: str) -> int | None:
+        places = separated(text, self.stops[0])
+        if not self.blocks:
+            return next(places, None)
         blocks, hold, row = Blocks(text), Hold(), None
-        for place in separated(text, self.stops[0]):
+        for place in places:
             if row is not None and not text.startswith("|", row):
                 return row
-            block = self.blocks and blocks.open_at(place)
-            in_row = self.blocks and not block and self._ends_in_row(text, place)
+            block = blocks.open_at(place)
+            in_row = not block and self._ends_in_row(text, place)
             if not (block or in_row) or not hold.back(place):
                 return place
             row = place if in_row and "\n" in self.stops[0] else None

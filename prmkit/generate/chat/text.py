@@ -228,7 +228,7 @@ class ChatText:
         stop = self.stop(context)
         if _is_spelled(one):
             pieces = one.pieces[start:]
-            end = start + (first_end(pieces, stop) or len(pieces))
+            end = start + (first_end(pieces, stop, range(1, len(pieces) + 1)) or len(pieces))
             return Part("".join(one.pieces[start:end]), one.ids[start:end]), end
         cut = stop.cut(one.text[start:])
         end = len(one.text) if cut is None else start + cut
