@@ -23,8 +23,8 @@ from pathlib import Path
 from prmkit.benchmarks import load
 from prmkit.grade.code import evalplus
 from prmkit.grade.math.answers import MathGrader
-from prmkit.grade.math.extraction import extract
 from prmkit.grade.math.equality import Workers
+from prmkit.grade.math.extraction import extract
 from prmkit.sandbox import isolate
 from prmkit.tree import Problem
 

@@ -14,7 +14,6 @@ from prmkit.grade.math import extraction, qwen
 from prmkit.grade.math.equality import Equality, Workers
 from prmkit.tree import Problem
 
-
 _WORDS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _REMOVED = re.compile(r"\\left(?![a-zA-Z])|\\right(?![a-zA-Z])|\\[!,;: ]|\^\{?\\circ\}?|\\\$|\s+")
 _GROUPED = re.compile(r"([+-]?)\d{1,3}(?:(?:,|\{,\})\d{3})+(\.\d+)?")
