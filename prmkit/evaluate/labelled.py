@@ -18,12 +18,12 @@ from prmkit.evaluate.step_errors import (
     predicted_first_error,
     step_auc,
 )
-from prmkit.evaluate.steps import ClassReports, StepReport, by_class, step_report
+from prmkit.evaluate.steps import ClassReports, StepReport, by_class, class_reports, step_report
 from prmkit.run.results import Figures, Result
 from prmkit.score import Scorer
 from prmkit.score.reading import reads_of, score_readable
 from prmkit.sources import CorpusRecord
-from prmkit.stats import Estimate
+from prmkit.stats import Estimate, mean
 from prmkit.tree import StepTree
 
 _CONCURRENT = 512
@@ -152,8 +152,7 @@ def labelled_solutions(trees: Iterable[StepTree]) -> list[Labelled]:
 
 def refuse_labels(trees: Iterable[StepTree]) -> None:
     """Raises InputError as ``evaluate_labelled`` does for labels alone, before a step is scored."""
-    labels = [one.labels for one in labelled_solutions(trees)]
-    step_auc([[0.0] * len(row) for row in labels], labels)
+    labelled_solutions(trees)
 
 
 def refuse_choice(trees: Iterable[StepTree]) -> None:
@@ -181,21 +180,22 @@ class LabelledFigures(Figures):
 
     Attributes:
         solutions: how many.
+        repeated: how many were passed over, since one of their class and problem id stood before them (PRMBench).
         cut: how many have steps without a score, which count as right: the PRM could not read them.
         threshold: below it a step is called wrong.
         threshold_from: the split it was chosen on; ``given``: by the user.
-        erroneous: the share of solutions with a wrong step whose first one was found; ProcessBench's figure. This and
-            the next three are None where every solution has a wrong step.
-        correct: the share of right solutions in which no step was called wrong.
-        f1: the harmonic mean of both.
-        best: what the best threshold would have given.
-        step_auc: over labelled and scored steps.
+        erroneous: the share of solutions with a wrong step whose first one was found; None where there is no such one.
+        correct: the share of right solutions in which no step was called wrong; None where there is no such one.
+        f1: the harmonic mean of both, ProcessBench's figure; None where one of them is.
+        best: what the best threshold would have given; None as well.
+        step_auc: over labelled and scored steps; None unless there are right ones and wrong ones.
         steps: single steps at the threshold.
         by_class: the same by class, where the solutions have classes (PRMBench).
         calibration: of the scores.
     """
 
     solutions: int
+    repeated: int = 0
     cut: int
     threshold: float
     threshold_from: str
@@ -203,7 +203,7 @@ class LabelledFigures(Figures):
     correct: Estimate | None = None
     f1: Estimate | None = None
     best: BestThreshold | None = None
-    step_auc: Estimate
+    step_auc: Estimate | None = None
     steps: StepReport
     by_class: ClassReports | None = None
     calibration: Calibration
@@ -219,40 +219,72 @@ class StepsResult(LabelledFigures, Result):
     """
 
     kind = "steps"
+    version = 2
 
     corpus: CorpusRecord
     scoring: ScoringCost
     seconds: float
+
+    @classmethod
+    def upgraded(cls, record: dict[str, Any], version: int) -> dict[str, Any]:
+        """Before version 2 the score of ``multi_solutions`` was halved, and that of all steps the mean of the classes.
+
+        Both follow from what is there.
+        """
+        if record.get("by_class") is None:
+            return record
+        reports = {name: StepReport(**report) for name, report in record["by_class"]["classes"].items()}
+        return {**record, "by_class": class_reports(reports, StepReport(**record["steps"]))}
 
 
 def evaluate_labelled(trees: Iterable[StepTree], threshold: float | Threshold) -> LabelledFigures:
     """How well step scores find wrong steps.
 
     Raises:
-        InputError: there is no labelled solution, or no scored step, or only right or only wrong steps.
+        InputError: there is no labelled solution, or no scored step.
     """
-    solutions = labelled_solutions(trees)
+    every = list(trees)
+    kept = _first_of_each(every)
+    solutions = labelled_solutions(kept)
     value = threshold.value if isinstance(threshold, Threshold) else threshold
     scores, truth = [one.judged for one in solutions], [first_error_of_labels(one.labels) for one in solutions]
-    first_errors: dict[str, Any] = {}
-    if len({index == NO_ERROR for index in truth}) == 2:
-        report = first_error_f1([predicted_first_error(row, value) for row in scores], truth)
-        best = best_threshold(scores, truth, split="these solutions")
-        first_errors = {
-            "erroneous": report.erroneous,
-            "correct": report.correct,
-            "f1": report.f1,
-            "best": BestThreshold(threshold=best.value, f1=best.f1),
-        }
+    labels = [one.read_labels for one in solutions]
     steps = [(one.group, score, label >= 0.5) for one in solutions for score, label in one.steps]
+    both = len({right for _, _, right in steps}) == 2
     return LabelledFigures(
         solutions=len(solutions),
+        repeated=len(every) - len(kept),
         cut=sum(None in one.scores for one in solutions),
         threshold=value,
         threshold_from=threshold.split if isinstance(threshold, Threshold) else "given",
-        **first_errors,
-        step_auc=step_auc(scores, [one.read_labels for one in solutions]),
+        **_first_errors(scores, truth, value),
+        step_auc=step_auc(scores, labels) if both else None,
         steps=step_report([score for _, score, _ in steps], [right for _, _, right in steps], value),
         by_class=by_class(steps, value) if all(one.group for one in solutions) else None,
         calibration=calibration([one.steps for one in solutions]),
     )
+
+
+def _first_of_each(trees: Iterable[StepTree]) -> list[StepTree]:
+    """Without those of a class whose problem id stood before in it: PRMBench's evaluation takes the first alone."""
+    kept: dict[object, StepTree] = {}
+    for number, tree in enumerate(trees):
+        name = tree.meta.get("class", "")
+        kept.setdefault((name, tree.problem.id) if name else number, tree)
+    return list(kept.values())
+
+
+def _first_errors(scores: Sequence[Sequence[float]], truth: Sequence[int], threshold: float) -> dict[str, Any]:
+    """The figures of first errors, as far as there are solutions with an error, and without one."""
+    predicted = [predicted_first_error(row, threshold) for row in scores]
+    if len({index == NO_ERROR for index in truth}) < 2:
+        kind = "correct" if truth[0] == NO_ERROR else "erroneous"
+        return {kind: mean([float(guess == index) for guess, index in zip(predicted, truth, strict=True)])}
+    report = first_error_f1(predicted, truth)
+    best = best_threshold(scores, truth, split="these solutions")
+    return {
+        "erroneous": report.erroneous,
+        "correct": report.correct,
+        "f1": report.f1,
+        "best": BestThreshold(threshold=best.value, f1=best.f1),
+    }

@@ -123,16 +123,26 @@ def _stepwise(run: RunFolder, recipe: dict[str, Any]) -> Iterator[CardFigure]:
         "data": f"{recipe['corpus']['source']} ({Path(recipe['corpus']['path']).name})",
         "setting": f"threshold {result.threshold:.3g}, {_origin(result.threshold_from)}",
     }
-    first_errors = {
+    found = {
         "first-error F1": result.f1,
         "wrong solutions with the first error found": result.erroneous,
         "right solutions without a false alarm": result.correct,
+        **_prm_scores(result),
+        "step AUC": result.step_auc,
+        "Brier score": result.calibration.brier,
     }
-    for shown, estimate in first_errors.items():
+    for shown, estimate in found.items():
         if estimate is not None:
             yield _figure(name, shown, estimate, of="solutions")
-    yield _figure(name, "step AUC", result.step_auc, of="solutions")
-    yield _figure(name, "Brier score", result.calibration.brier, of="solutions")
+
+
+def _prm_scores(result: StepsResult) -> dict[str, Estimate]:
+    """PRMBench's scores, of all steps and by category; where solutions have no classes, none."""
+    if result.by_class is None:
+        return {}
+    scores = {"PRM-Score": result.by_class.prm_score}
+    scores |= {f"PRM-Score, {name}": score for name, score in result.by_class.categories.items()}
+    return {name: Estimate(value=score, stderr=math.nan, n=result.solutions) for name, score in scores.items()}
 
 
 def _origin(split: str) -> str:

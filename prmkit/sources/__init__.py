@@ -6,7 +6,8 @@ the row is left out on purpose, and InputError that it is bad. Reading streams, 
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,16 @@ from prmkit.sources.shape import depth, up_to_first_error
 from prmkit.tree import Label, Problem, StepTree
 from prmkit.trees_io import write_records
 
+_LOG = logging.getLogger(__name__)
+
+
+class Unusable(InputError):
+    """A row that is as the corpus has it, but of which no tree can be made.
+
+    It is quarantined with its reason, as a bad one is, but no fault of the file: however many there are, the corpus is
+    not refused for them.
+    """
+
 
 class Source(Protocol):
     """The reader of one corpus."""
@@ -27,7 +38,7 @@ class Source(Protocol):
         """The tree of a row; None leaves it out.
 
         Raises:
-            InputError: the row is not what the corpus promises.
+            InputError: the row is not what the corpus promises; Unusable where it is.
         """
         ...
 
@@ -121,6 +132,7 @@ class Corpus:
     ) -> None:
         self.counts = Counts()
         self.bad: list[dict[str, str]] = []
+        self._faults: list[str] = []
         self.name, self.path = name, path
         self._limit, self._max_bad = limit, max_bad
         self._stop_at_first_error, self._min_steps = stop_at_first_error, min_steps
@@ -133,14 +145,14 @@ class Corpus:
 
     def __iter__(self) -> Iterator[StepTree]:
         """Read from the beginning."""
-        self.counts, self.bad = Counts(), []
+        self.counts, self.bad, self._faults = Counts(), [], []
         for raw in rows_at(self.path):
             tree = self._tree(raw)
             if tree is not None:
                 yield tree
             if self._limit is not None and self.counts.kept >= self._limit:
                 break
-            if len(self.bad) > _HOPELESS:
+            if len(self._faults) > _HOPELESS:
                 self.refuse_bad(self._max_bad)
         self.refuse_bad(self._max_bad)
         if not self.counts.read:
@@ -154,6 +166,8 @@ class Corpus:
         except InputError as error:
             counts.quarantined += 1
             self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()[:_QUARANTINED_TEXT]})
+            if not isinstance(error, Unusable):
+                self._faults.append(_placed(self.bad[-1]))
             return None
         if tree is not None and self._stop_at_first_error:
             tree = up_to_first_error(tree)
@@ -167,11 +181,9 @@ class Corpus:
 
     def refuse_bad(self, max_bad: float) -> None:
         """Raise InputError, with the first bad row, if more than this share of what was read is bad."""
-        bad, read = self.counts.quarantined, self.counts.read
+        bad, read = len(self._faults), self.counts.read
         if bad > max_bad * read:
-            where, error = self.bad[0]["where"], self.bad[0]["error"]
-            placed = error if error.startswith(where) else f"{where}: {error}"
-            raise InputError(f"{placed} ({bad} of {read} rows are bad, {max_bad:.0%} may be)")
+            raise InputError(f"{self._faults[0]} ({bad} of {read} rows are bad, {max_bad:.0%} may be)")
 
 
 def problem_id(corpus: str, prompt: str) -> str:
@@ -191,6 +203,22 @@ def gold_path(problem: Problem, steps: Iterable[str]) -> StepTree:
     return StepTree.from_steps(problem, texts, [Label(value=1.0, source="human")] * len(texts))
 
 
+def written_steps(row: Fields, where: str, key: str) -> list[str]:
+    """The steps of a solution as its corpus has them, one or more.
+
+    Raises:
+        InputError: they are no texts.
+        Unusable: one of them is blank; a tree has no such step, and its label would go to another.
+    """
+    steps: list[Any] = required(row, where, key, list)
+    if not steps or not all(isinstance(step, str) for step in steps):
+        raise InputError(f"illegal {key}", where=where, got=steps, expected="texts")
+    for number, step in enumerate(steps, start=1):
+        if not step.strip():
+            raise Unusable(f"step {number} of {len(steps)} is empty", where=where)
+    return steps
+
+
 def required(row: Fields, where: str, key: str, kind: type) -> Any:
     """The value of a key.
 
@@ -203,8 +231,10 @@ def required(row: Fields, where: str, key: str, kind: type) -> Any:
     return value
 
 
-def write_quarantine(path: Path, corpora: Iterable[Corpus]) -> bool:
+def write_quarantine(path: Path, corpora: Sequence[Corpus]) -> bool:
     """Write the bad rows of corpora that have been read, in the place of those of an earlier run; no file for none.
+
+    A warning says how many there are, and why the first one is.
 
     Returns:
         Whether there is any.
@@ -213,7 +243,16 @@ def write_quarantine(path: Path, corpora: Iterable[Corpus]) -> bool:
     bad = [row for corpus in corpora for row in corpus.bad]
     if bad:
         write_records(path, bad)
+    for corpus in corpora:
+        if corpus.bad:
+            counts, first = corpus.counts, _placed(corpus.bad[0])
+            _LOG.warning("%d of %d rows are set aside in %s: %s", counts.quarantined, counts.read, path, first)
     return bool(bad)
+
+
+def _placed(bad: Mapping[str, str]) -> str:
+    where, error = bad["where"], bad["error"]
+    return error if error.startswith(where) else f"{where}: {error}"
 
 
 def _checked_options(name: str, source: Source, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,9 @@
 Source: Zheng et al. 2024, arXiv 2412.06559. ``label`` is the 0-based index of that step, -1 where there is none.
 """
 
-from typing import Any
-
 from prmkit.errors import InputError
 from prmkit.rows_io import Fields, field
-from prmkit.sources import required
+from prmkit.sources import required, written_steps
 from prmkit.tree import Label, Problem, StepTree
 
 _RIGHT, _WRONG = Label(value=1.0, source="human"), Label(value=0.0, source="human")
@@ -21,13 +19,12 @@ def tree_of(row: Fields, where: str) -> StepTree:
 
     Raises:
         InputError: a column is missing or illegal, or the label names no step.
+        Unusable: a step is empty.
     """
-    steps: list[Any] = required(row, where, "steps", list)
+    steps = written_steps(row, where, "steps")
     first: int = required(row, where, "label", int)
     if isinstance(first, bool) or not -1 <= first < len(steps):
         raise InputError("the label names no step", where=where, got=first, expected=f"-1 to {len(steps) - 1}")
-    if not steps or not all(isinstance(step, str) for step in steps):
-        raise InputError("illegal steps", where=where, got=steps, expected="texts")
     right = len(steps) if first == -1 else first
     labels = [_RIGHT if index < right else _WRONG if index == first else None for index in range(len(steps))]
     problem = Problem(id=field(row, where, "id"), prompt=required(row, where, "problem", str))

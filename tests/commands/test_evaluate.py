@@ -59,6 +59,19 @@ def test_a_labelled_file_is_scored_and_the_figures_are_kept(
     assert all(0 <= node["score"] <= 1 for tree in trees for node in tree["nodes"])
 
 
+def test_both_accuracies_of_processbench_stand_beside_their_mean_in_the_table(
+    prmkit: Callable[..., Answer], checkpoint: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps(ROWS))
+    answer = prmkit("evaluate", "steps", data, "--prm", checkpoint, "--out", tmp_path / "run")
+    again = prmkit("evaluate", tmp_path / "run" / "run.yaml", "--out", tmp_path / "again")  # without its verb
+    for out in (answer.out, again.out):
+        rows = dict(line.split(maxsplit=1) for line in out.splitlines() if line.strip())
+        assert [rows[name].endswith("(n = 1)") for name in ("erroneous", "correct")] == [True, True]
+        assert rows["f1"].endswith("(n = 2)")
+
+
 def test_a_folder_that_is_no_prm_is_named_and_nothing_is_written(
     prmkit: Callable[..., Answer], backbone: str, tmp_path: Path
 ) -> None:

@@ -4,7 +4,14 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.labelled import choose_threshold, evaluate_labelled, refuse_choice, refuse_labels, score_trees
+from prmkit.evaluate.labelled import (
+    StepsResult,
+    choose_threshold,
+    evaluate_labelled,
+    refuse_choice,
+    refuse_labels,
+    score_trees,
+)
 from prmkit.evaluate.resumable import Finished
 from prmkit.score import Scores
 from prmkit.score.reading import ReadingScorer
@@ -57,8 +64,6 @@ def test_steps_that_the_prm_did_not_read_count_as_right_and_the_solution_as_cut(
 def test_trees_without_a_label_are_no_evaluation() -> None:
     with pytest.raises(InputError, match="no solution has a label"):
         evaluate_labelled([scored("a", (None, 0.5))], 0.5)
-    with pytest.raises(InputError, match="AUC needs right and wrong steps"):
-        evaluate_labelled([scored("a", (1.0, 0.5))], 0.5)
 
 
 def test_labels_that_say_too_little_are_refused_before_a_step_is_scored() -> None:
@@ -69,17 +74,54 @@ def test_labels_that_say_too_little_are_refused_before_a_step_is_scored() -> Non
         refuse([right, wrong])
         with pytest.raises(InputError, match="no solution has a label"):
             refuse([path_tree("p", [("x", None)])])
+    refuse_labels([right])
     refuse_labels([mixed])
-    with pytest.raises(InputError, match="AUC needs right and wrong steps, got '1 right of 1'"):
-        refuse_labels([right])
     with pytest.raises(InputError, match="F1 needs solutions with and without an error, got '1 with, 0 without'"):
         refuse_choice([mixed])
 
 
-def test_without_a_correct_solution_there_is_no_first_error_f1_but_steps_are_judged() -> None:
-    result = evaluate_labelled(TREES[:1], 0.5).as_json()
-    assert result["f1"] is result["best"] is None
-    assert result["steps"]["steps"] > 0
+def test_solutions_of_one_kind_have_the_accuracy_on_that_kind_alone() -> None:
+    erroneous, correct = evaluate_labelled(TREES[:2], 0.5), evaluate_labelled(TREES[2:], 0.5)
+    assert erroneous.erroneous is not None
+    assert (erroneous.erroneous.value, erroneous.erroneous.n) == (0.5, 2)
+    assert correct.correct is not None
+    assert (correct.correct.value, correct.correct.n) == (1.0, 1)
+    assert erroneous.correct is correct.erroneous is erroneous.f1 is correct.f1 is erroneous.best is None
+
+
+def test_steps_of_one_kind_have_every_figure_but_the_auc() -> None:
+    found = evaluate_labelled([scored("a", (1.0, 0.9), (1.0, 0.4))], 0.5)
+    assert found.step_auc is None
+    assert (found.steps.f1, found.steps.negative_f1, found.steps.accuracy) == (pytest.approx(2 / 3), 0.0, 0.5)
+    assert found.calibration.brier.value == pytest.approx((0.1**2 + 0.6**2) / 2)
+
+
+def classed(name: str, prompt: str, *steps: tuple[float | None, float | None]) -> StepTree:
+    tree = scored(prompt, *steps)
+    tree.meta["class"] = name
+    return tree
+
+
+def test_of_two_solutions_with_one_id_in_a_class_the_first_counts_and_that_is_said() -> None:
+    first, second = classed("circular", "p", (1.0, 0.9)), classed("circular", "p", (1.0, 0.1), (0.0, 0.1))
+    other = classed("deception", "p", (0.0, 0.1))
+    found = evaluate_labelled([first, second, other], 0.5)
+    assert (found.solutions, found.repeated) == (2, 1)
+    assert found.by_class is not None
+    assert {name: report.steps for name, report in found.by_class.classes.items()} == {"circular": 1, "deception": 1}
+    assert evaluate_labelled([scored("p", (1.0, 0.9)), scored("p", (1.0, 0.1))], 0.5).repeated == 0
+
+
+def test_the_scores_of_classes_in_an_older_result_are_put_right() -> None:
+    """Version 1 halved multi_solutions, and took the mean of the classes for all steps."""
+    half = {"steps": 2, "accuracy": 1.0, "f1": 1.0, "negative_f1": 0.0, "prm_score": 0.5}
+    by_class = {"classes": {"multi_solutions": half}, "categories": {"sensitivity": 0.5}, "prm_score": 0.5}
+    steps = {"steps": 4, "accuracy": 0.5, "f1": 0.5, "negative_f1": 0.25, "prm_score": 0.375}
+    found = StepsResult.upgraded({"steps": steps, "by_class": by_class, "f1": None}, 1)
+    assert found["by_class"].classes["multi_solutions"].prm_score == 1.0
+    assert found["by_class"].categories == {"sensitivity": 1.0}
+    assert (found["by_class"].prm_score, found["f1"]) == (0.375, None)
+    assert StepsResult.upgraded({"steps": steps}, 1) == {"steps": steps}
 
 
 def test_a_threshold_is_chosen_on_another_split_which_is_named() -> None:

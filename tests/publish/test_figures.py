@@ -6,6 +6,7 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.evaluate.side_by_side import SideBySideResult
+from prmkit.evaluate.steps import ClassReports, StepReport
 from prmkit.publish.figures import CardFigure, figures_of, held_out
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result, write_result
@@ -90,6 +91,21 @@ def test_a_threshold_names_what_it_was_chosen_on_and_first_errors_may_be_missing
     found = figures_of(stepwise, training / "checkpoint")
     assert {one.setting for one in found} == {"threshold 0.123, chosen on other.json"}
     assert [one.metric for one in found] == ["step AUC", "Brier score"]
+
+
+def test_prmbench_has_its_scores_and_what_cannot_be_known_of_one_kind_of_steps_is_left_out(
+    training: Path, stepwise: Path
+) -> None:
+    report = StepReport(steps=90, accuracy=0.8, f1=0.85, negative_f1=0.0, prm_score=0.85)
+    classes = ClassReports(classes={"multi_solutions": report}, categories={"sensitivity": 0.85}, prm_score=0.425)
+    result = measured_steps(by_class=classes, step_auc=None, f1=None, erroneous=None)
+    write_result(RunFolder(stepwise).metrics_file, result)
+    assert [(one.metric, str(one), one.n) for one in figures_of(stepwise, training / "checkpoint")] == [
+        ("right solutions without a false alarm", "79.0 ± 2.0 %", 21),
+        ("PRM-Score", "42.5 %", 40),
+        ("PRM-Score, sensitivity", "85.0 %", 40),
+        ("Brier score", "0.100 ± 0.020", 200),
+    ]
 
 
 def test_held_out_figures_have_no_errors_and_unknown_ones_are_left_out(training: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
-from prmkit.sources import SOURCES, Corpus, problem_id
+from prmkit.sources import SOURCES, Corpus, problem_id, write_quarantine
 from tests.sources.samples import GOOD_ROWS
 
 GOOD = {"prompt": "1+1?", "completions": ["2", "3"], "labels": [True, False]}
@@ -43,6 +43,35 @@ def test_more_bad_rows_than_allowed_refuse_the_corpus_with_the_first(tmp_path: P
     path = write(tmp_path / "a.jsonl", GOOD, "{torn", BAD)
     with pytest.raises(InputError, match=r"a\.jsonl:2: not JSON .*\(2 of 3 rows are bad, 1% may be\)"):
         list(Corpus("trl", path))
+
+
+def test_rows_of_which_no_tree_can_be_made_are_set_aside_however_many_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = {"id": "a", "problem": "?", "steps": ["x"], "label": 0}
+    path = write(tmp_path / "a.jsonl", *[{**good, "steps": ["x", " "]}] * 2, good)
+    corpus = Corpus("processbench", path)
+    assert len(list(corpus)) == 1
+    assert (corpus.counts.kept, corpus.counts.quarantined, corpus.counts.filtered) == (1, 2, 0)
+    assert write_quarantine(tmp_path / "bad.jsonl", [corpus])
+    kept = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+    assert [row["where"] for row in kept] == [f"{path}:1", f"{path}:2"]
+    (said,) = caplog.messages
+    assert said == f"2 of 3 rows are set aside in {tmp_path}/bad.jsonl: {path}:1: step 2 of 2 is empty"
+
+
+def test_beside_them_a_bad_row_still_refuses_the_corpus(tmp_path: Path) -> None:
+    empty = {"id": "a", "problem": "?", "steps": [""], "label": 0}
+    with pytest.raises(InputError, match=r"a\.jsonl:2: not JSON .*\(1 of 2 rows are bad, 1% may be\)"):
+        list(Corpus("processbench", write(tmp_path / "a.jsonl", empty, "{torn")))
+
+
+def test_without_a_bad_row_nothing_is_written_or_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    corpus = Corpus("trl", write(tmp_path / "a.jsonl", GOOD))
+    list(corpus)
+    (tmp_path / "bad.jsonl").write_text("of an earlier run")
+    assert not write_quarantine(tmp_path / "bad.jsonl", [corpus])
+    assert (caplog.messages, (tmp_path / "bad.jsonl").exists()) == ([], False)
 
 
 def test_a_hopeless_corpus_is_not_read_to_its_end(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.evaluate.steps import by_class
-from prmkit.sources import Corpus
+from prmkit.sources import Corpus, Unusable
 from prmkit.sources.prmbench import tree_of
 
 ROW = {
@@ -23,6 +23,28 @@ def test_a_row_may_have_no_error_or_name_one_beyond_its_last_step() -> None:
     for errors, values in (([], [1.0, 1.0, 1.0]), ([2, 4], [1.0, 0.0, 1.0])):  # a real row does
         tree = tree_of({**ROW, "error_steps": errors}, "x")
         assert [node.label.value for node in tree if node.label is not None] == values
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        ("2. two", "two"),
+        ("Step 2. two", "two"),
+        (" step 2.  two", "two"),
+        ("9. two", "9. two"),  # the number of another step is not this one's
+        ("2.5 two", "2.5 two"),
+        ("two 2. two", "two 2. two"),
+        ("2. ", "2. "),
+    ],
+)
+def test_a_step_is_read_without_its_own_number(step: str, text: str) -> None:
+    assert tree_of({**ROW, "modified_process": ["one", step]}, "x").nodes[1].text == text
+
+
+def test_a_row_with_an_empty_step_is_set_aside_and_the_place_of_the_step_is_said() -> None:
+    for step in ("", " \n"):
+        with pytest.raises(Unusable, match="x: step 2 of 3 is empty"):
+            tree_of({**ROW, "modified_process": ["one", step, "three"]}, "x")
 
 
 @pytest.mark.parametrize(

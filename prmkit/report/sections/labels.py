@@ -26,12 +26,15 @@ def _of(run: Run) -> Iterator[Block]:
         return
     yield Heading(run.name)
     yield from _spread(run)
-    found = [(name, getattr(run.result, name)) for name in names]
-    rows = [(name.replace("_", " "), cell(value)) for name, value in found if value is not None]
+    figures = [(name, getattr(run.result, name)) for name in names]
+    rows = [(name.replace("_", " "), cell(value)) for name, value in figures if value is not None]
     yield Table(columns=("figure", "value"), rows=rows)
     if isinstance(run.result, StepsResult) and run.result.by_class is not None:
-        records = [{"class": name, **record_of(report)} for name, report in run.result.by_class.classes.items()]
+        found = run.result.by_class
+        records = [{"class": name, **record_of(report)} for name, report in found.classes.items()]
         yield records_table(records, "By class")
+        scores = {**found.categories, "all steps": found.prm_score}
+        yield records_table([{"category": name, "prm_score": score} for name, score in scores.items()], "By category")
 
 
 def _spread(run: Run) -> Iterator[Block]:

@@ -105,8 +105,10 @@ def test_labels_that_say_too_little_are_refused_before_a_model_is_read(
 ) -> None:
     monkeypatch.setattr("prmkit.recipe.stages.evaluate_steps.load_scorer", None)
     right = corpus(tmp_path / "right.json", ROWS[1:])
-    with pytest.raises(InputError, match="AUC needs right and wrong steps, got '3 right of 3'"):
-        prepare(recipe_of(tmp_path, corpus=right))
+    bare = tmp_path / "bare.jsonl"
+    write_trees(bare, [StepTree.from_steps(Problem(id="p", prompt="?"), ["good"])])
+    with pytest.raises(InputError, match="no solution has a label"):
+        prepare(recipe_of(tmp_path, corpus={"source": "trees", "path": str(bare)}))
     with pytest.raises(InputError, match="F1 needs solutions with and without an error, got '0 with, 2 without'"):
         prepare(recipe_of(tmp_path, choose_on=right))
 

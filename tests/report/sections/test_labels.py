@@ -57,11 +57,12 @@ def test_figures_that_are_not_there_have_no_row(tmp_path: Path) -> None:
 
 def test_a_prm_on_labelled_steps_has_its_errors_and_its_classes(tmp_path: Path) -> None:
     report = StepReport(steps=9, accuracy=0.75, f1=0.8, negative_f1=0.6, prm_score=0.7)
-    classes = ClassReports(classes={"circular": report}, categories={}, prm_score=0.7)
+    classes = ClassReports(classes={"circular": report}, categories={"simplicity": 0.7}, prm_score=0.65)
     found = section(steps_run(tmp_path / "steps", by_class=classes))
     assert dict(table(found).rows)["f1"] == "0.612 ± 0.021"
     assert table(found, "By class").columns == ["class", "steps", "accuracy", "f1", "negative f1", "prm score"]
     assert table(found, "By class").rows == [["circular", 9, "0.75", "0.8", "0.6", "0.7"]]
+    assert table(found, "By category").rows == [["simplicity", "0.7"], ["all steps", "0.65"]]
 
 
 def test_a_search_has_no_labels(tmp_path: Path) -> None:
