@@ -58,7 +58,7 @@ def refuse_other_problems(one: Rules, problems: Collection[str], *, where: str) 
 
 
 def compare(one: Rules, other: Rules) -> list[Comparison]:
-    """Each rule that both evaluations hold.
+    """Each rule that both evaluations hold on a problem.
 
     The best scored and the vote of all samples are compared even where the runs drew different numbers of samples.
 
@@ -75,10 +75,11 @@ def compare(one: Rules, other: Rules) -> list[Comparison]:
         for name in matching:
             theirs = other[name]
             shared = [problem for problem in mine if problem in theirs]
-            if not shared:
-                raise InputError("the evaluations share no problem", expected="runs on the same benchmark")
-            a, b = ([float(values[problem]) for problem in shared] for values in (mine, theirs))
-            rows.append(_row(rule if rule == name else f"{rule} - {name}", a, b))
+            if shared:  # with fewer samples on some problems, the rules of all samples may share none
+                a, b = ([float(values[problem]) for problem in shared] for values in (mine, theirs))
+                rows.append(_row(rule if rule == name else f"{rule} - {name}", a, b))
+    if not rows:
+        raise InputError("the evaluations share no problem", expected="runs on the same benchmark")
     return rows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from prmkit.evaluate.selection import Samples, maj_at_k, pass_at_k, prm_at_k
+from prmkit.evaluate.selection import Samples, maj_at_k, pass_at_k, prm_at_k, with_samples
 from prmkit.run.results import Figures
 from prmkit.stats import Estimate, mean
 
@@ -19,10 +19,10 @@ DRAWS = 400
 
 
 class Curves(Figures):
-    """Each rule at every k: the mean over problems.
+    """Each rule at every k: the mean over the problems that have k samples, whose number is ``n``.
 
     Attributes:
-        k: 1 to the fewest samples of a problem.
+        k: 1 to the most samples of a problem.
         pass_: ``pass@k``; ``pass`` in JSON.
         maj: ``maj@k``.
         prm: ``prm@k``; empty without scores.
@@ -38,24 +38,26 @@ class Curves(Figures):
 
 def curves(problems: Sequence[Samples], *, scored: bool) -> Curves:
     """Each selection rule at every k."""
-    most = min(len(one.correct) for one in problems)
-    ks = list(range(1, most + 1))
-    exact = [k for k in ks if most <= EXACT_UP_TO or k == most or k & (k - 1) == 0]
-    drawn = [majority_by_draws(one, most) for one in problems] if len(exact) < most else []
+    most = max(len(one.correct) for one in problems)
+    having = {k: with_samples(problems, k) for k in range(1, most + 1)}
+    exact = [k for k in having if most <= EXACT_UP_TO or k == most or k & (k - 1) == 0]
+    drawn = [majority_by_draws(one, len(one.correct)) for one in problems] if len(exact) < most else []
     maj: list[Estimate] = []
     noise: list[float] = []
-    for k in ks:
+    for k, those in having.items():
         if k in exact:
-            maj.append(mean([maj_at_k(one.classes, one.correct, k) for one in problems]))
+            maj.append(mean([maj_at_k(one.classes, one.correct, k) for one in those]))
             noise.append(0.0)
         else:
-            maj.append(mean([float(values[k - 1]) for values, _ in drawn]))
-            noise.append(float(np.sqrt(sum(errors[k - 1] ** 2 for _, errors in drawn))) / len(problems))
+            found = [(values[k - 1], errors[k - 1]) for values, errors in drawn if len(values) >= k]
+            maj.append(mean([float(value) for value, _ in found]))
+            noise.append(float(np.sqrt(sum(error**2 for _, error in found))) / len(found))
+    best = [mean([prm_at_k(one.scores, one.correct, k) for one in those]) for k, those in having.items() if scored]
     return Curves(
-        k=ks,
-        pass_=[mean([pass_at_k(one.correct, k) for one in problems]) for k in ks],
+        k=list(having),
+        pass_=[mean([pass_at_k(one.correct, k) for one in those]) for k, those in having.items()],
         maj=maj,
-        prm=[mean([prm_at_k(one.scores, one.correct, k) for one in problems]) for k in ks] if scored else [],
+        prm=best,
         maj_monte_carlo_stderr=noise if drawn else [],
     )
 

@@ -32,6 +32,7 @@ class EvaluationResult(SampleFigures, Result):
     """
 
     kind = "evaluation"
+    version = 2
 
     grading: GradingConfig
     aggregation: Aggregation

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from prmkit.errors import InputError
 from prmkit.evaluate.resumable import Finished
@@ -27,7 +28,10 @@ def judge(solutions: Solutions, grading: GradingConfig) -> Solutions:
     grader = grader_for(solutions.problem.domain, grading)
     answers = grader.answers(solutions.problem, [each.text for each in finished])
     classes = grader.classes(solutions.problem, answers)
-    return solutions.judged(classes, solutions.verdicts or grader.correct(solutions.problem, answers))
+    if solutions.verdicts is not None:
+        return solutions.judged(classes, solutions.verdicts)
+    base = grader.correct_on_base(solutions.problem, answers)
+    return solutions.judged(classes, grader.correct(solutions.problem, answers), base)
 
 
 def refuse_unjudgeable(every: Iterable[Solutions]) -> None:
@@ -81,10 +85,13 @@ def judge_all(
     def one(number: int) -> Solutions:
         verdicts = known.get(number)
         if verdicts is not None:
-            return every[number].judged(verdicts["answers"], verdicts["right"])
+            return every[number].judged(verdicts["answers"], verdicts["right"], verdicts.get("base"))
         found = judge(every[number], grading)
         done = found.finished
-        known.put(number, {"answers": [each.answer for each in done], "right": [each.right for each in done]})
+        record: dict[str, Any] = {"answers": [each.answer for each in done], "right": [each.right for each in done]}
+        if found.tells_base:
+            record["base"] = [each.right_on_base for each in done]
+        known.put(number, record)
         return found
 
     judged = []

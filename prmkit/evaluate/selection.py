@@ -1,4 +1,4 @@
-"""Accuracy of a selection rule at k samples, from the n >= k samples of a problem.
+"""Accuracy of a selection rule at k samples, from the n >= k samples of a problem. One with fewer does not count at k.
 
 Every ``@k`` is an exact expectation over the k-subsets of the samples, each equally likely, and over fair tie-breaking:
 nothing is drawn at random.
@@ -21,7 +21,8 @@ class Samples:
     """The solutions sampled for one problem.
 
     ``classes`` numbers the answers that agree; None has no vote. An unfinished solution has class None and is not
-    correct. ``groups`` names what the problem belongs to, by kind: level, subject, domain.
+    correct. ``base`` holds the verdicts by base tests alone, where there are such. ``groups`` names what the problem
+    belongs to, by kind: level, subject, domain.
 
     Raises:
         InputError: the fields differ in length, are empty, or a score is not finite.
@@ -31,10 +32,11 @@ class Samples:
     scores: tuple[float, ...]
     classes: tuple[int | None, ...]
     correct: tuple[bool, ...]
+    base: tuple[bool, ...] | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        sizes = (len(self.scores), len(self.classes), len(self.correct))
+        sizes = tuple(map(len, (self.scores, self.classes, self.correct, *([] if self.base is None else [self.base]))))
         if len(set(sizes)) != 1 or not sizes[0]:
             raise InputError(
                 "samples do not fit together", where=self.problem_id, got=sizes, expected="equal lengths > 0"
@@ -137,24 +139,36 @@ def doublings(most: int) -> list[int]:
     return sorted({most, *(1 << power for power in range(most.bit_length()))})
 
 
+def with_samples(problems: Sequence[Samples], k: int) -> list[Samples]:
+    """The problems that have k samples or more.
+
+    Raises:
+        InputError: k is not positive, or none has so many.
+    """
+    having = [samples for samples in problems if len(samples.correct) >= k]
+    if k < 1 or not having:
+        most = max((len(samples.correct) for samples in problems), default=0)
+        raise InputError("k does not fit the samples", got=k, expected=f"1 <= k <= {most} samples")
+    return having
+
+
 def selection_table(problems: Sequence[Samples], ks: Sequence[int]) -> dict[str, Estimate]:
     """The mean over problems of ``pass@1``, and of ``pass@k``, ``maj@k`` and ``prm@k`` for each k, in that order.
 
-    Where every problem has exactly k samples, ``weighted@k`` is there too.
+    At each k over the problems that have so many samples: ``n`` counts them. Where all of these have exactly k,
+    ``weighted@k`` is there too.
 
     Raises:
-        InputError: there is no problem, or one has fewer than k samples (it is named).
+        InputError: there is no problem, or none has k samples.
     """
-    for k in ks:
-        for samples in problems:
-            _checked(samples.correct, k, where=samples.problem_id)
     table = {"pass@1": mean([pass_at_k(samples.correct, 1) for samples in problems])}
     for k in sorted(set(ks)):
-        table[f"pass@{k}"] = mean([pass_at_k(samples.correct, k) for samples in problems])
-        table[f"maj@{k}"] = mean([maj_at_k(samples.classes, samples.correct, k) for samples in problems])
-        table[f"prm@{k}"] = mean([prm_at_k(samples.scores, samples.correct, k) for samples in problems])
-        if all(len(samples.correct) == k for samples in problems):
-            weighted = [weighted_at_n(samples.scores, samples.classes, samples.correct) for samples in problems]
+        having = with_samples(problems, k)
+        table[f"pass@{k}"] = mean([pass_at_k(samples.correct, k) for samples in having])
+        table[f"maj@{k}"] = mean([maj_at_k(samples.classes, samples.correct, k) for samples in having])
+        table[f"prm@{k}"] = mean([prm_at_k(samples.scores, samples.correct, k) for samples in having])
+        if all(len(samples.correct) == k for samples in having):
+            weighted = [weighted_at_n(samples.scores, samples.classes, samples.correct) for samples in having]
             table[f"weighted@{k}"] = mean(weighted)
     return table
 
@@ -184,10 +198,10 @@ def _binomial(size: int, k: int, n: int) -> list[float]:
     return [math.comb(size, x) * k**x * (n - k) ** (size - x) / total for x in range(min(size, k) + 1)]
 
 
-def _checked(correct: Sequence[bool], k: int, *others: Sequence[object], where: str | None = None) -> int:
+def _checked(correct: Sequence[bool], k: int, *others: Sequence[object]) -> int:
     n = len(correct)
     if any(len(other) != n for other in others):
         raise InputError("samples do not fit together", got=[n, *map(len, others)], expected="equal lengths")
     if not 1 <= k <= n:
-        raise InputError("k does not fit the samples", where=where, got=k, expected=f"1 <= k <= {n} samples")
+        raise InputError("k does not fit the samples", got=k, expected=f"1 <= k <= {n} samples")
     return n

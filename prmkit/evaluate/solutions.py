@@ -23,6 +23,7 @@ class Solution:
         leaf: its last step in the tree that it comes from; ROOT where it comes from none.
         answer: the number of its answer, the same for answers that agree; None has no vote.
         right: the verdict.
+        right_on_base: the verdict by the base tests alone; see ``Solutions.tells_base``.
     """
 
     text: str
@@ -33,6 +34,7 @@ class Solution:
     leaf: int = ROOT
     answer: int | None = None
     right: bool = False
+    right_on_base: bool = False
 
     @property
     def has_score(self) -> bool:
@@ -58,6 +60,7 @@ class Solutions:
         verdicts: where they came with the solutions: of each, whether it is right; else they are judged here.
         groups: what the problem belongs to, by kind: level, subject, domain.
         where: the place of the solutions, for messages.
+        tells_base: whether base tests were told from the others (HumanEval+, MBPP+).
     """
 
     problem: Problem
@@ -66,23 +69,26 @@ class Solutions:
     verdicts: tuple[bool, ...] | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
+    tells_base: bool = False
 
     @property
     def finished(self) -> list[Solution]:
         """The solutions that came to their own end."""
         return [solution for solution in self.solutions if solution.finished]
 
-    def judged(self, answers: Sequence[int | None], right: Sequence[bool]) -> "Solutions":
-        """With an answer and a verdict for each finished solution."""
-        found = iter(zip(answers, right, strict=True))
+    def judged(
+        self, answers: Sequence[int | None], right: Sequence[bool], base: Sequence[bool] | None = None
+    ) -> "Solutions":
+        """With an answer and a verdict for each finished solution, and one by base tests, where there are such."""
+        found = iter(zip(answers, right, [False] * len(right) if base is None else base, strict=True))
         solutions = []
         for each in self.solutions:
             if each.finished:
-                answer, verdict = next(found)
-                solutions.append(replace(each, answer=answer, right=verdict))
+                answer, verdict, on_base = next(found)
+                solutions.append(replace(each, answer=answer, right=verdict, right_on_base=on_base))
             else:
                 solutions.append(each)
-        return replace(self, solutions=tuple(solutions))
+        return replace(self, solutions=tuple(solutions), tells_base=base is not None)
 
 
 def solutions_in(tree: StepTree) -> Solutions:
@@ -122,11 +128,13 @@ def samples_of(judged: Solutions, how: Aggregation | None) -> Samples:
         0.0 if how is None or not each.finished or each.unread else _score(judged, each, how)
         for each in judged.solutions
     ]
+    missing = [False] * judged.unwritten
     return Samples(
         problem_id=judged.problem.id,
         scores=(*scores, *[0.0] * judged.unwritten),
         classes=(*(each.answer for each in judged.solutions), *[None] * judged.unwritten),
-        correct=(*(each.right for each in judged.solutions), *[False] * judged.unwritten),
+        correct=(*(each.right for each in judged.solutions), *missing),
+        base=(*(each.right_on_base for each in judged.solutions), *missing) if judged.tells_base else None,
         groups=judged.groups,
     )
 

@@ -40,10 +40,17 @@ class Grader(Protocol):
 
 
 class Judge(Grader, Protocol):
-    """A grader that also says what it cannot judge."""
+    """A grader that also says what it cannot judge, and judges by a part of the tests."""
 
     def unsupported(self, problem: Problem) -> str:
         """Why this machine cannot judge answers to the problem; nothing if it can."""
+        ...
+
+    def correct_on_base(self, problem: Problem, answers: Sequence[str | None]) -> list[bool] | None:
+        """Whether each answer passes the base tests alone; None unless the problem tells them apart.
+
+        HumanEval+ and MBPP+ do: their base tests are those of HumanEval and MBPP, and ``correct`` asks for all.
+        """
         ...
 
 

@@ -109,6 +109,8 @@ def _searched(run: RunFolder, recipe: dict[str, Any]) -> Iterator[CardFigure]:
     for rule in ("pass@1", f"maj@{found.most}", f"prm@{found.most}", f"pass@{found.most}"):
         if rule in found.selection:
             yield _figure(name, rule, found.selection[rule])
+        if found.base is not None and rule in found.base:
+            yield _figure(name, f"{rule}, base tests alone", found.base[rule])
     difference = f"prm@{found.most} - maj@{found.most}"
     if difference in found.differences:
         yield _figure(name, difference, found.differences[difference])

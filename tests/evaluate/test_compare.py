@@ -34,6 +34,13 @@ def test_only_shared_problems_and_rules_count() -> None:
         compare(one, {"pass@1": {"z": 1.0}})
 
 
+def test_a_rule_of_all_samples_that_shares_no_problem_is_left_out() -> None:
+    """Of a there are fewer samples in one evaluation, of b in the other."""
+    pass_1 = {"a": 1.0, "b": 0.0}
+    (row,) = compare({"pass@1": pass_1, "maj@2": {"a": 1.0}}, {"pass@1": pass_1, "maj@2": {"b": 1.0}})
+    assert (row.rule, row.difference.n) == ("pass@1", 2)
+
+
 def test_evaluations_of_other_problems_are_refused_by_name() -> None:
     rules = {"pass@1": {"a": 1.0}, "maj@2": {"b": 1.0}}
     refuse_other_problems(rules, ["z", "b"], where="runs/other")

@@ -51,6 +51,21 @@ def test_many_samples_are_exact_at_powers_of_two_and_say_what_is_drawn(monkeypat
     assert found["maj"][3]["value"] == pytest.approx(maj_at_k(one.classes, one.correct, 4))
 
 
+def test_a_problem_with_fewer_samples_counts_as_far_as_it_goes_also_where_votes_are_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    short, long = samples(3, 1), samples(6, 4)
+    for exact_up_to in (32, 4):
+        monkeypatch.setattr(module, "EXACT_UP_TO", exact_up_to)
+        found = curves([short, long], scored=True)
+        assert [each.n for each in found.maj] == [each.n for each in found.pass_] == [2, 2, 2, 1, 1, 1]
+        both = (maj_at_k(short.classes, short.correct, 2) + maj_at_k(long.classes, long.correct, 2)) / 2
+        assert found.maj[1].value == pytest.approx(both)
+        assert found.prm[5].value == pytest.approx(prm_at_k(long.scores, long.correct, 6))
+        # At 5, which is drawn, the error of the one problem that has so many.
+        assert found.maj[4].value == pytest.approx(maj_at_k(long.classes, long.correct, 5), abs=0.1)
+
+
 def test_no_vote_is_never_right() -> None:
     silent = Samples(problem_id="p", scores=(0.0, 0.0), classes=(None, None), correct=(False, False))
     assert majority_by_draws(silent, 2)[0].tolist() == [0, 0]

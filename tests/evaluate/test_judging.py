@@ -89,6 +89,31 @@ def test_the_config_says_which_programs_vote_together() -> None:
     assert right(by_behaviour) == right(by_text) == [True, True, True]
 
 
+# The base input is positive and the plus input negative.
+PLUS = Problem(
+    id="HumanEval/0", prompt="?", domain="code", entry_point="f", rule="evalplus", reference="def f(x): return 2 * x",
+    tests=(Case(input="[2]", public=True), Case(input="[-2]")),
+)  # fmt: skip
+PROGRAMS = ("def f(x): return x + x", "def f(x): return 2 * abs(x)", "def f(x): return 0")
+
+
+def test_programs_that_pass_the_base_tests_alone_are_told_also_of_a_judging_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRMKIT_CACHE", str(tmp_path))
+    every = [solutions(PLUS, *PROGRAMS)]
+    for _ in range(2):  # judged, and taken from the file
+        (found,) = judge_all(every, DEFAULT, finished=Finished(tmp_path / "judged.jsonl"))
+        assert right(found) == [True, False, False]
+        assert found.tells_base
+        assert [each.right_on_base for each in found.solutions] == [True, True, False]
+
+
+def test_verdicts_of_others_and_math_tell_no_base_tests_apart() -> None:
+    assert not judge(solutions(PLUS, "def f(x): return 1", verdicts=[True]), DEFAULT).tells_base
+    assert not judge(solutions(HERE, "#### 1"), DEFAULT).tells_base
+
+
 def test_problems_are_judged_side_by_side_and_come_back_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     last_is_done = threading.Event()

@@ -16,6 +16,7 @@ from prmkit.evaluate.selection import (
     prm_at_k,
     selection_table,
     weighted_at_n,
+    with_samples,
     within_problem_auc,
 )
 
@@ -133,9 +134,20 @@ def test_auc_within_problems_leaves_out_problems_of_one_kind() -> None:
     assert nothing.n == 0
 
 
-def test_too_few_samples_name_the_problem() -> None:
-    with pytest.raises(InputError, match="a: k does not fit the samples, got 3"):
-        selection_table([make("a", [0.9, 0.1], [0, 1], [True, False])], [3])
+def test_a_problem_counts_at_the_k_that_it_has_and_n_says_how_many_do() -> None:
+    a, b = make("a", [0.9, 0.1], [0, 1], [True, False]), make("b", [0.9], [0], [False])
+    table = selection_table([a, b], [1, 2])
+    assert (table["pass@1"].value, table["pass@1"].n) == (0.25, 2)
+    assert (table["pass@2"].value, table["pass@2"].n) == (1.0, 1)
+    assert (table["weighted@2"].value, table["weighted@2"].n) == (1.0, 1)  # all that count at 2 have exactly 2
+    assert "weighted@1" not in table
+    assert with_samples([a, b], 2) == [a]
+
+
+def test_a_k_that_no_problem_has_is_an_error() -> None:
+    for k in (0, 3):
+        with pytest.raises(InputError, match=f"k does not fit the samples, got {k}; expected 1 <= k <= 2 samples"):
+            selection_table([make("a", [0.9, 0.1], [0, 1], [True, False])], [k])
     with pytest.raises(InputError, match="no values"):
         selection_table([], [1])
     with pytest.raises(InputError, match="do not fit together"):

@@ -91,6 +91,17 @@ def test_only_finished_solutions_are_judged() -> None:
         found.judged([1, None], [True])
 
 
+def test_verdicts_by_base_tests_go_with_the_others_and_what_is_unfinished_or_unwritten_has_none() -> None:
+    cut = Solution(text="a", finished=False)
+    found = Solutions(problem=PROBLEM, solutions=(cut, Solution(text="b"), Solution(text="c")), unwritten=1)
+    judged = found.judged([0, 1], [True, False], [True, True])
+    assert judged.tells_base
+    assert samples_of(judged, None).base == (False, True, True, False)
+    assert samples_of(judged, None).correct == (False, True, False, False)
+    assert samples_of(found.judged([0, 1], [True, False]), None).base is None
+    assert samples_of(replace(found, solutions=(cut,)).judged([], [], []), None).base == (False, False)
+
+
 def test_samples_count_what_is_unfinished_or_unwritten_as_lost() -> None:
     solutions = (
         Solution(text="a", finished=False, step_scores=(0.9,)),

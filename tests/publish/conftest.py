@@ -85,6 +85,7 @@ def search(training: Path, tmp_path: Path) -> Path:
     selection = {f"{rule}@{k}": estimate(0.1 * k, 0.03, 250) for rule in ("pass", "maj", "prm") for k in (1, 2, 4, 8)}
     evaluation = evaluated(
         selection=selection,
+        rules={"pass@1": {"one": 0.5}, "prm@8": {"one": 1.0}},
         differences={"prm@8 - maj@8": estimate(0.284, 0.037, 250)},
         within_problem_auc=estimate(0.869, 0.016, 226),
     )

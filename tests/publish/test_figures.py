@@ -54,6 +54,15 @@ def test_what_an_evaluation_without_scores_has_not_is_left_out(training: Path, s
     assert [(one.metric, one.stderr) for one in found[1:]] == [("pass@1", 0.01), ("maj@4", None), ("pass@4", 0.01)]
 
 
+def test_what_passes_the_base_tests_alone_stands_beside_what_passes_all(training: Path, search: Path) -> None:
+    base = {"pass@1": estimate(0.75), "pass@4": estimate(0.875)}
+    write_result(RunFolder(search).evaluation, evaluated(base=base, differences={}))
+    found = {one.metric: str(one) for one in figures_of(search, training / "checkpoint")}
+    assert found["pass@1"] == "70.0 ± 1.0 %"
+    assert found["pass@1, base tests alone"] == "75.0 ± 1.0 %"
+    assert found["pass@4, base tests alone"] == "87.5 ± 1.0 %"
+
+
 def test_a_search_that_was_not_evaluated_has_its_accuracy(training: Path, search: Path) -> None:
     RunFolder(search).evaluation.unlink()
     assert [one.metric for one in figures_of(search, training / "checkpoint")] == ["accuracy"]

@@ -125,6 +125,12 @@ class CodeGrader:
 
         return self._each(answers, judged)
 
+    def correct_on_base(self, problem: Problem, answers: Sequence[str | None]) -> list[bool] | None:
+        """Whether each program passes the base tests; None unless the problem's rule tells them apart (evalplus)."""
+        if problem.rule != "evalplus":
+            return None
+        return [verdict is not None and verdict.base == "pass" for verdict in self.verdicts(problem, answers)]
+
     def unsupported(self, problem: Problem) -> str:
         """Why this machine cannot judge programs of the problem; nothing if it can."""
         if problem.rule != "bigcodebench":

@@ -103,6 +103,9 @@ class MathGrader:
         """Nothing: every answer can be judged here."""
         return ""
 
+    def correct_on_base(self, problem: Problem, answers: Sequence[str | None]) -> None:
+        """A gold answer is one test."""
+
     def close(self) -> None:
         """End the worker processes."""
         self._workers.close()

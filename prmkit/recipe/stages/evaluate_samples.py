@@ -1,5 +1,6 @@
 """The stage ``evaluate-samples``: what a search, or anybody's samples, achieved."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,8 @@ from prmkit.rows_io import local_rows
 from prmkit.run.folder import RunFolder
 from prmkit.score.aggregate import Aggregation
 from prmkit.trees_io import read_trees
+
+_LOG = logging.getLogger(__name__)
 
 
 class EvaluateSamplesRecipe(BaseModel):
@@ -66,6 +69,8 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
         with watched(watch, "judge", len(every)) as done:
             result = evaluate_solutions(every, grading, aggregation, watch=done, finished=Finished(finished))
         finished.unlink(missing_ok=True)
+        if result.fewer is not None:
+            _LOG.warning("%s: %s", recipe.path, result.fewer)
         compared = compare(result.rules, other.rules) if other is not None else []
         return result.model_copy(update={"comparison": compared, "contamination": seen})
 

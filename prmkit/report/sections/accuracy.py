@@ -97,6 +97,8 @@ def _rules(evaluated: Sequence[tuple[Run, EvaluationResult]]) -> Table:
             if rule in found.selection:
                 difference = found.differences.get(f"{rule} - pass@1")
                 rows.append((run.title, rule, percent(found.selection[rule]), percent(difference)))
+            if found.base is not None and rule in found.base:
+                rows.append((run.title, f"{rule}, base tests alone", percent(found.base[rule]), percent(None)))
     columns = ("run", "rule", "accuracy, %", "paired difference to pass@1, points")
     return Table(title="Selection rules", columns=columns, rows=rows, texts=2)
 

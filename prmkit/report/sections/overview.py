@@ -22,9 +22,11 @@ def overview(runs: Sequence[Run]) -> Section:
 
 
 def warnings(runs: Sequence[Run]) -> list[Block]:
-    """What is missing, and which runs were made by different versions."""
+    """What is missing, what rests on a part of the problems, and which runs were made by different versions."""
     lines = [line for run in with_members(runs) for line in run.missing]
     every = single(runs)
+    evaluated = [(run.title, run.evaluation) for run in every if run.evaluation is not None]
+    lines += [f"{title}: {found.fewer}." for title, found in evaluated if found.fewer is not None]
     for name in _VERSIONED:
         found = defaultdict(list)
         for run in every:

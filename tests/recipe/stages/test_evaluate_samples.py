@@ -78,6 +78,19 @@ def test_a_run_is_compared_with_itself_without_a_difference(tmp_path: Path) -> N
     assert {row.rule: row.difference.value for row in rows} == {"pass@1": 0.0, "maj@2": 0.0, "prm@2": 0.0}
 
 
+def test_a_problem_with_fewer_samples_than_others_is_counted_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = {"problem": "?", "answer": "4"}
+    rows = [{**row, "id": name, "responses": ["#### 4", "#### 5"]} for name in "ab"]
+    file = samples(tmp_path / "s.jsonl", *rows, {**row, "id": "c", "responses": ["#### 5"]})
+    found = evaluated(file, tmp_path / "one")
+    assert (found.selection["pass@1"].value, found.selection["pass@1"].n) == (pytest.approx(1 / 3), 3)
+    assert (found.selection["pass@2"].value, found.selection["pass@2"].n) == (1.0, 2)
+    (said,) = caplog.messages
+    assert said.startswith(f"{file}: 1 of 3 problems have fewer samples than 2, the fewest 1: ")
+
+
 def test_what_a_corpus_has_seen_is_told(tmp_path: Path) -> None:
     file = samples(tmp_path / "s.jsonl", {"id": "a", "problem": "What is 2 + 2?", "answer": "4", "response": "4"})
     corpus = samples(tmp_path / "c.jsonl", {"problem": "what is  2 + 2?"})

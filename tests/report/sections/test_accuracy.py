@@ -35,6 +35,19 @@ def test_the_rules_stand_in_per_cent_with_their_difference_to_one_sample(tmp_pat
     ]
 
 
+def test_pass_at_k_by_the_base_tests_alone_stands_below_that_by_all_tests(tmp_path: Path) -> None:
+    found = evaluated(base={"pass@1": estimate(0.75), "pass@4": estimate(0.875)})
+    rows = table(section(search_run(tmp_path / "s", evaluation=found)), "Selection rules").rows
+    assert [(row[1], row[2]) for row in rows] == [
+        ("pass@1", "70.0 ± 1.0"),
+        ("pass@1, base tests alone", "75.0 ± 1.0"),
+        ("maj@4", "50.0 ± 1.0"),
+        ("prm@4", "70.0 ± 1.0"),
+        ("pass@4", "70.0 ± 1.0"),
+        ("pass@4, base tests alone", "87.5 ± 1.0"),
+    ]
+
+
 def test_curves_are_drawn_where_there_are_several_numbers_of_samples(tmp_path: Path) -> None:
     drawn = figure(section(search_run(tmp_path / "s")), "Accuracy by samples, s")
     assert [series.name.partition("@")[0] for series in drawn.series] == ["pass", "maj", "prm"]

@@ -2,6 +2,7 @@ import math
 from pathlib import Path
 
 from prmkit.annotate.result import AnnotationResult, PassCost, Read
+from prmkit.evaluate.samples import FewerSamples
 from prmkit.report.blocks import Card, Cards, Prose, Section
 from prmkit.report.read import read_runs
 from prmkit.report.sections.overview import overview, warnings
@@ -96,6 +97,16 @@ def test_every_run_has_a_row_also_one_of_a_stage_that_nobody_foresaw(tmp_path: P
         ("a", "annotate", "4,000 steps labelled by monte-carlo, judge", None, 3, 1.5, "now"),
         ("m", "similarity", "math, code", None, None, 1.0, "now"),
         ("w", "world", "", None, None, 0.5, "now"),
+    ]
+
+
+def test_problems_with_fewer_samples_than_others_are_a_warning(tmp_path: Path) -> None:
+    fewer = FewerSamples(problems=3, of=200, fewest=1, most=4)
+    (warning,) = warnings(read_runs([search_run(tmp_path / "s", evaluation=evaluated(fewer=fewer))]))
+    assert isinstance(warning, Prose)
+    assert list(warning.lines) == [
+        "s (synthetic-math): 3 of 200 problems have fewer samples than 4, the fewest 1: "
+        "a figure at k counts the problems that have k (n)."
     ]
 
 
