@@ -15,7 +15,8 @@ class Solution:
 
     Attributes:
         text: its steps, a line each.
-        finished: whether it came to its own end; another has no vote, is never right, and scores 0, the least there is.
+        finished: whether it came to its own end; another has no vote, is never right, and scores the least: 0, or less
+            than every other one of its problem where scores are no probabilities.
         step_scores: of its steps that a PRM reads, None for one without; empty where no PRM read it.
         score: of the whole, where its writer gave one number.
         unread: whether the PRM reads none of its steps; in a search such a solution takes part only where none has a
@@ -124,14 +125,15 @@ def samples_of(judged: Solutions, how: Aggregation | None) -> Samples:
     Raises:
         InputError: a finished solution has no score.
     """
-    scores = [
-        0.0 if how is None or not each.finished or each.unread else _score(judged, each, how)
+    found = [
+        None if how is None or not each.finished or each.unread else _score(judged, each, how)
         for each in judged.solutions
     ]
+    least = min([0.0, *(score - 1.0 for score in found if score is not None and score < 0.0)])
     missing = [False] * judged.unwritten
     return Samples(
         problem_id=judged.problem.id,
-        scores=(*scores, *[0.0] * judged.unwritten),
+        scores=(*(least if score is None else score for score in found), *[least] * judged.unwritten),
         classes=(*(each.answer for each in judged.solutions), *[None] * judged.unwritten),
         correct=(*(each.right for each in judged.solutions), *missing),
         base=(*(each.right_on_base for each in judged.solutions), *missing) if judged.tells_base else None,

@@ -118,6 +118,16 @@ def test_samples_count_what_is_unfinished_or_unwritten_as_lost() -> None:
     assert samples_of(judged, None).scores == (0.0, 0.0, 0.0)
 
 
+def test_a_solution_without_an_end_never_wins_also_where_scores_are_below_zero() -> None:
+    logits = (
+        Solution(text="a", finished=False, score=9.0),
+        Solution(text="b", score=-3.5),
+        Solution(text="c", score=2),
+    )
+    judged = Solutions(problem=PROBLEM, solutions=logits, unwritten=1)
+    assert samples_of(judged, "last").scores == (-4.5, -3.5, 2.0, -4.5)
+
+
 def test_a_finished_solution_without_a_score_is_refused_where_scores_count() -> None:
     judged = Solutions(problem=PROBLEM, solutions=(Solution(text="a", leaf=7),), where="p")
     with pytest.raises(InputError, match="p: a step has no score, got 7"):
