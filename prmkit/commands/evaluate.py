@@ -49,9 +49,12 @@ def _shown(result: "Result") -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _without_problems(result: "Result") -> dict[str, Any]:
-    """The same without what stands for every problem and every k."""
-    return {name: value for name, value in _shown(result).items() if name not in ("correct", "curves", "rules")}
+def _samples_shown(result: "Result") -> dict[str, Any]:
+    """Without what stands for every problem and every k, and with what passes all tests as ``plus`` beside ``base``."""
+    shown = {name: value for name, value in _shown(result).items() if name not in ("correct", "curves", "rules")}
+    if base := shown.pop("base", None):
+        shown |= {"base": base, "plus": {rule: shown["selection"][rule] for rule in base}}
+    return shown
 
 
 def _choices(result: "Result") -> dict[str, Any]:
@@ -206,7 +209,7 @@ def _of_searches(stage: str, summary: str) -> Any:
 
 def _by_stage(result: "Result") -> dict[str, Any]:
     """Also of the others, whose recipes run without their verb."""
-    shows = {"evaluation": _without_problems, "selection": _choices, "anytime": _curves}
+    shows = {"evaluation": _samples_shown, "selection": _choices, "anytime": _curves}
     return shows.get(result.kind, _shown)(result)
 
 

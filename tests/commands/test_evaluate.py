@@ -72,6 +72,31 @@ def test_both_accuracies_of_processbench_stand_beside_their_mean_in_the_table(
         assert rows["f1"].endswith("(n = 2)")
 
 
+def test_humaneval_plus_shows_what_passes_its_base_tests_beside_what_passes_all(
+    prmkit: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRMKIT_CACHE", str(tmp_path / "cache"))
+    task = {
+        "task_id": "HumanEval/0",
+        "prompt": "def f(x):\n",
+        "entry_point": "f",
+        "canonical_solution": "    return 2 * x\n",
+    }
+    benchmark = tmp_path / "plus.jsonl"
+    benchmark.write_text(json.dumps({**task, "base_input": [[2]], "plus_input": [[-2]], "atol": 0}) + "\n")
+    programs = [f"def f(x): return {body}" for body in ("x + x", "2 * abs(x)", "2 * abs(x) + 0", "0")]
+    file = tmp_path / "samples.jsonl"
+    file.write_text(json.dumps({"id": "HumanEval/0", "responses": programs}) + "\n")
+    asked = ["evaluate", file, "--benchmark", "humaneval-plus", "--problems", benchmark, "--out", tmp_path / "run"]
+    answer = prmkit(*asked)
+    assert answer.code == 0, answer.err
+    rows = dict(line.split(maxsplit=1) for line in answer.out.splitlines() if line.strip())
+    assert [rows[name] for name in ("base.pass@1", "plus.pass@1")] == ["0.7500 (n = 1)", "0.2500 (n = 1)"]
+    # Of six pairs none lacks a program that passes the base tests; three hold the right one.
+    assert [rows[name] for name in ("base.pass@2", "plus.pass@2")] == ["1.0000 (n = 1)", "0.5000 (n = 1)"]
+    assert rows["selection.pass@1"] == rows["plus.pass@1"]
+
+
 def test_a_folder_that_is_no_prm_is_named_and_nothing_is_written(
     prmkit: Callable[..., Answer], backbone: str, tmp_path: Path
 ) -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,15 @@ def grader():
 )
 def test_the_program_of_a_solution(solution: str, program: str | None) -> None:
     assert extract(DOUBLE, solution) == program
+
+
+def test_only_evalplus_tells_base_tests_apart(grader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRMKIT_CACHE", str(tmp_path))
+    assert grader.correct_on_base(DOUBLE, ["def f(x): return 2 * x"]) is None
+    case = Case(input="[1]", public=True)
+    plus = replace(DOUBLE, rule="evalplus", reference="def f(x): return 2 * x", tests=(case, Case(input="[2]")))
+    assert grader.correct_on_base(plus, ["def f(x): return 2", None, "def f(x): return 3"]) == [True, False, False]
+    assert grader.correct(plus, ["def f(x): return 2", None, "def f(x): return 3"]) == [False, False, False]
 
 
 @pytest.mark.parametrize(
