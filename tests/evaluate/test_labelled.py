@@ -13,10 +13,13 @@ from prmkit.evaluate.labelled import (
     score_trees,
 )
 from prmkit.evaluate.resumable import Finished
+from prmkit.evaluate.steps import ClassReports, StepReport
+from prmkit.run.results import read_result, write_result
 from prmkit.score import Scores
 from prmkit.score.reading import ReadingScorer
 from prmkit.tree import Label, Problem, StepTree
 from tests.fakes import TableScorer
+from tests.report.runs import measured_steps
 from tests.tiny import path_tree
 
 
@@ -112,16 +115,25 @@ def test_of_two_solutions_with_one_id_in_a_class_the_first_counts_and_that_is_sa
     assert evaluate_labelled([scored("p", (1.0, 0.9)), scored("p", (1.0, 0.1))], 0.5).repeated == 0
 
 
-def test_the_scores_of_classes_in_an_older_result_are_put_right() -> None:
+def test_the_scores_of_classes_in_an_older_result_are_put_right(tmp_path: Path) -> None:
     """Version 1 halved multi_solutions, and took the mean of the classes for all steps."""
-    half = {"steps": 2, "accuracy": 1.0, "f1": 1.0, "negative_f1": 0.0, "prm_score": 0.5}
-    by_class = {"classes": {"multi_solutions": half}, "categories": {"sensitivity": 0.5}, "prm_score": 0.5}
-    steps = {"steps": 4, "accuracy": 0.5, "f1": 0.5, "negative_f1": 0.25, "prm_score": 0.375}
-    found = StepsResult.upgraded({"steps": steps, "by_class": by_class, "f1": None}, 1)
-    assert found["by_class"].classes["multi_solutions"].prm_score == 1.0
-    assert found["by_class"].categories == {"sensitivity": 1.0}
-    assert (found["by_class"].prm_score, found["f1"]) == (0.375, None)
-    assert StepsResult.upgraded({"steps": steps}, 1) == {"steps": steps}
+    half = StepReport(steps=2, accuracy=1.0, f1=1.0, negative_f1=0.0, prm_score=0.5)
+    older = ClassReports(classes={"multi_solutions": half}, categories={"sensitivity": 0.5}, prm_score=0.5)
+    file = tmp_path / "metrics.json"
+    for by_class in (older, None):
+        steps = StepReport(steps=4, accuracy=0.5, f1=0.5, negative_f1=0.25, prm_score=0.375)
+        write_result(file, measured_steps(by_class=by_class, steps=steps))
+        file.write_text(file.read_text().replace("prmkit/steps/2", "prmkit/steps/1"))
+        found = read_result(file, StepsResult)
+        assert found.steps == steps
+        if by_class is not None:
+            assert found.by_class == ClassReports(
+                classes={"multi_solutions": half.model_copy(update={"prm_score": 1.0})},
+                categories={"sensitivity": 1.0},
+                prm_score=0.375,
+            )
+        else:
+            assert found.by_class is None
 
 
 def test_a_threshold_is_chosen_on_another_split_which_is_named() -> None:
