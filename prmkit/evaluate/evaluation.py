@@ -25,6 +25,8 @@ class EvaluationResult(SampleFigures, Result):
     Attributes:
         grading: how they were judged.
         aggregation: from step scores to the score of a solution.
+        unfinished: solutions without an end of their own, cut or never written: each counts as a wrong sample with the
+            least score, in the AUC and the calibration of scores too. None in a result of version 1.
         isolation: the layers of the sandbox around the programs that were run; empty where none was.
         unsupported: {problem id: why this machine cannot judge it}; these problems are in no figure.
         comparison: with another evaluation of the same problems.
@@ -36,6 +38,7 @@ class EvaluationResult(SampleFigures, Result):
 
     grading: GradingConfig
     aggregation: Aggregation
+    unfinished: int | None = None
     isolation: list[str] = Field([])
     unsupported: dict[str, str] = Field({})
     comparison: list[Comparison] = Field([])
@@ -93,6 +96,7 @@ def evaluate_solutions(
         **dict(figures),
         grading=grading,
         aggregation=aggregation,
+        unfinished=sum(len(each.solutions) - len(each.finished) + each.unwritten for each in judged),
         unsupported=unsupported,
         isolation=isolation_of(run_here),
     )

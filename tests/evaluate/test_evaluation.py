@@ -54,6 +54,13 @@ def test_unfinished_and_unwritten_solutions_count_and_lose() -> None:
     assert samples.correct == (False, True, False)
 
 
+def test_how_many_solutions_are_unfinished_or_unwritten_is_said() -> None:
+    one = searched([("4", None, "length"), ("4", 0.4, "eos")], name="p", asked=3)
+    other = searched([("4", 0.4, "eos"), ("4", 0.4, "eos"), ("5", 0.4, "eos")], name="q")
+    assert evaluate_trees([one, other])["unfinished"] == 2
+    assert evaluate_trees([other])["unfinished"] == 0
+
+
 def test_a_table_by_hand() -> None:
     # p: right answer scored best (prm@2 = 1), tie in the vote (maj@2 = 1/2), one of two right (pass@1 = 1/2).
     # q: both wrong.
