@@ -27,8 +27,9 @@ ROOT = -1
 """The parent of first steps: the problem itself."""
 
 
-Rule = Literal["calls", "evalplus", "livecodebench", "bigcodebench", "asserts"]
-"""How a program is judged: by the values of calls, or as the named benchmark does, or by tests that call it."""
+Rule = Literal["calls", "evalplus", "livecodebench", "bigcodebench", "apps", "taco", "code-contests", "asserts"]
+"""How a program is judged: by what it returns or prints, or as the named benchmark or corpus does, or by tests that
+call it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,8 @@ class Case:
     """One call of a program: text of the argument list, and of the value it must return.
 
     The text is JSON, where need be with types (sandbox/values.py). A program without an entry point is a script: the
-    texts are its standard input and output. Without an output, the problem's ``reference`` says what is expected.
+    texts are its standard input and output. Without an output, the problem's ``reference`` says what is expected. What
+    else counts as the expected output is up to the problem's rule.
 
     ``public`` inputs may be seen by search (voting by behaviour); the others only grade.
     """
@@ -50,8 +52,10 @@ class Case:
 class Problem:
     """A problem and what is needed to judge an answer to it.
 
-    Of code: ``entry_point`` is the function to call (none: a script); ``stub`` the code that a solution completes;
-    ``reference`` a whole program that is right; ``check`` the code of its tests; ``atol`` the tolerance of floats.
+    Of code: ``entry_point`` is the function to call, perhaps a method of ``class Solution`` (none: a script);
+    ``input_file`` and ``output_file`` are the names under which a script finds its input, and may leave its output,
+    besides the standard streams; ``stub`` is the code that a solution completes; ``reference`` a whole program that is
+    right; ``check`` the code of its tests; ``atol`` the tolerance of floats.
     """
 
     id: str
@@ -62,6 +66,8 @@ class Problem:
     subject: str | None = None
     entry_point: str | None = None
     tests: tuple[Case, ...] = ()
+    input_file: str | None = None
+    output_file: str | None = None
     rule: Rule = "calls"
     stub: str | None = None
     reference: str | None = None

@@ -17,7 +17,9 @@ from prmkit.tree import Case, Domain, Finish, Label, Node, Problem, Rule, StepTr
 
 SCHEMA = 1
 
-_TEXTS_OR_NOTHING = frozenset(("answer", "level", "subject", "entry_point", "stub", "reference", "check"))
+_TEXTS_OR_NOTHING = frozenset(
+    ("answer", "level", "subject", "entry_point", "input_file", "output_file", "stub", "reference", "check")
+)
 _WORDS = {"domain": get_args(Domain), "rule": get_args(Rule)}
 
 
@@ -133,6 +135,8 @@ def to_record(tree: StepTree) -> dict[str, Any]:
             "subject": problem.subject,
             "entry_point": problem.entry_point,
             "tests": [{"input": t.input, "output": t.output, "public": t.public} for t in problem.tests],
+            "input_file": problem.input_file,
+            "output_file": problem.output_file,
             "rule": problem.rule,
             "stub": problem.stub,
             "reference": problem.reference,

@@ -3,18 +3,22 @@
 ``calls``   call a function on inputs; one reply ``["value", text]`` or ``["error", type]`` for each.
 ``answer``  the same, but inputs arrive one by one, so that a judge in another process may ask what it likes.
 ``judge``   run tests whose subject is a function in another process: ``["call", arguments]`` asks it.
-``script``  run a program with a standard input; its output is the reply.
+``script``  run a program with a standard input, perhaps in a file too; its output is the reply.
 ``unittest`` run a program and its unittest class in one module, as BigCodeBench does.
 
 Values cross as text (values.py). Nothing here knows an expected output but the ``judge``, which runs no program.
 Standard library only.
 """
 
+import atexit
+import builtins
 import contextlib
+import gc
 import json
 import os
 import random
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -112,17 +116,22 @@ def _judge(request: dict[str, Any], result: int, feed: int | None) -> int:
 
 
 def _script(request: dict[str, Any], result: int, feed: int | None) -> int:
-    with open("stdin", "w+") as file:
+    box, given_file, left_file = os.getcwd(), request["input_file"], request["output_file"]
+    name = given_file or "stdin"
+    with open(name, "w+") as file:
         file.write(request["stdin"])
-    given = os.open("stdin", os.O_RDONLY)
-    os.unlink("stdin")
+    given = os.open(name, os.O_RDONLY)
+    if not given_file:
+        os.unlink(name)
     os.dup2(given, 0)
     os.dup2(result, 1)
     os.close(given)
     os.close(result)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # lives as long as the process
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stdout = written = open(1, "w", closefd=False)  # noqa: SIM115
     sys.argv = ["program.py"]
+    atexit._clear()
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)  # which only an interpreter with site packages has
     code = 0
     module = sys.modules["__main__"]
     module.__dict__.clear()
@@ -133,9 +142,24 @@ def _script(request: dict[str, Any], result: int, feed: int | None) -> int:
         code = 0  # whatever the code: what was printed counts
     except BaseException as error:
         code = 2 if isinstance(error, MemoryError) else 1
-    with contextlib.suppress(BaseException):
-        sys.stdout.flush()
+    _end_as_python_does([written, sys.__stdout__])
+    if left_file:
+        with contextlib.suppress(OSError), open(os.path.join(box, left_file), "rb") as file:
+            _write(1, file.read())
     return code
+
+
+def _end_as_python_does(written: list[Any]) -> None:
+    """Wait for threads, run exit functions, close files and write out buffers: os._exit does none of it."""
+    for end in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
+        with contextlib.suppress(BaseException):
+            end()
+    written.insert(0, sys.stdout)
+    sys.modules["__main__"].__dict__.clear()
+    gc.collect()
+    for buffer in written:
+        with contextlib.suppress(BaseException):
+            buffer.flush()
 
 
 def _unittest(request: dict[str, Any], result: int, feed: int | None) -> int:
@@ -188,8 +212,6 @@ def _name(test: Any) -> str:
 
 
 def _fingerprint(unittest: Any) -> list[int]:
-    import builtins
-
     owners = [unittest.TestCase, unittest.TestSuite, unittest.TestResult, unittest.TestLoader, unittest.case._Outcome]
     parts = [part for owner in owners for _, part in sorted(vars(owner).items())]
     return [id(part) for part in parts] + [id(vars(builtins)[name]) for name in ("isinstance", "len", "exec", "type")]
@@ -207,6 +229,10 @@ def _lines(feed: int | None) -> Iterator[bytes]:
 
 
 def _reply(result: int, reply: list[str]) -> None:
-    data = memoryview(json.dumps(reply).encode() + b"\n")
-    while data:
-        data = data[os.write(result, data) :]
+    _write(result, json.dumps(reply).encode() + b"\n")
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -93,10 +93,25 @@ class Output:
     seconds: float
 
 
-def run_script(program: str, stdin: str, limits: Limits = DEFAULT) -> Output:
-    """Run a program as ``__main__`` with a standard input. A call of ``sys.exit`` is a good end, whatever its code."""
+def run_script(
+    program: str, stdin: str, limits: Limits = DEFAULT, *, input_file: str | None = None, output_file: str | None = None
+) -> Output:
+    """Run a program as ``__main__`` with a standard input. A call of ``sys.exit`` is a good end, whatever its code.
+
+    Args:
+        program: Python source.
+        stdin: what it may read.
+        limits: of the program.
+        input_file: the name of a file in its folder that holds the same.
+        output_file: what it leaves in the file of that name is output too.
+
+    Raises:
+        InputError: the machine offers no isolation, and the policy of ``limits`` does not allow to go without.
+        RunError: the zygote does not start or does not answer.
+    """
     start = time.monotonic()
-    with closing(ProgramRun({"mode": "script", "program": program, "stdin": stdin}, limits)) as run:
+    files = {"input_file": input_file, "output_file": output_file}
+    with closing(ProgramRun({"mode": "script", "program": program, "stdin": stdin, **files}, limits)) as run:
         data = run.rest(_OUTPUT_CAP)
         status = run.status()
     errors = {"Exit0": None, "Exit1": "Error", "Exit2": "MemoryError"}

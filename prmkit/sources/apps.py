@@ -13,13 +13,15 @@ from prmkit.sources import problem_id, required
 from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
 from prmkit.tree import Case, Problem, StepTree
 
-_FUNCTION = re.compile(r"^\s*def\s+(\w+)\s*\(", re.MULTILINE)
+_FUNCTION = re.compile(r"^\s*def\s+(?!__)(\w+)\s*\(", re.MULTILINE)
 
 
 def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
-    Rows of the converted form with ``sample_io`` and ``test_list`` are read too; there, only the samples are public.
+    With ``fn_name`` it asks for a function, perhaps as a method of ``class Solution``, and else for a program that reads
+    its standard input. All tests are public: the corpus tells no others apart. Rows of the converted form with
+    ``sample_io`` and ``test_list`` are read too; there, only the samples are public.
 
     Args:
         row: of the corpus.
@@ -36,7 +38,7 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         name = function[1] if function else None
         tests = _converted(row, where, name, max_tests)
     else:
-        inputs, outputs, name = pairs_of(json_column(row.get("input_output"), where, "input_output"), where, "tests")
+        inputs, outputs, name = pairs_of(json_column(row, where, "input_output"), where, "tests")
         tests = cases_of(inputs, outputs, name, where, most=max_tests)
     prompt = field(row, where, "question", "description")
     if starter.strip():
@@ -50,6 +52,8 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         level=str(row.get("difficulty") or "") or None,
         entry_point=name,
         tests=tuple(tests),
+        input_file="input.txt" if name is None else None,
+        rule="apps",
     )
     return StepTree(problem)
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from prmkit.errors import InputError
+from prmkit.rows_io import Fields
+from prmkit.sandbox import values
 from prmkit.tree import Case
 
 _REQUEST = (
@@ -27,12 +29,12 @@ def cases_of(
 ) -> list[Case]:
     """A test for each of the first pairs.
 
-    Of a function, an input is its list of arguments, and an output that is a list of one value stands for that value
-    if all are (APPS wraps them so). Of a whole program, input and output are what it reads and prints; a list of lines
-    is joined.
+    Of a function, an input is its list of arguments. Keys of dictionaries that spell numbers are numbers, in the first
+    argument and in the output: JSON has made texts of them. Of a whole program, input and output are what it reads and
+    prints; a list of lines is joined.
 
     Args:
-        inputs: all that the problem has, whatever ``most`` says: what a test means may not depend on how many are kept.
+        inputs: all that the problem has.
         outputs: one for each input.
         entry_point: the function; None of a whole program.
         where: their place.
@@ -44,15 +46,11 @@ def cases_of(
     """
     if len(inputs) != len(outputs):
         raise InputError("inputs and outputs differ in number", where=where, got=(len(inputs), len(outputs)))
-    pairs: list[tuple[str, str]]
-    if entry_point is None:
-        pairs = [(_text(given, where), _text(out, where)) for given, out in zip(inputs[:most], outputs, strict=False)]
-    else:
-        wrapped = all(isinstance(output, list) and len(output) == 1 for output in outputs)
-        pairs = [
-            (_json(_arguments(given, where), where), _json(output[0] if wrapped else output, where))
-            for given, output in zip(inputs[:most], outputs, strict=False)
-        ]
+    given_text, output_text = (_text, _text) if entry_point is None else (_arguments_text, _value_text)
+    pairs = [
+        (given_text(given, where), output_text(output, where))
+        for given, output in zip(inputs[:most], outputs, strict=False)
+    ]
     shown = len(pairs) if public is None else public
     return [Case(input=given, output=out, public=index < shown) for index, (given, out) in enumerate(pairs)]
 
@@ -62,18 +60,23 @@ def asked(prompt: str, *, ask: bool) -> str:
     return f"{prompt}\n\n{_REQUEST}" if ask else prompt
 
 
-def json_column(text: Any, where: str, column: str) -> Any:
-    """The value of a column that holds JSON as text; None for an empty one.
+def json_column(row: Fields, where: str, column: str) -> Any:
+    """The value of a column that holds JSON as text, or has been read already; None for an empty one.
 
     Raises:
-        InputError: it is no JSON text.
+        InputError: there is no such column, or it is no JSON.
     """
+    if column not in row:
+        raise InputError(f"the row has no {column}", where=where, got=sorted(row), expected=column)
+    text = row[column]
     if text is None or text == "":
         return None
+    if isinstance(text, dict):
+        return text
     if not isinstance(text, str):
         raise InputError(f"illegal {column}", where=where, got=text, expected="JSON as text")
     try:
-        with _integers_of_any_length():
+        with _long_integers():
             return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{column} is not JSON ({error})", where=where, got=text) from None
@@ -90,21 +93,27 @@ def pairs_of(tests: Any, where: str, column: str) -> tuple[Sequence[Any], Sequen
     if not isinstance(tests, dict):
         raise InputError(f"illegal {column}", where=where, got=tests, expected="an object with inputs and outputs")
     inputs, outputs, name = tests.get("inputs"), tests.get("outputs"), tests.get("fn_name")
-    if not isinstance(inputs, list) or not isinstance(outputs, list) or not (name is None or isinstance(name, str)):
+    if not isinstance(inputs, list) or not isinstance(outputs, list):
         raise InputError(f"illegal {column}", where=where, got=tests, expected="lists of inputs and outputs")
+    if name is not None and not (isinstance(name, str) and name.isidentifier()):
+        raise InputError("illegal fn_name", where=where, got=name, expected="the name of a function, or null")
     return inputs, outputs, name
 
 
 def literal_arguments(text: str) -> list[Any]:
-    """The arguments that stand as Python literals, one a line; what is none is taken as text."""
+    """The arguments that stand as Python literals of values that JSON has, one a line; what is none is text."""
     return [_literal(line) for line in text.split("\n")]
 
 
+_MOST_DIGITS = 100_000
+"""Digits of an integer in a test: reading one takes time with their square."""
+
+
 @contextmanager
-def _integers_of_any_length() -> Iterator[None]:
-    """Some tests hold integers of more digits than Python reads and writes by default."""
+def _long_integers() -> Iterator[None]:
+    """Some tests hold integers of more digits than Python reads by default."""
     limit = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
+    sys.set_int_max_str_digits(_MOST_DIGITS)
     try:
         yield
     finally:
@@ -113,10 +122,17 @@ def _integers_of_any_length() -> Iterator[None]:
 
 def _literal(line: str) -> Any:
     try:
-        with _integers_of_any_length():
-            return ast.literal_eval(line)
+        with _long_integers():
+            value = ast.literal_eval(line)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return line
+    return value if _is_of_json(value) else line  # "()" is a text of parentheses
+
+
+def _is_of_json(value: Any) -> bool:
+    if isinstance(value, list | dict):
+        return all(map(_is_of_json, value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _arguments(given: Any, where: str) -> list[Any]:
@@ -139,9 +155,36 @@ def _text(given: Any, where: str) -> str:
     return given
 
 
-def _json(value: Any, where: str) -> str:
+def _arguments_text(given: Any, where: str) -> str:
+    arguments = _arguments(given, where)
+    return _encoded([*map(_with_number_keys, arguments[:1]), *arguments[1:]], where)
+
+
+def _value_text(output: Any, where: str) -> str:
+    keyed = _with_number_keys(output)
+    if keyed is not output:
+        keyed = [keyed]  # as most outputs, so that a list around it is right too
+    elif isinstance(output, list) and output and isinstance(output[0], dict):
+        keyed = [*map(_with_number_keys, output)]
+    return _encoded(keyed, where)
+
+
+def _with_number_keys(value: Any) -> Any:
+    """A dictionary whose keys all spell integers, with these as its keys; anything else as it is."""
+    if not isinstance(value, dict):
+        return value
     try:
-        with _integers_of_any_length():
-            return json.dumps(value, allow_nan=False)
+        return {int(key): inner for key, inner in value.items()}
+    except ValueError:
+        return value
+
+
+def _encoded(value: Any, where: str) -> str:
+    try:
+        text = values.encode(value)
+        whole = bool(values.decode(text) == value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"a test is not JSON ({error})", where=where, got=value) from None
+        raise InputError(f"a test is no plain value ({error})", where=where, got=value) from None
+    if not whole:
+        raise InputError("a test is no plain value", where=where, got=value, expected="what equals itself, unlike NaN")
+    return text

@@ -12,8 +12,11 @@ from prmkit.tree import Problem, StepTree
 def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
-    So are those of GeeksforGeeks that name no function but ask for a class: their tests fit no program that reads its
-    input.
+    With ``fn_name`` it asks for a function, perhaps as a method of ``class Solution``, and else for a program that reads
+    its standard input or ``input.txt``. All tests are public: the corpus tells no others apart.
+
+    Left out too are problems of GeeksforGeeks that name no function but ask for a class: their tests fit no program
+    that reads its input.
 
     Args:
         row: of the corpus.
@@ -24,7 +27,7 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
     Raises:
         InputError: a column is missing or illegal.
     """
-    inputs, outputs, name = pairs_of(json_column(row.get("input_output"), where, "input_output"), where, "tests")
+    inputs, outputs, name = pairs_of(json_column(row, where, "input_output"), where, "tests")
     starter = str(row.get("starter_code") or "").strip()
     if name is None and "class Solution" in starter:
         return None
@@ -39,5 +42,8 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         level=str(row.get("difficulty") or "") or None,
         entry_point=name,
         tests=tuple(tests),
+        input_file="input.txt" if name is None else None,
+        output_file="output.txt" if name is None else None,
+        rule="taco",
     )
     return StepTree(problem, meta={"source": str(row.get("source") or "")})

@@ -36,13 +36,15 @@ def test_a_row_is_a_problem_that_ends_in_the_code_it_gives() -> None:
         domain="code",
         level="interview",
         entry_point="add",
-        tests=(Case(input="[1, 2]", output="3", public=True), Case(input="[3, 4]", output="7", public=True)),
+        tests=(Case(input="[1, 2]", output="[3]", public=True), Case(input="[3, 4]", output="[7]", public=True)),
+        rule="apps",
     )
 
 
 def test_a_program_reads_and_prints_text() -> None:
     found = problem({"input_output": TESTS, "starter_code": "", "difficulty": ""})
     assert (found.prompt, found.entry_point, found.level) == ("Add.", None, None)
+    assert (found.rule, found.input_file, found.output_file) == ("apps", "input.txt", None)
     assert [(case.input, case.output) for case in found.tests] == [("1 2\n", "3\n"), ("3 4\n", "7\n")]
 
 
@@ -50,8 +52,8 @@ def test_of_converted_rows_the_samples_alone_are_public_and_the_function_is_that
     found = problem(row=CONVERTED)
     assert found.entry_point == "add"
     assert found.tests == (
-        Case(input="[1, 2]", output="3", public=True),
-        Case(input='[[3], "4"]', output="7"),
+        Case(input="[1, 2]", output="[3]", public=True),
+        Case(input='[[3], "4"]', output="[7]"),
     )
     script = problem(
         {"starter_code": "", "sample_io": [], "test_list": [{"input": "3 4\n", "output": ["7"]}]}, CONVERTED
@@ -65,10 +67,16 @@ def test_the_text_may_be_unicode_and_a_number_stands_for_its_text() -> None:
     assert problem({"question": 5, "starter_code": None}).prompt == "5"
 
 
-def test_samples_and_other_tests_are_read_alike() -> None:
-    tests = {"sample_io": [{"input": "1", "output": [3]}], "test_list": [{"input": "2", "output": [4, 5]}]}
-    assert [case.output for case in problem(tests, CONVERTED).tests] == ["[3]", "[4, 5]"]
-    assert [case.output for case in problem(tests, CONVERTED, max_tests=1).tests] == ["[3]"]
+def test_a_method_of_a_class_is_named_as_a_function_is() -> None:
+    starter = "class Solution:\n    def add(self, a: int, b: int) -> int:\n        "
+    found = problem({"starter_code": starter})
+    assert (found.entry_point, found.prompt) == ("add", f"Add.\n\n{starter.strip()}")
+    with_init = "class Adder:\n    def __init__(self):\n        pass\n    def add(self, a, b):\n"
+    assert problem({"starter_code": with_init}, CONVERTED).entry_point == "add"
+
+
+def test_tests_may_have_been_read_from_their_text_already() -> None:
+    assert problem({"input_output": json.loads(ROW["input_output"])}) == problem()
 
 
 @pytest.mark.parametrize("row", [ROW, CONVERTED])
@@ -101,7 +109,8 @@ def test_a_problem_without_tests_is_left_out(row: dict[str, Any], change: dict[s
     ("row", "change", "message"),
     [
         (ROW, {"input_output": "{"}, "input_output is not JSON"),
-        (ROW, {"input_output": {"inputs": []}}, "illegal input_output, got .*; expected JSON as text"),
+        (ROW, {"input_output": [1]}, "illegal input_output, got .*; expected JSON as text"),
+        (ROW, {"input_output": {"inputs": []}}, "illegal tests, got .*; expected lists of inputs and outputs"),
         (ROW, {"input_output": '{"inputs": [1], "outputs": []}'}, "inputs and outputs differ in number"),
         (ROW, {"question": None}, "the row has no question, got .*; expected question or description"),
         (ROW, {"question": " \n"}, "the row has no question"),
@@ -114,6 +123,12 @@ def test_a_problem_without_tests_is_left_out(row: dict[str, Any], change: dict[s
 def test_a_row_that_breaks_the_form(row: dict[str, Any], change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=f"^f:1: {message}"):
         tree_of(row | change, "f:1")
+
+
+def test_a_row_without_the_column_of_its_tests_is_no_problem_without_tests() -> None:
+    row = {name: value for name, value in ROW.items() if name != "input_output"}
+    with pytest.raises(InputError, match=r"^f:1: the row has no input_output, got \['difficulty', 'question'"):
+        tree_of(row, "f:1")
 
 
 def test_the_parquet_mirror_reads_as_the_lines_do(tmp_path: Path) -> None:
@@ -135,4 +150,4 @@ def test_the_real_converted_rows(data_dir: Path) -> None:
     assert len(trees) == 150
     assert sum(each.entry_point is None for each in (tree.problem for tree in trees)) == 52
     zonk = next(each for start, each in problems.items() if start.startswith("Zonk"))
-    assert (zonk.entry_point, zonk.tests[0].input, zonk.tests[0].output) == ("get_score", "[[1, 2, 3]]", "100")
+    assert (zonk.entry_point, zonk.tests[0].input, zonk.tests[0].output) == ("get_score", "[[1, 2, 3]]", "[100]")

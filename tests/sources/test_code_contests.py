@@ -27,6 +27,7 @@ def test_a_contest_shows_its_public_tests_only() -> None:
             domain="code",
             level="800",
             tests=(Case(input="1 2\n", output="3\n", public=True), Case(input="3 4\n", output="7\n")),
+            rule="code-contests",
         ),
         meta={"name": "1_A. Sum"},
     )
@@ -39,7 +40,10 @@ def test_public_private_and_generated_tests_come_in_that_order_and_the_first_are
     assert tree(generated, max_tests=3).problem.tests == tree(generated).problem.tests[:3]
 
 
-@pytest.mark.parametrize(("rating", "level"), [(1900, "1900"), (0, None), (-1, None), (None, None), ("800", None)])
+@pytest.mark.parametrize(
+    ("rating", "level"),
+    [(1900, "1900"), (0, None), (-1, None), (None, None), ("800", None),
+     (1900.0, "1900"), (1900.5, None), (float("inf"), None), (float("nan"), None)])  # fmt: skip
 def test_a_rating_is_a_level_unless_there_is_none(rating: object, level: str | None) -> None:
     assert tree({"cf_rating": rating}).problem.level == level
 
@@ -52,6 +56,34 @@ def test_kinds_of_tests_may_be_absent() -> None:
     assert tree_of(ROW | {"public_tests": None, "private_tests": nothing, "generated_tests": None}, "f:1") is None
 
 
+def test_tests_may_be_pairs_as_in_the_original_records() -> None:
+    pairs = {
+        kind: [
+            {"input": given, "output": out} for given, out in zip(ROW[kind]["input"], ROW[kind]["output"], strict=True)
+        ]
+        for kind in ("public_tests", "private_tests", "generated_tests")
+    }
+    assert tree(pairs) == tree()
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"time_limit": {"seconds": 2, "nanos": 500000000}, "memory_limit_bytes": 256000000},
+        {"time_limit": {"seconds": "2", "nanos": None}, "memory_limit_bytes": None},
+        {"time_limit": None, "input_file": "", "output_file": ""},
+        {"solutions": {"language": [3], "solution": ["print(1)"]}, "incorrect_solutions": [{"language": "PYTHON3"}]},
+    ],
+)
+def test_what_the_official_runner_does_not_read_is_not_read(limits: dict[str, Any]) -> None:
+    assert tree(limits) == tree()
+
+
+def test_files_that_a_problem_names_are_kept() -> None:
+    problem = tree({"input_file": "sum.in", "output_file": "sum.out"}).problem
+    assert (problem.input_file, problem.output_file) == ("sum.in", "sum.out")
+
+
 def test_a_model_is_asked_for_steps_and_a_program_where_the_recipe_says_so() -> None:
     assert tree(ask=True).problem.prompt.startswith("Add.\n\nSolve it step by step")
     assert tree(ask=True).problem.id == tree().problem.id
@@ -62,11 +94,19 @@ def test_a_model_is_asked_for_steps_and_a_program_where_the_recipe_says_so() -> 
     [
         ({"public_tests": {"input": [1], "output": ["2"]}}, "illegal test, got 1"),
         ({"public_tests": {"input": ["1"], "output": []}}, r"inputs and outputs differ in number, got \(1, 0\)"),
-        ({"private_tests": {"input": ["1"]}}, "illegal output, got None; expected list"),
-        ({"generated_tests": []}, r"illegal generated_tests, got \[\]; expected dict"),
+        ({"private_tests": {"input": ["1"]}}, "illegal private_tests, got .*; expected lists of inputs and outputs"),
+        ({"generated_tests": ["1"]}, r"illegal generated_tests, got \['1'\]"),
+        ({"input_file": "../in"}, "illegal input_file, got '../in'; expected the name of a file"),
+        ({"output_file": 5}, "illegal output_file, got 5"),
         ({"description": None}, "the row has no description"),
     ],
 )
 def test_a_row_that_breaks_the_form(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=f"^f:1: {message}"):
         tree_of(ROW | change, "f:1")
+
+
+def test_a_row_without_any_column_of_tests_is_no_problem_without_tests() -> None:
+    row = {"description": "Add.", "name": "1_A. Sum"}
+    with pytest.raises(InputError, match="^f:1: the row has no tests, got .*; expected public_tests or private_tests"):
+        tree_of(row, "f:1")

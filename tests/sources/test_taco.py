@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
+from prmkit.sandbox import values
 from prmkit.sources import problem_id
 from prmkit.sources.taco import tree_of
 from prmkit.tree import Case, Problem, StepTree
@@ -27,6 +28,9 @@ def test_a_row_is_a_problem_with_the_name_of_its_site() -> None:
             domain="code",
             level="EASY",
             tests=(Case(input="1 2\n", output="3\n", public=True), Case(input="3 4\n", output="7\n", public=True)),
+            input_file="input.txt",
+            output_file="output.txt",
+            rule="taco",
         ),
         meta={"source": "aizu"},
     )
@@ -35,13 +39,14 @@ def test_a_row_is_a_problem_with_the_name_of_its_site() -> None:
 def test_a_function_is_called_with_its_arguments_and_stands_below_the_question() -> None:
     found = tree({"input_output": CALLS, "starter_code": "\n\tdef add(a, b):\n"}).problem
     assert (found.entry_point, found.prompt) == ("add", "Add.\n\ndef add(a, b):")
-    assert [(case.input, case.output) for case in found.tests] == [("[1, 2]", "3"), ("[3, 4]", "7")]
+    assert [(case.input, case.output) for case in found.tests] == [("[1, 2]", "[3]"), ("[3, 4]", "[7]")]
+    assert (found.rule, found.input_file, found.output_file) == ("taco", None, None)
 
 
 def test_integers_of_any_length_are_read() -> None:
-    digits = "7" * 5000
+    digits = "1" + "0" * 5000
     tests = f'{{"fn_name": "f", "inputs": [[{digits}]], "outputs": [1]}}'
-    assert tree({"input_output": tests}).problem.tests[0].input == f"[{digits}]"
+    assert values.decode(tree({"input_output": tests}).problem.tests[0].input) == [10**5000]
 
 
 def test_the_first_tests_are_kept_and_the_problem_stays_the_same() -> None:
@@ -83,9 +88,13 @@ def test_what_a_row_does_not_say_is_nothing() -> None:
         ({"input_output": '{"inputs": [1], "outputs": [2]}'}, "illegal test, got 1; expected the text"),
         ({"input_output": "[1]"}, r"illegal tests, got \[1\]; expected an object with inputs and outputs"),
         ({"input_output": '{"inputs": ["1"], "outputs": null}'}, "illegal tests, .*lists of inputs and outputs"),
-        ({"input_output": '{"inputs": ["1"], "outputs": ["2"], "fn_name": 3}'}, "illegal tests"),
+        (
+            {"input_output": '{"inputs": ["1"], "outputs": ["2"], "fn_name": 3}'},
+            "illegal fn_name, got 3; expected the name",
+        ),
         ({"input_output": "7" * 5000}, "illegal tests, got int that cannot be shown"),
         ({"input_output": 5}, "illegal input_output, got 5; expected JSON as text"),
+        ({"input_output": '{"inputs": ["1"], "outputs": ["2"], "fn_name": ""}'}, "illegal fn_name, got ''"),
         ({"question": ""}, "the row has no question"),
     ],
 )

@@ -6,12 +6,13 @@ Each problem names its rule; every rule makes its verdict in this process, from 
 import math
 import os
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.grade.code import asserts, bigcodebench, evalplus, extraction, livecodebench
+from prmkit.grade.code import apps, asserts, bigcodebench, code_contests, evalplus, extraction, livecodebench, taco
+from prmkit.grade.code.outcomes import Terms, entry_of, outcomes_of, without_layout
 from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.grade.config import Vote
 from prmkit.sandbox import isolate, values
@@ -28,12 +29,23 @@ _ROOM = threading.BoundedSemaphore(os.cpu_count() or 1)
 """Programs that run at once, whoever asks for them: more would run into their time limits."""
 
 _RULES: dict[Rule, Callable[..., Verdict]] = {
+    "apps": apps.judge,
     "asserts": asserts.judge,
     "bigcodebench": bigcodebench.judge,
+    "code-contests": code_contests.judge,
     "evalplus": evalplus.judge,
     "livecodebench": livecodebench.judge,
+    "taco": taco.judge,
 }
 """The judges of other people's benchmarks; ``calls`` is CodeGrader's own."""
+
+_RUNS: dict[Rule, Callable[..., Iterable[Outcome]]] = {
+    "apps": apps.run,
+    "code-contests": code_contests.run,
+    "livecodebench": livecodebench.outcomes_of,
+    "taco": taco.run,
+}
+"""How programs are run for a vote where it takes more than a call: with imports before them, or as scripts."""
 
 
 def same_value(returned: Any, expected: Any) -> bool:
@@ -147,7 +159,7 @@ class CodeGrader:
         for public in (True, False):
             cases = tuple(case for case in problem.tests if case.public is public)
             for case, outcome in zip(cases, self._run(problem, program, cases), strict=True):
-                right = outcome.value_json is not None and _same_text(outcome.value_json, case.output or "")
+                right = outcome.value_json is not None and _right(problem, case, outcome.value_json)
                 reason = outcome.error or ("" if right else f"returned {(outcome.value_json or '')[:100]}")
                 results.append(TestResult(name=str(len(results)), reason=reason, seconds=outcome.seconds))
             failed = next((result for result in results if result.reason), None)
@@ -160,19 +172,25 @@ class CodeGrader:
         if not cases:
             return ()
         inputs = [case.input for case in cases]
-        key = (problem.rule, problem.entry_point, program, *inputs)  # some rules put imports before it
+        # Some rules put imports before it, and some problems name files.
+        key = (problem.rule, problem.entry_point, problem.input_file, problem.output_file, program, *inputs)
         with self._lock:
             known = self._runs.get(key)
         if known is None:
-            if problem.rule == "livecodebench":
-                known = tuple(livecodebench.outcomes_of(problem, program, cases, policy=self._policy))
+            entry = entry_of(problem, program)
+            if problem.rule in _RUNS:
+                known = tuple(_RUNS[problem.rule](problem, program, cases, policy=self._policy))
+            elif entry is None:
+                known = tuple(outcomes_of(problem, program, cases, Terms(seconds=_SECONDS), policy=self._policy))
             else:
                 limits = Limits(
                     seconds=min(_SECONDS + _SECONDS_A_CALL * len(inputs), _SECONDS_AT_MOST),
                     packages=needs_packages(program),
                     policy=self._policy,
                 )
-                known = tuple(isolate.run_calls(program, _entry(problem), inputs, limits))
+                known = tuple(isolate.run_calls(program, entry, inputs, limits))
+            if entry is None:
+                known = tuple(map(without_layout, known))
             self._keep(self._runs, key, known)
         return known
 
@@ -217,18 +235,19 @@ def _same_text(returned: str, expected: str) -> bool:
         return False
 
 
-def _entry(problem: Problem) -> str:
+def _right(problem: Problem, case: Case, returned: str) -> bool:
     if problem.entry_point is None:
-        raise InputError("the problem has no entry point", where=problem.id, expected="the name of a function")
-    return problem.entry_point
+        return livecodebench.same_output(values.decode(returned), case.output or "")
+    return _same_text(returned, case.output or "")
 
 
 def _check_calls(problem: Problem) -> None:
-    _entry(problem)
     if not problem.tests:
         raise InputError("the problem has no tests", where=problem.id, cure="Grade problems that have some.")
     for case in problem.tests:
+        if case.output is None:
+            raise InputError("a test has no output", where=problem.id, got=case.input)
         try:
-            values.decode(case.output or "")
+            _ = problem.entry_point is None or values.decode(case.output)
         except ValueError:
             raise InputError("an expected output is not JSON", where=problem.id, got=case.output) from None

@@ -6,7 +6,7 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.grade.code.extraction import extract
 from prmkit.grade.code.programs import CodeGrader, same_value
-from prmkit.tree import Case, Problem
+from prmkit.tree import Case, Problem, Rule
 
 DOUBLE = Problem(
     id="double",
@@ -172,8 +172,10 @@ def test_a_value_that_is_no_json_is_wrong_and_not_a_crash(grader: CodeGrader) ->
 def test_what_cannot_be_judged_is_an_input_error(grader: CodeGrader) -> None:
     with pytest.raises(InputError, match="no tests"):
         grader.correct(Problem(id="p", prompt="", domain="code", entry_point="f"), ["x"])
-    with pytest.raises(InputError, match="no entry point"):
-        grader.correct(Problem(id="p", prompt="", domain="code"), ["x"])
+    for entry_point in ("f", None):
+        without = Problem(id="p", prompt="", domain="code", entry_point=entry_point, tests=(Case(input="[1]"),))
+        with pytest.raises(InputError, match=r"a test has no output, got '\[1\]'"):
+            grader.correct(without, ["x"])
     broken = Problem(id="p", prompt="", domain="code", entry_point="f", tests=(Case(input="[1]", output="(1,)"),))
     with pytest.raises(InputError, match="not JSON"):
         grader.correct(broken, ["def f(x): return (1,)"])
@@ -184,3 +186,20 @@ def test_a_run_is_known_again_by_the_same_rule_alone() -> None:
     grader, program = CodeGrader(), "def f(x): return Counter([x])[x]"
     assert grader.classes(DOUBLE, [program]) == [None]
     assert grader.classes(replace(DOUBLE, rule="livecodebench"), [program]) == [0]
+
+
+def test_a_script_is_judged_by_what_it_prints_and_a_class_by_its_method(grader: CodeGrader) -> None:
+    tests = (Case(input="1 2\n", output="3\n", public=True), Case(input="3 4\n", output="7"))
+    script = Problem(id="s", prompt="?", domain="code", tests=tests)
+    right, wrong = "a, b = map(int, input().split())\nprint(a + b)", "print(3)"
+    assert grader.correct(script, [right, wrong, "1 / 0", None]) == [True, False, False, False]
+    assert grader.correct(DOUBLE, ["class Solution:\n    def f(self, x):\n        return 2 * x"]) == [True]
+
+
+@pytest.mark.parametrize("rule", ["calls", "livecodebench", "apps", "taco", "code-contests"])
+def test_scripts_agree_in_a_vote_whatever_the_blanks_around_their_lines(grader: CodeGrader, rule: Rule) -> None:
+    tests = (Case(input="2\n", output="", public=True), Case(input="3\n", output="", public=True))
+    problem = Problem(id="s", prompt="?", domain="code", tests=tests, rule=rule)
+    twice = ["n = input()\nprint(n)\nprint(n)", "n = input()\nprint(n + ' \\n' + n, end='')"]
+    others = ["print(2)\nprint(2)", "n = input()\nprint(n, n)", "1 / 0"]
+    assert grader.classes(problem, [*twice, *others]) == [0, 0, 1, 2, None]
