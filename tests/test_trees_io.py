@@ -27,7 +27,15 @@ TEXT = st.text(min_size=1).filter(str.strip).filter(lambda text: text.encode("ut
 
 def rich_tree() -> StepTree:
     problem = Problem(
-        id="p", prompt="two\nlines", domain="code", level="3", entry_point="f", tests=(Case(input="[1]", output="2"),)
+        id="p",
+        prompt="two\nlines",
+        domain="code",
+        level="3",
+        entry_point="f",
+        tests=(Case(input="[1]", output="2"),),
+        rule="apps",
+        input_file="in",
+        output_file="out",
     )
     tree = StepTree.from_steps(
         problem, ["a", "b"], [Label(value=0.75, source="monte-carlo", stderr=0.1, rollouts=4), None]

@@ -116,7 +116,7 @@ def _judge(request: dict[str, Any], result: int, feed: int | None) -> int:
 
 
 def _script(request: dict[str, Any], result: int, feed: int | None) -> int:
-    box, given_file, left_file = os.getcwd(), request["input_file"], request["output_file"]
+    box, given_file, left_file = os.getcwd(), request.get("input_file"), request.get("output_file")
     name = given_file or "stdin"
     with open(name, "w+") as file:
         file.write(request["stdin"])

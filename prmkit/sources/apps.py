@@ -19,8 +19,8 @@ _FUNCTION = re.compile(r"^\s*def\s+(?!__)(\w+)\s*\(", re.MULTILINE)
 def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
-    With ``fn_name`` it asks for a function, perhaps as a method of ``class Solution``, and else for a program that reads
-    its standard input. All tests are public: the corpus tells no others apart. Rows of the converted form with
+    With ``fn_name`` it asks for a function, perhaps as a method of ``class Solution``, and else for a program that
+    reads its standard input. All tests are public: the corpus tells no others apart. Rows of the converted form with
     ``sample_io`` and ``test_list`` are read too; there, only the samples are public.
 
     Args:

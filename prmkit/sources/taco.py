@@ -12,8 +12,8 @@ from prmkit.tree import Problem, StepTree
 def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) -> StepTree | None:
     """The problem without steps, to be solved and annotated; one without tests is left out.
 
-    With ``fn_name`` it asks for a function, perhaps as a method of ``class Solution``, and else for a program that reads
-    its standard input or ``input.txt``. All tests are public: the corpus tells no others apart.
+    With ``fn_name`` it asks for a function, perhaps as a method of ``class Solution``, and else for a program that
+    reads its standard input or ``input.txt``. All tests are public: the corpus tells no others apart.
 
     Left out too are problems of GeeksforGeeks that name no function but ask for a class: their tests fit no program
     that reads its input.
@@ -29,7 +29,7 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
     """
     inputs, outputs, name = pairs_of(json_column(row, where, "input_output"), where, "tests")
     starter = str(row.get("starter_code") or "").strip()
-    if name is None and "class Solution" in starter:
+    if name is None and "class Solution" in starter and all(isinstance(given, str) for given in inputs):
         return None
     tests = cases_of(inputs, outputs, name, where, most=max_tests)
     if not tests:

@@ -1,10 +1,14 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from prmkit.annotate.monte_carlo import MonteCarloConfig, monte_carlo
+from prmkit.grade import grader_for
+from prmkit.session import Session
 from prmkit.tree import Problem, StepTree
 from tests.fakes import ScriptedGenerator, make_session
+from tests.programs import FORMS, fenced
 
 
 def rollouts(prompt: str, sample: int) -> tuple[str, str]:
@@ -50,3 +54,20 @@ def test_a_step_that_a_limit_cut_in_two_stays_unlabelled() -> None:
     tree.add(0, "half of a st", finish="length")
     asyncio.run(monte_carlo(make_session(ScriptedGenerator(rollouts), tree=tree), MonteCarloConfig()))  # type: ignore[arg-type]
     assert [node.label is None for node in tree] == [False, True]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_steps_of_programs_of_every_form_are_labelled_by_what_rollouts_do(form: str) -> None:
+    """From the good step one of two rollouts is right, and no other; what ends in a program is right by that alone."""
+    right, wrong = fenced(FORMS[form].right), fenced(FORMS[form].wrong)
+    tree = StepTree.from_steps(FORMS[form].problem, ["good", "bad"])
+    for program in (right, wrong):
+        tree.add(0, program, finish="eos")
+
+    def script(prompt: str, sample: int) -> tuple[str, str]:
+        return (right if "good" in prompt and "bad" not in prompt and sample == 0 else wrong), "eos"
+
+    session = make_session(ScriptedGenerator(script), tree=tree)  # type: ignore[arg-type]
+    session = Session(tree, replace(session._engines, grader_for=grader_for))
+    asyncio.run(monte_carlo(session, MonteCarloConfig(rollouts=2, kind="soft")))
+    assert [node.label and node.label.value for node in session.tree] == [0.5, 0.0, 1.0, 0.0]

@@ -150,12 +150,48 @@ def test_the_first_test_that_does_not_hold_ends_them(tests: str, answer: list[st
         ("import os\nos.write(1, b'a')\nos._exit(7)", b"a", 7),
         ("import os\nprint(os.listdir())", b"[]\n", 0),  # its input is no file that it sees
         ("import __main__\nx = 1\nprint(__main__.x)", b"1\n", 0),
+        # What an interpreter does at its end.
+        ("from threading import Thread\nThread(target=lambda: print(input())).start()", b"a\n", 0),
+        ("from concurrent.futures import *\nThreadPoolExecutor().submit(print, 'a')", b"a\n", 0),
+        (
+            "import threading as t, time\nprint('a')\nt.Thread(target=time.sleep, args=[99], daemon=True).start()",
+            b"a\n",
+            0,
+        ),
+        (
+            "import atexit, io, sys\nsys.stdout = kept = io.StringIO()\nprint('a')\n"
+            "atexit.register(lambda: sys.__stdout__.write(kept.getvalue()))",
+            b"a\n",
+            0,
+        ),
+        ("import sys\nsys.stdout = open(1, 'w')\nprint('a')", b"a\n", 0),
+        ("print('a')\nexit()\nprint('b')", b"a\n", 0),
+        ("print('a')\nquit(1)\nprint('b')", b"a\n", 0),
     ],
 )
 def test_a_script_writes_and_its_code_tells_how_it_ended(
     program: str, written: bytes, code: int, tmp_path: Path
 ) -> None:
     assert served({"mode": "script", "program": program, "stdin": "a\nb\n"}, tmp_path) == (written, code)
+
+
+@pytest.mark.parametrize(
+    ("program", "written"),
+    [
+        ("print(open('in').read(), open(0).read())", b"a\nb\n a\nb\n\n"),
+        ("with open('out', 'w') as f: f.write(input())", b"a"),
+        ("f = open('out', 'w')\nf.write(input())", b"a"),  # the end of the program closes it
+        ("import sys\nsys.stdin, sys.stdout = open('in'), open('out', 'w')\nprint(input())", b"a\n"),
+        ("import os\nos.mkdir('d')\nos.chdir('d')\nprint(1)\nopen('../out', 'w').write('2')", b"1\n2"),
+        ("import os\nos.symlink('/no/such/file', 'out')\nprint(1)", b"1\n"),
+        ("print(1)", b"1\n"),
+    ],
+)
+def test_a_script_may_find_its_input_and_leave_its_output_in_files(
+    program: str, written: bytes, tmp_path: Path
+) -> None:
+    request = {"mode": "script", "program": program, "stdin": "a\nb\n", "input_file": "in", "output_file": "out"}
+    assert served(request, tmp_path) == (written, 0)
 
 
 HEAD = "import unittest\ndef f(x): return x\nclass TestCases(unittest.TestCase):\n"

@@ -222,6 +222,9 @@ def test_a_script_reads_its_input_and_its_output_comes_back() -> None:
     assert (
         isolate.run_script("global x\nx = 1\ndef f():\n    return x\nprint(f(), __name__)", "").text == "1 __main__\n"
     )
+    copy = "with open('in') as source, open('out', 'w') as target: target.write(source.read())"
+    assert isolate.run_script(copy, "a\n", input_file="in", output_file="out").text == "a\n"
+    assert isolate.run_script(copy, "a\n").error == "Error"
 
 
 def test_tests_in_one_process_ask_a_program_in_another() -> None:

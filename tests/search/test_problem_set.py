@@ -13,6 +13,7 @@ from prmkit.generate import Sampling
 from prmkit.generate.format import PolicyFormat
 from prmkit.generate.text import PolicyText
 from prmkit.generate.transformers import TransformersGenerator
+from prmkit.grade import grader_for
 from prmkit.grade.config import GradingConfig
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
@@ -31,7 +32,8 @@ from prmkit.session.journal import Journal
 from prmkit.tree import Domain, Problem
 from prmkit.trees_io import read_trees
 from prmkit.world import WEIGHTS
-from tests.fakes import LastStepGrader, TableScorer, char_text
+from tests.fakes import LastStepGrader, ScriptedGenerator, TableScorer, char_text, make_session
+from tests.programs import FORMS, fenced
 from tests.search.world import World
 
 PROBLEMS = [Problem(id=name, prompt="?", answer=answer) for name, answer in (("p", "b"), ("q", "a"))]
@@ -179,3 +181,21 @@ def timed(step: Callable[[list[Any]], bool], steps: list[float]) -> Callable[[li
             steps.append(time.perf_counter() - start)
 
     return measured
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_search_finds_programs_of_every_form(form: str, tmp_path: Path) -> None:
+    """Two of three samples are right, in two spellings: the vote on what they do finds them, and the grade agrees."""
+    right, wrong = FORMS[form].right, FORMS[form].wrong
+    written = [wrong, right, right.replace(" + 1", " + 2 - 1")]
+    asked = replace(
+        make_session(ScriptedGenerator(lambda prompt, sample: (f"Add.\n{fenced(written[sample])}", "eos")))._engines,
+        grader_for=grader_for,
+    )
+    found = search(
+        [FORMS[form].problem], asked, StrategyConfig(name="majority", options={"n": 3}), tmp_path / "t.jsonl"
+    )
+    assert found.accuracy.value == 1.0
+    (tree,) = read_trees(tmp_path / "t.jsonl")
+    assert tree.problem == FORMS[form].problem
+    assert " + 1" in tree.solution(tree.chosen) or " + 2 - 1" in tree.solution(tree.chosen)

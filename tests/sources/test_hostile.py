@@ -12,8 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from prmkit.errors import InputError
+from prmkit.grade.code.outcomes import expected_of
 from prmkit.rows_io import local_rows
+from prmkit.sandbox import values
 from prmkit.sources import SOURCES, Corpus
+from prmkit.trees_io import from_record, to_record
+from tests.programs import FORMS
 from tests.sources.samples import GOOD_ROWS
 
 ODD_VALUES = (
@@ -109,6 +114,49 @@ def test_the_good_row_is_kept(name: str) -> None:
 @given(seed=st.integers(0, 2**32))
 def test_mutated_rows_are_kept_quarantined_or_filtered(name: str, seed: int, tmp_path: Path) -> None:
     every_row_is_accounted_for(name, [GOOD_ROWS[name]], seed, 25, tmp_path)
+
+
+def mutated_problem(row: dict[str, Any], rng: random.Random) -> Any:
+    """The row with up to three things changed in it, or in the JSON that one of its texts holds."""
+    if "input_output" in row:
+        row = row | {"input_output": json.loads(row["input_output"])}
+    for _ in range(rng.randrange(1, 4)):
+        row = mutated_value(row, rng)
+    if isinstance(row, dict) and isinstance(row.get("input_output"), dict) and rng.random() < 0.8:
+        row = row | {"input_output": json.dumps(row["input_output"])}
+    return row
+
+
+def has_tests(row: dict[str, Any]) -> bool:
+    tests = row.get("input_output") or "{}"
+    if isinstance(tests, str):
+        tests = json.loads(tests)
+    listed = [tests.get("inputs"), *(row.get(kind) for kind in ("sample_io", "test_list"))]
+    kinds = [row.get(kind) for kind in ("public_tests", "private_tests", "generated_tests")]
+    return any(listed) or any(kind["input"] if isinstance(kind, dict) else kind for kind in kinds)
+
+
+def test_ten_thousand_mutated_problems_can_be_judged_or_are_named() -> None:
+    """What is kept comes back from a file as it was and says what each test expects; what is left out has no test."""
+    rng, became = random.Random(0), {"kept": 0, "named": 0, "left out": 0}
+    for number in range(10_000):
+        form = FORMS[rng.choice(sorted(FORMS))]
+        row = mutated_problem(form.row, rng)
+        try:
+            tree = SOURCES.load(form.source)(row, f"f:{number}") if isinstance(row, dict) else None
+        except InputError as error:
+            became["named"] += str(error).startswith(f"f:{number}: ")
+            continue
+        if tree is None:
+            became["left out"] += not isinstance(row, dict) or not has_tests(row)
+            continue
+        became["kept"] += 1
+        assert from_record(orjson.loads(orjson.dumps(to_record(tree)))) == tree
+        for case in tree.problem.tests:
+            expected_of(tree.problem, case)
+            assert tree.problem.entry_point is None or isinstance(values.decode(case.input), list)
+    assert sum(became.values()) == 10_000
+    assert min(became.values()) > 50
 
 
 @pytest.mark.slow

@@ -72,6 +72,12 @@ def test_a_problem_without_tests_that_fit_is_left_out(change: dict[str, Any]) ->
     assert tree_of(ROW | change, "f:1") is None
 
 
+def test_a_class_whose_method_is_missing_is_no_program_that_reads_text() -> None:
+    tests = '{"inputs": [[[1]]], "outputs": [[1]]}'
+    with pytest.raises(InputError, match=r"^f:1: illegal test, got \[\[1\]\]"):
+        tree({"starter_code": "class Solution:\n  def f(self, x): ...", "input_output": tests})
+
+
 def test_a_class_whose_method_is_named_is_kept() -> None:
     found = tree({"input_output": CALLS, "starter_code": "class Solution:\n  def add(self, a, b): ..."})
     assert found.problem.entry_point == "add"
