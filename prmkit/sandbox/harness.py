@@ -130,6 +130,7 @@ def _script(request: dict[str, Any], result: int, feed: int | None) -> int:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # lives as long as the process
     sys.stdout = written = open(1, "w", closefd=False)  # noqa: SIM115
     sys.argv = ["program.py"]
+    sys.set_int_max_str_digits(0)
     atexit._clear()
     vars(builtins).update(exit=sys.exit, quit=sys.exit)  # which only an interpreter with site packages has
     code = 0

@@ -150,6 +150,7 @@ def test_the_first_test_that_does_not_hold_ends_them(tests: str, answer: list[st
         ("import os\nos.write(1, b'a')\nos._exit(7)", b"a", 7),
         ("import os\nprint(os.listdir())", b"[]\n", 0),  # its input is no file that it sees
         ("import __main__\nx = 1\nprint(__main__.x)", b"1\n", 0),
+        ("print(len(str(10**5000)), int('1' * 5000) % 7)", b"5001 4\n", 0),
         # What an interpreter does at its end.
         ("from threading import Thread\nThread(target=lambda: print(input())).start()", b"a\n", 0),
         ("from concurrent.futures import *\nThreadPoolExecutor().submit(print, 'a')", b"a\n", 0),

@@ -146,6 +146,10 @@ ADD = script(("1 2\n", "3\n"), ("3 4\n", "7\n"))
         ("print(fabs(-sum(map(int, stdin.readline().split()))))", True),
         ("from threading import Thread\nThread(target=lambda: print(sum(map(int, input().split())))).start()", True),
         ("print(sum(map(int, input().split())))\nexit()", True),
+        # A script that returns is run as the body of a function, as all are there.
+        ("for line in stdin:\n    print(sum(map(int, line.split())))\n    if line:\n        return", True),
+        ("try:\n    print(sum(map(int, input().split())))\n    return 1\nfinally:\n    print(end='')", True),
+        ("def f():\n    return 3\nprint(f())\nreturn", False),
         ("print(3)", False),
         ("print(sum(map(int, input().split())))\n1 / 0", False),
         ("def f(a, b): return a + b", False),  # a function prints nothing
