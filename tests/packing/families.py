@@ -91,13 +91,13 @@ FAMILIES = {
     "deepseek-r1": Family(
         make=partial(
             tiny_bpe_tokenizer,
-            ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"),  # noqa: RUF001
+            ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"),
             added=("<think>", "</think>"),
-            bos_token="<｜begin▁of▁sentence｜>",  # noqa: RUF001
-            eos_token="<｜end▁of▁sentence｜>",  # noqa: RUF001
+            bos_token="<｜begin▁of▁sentence｜>",
+            eos_token="<｜end▁of▁sentence｜>",
         ),
-        first="<｜begin▁of▁sentence｜><｜User｜>What is 2+2?<｜Assistant｜><think>\n",  # noqa: RUF001
-        extra=("<｜end▁of▁sentence｜>",),  # noqa: RUF001
+        first="<｜begin▁of▁sentence｜><｜User｜>What is 2+2?<｜Assistant｜><think>\n",
+        extra=("<｜end▁of▁sentence｜>",),
     ),
     "smollm2": Family(
         make=partial(tiny_bpe_tokenizer, bos_token="<|im_start|>", eos_token="<|im_end|>"),

@@ -1,68 +1,101 @@
-"""The answer that a math solution declares."""
+r"""The answer that a math solution declares: an ordered list of rules, of which the first that finds one counts.
+
+A number that only stands last is not an answer. Every rule is linear in the text.
+"""
 
 import re
+from collections.abc import Callable
+
+from prmkit.grade.found import Found
+from prmkit.grade.math.boxes import boxed
+from prmkit.grade.math.declarations import declared, declared_behind, declares, last_ones
+from prmkit.grade.math.values import value
+
+_MOST_TURNS = 63
+"""More are read as one."""
+# Where a model has ended its answer: a token of its chat template, or a new problem or turn that it goes on to make up.
+_TURN = re.compile(
+    r"""
+    <[|｜] [A-Za-z_▁\ ]{2,40} [|｜]>
+    | </?s> | <(?:eos|pad|bos)> | <(?:start|end)_of_turn> | \[/?INST\]
+    | ^ [ \t#>*_]{0,12}
+      (?: (?:(?:new|next|another)[ ])? (?:question|problem|exercise|example|instruction|human|user|q) [ ]? \d{0,4}
+        | 问题 | 题目 )
+      [*_]{0,3} [ \t]{0,4} (?: [:：] | (?<=[*_]) $ )
+    | ^ \#{1,6} [ ] (?:question|problem|exercise|example|instruction|human|user) [ ]? \d{0,4} [ \t]{0,8} $
+    """,
+    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+)
+
+_HASHES = re.compile(r"#{4,}[ \t]*((?:\n\s{0,9})?[^\n#]*)")
+_HEADING = re.compile(
+    r"""
+    \s* [*_]{0,3}
+    (?: \d{1,2} [.)] \s+ [A-Za-z*]
+      | (?: step | case | part | conclusion | solution | verif | check | expla | final | answer | summary | note
+          | proof )
+      | [^\n]* : [*_\s]* $ )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_BLOCK = re.compile(r"^# Answer[ \t]*\n\s*(.*(?:\n(?!\s*\n).*)*)", re.MULTILINE)  # PRM800K's
+
+
+def find(solution: str) -> Found | None:
+    """The final answer that a solution declares, and the rule of ``RULES`` that found it; None if it declares none.
+
+    What a model writes behind the end of its turn, or behind the heading of a new problem, answers nothing: the first
+    part that declares an answer counts.
+    """
+    for part in _TURN.split(solution, maxsplit=_MOST_TURNS):
+        for rule, search in RULES:
+            answer = search(part)
+            if answer is not None and answer.strip():
+                return Found(answer.strip(), rule)
+    return None
 
 
 def extract(solution: str) -> str | None:
-    r"""The final answer that a solution declares, or None.
+    """The text of what ``find`` finds."""
+    found = find(solution)
+    return found.text if found else None
 
-    The first form found counts: the last ``\boxed{...}`` (brace-matched), the last ``#### x``, the ``# Answer`` block
-    of PRM800K, a last line that says ``answer is x``, a last line ``A: x``. A number that only stands last is not an
-    answer.
-    """
-    for form in (_boxed, _hashes, _answer_block, _sentence, _last_line):
-        found = form(solution)
-        if found is not None:
-            return found.strip() or None
+
+def _tagged(text: str) -> str | None:
+    before, closed, _ = text.rpartition("</answer>")
+    _, opened, content = before.rpartition("<answer>")
+    return declared(content) or value(content) if opened and closed else None
+
+
+def _hashes(text: str) -> str | None:
+    end = len(text.rstrip())
+    for line in last_ones(_HASHES, text):
+        content = line[1]
+        if not _HEADING.match(content) and not declares(content):
+            # In words only at the end: elsewhere it is the heading of what follows.
+            found = value(content, in_words=line.end() >= end)
+            if found is not None:
+                return found
     return None
 
 
-def _boxed(solution: str) -> str | None:
-    for match in reversed(list(re.finditer(r"\\(?:boxed|fbox)\s*(?:(\{)|([^\s{}$]+))", solution))):
-        if match.group(2):
-            return match.group(2).rstrip(".,")
-        end = _closing_brace(solution, match.end())
-        if end is not None:
-            return solution[match.end() : end]
-    return None
+def _answer_block(text: str) -> str | None:
+    blocks = _BLOCK.findall(text)
+    return blocks[-1] if blocks and not declares(blocks[-1]) else None
 
 
-def _closing_brace(text: str, start: int) -> int | None:
-    depth, index = 1, start
-    while index < len(text):
-        if text[index] == "\\":
-            index += 1
-        elif text[index] == "{":
-            depth += 1
-        elif text[index] == "}":
-            depth -= 1
-            if depth == 0:
-                return index
-        index += 1
-    return None
+def _a_line(text: str) -> str | None:
+    line = re.fullmatch(r"[*_> \t]{0,9}A[*_]{0,3}:(.+)", text.rstrip().rpartition("\n")[2])
+    return value(line[1]) if line else None
 
 
-def _hashes(solution: str) -> str | None:
-    found = re.findall(r"^[ \t]*####[ \t]*(.*)$", solution, re.MULTILINE)
-    return found[-1] if found else None
-
-
-def _answer_block(solution: str) -> str | None:
-    found = re.findall(r"^# Answer[ \t]*\n\s*(.*(?:\n(?!\s*\n).*)*)", solution, re.MULTILINE)
-    return found[-1] if found else None
-
-
-def _sentence(solution: str) -> str | None:
-    found = re.search(r"\banswer is:?\s*(?!.*\banswer is)(.+)$", _final_line(solution), re.IGNORECASE)
-    if found is None:
-        return None
-    return re.split(r"\.\s", found.group(1).strip(), maxsplit=1)[0].removesuffix(".")
-
-
-def _last_line(solution: str) -> str | None:
-    found = re.fullmatch(r"A:\s*(.*)", _final_line(solution))
-    return found.group(1) if found else None
-
-
-def _final_line(solution: str) -> str:
-    return solution.rstrip().rpartition("\n")[2].strip()
+RULES: tuple[tuple[str, Callable[[str], str | None]], ...] = (
+    ("box", boxed),
+    ("answer tag", _tagged),
+    ("#### x", _hashes),
+    ("# Answer block", _answer_block),
+    ("A: line", _a_line),
+    ("declaration", declared),
+    ("x is the answer", declared_behind),
+)
+"""In their order, by the names that stand in the records of evaluations; docs/benchmarks.md has an example of each."""
