@@ -15,6 +15,7 @@ from prmkit.commands import (
     data,
     demo,
     evaluate,
+    grade,
     models,
     recipes,
     report,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("search")(search.search)
 app.add_typer(evaluate.app, name="evaluate")
+app.command("grade")(grade.grade)
 app.add_typer(similarity.app, name="similarity")
 app.command("report")(report.report)
 app.command("attribute")(attribute.attribute)

@@ -12,6 +12,7 @@ from prmkit.evaluate.judging import judge_all, judgeable, refuse_unjudgeable
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.samples import SampleFigures, evaluate_samples
 from prmkit.evaluate.solutions import Solutions, samples_of
+from prmkit.evaluate.verdicts import write_verdicts
 from prmkit.grade import isolation_of
 from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.run.folder import RunFolder
@@ -73,6 +74,7 @@ def evaluate_solutions(
     *,
     watch: Callable[[int], None] = lambda done: None,
     finished: Finished | None = None,
+    verdicts: Path | None = None,
 ) -> EvaluationResult:
     """Judge solutions and compute what they achieve; without scores, no figure that needs them.
 
@@ -82,6 +84,7 @@ def evaluate_solutions(
         aggregation: of step scores.
         watch: told as each problem is judged.
         finished: where verdicts are kept, so that a killed evaluation goes on.
+        verdicts: the file that gets the verdict of every solution (see verdicts.py).
 
     Raises:
         InputError: as ``refuse_solutions``, or there is no problem that can be judged here.
@@ -90,6 +93,8 @@ def evaluate_solutions(
     scored = _are_scored(every)
     kept, unsupported = judgeable(every, grading)
     judged = judge_all(kept, grading, watch=watch, finished=finished)
+    if verdicts is not None:
+        write_verdicts(verdicts, judged)
     figures = evaluate_samples([samples_of(each, aggregation if scored else None) for each in judged], scored=scored)
     run_here = [each.problem for each in kept if each.verdicts is None]
     return EvaluationResult(

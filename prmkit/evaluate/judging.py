@@ -10,6 +10,7 @@ from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.solutions import Solutions
 from prmkit.grade import grader_for
 from prmkit.grade.config import GradingConfig
+from prmkit.grade.found import Found, texts
 from prmkit.tree import Problem
 
 
@@ -26,12 +27,13 @@ def judge(solutions: Solutions, grading: GradingConfig) -> Solutions:
         votes = [0 if right else number for right, number in zip(solutions.verdicts, numbers, strict=True)]
         return solutions.judged(votes, solutions.verdicts)
     grader = grader_for(solutions.problem.domain, grading)
-    answers = grader.answers(solutions.problem, [each.text for each in finished])
+    found = grader.found(solutions.problem, [each.text for each in finished])
+    answers = texts(found)
     classes = grader.classes(solutions.problem, answers)
     if solutions.verdicts is not None:
-        return solutions.judged(classes, solutions.verdicts)
+        return solutions.judged(classes, solutions.verdicts, found=found)
     base = grader.correct_on_base(solutions.problem, answers)
-    return solutions.judged(classes, grader.correct(solutions.problem, answers), base)
+    return solutions.judged(classes, grader.correct(solutions.problem, answers), base, found)
 
 
 def refuse_unjudgeable(every: Iterable[Solutions]) -> None:
@@ -85,14 +87,17 @@ def judge_all(
     def one(number: int) -> Solutions:
         verdicts = known.get(number)
         if verdicts is not None:
-            return every[number].judged(verdicts["answers"], verdicts["right"], verdicts.get("base"))
-        found = judge(every[number], grading)
-        done = found.finished
+            texts_and_rules = verdicts.get("found") or [None] * len(verdicts["right"])
+            found = [None if each is None else Found(*each) for each in texts_and_rules]
+            return every[number].judged(verdicts["answers"], verdicts["right"], verdicts.get("base"), found)
+        judged = judge(every[number], grading)
+        done = judged.finished
         record: dict[str, Any] = {"answers": [each.answer for each in done], "right": [each.right for each in done]}
-        if found.tells_base:
+        if judged.tells_base:
             record["base"] = [each.right_on_base for each in done]
+        record["found"] = [None if each.found is None else [each.found.text, each.found.rule] for each in done]
         known.put(number, record)
-        return found
+        return judged
 
     judged = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:

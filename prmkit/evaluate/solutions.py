@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from prmkit.errors import InputError
 from prmkit.evaluate.selection import Samples
+from prmkit.grade.found import Found
 from prmkit.score.aggregate import Aggregation, aggregate
 from prmkit.tree import ROOT, Problem, StepTree
 
@@ -25,6 +26,7 @@ class Solution:
         answer: the number of its answer, the same for answers that agree; None has no vote.
         right: the verdict.
         right_on_base: the verdict by the base tests alone; see ``Solutions.tells_base``.
+        found: what was judged in it, and the rule that found it; None where nothing was.
     """
 
     text: str
@@ -36,6 +38,7 @@ class Solution:
     answer: int | None = None
     right: bool = False
     right_on_base: bool = False
+    found: Found | None = None
 
     @property
     def has_score(self) -> bool:
@@ -78,15 +81,26 @@ class Solutions:
         return [solution for solution in self.solutions if solution.finished]
 
     def judged(
-        self, answers: Sequence[int | None], right: Sequence[bool], base: Sequence[bool] | None = None
+        self,
+        answers: Sequence[int | None],
+        right: Sequence[bool],
+        base: Sequence[bool] | None = None,
+        found: Sequence[Found | None] | None = None,
     ) -> "Solutions":
-        """With an answer and a verdict for each finished solution, and one by base tests, where there are such."""
-        found = iter(zip(answers, right, [False] * len(right) if base is None else base, strict=True))
+        """With an answer and a verdict for each finished solution, and one by base tests, where there are such.
+
+        Args:
+            answers: the number of each answer.
+            right: the verdicts.
+            base: those by base tests.
+            found: what they are about.
+        """
+        verdicts = iter(zip(answers, right, base or [False] * len(right), found or [None] * len(right), strict=True))
         solutions = []
         for each in self.solutions:
             if each.finished:
-                answer, verdict, on_base = next(found)
-                solutions.append(replace(each, answer=answer, right=verdict, right_on_base=on_base))
+                answer, verdict, on_base, text = next(verdicts)
+                solutions.append(replace(each, answer=answer, right=verdict, right_on_base=on_base, found=text))
             else:
                 solutions.append(each)
         return replace(self, solutions=tuple(solutions), tells_base=base is not None)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Protocol
 
 from prmkit.grade.config import DEFAULT, GradingConfig
+from prmkit.grade.found import Found
 from prmkit.tree import Domain, Problem
 
 
@@ -40,7 +41,11 @@ class Grader(Protocol):
 
 
 class Judge(Grader, Protocol):
-    """A grader that also says what it cannot judge, and judges by a part of the tests."""
+    """A grader that also says what it found, and what it cannot judge, and judges by a part of the tests."""
+
+    def found(self, problem: Problem, solutions: Sequence[str]) -> list[Found | None]:
+        """The answer of each solution with the rule that found it; ``answers`` are the texts of the same."""
+        ...
 
     def unsupported(self, problem: Problem) -> str:
         """Why this machine cannot judge answers to the problem; nothing if it can."""

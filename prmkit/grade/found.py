@@ -1,5 +1,6 @@
 """What was found in a solution: the text to judge, and the rule that found it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -9,3 +10,8 @@ class Found:
 
     text: str
     rule: str
+
+
+def texts(found: Iterable[Found | None]) -> list[str | None]:
+    """What was found, without its rules."""
+    return [None if each is None else each.text for each in found]

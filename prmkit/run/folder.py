@@ -95,6 +95,11 @@ class RunFolder:
         return self.path / "evaluation" / "metrics.json"
 
     @property
+    def verdicts(self) -> Path:
+        """What an evaluation found in each solution, by which rule, and whether it is right."""
+        return self.path / "verdicts.jsonl"
+
+    @property
     def quarantine(self) -> Path:
         """The rows of the run's data that could not be used, each with its place and its fault."""
         return self.path / "quarantine.jsonl"

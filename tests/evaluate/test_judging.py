@@ -10,6 +10,7 @@ from prmkit.evaluate.judging import judge, judge_all, judgeable, refuse_unjudgea
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import DEFAULT, GradingConfig
+from prmkit.grade.found import Found
 from prmkit.tree import Case, Problem
 
 HERE = Problem(id="here", prompt="?", answer="1")
@@ -56,10 +57,12 @@ def test_a_problem_without_answer_or_tests_is_refused_unless_its_verdicts_are_kn
         refuse_unjudgeable([solutions(HERE, "#### 1"), solutions(bare, "x")])
 
 
-def test_every_solution_gets_its_class_and_its_verdict() -> None:
-    found = judge(solutions(HERE, "#### 2", "#### 1", "no answer", "#### 1.0"), DEFAULT)
+def test_every_solution_gets_its_class_and_its_verdict_and_what_they_are_about() -> None:
+    found = judge(solutions(HERE, "#### 2", "#### 1", "no answer", "\\boxed{1.0}"), DEFAULT)
     assert classes(found) == [0, 1, None, 1]
     assert right(found) == [False, True, False, True]
+    by_hashes = [Found("2", "#### x"), Found("1", "#### x")]
+    assert [each.found for each in found.solutions] == [*by_hashes, None, Found("1.0", "box")]
 
 
 def test_an_unfinished_solution_is_not_judged() -> None:

@@ -6,6 +6,7 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.grade import grader_for, isolation_of
 from prmkit.grade.config import GradingConfig
+from prmkit.grade.found import texts
 from prmkit.sandbox import isolate, processes
 from prmkit.tree import Case, Problem
 
@@ -41,6 +42,19 @@ def test_the_grader_of_a_config_votes_and_grades_by_one_relation() -> None:
     assert strict.classes(posed, ["0.5", "50", "7"]) == [0, 1, 2]
     lenient.close()
     strict.close()
+
+
+def test_answers_are_what_was_found_without_its_rule() -> None:
+    posed = Problem(id="p", prompt="?", answer="50")
+    solutions = ["so #### 5", "\\boxed{50.0}", "", "last 7"]
+    for name, found in (("math-verify", ["5", "50.0", None, None]), ("qwen", ["5", "50", None, "7"])):
+        grader = grader_for("math", GradingConfig.model_validate({"grader": name}))
+        assert grader.answers(posed, solutions) == texts(grader.found(posed, solutions)) == found
+    coder = grader_for("code")
+    (program,) = coder.found(PROGRAM, ["```python\ndef f(x): return 2 * x\n```"])
+    assert program is not None
+    assert program.rule
+    assert program.text.strip() == "def f(x): return 2 * x"
 
 
 PROGRAMS = [

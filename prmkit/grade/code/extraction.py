@@ -4,10 +4,17 @@ import ast
 import re
 import textwrap
 
+from prmkit.grade.found import Found
 from prmkit.tree import Problem
 
 _FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 _CODE_LINE = re.compile(r"(?:import|from|def|class|async def)\s|@\w|[A-Za-z_]\w*\s*=[^=]")
+
+
+def find(problem: Problem, solution: str) -> Found | None:
+    """What ``extract`` finds, with a rule."""
+    program = extract(problem, solution)
+    return None if program is None else Found(program, "program")
 
 
 def extract(problem: Problem, solution: str) -> str | None:

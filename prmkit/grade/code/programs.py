@@ -15,6 +15,7 @@ from prmkit.grade.code import apps, asserts, bigcodebench, code_contests, evalpl
 from prmkit.grade.code.outcomes import Terms, entry_of, outcomes_of, without_layout
 from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.grade.config import Vote
+from prmkit.grade.found import Found, texts
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import needs_packages
@@ -82,9 +83,13 @@ class CodeGrader:
         self._verdicts: dict[Hashable, Verdict] = {}
         self._lock = threading.Lock()
 
+    def found(self, problem: Problem, solutions: Sequence[str]) -> list[Found | None]:
+        """The program of each solution, and the rule that found it (see extraction.py)."""
+        return [extraction.find(problem, solution) for solution in solutions]
+
     def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
-        """The program of each solution (see extraction.py)."""
-        return [extraction.extract(problem, solution) for solution in solutions]
+        """The program of each solution."""
+        return texts(self.found(problem, solutions))
 
     def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
         """Behaviour on the public inputs; an error type counts as an output. None fails on all of them.

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from prmkit.errors import InputError
 from prmkit.grade.config import Relation
+from prmkit.grade.found import Found, texts
 from prmkit.grade.math import extraction, qwen
 from prmkit.grade.math.equality import Equality, Workers
 from prmkit.tree import Problem
@@ -63,13 +64,17 @@ class MathGrader:
 
     def __init__(self, *, relation: Relation = "math-verify", workers: Workers | None = None) -> None:
         self._workers = workers or Workers(relation=relation)
-        self._extract = qwen.extract if relation == "qwen" else extraction.extract
+        self._find = _as_qwen if relation == "qwen" else extraction.find
         self._cheap = cheap if relation == "math-verify" else _alike
         self._verdicts: dict[tuple[str, str], Equality] = {}
 
+    def found(self, problem: Problem, solutions: Sequence[str]) -> list[Found | None]:
+        """The declared final answer of each solution, and the rule that found it (see extraction.py)."""
+        return [self._find(solution) for solution in solutions]
+
     def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
-        """The declared final answer of each solution (see extraction.py)."""
-        return [self._extract(solution) for solution in solutions]
+        """The declared final answer of each solution."""
+        return texts(self.found(problem, solutions))
 
     def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
         """Equality with the first answer of each class, tried oldest class first."""
@@ -122,6 +127,11 @@ class MathGrader:
         open_pairs = [pair for pair in dict.fromkeys(pairs) if pair not in self._verdicts and not self._cheap(*pair)]
         self._verdicts.update(zip(open_pairs, self._workers.compare(open_pairs), strict=True))
         return [self._cheap(*pair) or self._verdicts[pair] for pair in pairs]
+
+
+def _as_qwen(solution: str) -> Found | None:
+    answer = qwen.extract(solution)
+    return None if answer is None else Found(answer, "as Qwen2.5-Math")
 
 
 def cheap(gold: str, answer: str) -> Equality | None:

@@ -67,7 +67,9 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
     def work(folder: RunFolder) -> EvaluationResult:
         finished = folder.path / "judged.jsonl"
         with watched(watch, "judge", len(every)) as done:
-            result = evaluate_solutions(every, grading, aggregation, watch=done, finished=Finished(finished))
+            result = evaluate_solutions(
+                every, grading, aggregation, watch=done, finished=Finished(finished), verdicts=folder.verdicts
+            )
         finished.unlink(missing_ok=True)
         if result.fewer is not None:
             _LOG.warning("%s: %s", recipe.path, result.fewer)

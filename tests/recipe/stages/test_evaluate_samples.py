@@ -49,6 +49,22 @@ def test_a_file_is_judged_by_the_defaults_and_another_grader_says_something_else
     assert evaluated(file, tmp_path / "two", grading={"grader": "qwen"}).selection["prm@2"].value == 1.0
 
 
+def test_the_verdict_on_every_solution_is_kept_and_a_killed_evaluation_that_goes_on_keeps_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = samples(tmp_path / "s.jsonl", *HALF)
+    evaluated(file, tmp_path / "one")
+    kept = (tmp_path / "one" / "verdicts.jsonl").read_text()
+    assert [json.loads(line)["found"] for line in kept.splitlines()] == ["0.5", "50"]
+    with monkeypatch.context() as killed:
+        killed.setattr("prmkit.evaluate.evaluation.write_verdicts", None)
+        with pytest.raises(TypeError):
+            evaluated(file, tmp_path / "two")
+    monkeypatch.setattr("prmkit.evaluate.judging.judge", None)  # nothing is judged again
+    execute(recipe_of(file), tmp_path / "two", resume=True)
+    assert (tmp_path / "two" / "verdicts.jsonl").read_text() == kept
+
+
 def test_the_record_replays_the_evaluation(tmp_path: Path) -> None:
     run = search_run(tmp_path / "run", PROBLEMS)
     folder, first = execute(recipe_of(run, grading={"grader": "qwen"}), run / "evaluation")
