@@ -16,9 +16,10 @@ _TOKEN = re.compile(
 )
 _NO_ANSWER = re.compile(
     r"""
-    (?: \\text\w{0,2}\{ | [\s\[<{(~] | \\[ ,;!:] | \\q?quad )*
-    (?: \.{2,} | … | \\[lc]?dots | \?+ | _+
-      | (?:(?:your|the|my|final|correct|numerical)[ ])* (?:answer|result|solution|value|number|expression) (?:[ ]here)?
+    (?: \\text\w{0,2}\{ | \\phantom\{ | [\s\[<{(~] | \\[ ,;!:] | \\q?quad )*
+    (?: \.{2,} | … | \\(?:[lc]?dots|square) | \?+ | _+ | [0x]{2,}\}
+      | (?:(?:insert|put|your|the|my|an|final|correct|exact|numerical|numeric)(?:[ ]|\\?_))*
+        (?:answer|result|solution|value|number|expression) (?:(?:[ ]|\\?_)here)?
     )?
     [\s\]>})~.]*
     """,

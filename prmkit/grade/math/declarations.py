@@ -12,18 +12,20 @@ from prmkit.grade.math.values import value
 _MARKS = r"[*_`'\"“”‘’{}]{0,6}"
 _DECLARATION = re.compile(
     rf"""
-    (?: (?<![A-Za-z]) (?: (?:answers?|ans\.?) (?:[ ](?:choice|option))?
+    (?: (?<![A-Za-z]) (?: (?:answers?|ans\.?) (?:[ ](?:choice|option|key))?
                         | (?:correct|right|best)[ ](?:option|choice)
                       ) (?![A-Za-z])
         {_MARKS} [ \t]{{0,4}}
         (?: (?: \( [^()\n]{{0,40}} \)
-              | (?:to|for|of|in|we|I|that)\b [^\n.:：=]{{0,50}}? (?=[ \t*:：=])
+              | (?:to|for|of|in|we|I|that)\b [^\n.:：=]{{0,40}}? (?=[ \t*:：=])
               | , [^\n.,:]{{1,30}}, )
             {_MARKS} [ \t]{{0,4}} )?
-        (?: [:：=–—] | (?:is|are|was|were|equals|becomes) \b | (?:would|should|must|will|can[ ]only) [ ] be \b
-          | comes [ ] (?:out[ ])? to \b )
-      # A heading: the line holds nothing else.
-      | ^ [ \t#>*_]{{0,12}} (?:the[ ]|my[ ])? (?:final[ ]|correct[ ])? answers? [*_]{{0,4}} [ \t]{{0,8}} $
+        (?: [:：=→⇒–—] | (?:is|are|was|were|equals|becomes) \b | (?:would|should|must|will|can)(?:[ ]\w{{3,9}})?[ ]be\b
+          | (?<=['’]) s \b | (?:comes|works|turns|evaluates|simplifies) [ ] (?:out[ ])? to (?:[ ]be)? \b
+          | of [ ] (?=[$\\\d*(-]) )
+      # A heading: the line holds nothing else; or what follows the word in bold.
+      | ^ [ \t\#>*_=]{{0,12}} (?:\\(?:sub)?section\*?\{{)? (?:the[ ]|my[ ])? (?:final[ ]|correct[ ])? answers?
+        (?: [}}*_ \t=]{{0,12}} $ | [*_]{{2,4}} [ \t] )
       | (?:最终|最后)?答案 [*_]{{0,4}} (?:[:：=]|是|为)
     )
     """,

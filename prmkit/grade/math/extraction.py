@@ -16,17 +16,19 @@ _MOST_TURNS = 63
 # Where a model has ended its answer: a token of its chat template, or a new problem or turn that it goes on to make up.
 _TURN = re.compile(
     r"""
-    <[|｜] [A-Za-z_▁\ ]{2,40} [|｜]>
+    <[|｜] (?!(?:begin|end)_of_box) [A-Za-z_▁\ ]{2,40} [|｜]>
     | </?s> | <(?:eos|pad|bos)> | <(?:start|end)_of_turn> | \[/?INST\]
     | ^ [ \t#>*_]{0,12}
-      (?: (?:(?:new|next|another)[ ])? (?:question|problem|exercise|example|instruction|human|user|q) [ ]? \d{0,4}
+      (?: (?:(?:new|next|another)[ ])?
+          (?:question|problem|exercise|example|instruction|input|query|task|human|user|q) (?:[ ]?\d{1,4}[.)]?)?
         | 问题 | 题目 )
-      [*_]{0,3} [ \t]{0,4} (?: [:：] | (?<=[*_]) $ )
-    | ^ \#{1,6} [ ] (?:question|problem|exercise|example|instruction|human|user) [ ]? \d{0,4} [ \t]{0,8} $
+      [*_]{0,3} [ \t]{0,4} (?: [:：] | (?<=[*_]) $ | (?<=\d[.)]) (?=[ ]) )
+    | ^ \#{1,6} [ ] (?:question|problem|exercise|example|instruction|input|human|user) [ ]? \d{0,4} [ \t]{0,8} $
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 
+_TAG = re.compile(r"[<\[](/?)(?:final[_ ]?)?answer[>\]]", re.IGNORECASE)
 _HASHES = re.compile(r"#{4,}[ \t]*((?:\n\s{0,9})?[^\n#]*)")
 _HEADING = re.compile(
     r"""
@@ -61,10 +63,20 @@ def extract(solution: str) -> str | None:
     return found.text if found else None
 
 
+def _box(text: str) -> str | None:
+    content = boxed(text.replace("<|begin_of_box|>", r"\boxed{").replace("<|end_of_box|>", "}"))  # GLM's
+    return content and (declared(content) or content)
+
+
 def _tagged(text: str) -> str | None:
-    before, closed, _ = text.rpartition("</answer>")
-    _, opened, content = before.rpartition("<answer>")
-    return declared(content) or value(content) if opened and closed else None
+    opened, found = None, None
+    for tag in _TAG.finditer(text):
+        if not tag[1]:
+            opened = tag.end()
+        elif opened is not None:
+            found, opened = (opened, tag.start()), None
+    content = text[slice(*found)] if found else ""
+    return declared(content) or value(content)
 
 
 def _hashes(text: str) -> str | None:
@@ -90,7 +102,7 @@ def _a_line(text: str) -> str | None:
 
 
 RULES: tuple[tuple[str, Callable[[str], str | None]], ...] = (
-    ("box", boxed),
+    ("box", _box),
     ("answer tag", _tagged),
     ("#### x", _hashes),
     ("# Answer block", _answer_block),

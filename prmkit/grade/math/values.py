@@ -8,10 +8,10 @@ from prmkit.grade.math.boxes import is_placeholder
 # What may stand between the declaration and its value.
 _LEAD = re.compile(
     r"""
-    (?: [\s:：=≈*_`'"“”‘’>}~] | </?[a-z]{1,8}> | -{3,}\n
-      | (?: approximately | about | roughly | around | equal[ ]to | exactly | simply | just | only | therefore | thus
-          | hence | then | indeed | clearly | now | also | given[ ]by | found[ ]to[ ]be | option | choice
-          | the[ ](?:number|value|integer|fraction|expression|option|choice|letter) | that[ ]there[ ](?:is|are)
+    (?: \n[ \t]*(?:>|[-•][ ]) | -{3,}\n | ```[a-z]{1,9}\n | </?[a-z]{1,8}> | [\s:：=≈→⇒*_`'"“”‘’}~]
+      | (?: either | both | approximately | approx\.? | about | roughly | around | equal[ ]to | exactly | simply | just
+          | only | therefore | thus | hence | then | indeed | clearly | now | also | given[ ]by | found[ ]to[ ]be
+          | option | choice | the[ ](?:number|value|integer|fraction|expression|option|choice|letter) | that[ ]there[ ](?:is|are)
           | 是 | 为 )
         (?![A-Za-z]) (?:[ ](?=[A-Ea-e][ .,*)]))?
     ){0,40}
@@ -26,15 +26,26 @@ _QUANTITY = re.compile(
     """,
     re.VERBOSE,
 )
-# The end of a sentence; not the full stop of "3.5", "5 sq. ft." or "3 p.m. today".
-_END = re.compile(r"[.。!?](?=[*_`'\"”’)]*(?:$|\s(?!\s*[a-z])))|(?<=[\d$)\]}*`])[.。!](?=\s)|。|\n")
+# The end of a sentence; not the full stop of "3.5", "5 sq. ft.", "5 ft. 3 in." or "3 p.m. today".
+_CLOSED = r"[*_`'\"”’)]*"
+_END = re.compile(
+    rf"""
+    (?: (?<![a-z]) \. | [。!?] ) (?= {_CLOSED} (?: $ | \s (?!\s*[a-z]) ) )
+    | (?<=[a-z]) \. (?= {_CLOSED} (?: $ | \s (?!\s*[a-z\d]) ) )
+    | (?<=[\d$)\]}}*`]) [.!] (?= \s | [A-Z][a-z] )
+    | 。 | \n
+    """,
+    re.VERBOSE,
+)
+_REASON = re.compile(r",\s+as\b|,?\s+(?:because|since)\b")
 # What goes on behind a quantity without belonging to it.
 _AFTERTHOUGHT = re.compile(
     r"""
     [,;] \s+ (?!and\b|or\b) ["“]? [a-z]{2,}
     | ,\s* "
     | [,;]? \s+ [([]? (?: because | since | which | as | so | when | where | if | for | after | by | from | that | while
-        | with | giving | meaning | thus | hence | therefore | see | rounded | is | are | on | of | at | out
+        | with | giving | meaning | thus | hence | therefore | see | rounded | approximately | approx
+        | is | are | on | of | at | out
         | in (?= [ ] (?!base) [a-z]) | to (?= [ ] [a-z])
         | and [ ] (?: we | the | this | it | that | hence | so | thus | is | not | you ) ) (?![A-Za-z])
     | \s+ [–—] \s
@@ -43,8 +54,8 @@ _AFTERTHOUGHT = re.compile(
 )
 _PROSE = re.compile(
     r"""
-    (?: not (?!\ (?:possible|defined|enough)) | in | inside | within | correct | right | wrong | incorrect | as | found
-      | obtained | expected | supposed | required | what | whether | clear | obvious | ready | below | above | here
+    (?: not (?!\ (?:possible|defined|enough)) | because | in | inside | within | correct | right | wrong | incorrect | as
+      | found | obtained | expected | supposed | required | what | whether | clear | obvious | ready | below | above | here
       | there | this | that | it | its | let | we | i | so | first | since | to | of
       | the[ ](?:same|following|answer)
     ) (?![A-Za-z])
@@ -54,6 +65,7 @@ _PROSE = re.compile(
 _STATED = re.compile(
     r"(?:\b(?:is|are|was|equals|get|gets|have|has|be)\b|=)(?=\s*[*$\\\d(-])(?!.*\b(?:is|are|was|equals)\b)"
 )
+_FORMULA = re.compile(r"(?<!\\)\$((?:\\.|[^$\\])*)\$", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _LONGEST_PROSE = 80
 """Characters: an answer in words is no longer."""
@@ -85,7 +97,8 @@ def _formula_end(text: str) -> int | None:
     if closing is not None:
         end = text.find(closing)
         return end if end >= 0 else None
-    return text.find("$", 1) + 1 if text.startswith("$") else 0  # $5 is an amount of money
+    formula = _FORMULA.match(text)  # $5 is an amount of money
+    return formula.end() if formula else 0
 
 
 def _phrase(text: str, start: int, *ends: re.Pattern[str]) -> str:
@@ -98,7 +111,7 @@ def _phrase(text: str, start: int, *ends: re.Pattern[str]) -> str:
 
 def _in_words(text: str) -> str | None:
     """An answer in words; of a sentence that stands alone, what it sets in bold, or says that something is."""
-    sentence = _phrase(text, 0, _END)
+    sentence = _phrase(text, 0, _END, _REASON)
     behind = text[len(sentence) :].lstrip(" .。!*_`")
     if not behind or re.match(r"\n\s*(?:\n|$)", behind):
         bold = _BOLD.findall(sentence)
@@ -120,25 +133,28 @@ def _cleaned(text: str) -> str:
     for opening, closing in (("{", "}"), (r"\(", r"\)"), (r"\[", r"\]")):
         if text.endswith(closing) and text.count(closing) > text.count(opening):
             text = text.removesuffix(closing).rstrip()
-    text = text.rstrip(' .。,;:*_`”"')
+    text = text.rstrip(' .…。,;:*_`#”"')
     if re.search(r"\d [AaPp]\.[Mm]$", text):
         text += "."
-    if text.endswith("$") and text.count("$") % 2:
+    if text.endswith("$") and _dollars(text) % 2:
         text = text[:-1].rstrip()
     return _one_formula(text)
 
 
 def _one_formula(text: str) -> str:
     """Formulas among words as one formula: ``$3$ or $4$`` is ``3 or 4``."""
-    if re.fullmatch(r"\$[^$]*\$?|\\\((?:(?!\\\().)*\\\)", text, re.DOTALL):
+    if _FORMULA.fullmatch(text) or _dollars(text) == 1 or re.fullmatch(r"\\\((?:(?!\\\().)*\\\)", text, re.DOTALL):
         return text
-    text = re.sub(r"\\\(\s?|\s?\\\)", "", text)
-    return re.sub(r"\$([^$]*)\$", r"\1", text)
+    return _FORMULA.sub(r"\1", re.sub(r"\\\(\s?|\s?\\\)", "", text))
+
+
+def _dollars(text: str) -> int:
+    return text.count("$") - text.count(r"\$")
 
 
 def _without_symbols(text: str) -> str:
     end = len(text)
-    while end and (text[end - 1] in " \t\ufe0f\u200d∎" or _is_emoji(text[end - 1])):
+    while end and (text[end - 1] in " \t\r\ufe0f\u200d∎" or _is_emoji(text[end - 1])):
         end -= 1
     return text[:end]
 
@@ -151,7 +167,7 @@ def _accepted(text: str) -> str | None:
     """A text that can be an answer: not blank, no placeholder, no box that is cut, no brace or dollar left open."""
     if is_placeholder(text) or "boxed" in text or _opened(text) > 0:
         return None
-    if text.count("$") % 2 and not re.match(r"\\?\$\s?[\d.]", text):  # an amount of money
+    if _dollars(text) % 2 and not re.match(r"\$\s?[\d.]", text):  # an amount of money
         return None
     return text if any(letter.isalnum() or letter in "\\∅∞√π" for letter in text) else None
 
