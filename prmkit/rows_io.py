@@ -1,35 +1,44 @@
 """Rows of other people's data sets, from local files or the hub, each with the place it came from.
 
-Streaming: nothing but a ``.json`` array is held in memory as a whole.
+Streaming: nothing but a ``.json`` file is held in memory as a whole.
 """
 
 import gzip
+import io
 import itertools
-import json
+import math
+import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from prmkit.errors import InputError
+from prmkit.json_io import LongFloat, array_items, loads, number_text
 
 Fields = Mapping[str, Any]
 """A row that has been read: its values by field."""
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
-"""The kinds of files that are read."""
-
 HUB = "hub:"
 """What a path on the Hugging Face hub begins with: ``hub:org/name[@config][:split]``."""
-
 
 _BATCH = 256
 """Rows of a parquet file in memory at once."""
 
+_MOST_BYTES = 1 << 30
+"""Bytes that one sample of an archive may unpack to."""
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_WRAPPERS = ("samples", "data", "rows", "examples", "instances")
+"""Under which of its keys a ``.json`` object keeps its rows."""
+
+_NOTES = frozenset(("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"))
+"""Files that the library ``datasets`` and the hub put beside data: what they say of it are no rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +48,45 @@ class RawRow:
     where: str
     content: bytes | Any
 
-    def parse(self, *, exact: bool = False) -> Fields:
-        """The row; ``exact`` keeps integers beyond 64 bits and reads Infinity and NaN, at a fifth of the speed.
+    def parse(self) -> Fields:
+        """The row, its numbers with all their digits (see json_io.py).
 
         Raises:
             InputError: it is no JSON object.
         """
-        record = _parsed(self.content, self.where, exact) if isinstance(self.content, bytes) else self.content
+        record = _parsed(self.content, self.where) if isinstance(self.content, bytes) else self.content
         if not isinstance(record, dict):
             raise InputError("not a JSON object", where=self.where, got=record)
         return record
 
     def text(self) -> str:
         """The row as it stands in the file, or as JSON."""
-        raw = self.content if isinstance(self.content, bytes) else orjson.dumps(self.content, default=str)
-        return raw.decode(errors="replace").rstrip("\n")
+        if isinstance(self.content, bytes):
+            return self.content.decode(errors="replace").rstrip("\n")
+        try:
+            return orjson.dumps(self.content, default=str).decode()
+        except TypeError:  # what JSON cannot hold, such as an integer of more than 64 bits
+            return str(self.content)
 
 
 def local_rows(path: Path) -> Iterator[RawRow]:
     """The rows of a file, or of all such files of a folder in the order of their names.
 
+    Of a folder without a data file those below it are read, as in ``data/`` of a data set of the hub.
+
     Raises:
         InputError: there is no such file, it is of another kind, or it cannot be read as what it says it is.
     """
     if path.is_dir():
-        files = sorted(child for child in path.iterdir() if child.name.endswith(SUFFIXES))
-        if not files:
-            raise InputError("the folder holds no data", where=path, expected=f"files ending in {', '.join(SUFFIXES)}")
-        for file in files:
+        for file in _files(path):
             yield from local_rows(file)
         return
     if not path.is_file():
         raise InputError("no such file", where=path, cure="Check the path.")
-    if not path.name.endswith(SUFFIXES):
+    reader = _reader(path)
+    if reader is None:
         raise InputError("unknown kind of file", where=path, got=path.suffix, expected=", ".join(SUFFIXES))
-    readers = {".json": _array, ".parquet": _parquet}
-    yield from readers.get(path.suffix, _json_lines)(path)
+    yield from reader(path)
 
 
 def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[RawRow]:
@@ -118,8 +130,7 @@ def first_rows(
         InputError: the file or the hub cannot be read, or a row is not an object.
     """
     rows = local_rows(path) if path is not None else hub_rows(hub, config=config, split=split)
-    # The tests of programs hold numbers of any size.
-    return [(row.where, row.parse(exact=True)) for row in itertools.islice(rows, limit)]
+    return [(row.where, row.parse()) for row in itertools.islice(rows, limit)]
 
 
 def field(row: Fields, where: str, *names: str) -> str:
@@ -129,57 +140,176 @@ def field(row: Fields, where: str, *names: str) -> str:
         InputError: none is there, or it is empty.
     """
     for name in names:
-        value = row.get(name)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if value is not None and not isinstance(value, dict | list) and str(value).strip():
-            return str(value).strip()
+        text = plain(row.get(name))
+        if text is not None:
+            return text
     raise InputError(f"the row has no {names[0]}", where=where, got=sorted(row), expected=" or ".join(names))
 
 
-def _array(path: Path) -> Iterator[RawRow]:
-    records = _parsed(path.read_bytes(), str(path), exact=False)
-    if isinstance(records, dict) and records and all(isinstance(record, dict) for record in records.values()):
-        records = list(records.values())  # rows by their names
-    if not isinstance(records, list):
-        raise InputError("not a list of rows", where=path, got=records, expected="a JSON array")
-    for index, record in enumerate(records):
-        yield RawRow(f"{path}:[{index}]", record)
+def plain(value: object) -> str | None:
+    """A text without the white space around it, or a number in full; None for nothing, NaN, and what has parts."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int | float | Decimal):
+        return number_text(value) if isinstance(value, int | LongFloat) or math.isfinite(value) else None
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The data files of a folder; where it has none, those of the folders in it."""
+    shown = sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+    files = [child for child in shown if child.is_file() and _is_data(child)]
+    rows_only = [file for file in files if file.suffix != ".json"]
+    found = [file for file in files if file in rows_only or not rows_only or _holds_rows(file)]
+    for inner in [] if found else [child for child in shown if child.is_dir()]:
+        try:
+            found += _files(inner)
+        except InputError:  # a folder of something else
+            continue
+    if not found:
+        raise InputError("the folder holds no data", where=folder, expected=f"files ending in {', '.join(SUFFIXES)}")
+    yield from found
+
+
+def _is_data(file: Path) -> bool:
+    cached = file.suffix == ".arrow" and file.name.startswith("cache-")  # what the library ``datasets`` left there
+    return _reader(file) is not None and file.name not in _NOTES and not cached
+
+
+def _holds_rows(file: Path) -> bool:
+    """Whether a ``.json`` file beside files that can only hold rows is more than one object, which would be a note."""
+    try:
+        return len(list(itertools.islice(_json(file), 2))) > 1
+    except InputError:
+        return True  # its reader will say what is wrong
+
+
+def _reader(path: Path) -> Callable[[Path], Iterator[RawRow]] | None:
+    return next((reader for suffix, reader in _READERS.items() if path.name.endswith(suffix)), None)
+
+
+def _json(path: Path) -> Iterator[RawRow]:
+    """An array of rows, an object that holds rows, one row, or JSON lines after all."""
+    data = path.read_bytes() if path.suffix == ".json" else b"".join(_lines(path))
+    data = data.removeprefix(_BYTE_ORDER_MARK).strip()
+    if data.startswith(b"["):
+        for index, item in enumerate(array_items(data)):
+            yield RawRow(f"{path}:[{index}]", item)
+        return
+    try:
+        record = loads(data)
+    except ValueError:
+        yield from _json_lines(path)
+        return
+    for index, row in enumerate(_rows_in(record, path)):
+        yield RawRow(f"{path}:[{index}]", row)
+
+
+def _rows_in(record: Any, path: Path) -> list[Any]:
+    if not isinstance(record, dict) or not record:
+        raise InputError("not a list of rows", where=path, got=record, expected="a JSON array")
+    lists = [record.get(name) for name in _WRAPPERS]
+    by_name = list(record.values())
+    return next((rows for rows in (*lists, by_name) if rows and _are_objects(rows)), [record])
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _json_lines(path: Path) -> Iterator[RawRow]:
+    for number, line in enumerate(_lines(path), start=1):
+        content = line.removeprefix(_BYTE_ORDER_MARK)  # also where files were put together
+        if content.strip():
+            yield RawRow(f"{path}:{number}", content)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                content = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-                if content.strip():
-                    yield RawRow(f"{path}:{number}", content)
+        with _opened(path) as file:
+            yield from file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"not a whole gzip file ({error})", where=path) from None
+    except OSError as error:
+        raise InputError(f"cannot read the file ({error})", where=path) from None
+
+
+def _opened(path: Path) -> io.BufferedIOBase | gzip.GzipFile:
+    if path.suffix == ".gz":
+        return gzip.open(path)
+    if path.suffix == ".zst":
+        import pyarrow
+
+        return io.BufferedReader(pyarrow.input_stream(path, compression="zstd"))
+    return path.open("rb")
 
 
 def _parquet(path: Path) -> Iterator[RawRow]:
-    import pyarrow
     from pyarrow import parquet
 
-    try:
+    def batches() -> Iterator[Any]:
         with parquet.ParquetFile(path) as file:
-            numbers = itertools.count()
-            for batch in file.iter_batches(batch_size=_BATCH):
-                for row in batch.to_pylist():
-                    yield RawRow(f"{path}:[{next(numbers)}]", row)
+            yield from file.iter_batches(batch_size=_BATCH)
+
+    yield from _of_batches(path, batches())
+
+
+def _arrow(path: Path) -> Iterator[RawRow]:
+    """What ``save_to_disk`` of the library ``datasets`` writes."""
+    from pyarrow import ipc
+
+    def batches() -> Iterator[Any]:
+        with path.open("rb") as file, ipc.open_stream(file) as stream:
+            yield from stream
+
+    yield from _of_batches(path, batches())
+
+
+def _of_batches(path: Path, batches: Iterator[Any]) -> Iterator[RawRow]:
+    import pyarrow
+
+    numbers = itertools.count()
+    try:
+        for batch in batches:
+            for row in batch.to_pylist():
+                yield RawRow(f"{path}:[{next(numbers)}]", row)
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"not a whole parquet file ({reason})", where=path) from None
+        raise InputError(f"not a whole {path.suffix[1:]} file ({reason})", where=path) from None
 
 
-def _parsed(data: bytes, where: str, exact: bool) -> Any:
+def _inspect_log(path: Path) -> Iterator[RawRow]:
+    """The samples of a log of inspect: an archive with a file each."""
     try:
-        if not exact:
-            return orjson.loads(data)
-        record = json.loads(data)
-        if b"\\ud" in data or b"\\uD" in data:  # perhaps half of a surrogate pair: no file can hold it, orjson refuses
-            json.dumps(record, ensure_ascii=False).encode()
-        return record
-    except (ValueError, RecursionError) as error:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(set(archive.namelist())):
+                if name.startswith("samples/") and name.endswith(".json"):
+                    if archive.getinfo(name).file_size > _MOST_BYTES:
+                        raise InputError(f"a sample of more than {_MOST_BYTES:,} bytes", where=f"{path}:{name}")
+                    yield RawRow(f"{path}:{name}", archive.read(name))
+    # The last two: a password, and a compression that this Python does not know.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise InputError(f"not a whole archive ({error})", where=path) from None
+
+
+def _parsed(data: bytes, where: str) -> Any:
+    try:
+        return loads(data)
+    except ValueError as error:
         raise InputError(f"not JSON ({error})", where=where, got=data[:60]) from None
+
+
+_READERS: Mapping[str, Callable[[Path], Iterator[RawRow]]] = {
+    ".jsonl": _json_lines,
+    ".jsonl.gz": _json_lines,
+    ".jsonl.zst": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json,
+    ".json.gz": _json,
+    ".parquet": _parquet,
+    ".arrow": _arrow,
+    ".eval": _inspect_log,
+}
+
+SUFFIXES = tuple(_READERS)
+"""The kinds of files that are read."""

@@ -15,8 +15,9 @@ from prmkit.recipe.stages import STAGES
 PACKAGE = Path(prmkit.__file__).parent
 LAYERS = (
     "errors tree seam options thoughts",
-    "trees_io rows_io yaml_io run stats download cluster sandbox",
+    "json_io trees_io rows_io yaml_io run stats download cluster sandbox",
     "grade",
+    "columns",
     "sources benchmarks",
     "segment",
     "packing",

@@ -1,11 +1,16 @@
 import gzip
 import json
+import math
+import zipfile
+from decimal import Decimal
 from pathlib import Path
 
+import datasets
+import pyarrow
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.rows_io import RawRow, field, first_rows, local_rows, rows_at
+from prmkit.rows_io import RawRow, field, first_rows, local_rows, plain, rows_at
 
 ROWS = [{"a": 1}, {"a": 2}]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
@@ -49,7 +54,10 @@ def test_a_bad_row_does_not_end_the_reading(tmp_path: Path) -> None:
     [
         ("a.csv", b"a,b", r"unknown kind of file, got '\.csv'; expected \.jsonl"),
         ("a.json", b"{}", "not a list of rows"),
-        ("a.json", b"[", "not JSON"),
+        ("a.json", b"1", "not a list of rows"),
+        ("a.eval", b"no archive", "not a whole archive"),
+        ("a.arrow", b"no arrow", "not a whole arrow file"),
+        ("a.jsonl.zst", b"not zstd", "cannot read the file"),
         ("a.jsonl.gz", b"not gzip", "not a whole gzip file"),
         ("a.jsonl.gz", gzip.compress(LINES.encode() * 1000, mtime=0)[:-20], "not a whole gzip file"),
     ],
@@ -99,16 +107,93 @@ def test_a_field_is_the_first_name_that_has_text() -> None:
         field({"b": [1]}, "here", "a", "b")
 
 
-def test_half_a_surrogate_pair_is_no_text_and_a_whole_one_is() -> None:
-    for exact in (False, True):
-        assert RawRow("x:1", b'{"a": "\\ud83e\\uddee"}').parse(exact=exact) == {"a": "\U0001f9ee"}
-        for half in (b'{"a": "\\ud83e"}', b'{"a": ["\\uDDEE"]}', b'{"\\ud83e": 1}'):
-            with pytest.raises(InputError, match=r"^x:1: not JSON"):
-                RawRow("x:1", half).parse(exact=exact)
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("  a b ", "a b"), (27.0, "27"), (True, "True"), (Decimal("2.50"), "2.50")],
+)
+def test_a_plain_value_has_a_text(value: object, text: str) -> None:
+    assert plain(value) == text
 
 
-def test_an_exact_row_keeps_integers_of_any_size() -> None:
-    assert RawRow("x:1", b'{"a": 123456789012345678901}').parse(exact=True) == {"a": 123456789012345678901}
+@pytest.mark.parametrize("value", [None, "", " \n", math.nan, math.inf, [], {}, ["a"], {"a": 1}, b"a"])
+def test_nothing_and_what_has_parts_have_none(value: object) -> None:
+    assert plain(value) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'\xef\xbb\xbf[{"a": 1}, {"a": 2}]',
+        b'{"a": 1}\n{"a": 2}\n',  # JSON lines
+        b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n',
+        b'{"version": 2, "samples": [{"a": 1}, {"a": 2}]}',
+        b'{"first": {"a": 1}, "second": {"a": 2}}',
+    ],
+)
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+def test_a_json_file_holds_its_rows_in_any_of_the_usual_ways(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert [raw.parse() for raw in local_rows(tmp_path / name)] == ROWS
+
+
+def test_a_json_file_of_one_object_is_one_row(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{\n  "a": 1\n}')
+    assert [raw.parse() for raw in local_rows(tmp_path / "a.json")] == [{"a": 1}]
+
+
+def test_an_array_that_breaks_off_keeps_its_good_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"a": 1}, {"a": ')
+    good, bad = local_rows(tmp_path / "a.json")
+    assert good.parse() == {"a": 1}
+    with pytest.raises(InputError, match=r"a\.json:\[1\]: not JSON"):
+        bad.parse()
+
+
+@pytest.mark.parametrize("note", ["dataset_infos.json", "state.json", "my_notes.json"])
+def test_notes_beside_the_data_are_no_rows(tmp_path: Path, note: str) -> None:
+    (tmp_path / note).write_text('{"default": {"features": {}}}')
+    (tmp_path / "train.jsonl").write_text(LINES)
+    (tmp_path / ".hidden.jsonl").write_text('{"a": 3}\n')
+    assert [raw.parse() for raw in local_rows(tmp_path)] == ROWS
+
+
+def test_a_folder_of_the_hub_keeps_its_data_one_below(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("A data set.")
+    (tmp_path / "dataset_infos.json").write_text('{"default": {"features": {}}}')
+    (tmp_path / "data").mkdir()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "data" / "train.jsonl").write_text(LINES)
+    assert [raw.parse() for raw in local_rows(tmp_path)] == ROWS
+
+
+def test_a_data_set_that_was_saved_to_disk(tmp_path: Path) -> None:
+    datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "set")
+    (tmp_path / "set" / "cache-1f.arrow").write_bytes(b"left by a map")
+    assert [raw.parse() for raw in local_rows(tmp_path / "set")] == ROWS
+
+
+def test_a_compressed_file_of_zstd(tmp_path: Path) -> None:
+    with pyarrow.output_stream(str(tmp_path / "a.jsonl.zst"), compression="zstd") as file:
+        file.write(LINES.encode())
+    assert [raw.parse() for raw in local_rows(tmp_path / "a.jsonl.zst")] == ROWS
+
+
+def test_a_log_of_inspect_holds_a_file_for_each_sample(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.eval", "w") as archive:
+        archive.writestr("header.json", "{}")
+        for number, row in enumerate(ROWS, start=1):
+            archive.writestr(f"samples/{number}_epoch_1.json", json.dumps(row))
+    rows = list(local_rows(tmp_path / "a.eval"))
+    assert [raw.parse() for raw in rows] == ROWS
+    assert rows[0].where == f"{tmp_path}/a.eval:samples/1_epoch_1.json"
+
+
+def test_a_row_keeps_integers_of_any_size() -> None:
+    assert RawRow("x:1", b'{"a": 123456789012345678901}').parse() == {"a": 123456789012345678901}
+
+
+def test_what_json_cannot_hold_is_shown_too() -> None:
+    assert RawRow("x:1", {"a": 10**30}).text() == "{'a': 1000000000000000000000000000000}"
 
 
 def test_a_row_that_is_no_object() -> None:

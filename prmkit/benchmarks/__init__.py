@@ -3,6 +3,8 @@
 A loader is a function ``load(*, path, limit, seed, **options) -> list[Problem]``; other people's are named by dotpath.
 """
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +12,8 @@ from prmkit.benchmarks.prompts import ModelKind, ask
 from prmkit.errors import InputError
 from prmkit.seam import Seam
 from prmkit.tree import Problem
+
+_LOG = logging.getLogger(__name__)
 
 
 class Loader(Protocol):
@@ -24,12 +28,14 @@ BENCHMARKS = Seam(
     "benchmark",
     {
         "aime": "prmkit.benchmarks.aime:load",
+        "amc": "prmkit.benchmarks.amc:load",
         "bigcodebench": "prmkit.benchmarks.bigcodebench:load",
         "gsm8k": "prmkit.benchmarks.gsm8k:load",
         "humaneval-plus": "prmkit.benchmarks.humaneval_plus:load",
         "livecodebench": "prmkit.benchmarks.livecodebench:load",
         "math": "prmkit.benchmarks.math:load",
         "math500": "prmkit.benchmarks.math500:load",
+        "minerva": "prmkit.benchmarks.minerva:load",
         "mbpp-plus": "prmkit.benchmarks.mbpp_plus:load",
         "olympiadbench": "prmkit.benchmarks.olympiadbench:load",
         "prm800k": "prmkit.benchmarks.prm800k:load",
@@ -48,7 +54,7 @@ def load(
     prompt: ModelKind | None = None,
     **options: Any,
 ) -> list[Problem]:
-    """The problems of a benchmark, in a fixed order.
+    """The problems of a benchmark, in a fixed order. A second problem of one id gets a new one, with a warning.
 
     Args:
         name: a name in BENCHMARKS, or ``my_package.module:loader``.
@@ -60,8 +66,8 @@ def load(
         options: what the loader takes besides, for example ``year`` of AIME.
 
     Raises:
-        InputError: unknown name or option, unreadable file or hub, a row without an answer (``file:line``), two
-            problems of one id, or no problem at all.
+        InputError: unknown name or option, unreadable file or hub, a row without an answer (``file:line``), or no
+            problem at all.
     """
     if limit is not None and limit < 1:
         raise InputError("illegal limit", where=name, got=limit, expected="a positive number of problems")
@@ -74,9 +80,18 @@ def load(
         raise InputError(f"unknown option ({error})", where=name, got=sorted(options)) from None
     if not problems:
         raise InputError("the benchmark holds no problem", where=path or name)
-    seen: set[str] = set()
-    for problem in problems:
-        if problem.id in seen:
-            raise InputError("two problems have one id", where=path or name, got=problem.id, expected="unique ids")
-        seen.add(problem.id)
+    problems = _with_unique_ids(problems, str(path or name))
     return problems if prompt is None else [ask(problem, name, prompt) for problem in problems]
+
+
+def _with_unique_ids(problems: list[Problem], where: str) -> list[Problem]:
+    numbers: dict[str, int] = {}
+    for number, problem in enumerate(problems, start=1):
+        name, copy = problem.id, 2
+        while name in numbers:
+            name, copy = f"{problem.id}#{copy}", copy + 1
+        if name != problem.id:
+            said = f"{where}: problem {number} has the id of problem {numbers[problem.id]}, {problem.id!r}"
+            _LOG.warning("%s; it is %r here", said, name)
+        numbers[name] = number
+    return [replace(problem, id=name) for problem, name in zip(problems, numbers, strict=True)]

@@ -3,11 +3,13 @@
 Reads every column naming in use: problem or question; answer or expected_answer; capitals or not.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
+from prmkit.benchmarks.math_rows import problem_in
 from prmkit.errors import InputError
 from prmkit.grade.math.answers import normalise
-from prmkit.rows_io import field, first_rows
+from prmkit.rows_io import first_rows
 from prmkit.tree import Problem
 
 _HUB = {2024: "HuggingFaceH4/aime_2024", 2025: "yentinglin/aime_2025"}
@@ -31,16 +33,9 @@ def load(*, path: Path | None, limit: int | None, seed: int, year: int = 2024) -
     problems = []
     rows = first_rows(path, hub=_HUB.get(year, ""), split="train", limit=limit)
     for index, (where, row) in enumerate(rows):
-        given = field(row, where, "answer", "Answer", "expected_answer")
-        answer = normalise(given)
+        problem = problem_in(row, where, f"aime{year}", index)
+        answer = normalise(problem.answer or "")
         if not answer.isdecimal() or int(answer) > 999:
-            raise InputError("not an AIME answer", where=where, got=given, expected="an integer from 0 to 999")
-        name = str(next((row[key] for key in ("id", "ID") if row.get(key) is not None), index))
-        problems.append(
-            Problem(
-                id=f"aime{year}-{name}" if name.isdecimal() else name,
-                prompt=field(row, where, "problem", "Problem", "question"),
-                answer=answer,
-            )
-        )
+            raise InputError("not an AIME answer", where=where, got=problem.answer, expected="an integer from 0 to 999")
+        problems.append(replace(problem, answer=answer))
     return problems

@@ -6,10 +6,12 @@ Source: Cobbe et al. 2021, arXiv:2110.14168.
 from pathlib import Path
 from typing import Literal
 
+from prmkit.benchmarks.math_rows import id_in
+from prmkit.columns import ANSWER, WORKED, first, problem_of
 from prmkit.errors import InputError
-from prmkit.grade.math.answers import normalise
+from prmkit.grade.math.answers import is_number, normalise
 from prmkit.grade.math.extraction import extract
-from prmkit.rows_io import field, first_rows
+from prmkit.rows_io import Fields, first_rows, plain
 from prmkit.tree import Problem
 
 
@@ -17,23 +19,20 @@ def load(*, path: Path | None, limit: int | None, seed: int, split: Literal["tra
     """The problems in file order, with ids ``gsm8k-<split>-0`` and on.
 
     The answer is what stands after ``####`` in the rationale (``A:`` in the published model solutions), without
-    commas.
+    commas; or the number alone.
 
     Raises:
         InputError: a row lacks its question, or its rationale declares no answer.
     """
     if split not in ("train", "test"):
         raise InputError("unknown split of GSM8K", got=split, expected="train or test")
-    problems = []
     rows = first_rows(path, hub="openai/gsm8k", config="main", split=split, limit=limit)
-    for index, (where, row) in enumerate(rows):
-        rationale = field(row, where, "answer", "ground_truth")
-        answer = extract(rationale)
-        if answer is None:
-            raise InputError(
-                "the rationale has no answer", where=where, got=rationale[-40:], expected="a line '#### 72'"
-            )
-        problems.append(
-            Problem(id=f"gsm8k-{split}-{index}", prompt=field(row, where, "question"), answer=normalise(answer))
-        )
-    return problems
+    return [_problem(row, where, f"gsm8k-{split}", index) for index, (where, row) in enumerate(rows)]
+
+
+def _problem(row: Fields, where: str, name: str, index: int) -> Problem:
+    rationale = plain(first(row, (*ANSWER, *WORKED))[1]) or ""
+    answer = normalise(extract(rationale) or rationale)
+    if not is_number(answer):
+        raise InputError("the rationale has no answer", where=where, got=rationale[-40:], expected="a line '#### 72'")
+    return Problem(id=id_in(row, name, index), prompt=problem_of(row, where), answer=answer)

@@ -50,7 +50,7 @@ def load(
     problems: list[Problem] = []
     for file in [path] if path is not None else _hub_files(release):
         for raw in local_rows(file):
-            row = raw.parse(exact=True)
+            row = raw.parse()
             when = _day(field(row, raw.where, "contest_date")[:10], raw.where, date.min)
             if first <= when <= last:
                 problems.append(_problem(row, raw.where))

@@ -6,9 +6,9 @@ Source: Hendrycks et al. 2021, arXiv:2103.03874.
 from pathlib import Path
 from typing import Literal
 
+from prmkit.benchmarks.math_rows import problem_in
 from prmkit.errors import InputError
-from prmkit.grade.math.extraction import extract
-from prmkit.rows_io import Fields, field, first_rows
+from prmkit.rows_io import Fields, first_rows
 from prmkit.tree import Problem
 
 _SUBJECTS = (
@@ -23,7 +23,7 @@ _SUBJECTS = (
 
 
 def load(*, path: Path | None, limit: int | None, seed: int, split: Literal["train", "test"] = "test") -> list[Problem]:
-    r"""The problems in file order (of the hub: subject by subject), with ids ``math-<split>-0`` and on.
+    r"""The problems in file order (of the hub: subject by subject), with ids ``math-<split>-0`` and on or their own.
 
     The answer is what the solution's last ``\boxed`` holds; a row may give it as ``answer``.
 
@@ -37,19 +37,4 @@ def load(*, path: Path | None, limit: int | None, seed: int, split: Literal["tra
         room = None if limit is None else limit - len(rows)
         if room != 0:
             rows += first_rows(path, hub="EleutherAI/hendrycks_math", config=subject, split=split, limit=room)
-    return [_problem(row, where, f"math-{split}-{index}") for index, (where, row) in enumerate(rows)]
-
-
-def _problem(row: Fields, where: str, name: str) -> Problem:
-    given = row.get("answer") not in (None, "")  # 0 is an answer
-    answer = field(row, where, "answer") if given else extract(field(row, where, "solution"))
-    if answer is None:
-        raise InputError("the solution has no answer", where=where, expected=r"a \boxed{...}")
-    level = row.get("level")
-    return Problem(
-        id=str(row.get("unique_id") or name),
-        prompt=field(row, where, "problem"),
-        answer=answer,
-        level=str(level).removeprefix("Level ") if level is not None else None,
-        subject=field(row, where, "type", "subject") if row.get("type") or row.get("subject") else None,
-    )
+    return [problem_in(row, where, f"math-{split}", index) for index, (where, row) in enumerate(rows)]

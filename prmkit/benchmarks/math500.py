@@ -5,7 +5,8 @@ Source: Lightman et al. 2023, arXiv:2305.20050; data of Hendrycks et al. 2021, a
 
 from pathlib import Path
 
-from prmkit.rows_io import field, first_rows
+from prmkit.benchmarks.math_rows import problem_in
+from prmkit.rows_io import first_rows
 from prmkit.tree import Problem
 
 
@@ -13,17 +14,7 @@ def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
     """The problems in file order; ids are ``unique_id``, levels "1" to "5" (written 2 or "Level 2" in the file).
 
     Raises:
-        InputError: a row lacks its problem, answer or id.
+        InputError: a row lacks its problem or its answer.
     """
-    problems = []
-    for where, row in first_rows(path, hub="HuggingFaceH4/MATH-500", split="test", limit=limit):
-        problems.append(
-            Problem(
-                id=field(row, where, "unique_id"),
-                prompt=field(row, where, "problem"),
-                answer=field(row, where, "answer"),
-                level=field(row, where, "level").removeprefix("Level ") if row.get("level") is not None else None,
-                subject=str(row["subject"]) if row.get("subject") else None,
-            )
-        )
-    return problems
+    rows = first_rows(path, hub="HuggingFaceH4/MATH-500", split="test", limit=limit)
+    return [problem_in(row, where, "math500", index) for index, (where, row) in enumerate(rows)]

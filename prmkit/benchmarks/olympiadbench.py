@@ -3,11 +3,12 @@
 Source: He et al. 2024, arXiv 2402.14008.
 """
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from prmkit.errors import InputError
-from prmkit.rows_io import Fields, field, first_rows
+from prmkit.benchmarks.math_rows import problem_in
+from prmkit.columns import id_of, without_dollars
+from prmkit.rows_io import Fields, first_rows
 from prmkit.tree import Problem
 
 
@@ -32,19 +33,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, config: str = "OE_T
 
 
 def _problem(row: Fields, where: str, index: int) -> Problem | None:
-    answers: Any = row.get("final_answer", row.get("answer"))
     if row.get("question_type") == "Theorem proof" or row.get("image_1"):
         return None
-    if isinstance(answers, list):
-        answers = ", ".join(str(answer).strip().strip("$") for answer in answers)
-    if not isinstance(answers, str) or not answers.strip():
-        raise InputError("the row has no final_answer", where=where, got=answers, expected="a text or a list of them")
-    context = str(row.get("context") or "").strip()
-    question = field(row, where, "question", "problem")
-    return Problem(
-        id=f"olympiadbench/{row.get('id', index)}",
-        prompt=f"{context}\n\n{question}" if context else question,
-        answer=answers.strip().removeprefix("$").removesuffix("$"),
-        level=str(row["difficulty"]) if row.get("difficulty") else None,
-        subject=str(row["subfield"]) if row.get("subfield") else None,
-    )
+    problem = problem_in(row, where, "olympiadbench", index)
+    return replace(problem, id=f"olympiadbench/{id_of(row) or index}", answer=without_dollars(problem.answer or ""))

@@ -5,8 +5,8 @@ Source: Lightman et al. 2023, arXiv:2305.20050.
 
 from pathlib import Path
 
+from prmkit.benchmarks.math_rows import problem_in
 from prmkit.download import cached
-from prmkit.errors import InputError
 from prmkit.rows_io import Fields, field, local_rows
 from prmkit.tree import Problem
 
@@ -26,9 +26,10 @@ def load(*, path: Path | None, limit: int | None, seed: int) -> list[Problem]:
         InputError: a row lacks its problem or its answer.
     """
     problems: dict[str, Problem] = {}
-    for raw in local_rows(path or cached(_TEST)):
+    for index, raw in enumerate(local_rows(path or cached(_TEST))):
         row = raw.parse()
-        problem = _labelled(row, raw.where) if "question" in row else _split(row, raw.where)
+        labelled = isinstance(row.get("question"), dict)
+        problem = _labelled(row, raw.where) if labelled else problem_in(row, raw.where, "prm800k", index)
         if problem is not None:
             problems.setdefault(problem.prompt, problem)
         if limit is not None and len(problems) == limit:
@@ -40,21 +41,9 @@ def _labelled(row: Fields, where: str) -> Problem | None:
     from prmkit.sources import problem_id
 
     question = row["question"]
-    if not isinstance(question, dict):
-        raise InputError("illegal question", where=where, got=question, expected="an object")
     prompt = field(question, where, "problem")
     if question.get("ground_truth_answer", "") is None:
         return None  # a problem that labellers found bad, or gave up
     return Problem(
         id=problem_id("prm800k", prompt), prompt=prompt, answer=field(question, where, "ground_truth_answer")
-    )
-
-
-def _split(row: Fields, where: str) -> Problem:
-    return Problem(
-        id=field(row, where, "unique_id"),
-        prompt=field(row, where, "problem"),
-        answer=field(row, where, "answer"),
-        level=field(row, where, "level").removeprefix("Level ") if row.get("level") is not None else None,
-        subject=str(row["subject"]) if row.get("subject") else None,
     )

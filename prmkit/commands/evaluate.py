@@ -46,6 +46,8 @@ def _shown(result: "Result") -> dict[str, Any]:
     if calibration := shown.pop("calibration", None):
         shown |= {"calibration": {name: calibration[name] for name in ("brier", "ece")}}
         shown |= {"reliability": calibration["reliability"], "by_position": calibration["by_position"]}
+    if rows := shown.pop("rows", None):
+        shown |= {"bad_rows": rows.pop("bad"), "rows": rows}
     return {name: value for name, value in shown.items() if value is not None}
 
 

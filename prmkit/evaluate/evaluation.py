@@ -8,6 +8,7 @@ from pydantic import Field
 from prmkit.errors import InputError
 from prmkit.evaluate.compare import Comparison
 from prmkit.evaluate.contamination import Contamination
+from prmkit.evaluate.gathered import RowsRecord
 from prmkit.evaluate.judging import judge_all, judgeable, refuse_unjudgeable
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.samples import SampleFigures, evaluate_samples
@@ -29,7 +30,8 @@ class EvaluationResult(SampleFigures, Result):
         unfinished: solutions without an end of their own, cut or never written: each counts as a wrong sample with the
             least score, in the AUC and the calibration of scores too. None in a result of version 1.
         isolation: the layers of the sandbox around the programs that were run; empty where none was.
-        unsupported: {problem id: why this machine cannot judge it}; these problems are in no figure.
+        unsupported: {problem id: why it cannot be judged, or not on this machine}; these problems are in no figure.
+        rows: what became of the rows of a file of samples; None where a search was evaluated.
         comparison: with another evaluation of the same problems.
         contamination: which of the problems a training corpus has seen.
     """
@@ -44,6 +46,7 @@ class EvaluationResult(SampleFigures, Result):
     unsupported: dict[str, str] = Field({})
     comparison: list[Comparison] = Field([])
     contamination: Contamination | None = None
+    rows: RowsRecord | None = None
 
 
 def refuse_solutions(every: Sequence[Solutions], aggregation: Aggregation) -> None:
@@ -87,12 +90,14 @@ def evaluate_solutions(
         verdicts: the file that gets the verdict of every solution (see verdicts.py).
 
     Raises:
-        InputError: as ``refuse_solutions``, or there is no problem that can be judged here.
+        InputError: as ``refuse_solutions``, or there is no problem that can be judged.
     """
     refuse_solutions(every, aggregation)
     scored = _are_scored(every)
     kept, unsupported = judgeable(every, grading)
-    judged = judge_all(kept, grading, watch=watch, finished=finished)
+    judged = judge_all(kept, grading, watch=watch, finished=finished, faults=unsupported)
+    if not judged:
+        raise InputError(f"no problem can be judged: {next(iter(unsupported.values()))}")
     if verdicts is not None:
         write_verdicts(verdicts, judged)
     figures = evaluate_samples([samples_of(each, aggregation if scored else None) for each in judged], scored=scored)

@@ -21,7 +21,7 @@ def judge(solutions: Solutions, grading: GradingConfig) -> Solutions:
         InputError: the problem has nothing to judge by.
     """
     finished = solutions.finished
-    if solutions.verdicts is not None and not _can_judge(solutions.problem):
+    if solutions.verdicts is not None and not can_judge(solutions.problem):
         # Verdicts alone: every solution votes for itself, but those that are right agree.
         numbers = range(1, len(finished) + 1)
         votes = [0 if right else number for right, number in zip(solutions.verdicts, numbers, strict=True)]
@@ -39,7 +39,7 @@ def judge(solutions: Solutions, grading: GradingConfig) -> Solutions:
 def refuse_unjudgeable(every: Iterable[Solutions]) -> None:
     """Raises InputError, before anything is judged, for a problem whose solutions have nothing to be judged by."""
     for each in every:
-        if each.verdicts is None and not _can_judge(each.problem):
+        if each.verdicts is None and not can_judge(each.problem):
             raise InputError(
                 "the problem has nothing to judge its solutions by",
                 where=each.where or each.problem.id,
@@ -73,6 +73,7 @@ def judge_all(
     *,
     watch: Callable[[int], None] = lambda done: None,
     finished: Finished | None = None,
+    faults: dict[str, str] | None = None,
 ) -> list[Solutions]:
     """All solutions with answers and verdicts, in their order, several problems at a time.
 
@@ -81,16 +82,24 @@ def judge_all(
         grading: how.
         watch: told as each problem is judged.
         finished: where the verdicts are kept as they are found, and taken from.
+        faults: takes {problem id: why} of the problems that prove to have nothing to judge by, such as a gold answer
+            that does not parse; they are left out.
+
+    Raises:
+        InputError: there is such a problem, and no ``faults``.
     """
     known = finished or Finished(None)
 
-    def one(number: int) -> Solutions:
+    def one(number: int) -> Solutions | InputError:
         verdicts = known.get(number)
         if verdicts is not None:
             texts_and_rules = verdicts.get("found") or [None] * len(verdicts["right"])
             found = [None if each is None else Found(*each) for each in texts_and_rules]
             return every[number].judged(verdicts["answers"], verdicts["right"], verdicts.get("base"), found)
-        judged = judge(every[number], grading)
+        try:
+            judged = judge(every[number], grading)
+        except InputError as error:
+            return error
         done = judged.finished
         record: dict[str, Any] = {"answers": [each.answer for each in done], "right": [each.right for each in done]}
         if judged.tells_base:
@@ -102,8 +111,13 @@ def judge_all(
     judged = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
         try:
-            for found in threads.map(one, range(len(every))):
-                judged.append(found)
+            for each, found in zip(every, threads.map(one, range(len(every))), strict=True):
+                if isinstance(found, Solutions):
+                    judged.append(found)
+                elif faults is None:
+                    raise found
+                else:
+                    faults[each.problem.id] = str(found)
                 watch(1)
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
@@ -111,5 +125,6 @@ def judge_all(
     return judged
 
 
-def _can_judge(problem: Problem) -> bool:
-    return problem.answer is not None or bool(problem.tests) or problem.check is not None
+def can_judge(problem: Problem) -> bool:
+    """Whether the problem has a gold answer or tests."""
+    return bool(problem.answer and problem.answer.strip()) or bool(problem.tests) or problem.check is not None

@@ -1,113 +1,136 @@
-"""Anybody's samples: JSON lines of id, responses and scores (docs/benchmarks.md has the form).
+"""Anybody's samples: rows of id, responses and scores (docs/benchmarks.md has the form; forms.py those of other tools).
 
-Each line holds ``responses`` (texts; ``response`` for one; of a reasoning model the answer behind the thought counts),
-and what they are judged by: ``correct`` (one verdict a
-response), or a problem. ``problem`` is its text, with ``answer`` beside it; or a problem as in trees.jsonl; or it is
-left out where ``id`` names one of the benchmark that the caller gives. ``scores`` (``score``): for each response one
-number, or the list of its step scores. ``level``, ``subject`` and ``domain`` group the figures.
+Each row holds ``responses`` (texts; ``response`` for one; of a reasoning model the answer behind the thought counts),
+and what they are judged by: ``correct`` (one verdict a response), or a problem. ``problem`` is its text, with
+``answer`` beside it; or a problem as in trees.jsonl; or it is left out where ``id`` names one of the benchmark that the
+caller gives. ``scores`` (``score``): for each response one number, or the list of its step scores. ``level``,
+``subject`` and ``domain`` group the figures.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from prmkit.columns import gold_of, id_of, level_of, problem_text, subject_of
 from prmkit.errors import InputError
+from prmkit.evaluate.forms import Given, given_in, sample_rows
+from prmkit.evaluate.gathered import Gathered
+from prmkit.evaluate.judging import can_judge
+from prmkit.evaluate.named import Named
 from prmkit.evaluate.solutions import Solution, Solutions, groups_of
-from prmkit.rows_io import Fields, local_rows
+from prmkit.grade.math.extraction import extract
+from prmkit.rows_io import Fields, plain
+from prmkit.sources import problem_id
 from prmkit.thoughts import answer_of
 from prmkit.tree import Problem
 from prmkit.trees_io import from_record
 
+_LONGEST_ANSWER = 200
+_OF_PROGRAMS = ("entry_point", "test_list", "canonical_solution", "starter_code", "public_test_cases")
+"""Columns of problems that ask for a program, which a gold answer does not judge."""
 
-def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> list[Solutions]:
-    """The solutions of each problem of a file; lines of one problem are put together, in order.
+
+def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Gathered:
+    """The solutions of each problem of a file; rows of one problem are put together, in order.
+
+    A bad row is set aside with its place and its fault, and the others go on. Two problems of one id are two problems,
+    and the second gets a new id.
 
     Args:
-        path: a .jsonl, .jsonl.gz or .json file.
-        problems: of the benchmark that the lines name by ``id``.
+        path: a file of rows, or a folder of such files or of programs.
+        problems: of the benchmark that the rows name by ``id``.
 
     Raises:
-        InputError: with ``file:line``, a line lacks its responses or what they are judged by, counts differ, or some
-            lines have scores and others have none.
+        InputError: there is no row, or no good one: with ``file:line``, the first one's fault.
     """
-    known = {problem.id: problem for problem in problems}
-    merged: dict[str, Solutions] = {}
-    for raw in local_rows(path):
-        given = _solutions(raw.parse(), raw.where, known)
-        before = merged.get(given.problem.id)
-        if before is not None and before.problem != given.problem:
-            raise InputError(
-                f"two problems have one id: another stands at {before.where}", where=raw.where, got=given.problem.id
-            )
-        merged[given.problem.id] = given if before is None else _together(before, given)
-    if not merged:
+    known, found = Named(problems), Gathered()
+    for raw in sample_rows(path):
+        found.read += 1
+        try:
+            given = given_in(raw.parse(), raw.where)
+            found.add(_solutions(given, raw.where, known), given.chosen)
+        except (InputError, RecursionError) as error:
+            found.set_aside(raw, error)
+    found.settle_scores()
+    if not found.read:
         raise InputError("the file holds no row", where=path, expected="one problem a line")
-    if len({_scored(each) for each in merged.values()}) > 1:
-        bare = next(each for each in merged.values() if not _scored(each))
-        raise InputError(
-            "a row has no scores, and others have", where=bare.where, expected="scores for all or for none"
-        )
-    return list(merged.values())
+    if not found.solutions:
+        others = f" (none of {found.read} rows is good)" if found.read > 1 else ""
+        raise InputError(found.bad[0]["error"] + others)
+    return found
 
 
-def _scored(solutions: Solutions) -> bool:
-    return all(each.has_score for each in solutions.solutions)
-
-
-def _solutions(row: Fields, where: str, known: Mapping[str, Problem]) -> Solutions:
-    given = row.get("responses", [row["response"]] if "response" in row else None)
-    if not isinstance(given, list) or not given or not all(isinstance(text, str) for text in given):
-        raise InputError("illegal responses", where=where, got=given, expected="a list of texts")
-    correct = row.get("correct")
-    if correct is not None and not (
-        isinstance(correct, list) and all(isinstance(verdict, bool) for verdict in correct)
-    ):
-        raise InputError("illegal correct", where=where, got=correct, expected="true or false for each response")
-    scores = row.get("scores", [row["score"]] if "score" in row else None)
-    for name, column in (("scores", scores), ("correct", correct)):
-        if column is not None and (not isinstance(column, list) or len(column) != len(given)):
-            raise InputError(
-                f"{name} and responses differ in number", where=where, got=column, expected=f"{len(given)}"
-            )
+def _solutions(given: Given, where: str, known: Named) -> Solutions:
+    row, texts = given.row, given.responses
+    correct = _verdicts(row.get("correct"), where, len(texts), "correct")
+    scores = _scores(row, where, len(texts))
     problem = _problem(row, where, known, judged=correct is not None)
-    groups = {kind: str(row[kind]) for kind in ("level", "subject", "domain") if row.get(kind) is not None}
+    if correct is None and not can_judge(problem):
+        correct = _verdicts(given.verdicts, where, len(texts), "verdicts")
+    if correct is None and not can_judge(problem):
+        cure = "Give answer or correct in the row, or name the benchmark with --benchmark."
+        raise InputError("nothing to judge the responses by", where=where, got=given.columns, cure=cure)
+    if given.extracted and problem.domain == "math":
+        texts = [_answer(text) for text in texts]
+    named = {"level": level_of(row), "subject": subject_of(row), "domain": plain(row.get("domain"))}
     return Solutions(
         problem=problem,
         solutions=tuple(
             _solution(text, where, judged=correct is not None, score=None if scores is None else scores[number])
-            for number, text in enumerate(given)
+            for number, text in enumerate(texts)
         ),
-        verdicts=None if correct is None else tuple(correct),
-        groups={**groups_of(problem), **groups},
+        verdicts=correct,
+        groups={**groups_of(problem), **{kind: name for kind, name in named.items() if name is not None}},
         where=where,
     )
 
 
-def _problem(row: Fields, where: str, known: Mapping[str, Problem], *, judged: bool) -> Problem:
-    given, name = row.get("problem", row.get("question")), row.get("id", row.get("task_id"))
+def _verdicts(given: Any, where: str, count: int, column: str) -> tuple[bool, ...] | None:
+    """One verdict a response: true and false, or 1 and 0; None where there are none."""
+    if given is None:
+        return None
+    verdicts = _counted(given if isinstance(given, list) else [given], where, count, column)
+    if not all(isinstance(verdict, bool | int | float) and verdict in (0, 1) for verdict in verdicts):
+        raise InputError(f"illegal {column}", where=where, got=given, expected="true or false for each response")
+    return tuple(map(bool, verdicts))
+
+
+def _scores(row: Fields, where: str, count: int) -> list[Any] | None:
+    given = row.get("scores", [row["score"]] if row.get("score") is not None else None)
+    return None if given is None else _counted(given, where, count, "scores")
+
+
+def _counted(given: Any, where: str, count: int, column: str) -> list[Any]:
+    """The list of a column, one value a response."""
+    if not isinstance(given, list) or len(given) != count:
+        raise InputError(f"{column} and responses differ in number", where=where, got=given, expected=str(count))
+    return given
+
+
+def _problem(row: Fields, where: str, known: Named, *, judged: bool) -> Problem:
+    given = row.get("problem", row.get("question"))
     if isinstance(given, dict):
         try:
             return from_record({"schema": 1, "problem": given, "nodes": []}).problem
         except InputError as error:
             raise InputError(str(error), where=where) from None
-    if name is not None and str(name) in known:
-        return known[str(name)]
-    if known and name is not None:
-        raise InputError("the benchmark has no such problem", where=where, got=name, expected="the id of a problem")
     if known:
-        raise InputError("the row names no problem", where=where, got=sorted(row), expected="the id of one as id")
-    answer = row.get("answer")
-    if not isinstance(given, str) and name is None:
-        raise InputError("the row names no problem", where=where, got=sorted(row), expected="problem or id")
-    if answer is None and not judged:
-        cure = "Give answer or correct in the row, or name the benchmark with --benchmark."
-        raise InputError("nothing to judge the responses by", where=where, cure=cure)
-    text = given if isinstance(given, str) else str(name)
-    return Problem(
-        id=str(name if name is not None else text), prompt=text, answer=None if answer is None else str(answer)
-    )
+        return known.find(row, where)
+    name, text, answer = id_of(row), problem_text(row), gold_of(row, where)
+    program = next((column for column in _OF_PROGRAMS if row.get(column)), None)
+    if answer is not None and program is not None and not judged:
+        cure = "Name the benchmark with --benchmark."
+        raise InputError("a program is judged by tests", where=where, got=program, cure=cure)
+    if name is None:
+        name = where if text is None else problem_id("problem", text)
+    return Problem(id=name, prompt=name if text is None else text, answer=answer)
+
+
+def _answer(text: str) -> str:
+    r"""A bare answer as a solution that declares it; any other text as it is."""
+    bare = "\n" not in text.strip() and len(text) <= _LONGEST_ANSWER and extract(text) is None
+    return rf"\boxed{{{text.strip()}}}" if bare and text.strip() else text
 
 
 def _solution(text: str, where: str, *, judged: bool, score: Any) -> Solution:
@@ -127,13 +150,3 @@ def _score(score: Any, where: str) -> dict[str, Any]:
     ):
         raise InputError("illegal score", where=where, got=score, expected="a number, or a list of step scores")
     return {"step_scores": tuple(map(float, steps))} if isinstance(score, list) else {"score": float(score)}
-
-
-def _together(one: Solutions, other: Solutions) -> Solutions:
-    if _scored(one) != _scored(other) or (one.verdicts is None) != (other.verdicts is None):
-        raise InputError("two rows of one problem differ in their columns", where=other.where, got=one.where)
-    return replace(
-        one,
-        solutions=one.solutions + other.solutions,
-        verdicts=None if one.verdicts is None or other.verdicts is None else one.verdicts + other.verdicts,
-    )

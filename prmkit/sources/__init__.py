@@ -66,7 +66,7 @@ SOURCES = Seam(
 _HOPELESS = 1000
 """Bad rows after which their share is looked at before the end of the file."""
 
-_QUARANTINED_TEXT = 10_000
+QUARANTINED_TEXT = 10_000
 """Characters of a bad row that are kept; its place leads to the rest."""
 
 
@@ -165,7 +165,7 @@ class Corpus:
             tree = self._source(raw.parse(), raw.where, **self._options)
         except InputError as error:
             counts.quarantined += 1
-            self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()[:_QUARANTINED_TEXT]})
+            self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()[:QUARANTINED_TEXT]})
             if not isinstance(error, Unusable):
                 self._faults.append(_placed(self.bad[-1]))
             return None
@@ -232,21 +232,30 @@ def required(row: Fields, where: str, key: str, kind: type) -> Any:
 
 
 def write_quarantine(path: Path, corpora: Sequence[Corpus]) -> bool:
-    """Write the bad rows of corpora that have been read, in the place of those of an earlier run; no file for none.
+    """Write the bad rows of corpora that have been read, as ``write_bad`` does.
 
     A warning says how many there are, and why the first one is.
 
     Returns:
         Whether there is any.
     """
-    path.unlink(missing_ok=True)
-    bad = [row for corpus in corpora for row in corpus.bad]
-    if bad:
-        write_records(path, bad)
+    any_bad = write_bad(path, [row for corpus in corpora for row in corpus.bad])
     for corpus in corpora:
         if corpus.bad:
             counts, first = corpus.counts, _placed(corpus.bad[0])
             _LOG.warning("%d of %d rows are set aside in %s: %s", counts.quarantined, counts.read, path, first)
+    return any_bad
+
+
+def write_bad(path: Path, bad: Sequence[dict[str, str]]) -> bool:
+    """Write bad rows, in the place of those of an earlier run; no file for none.
+
+    Returns:
+        Whether there is any.
+    """
+    path.unlink(missing_ok=True)
+    if bad:
+        write_records(path, bad)
     return bool(bad)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from prmkit.columns import gold_text
 from prmkit.errors import InputError
 from prmkit.rows_io import Fields, field
 from prmkit.sources import problem_id, required
@@ -40,7 +41,7 @@ def tree_of(
     problem = Problem(
         id=problem_id("rows", field(row, where, prompt)),
         prompt=field(row, where, prompt),
-        answer=field(row, where, answer) if row.get(answer) is not None else None,
+        answer=gold_text(row[answer], where, answer) if row.get(answer) is not None else None,
     )
     texts = _texts(row.get(steps), where, steps, step_end)
     values: list[Any] = required(row, where, labels, list) if row.get(labels) is not None else [None] * len(texts)

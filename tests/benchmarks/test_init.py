@@ -49,7 +49,8 @@ def test_the_three_file_forms_hold_the_same_problems(tmp_path: Path) -> None:
     [
         ("a.jsonl", '{"problem": "?"', r"a\.jsonl:1: not JSON"),
         ("a.jsonl", "\n[1]\n", r"a\.jsonl:2: not a JSON object"),
-        ("a.json", '{"a": 1}', "not a list of rows"),
+        ("a.json", "{}", "not a list of rows"),
+        ("a.json", '{"a": 1}', r"a\.json:\[0\]: the row has no answer, got \['a'\]"),
         ("a.json", '[{"problem": "?", "unique_id": "a"}]', r"a\.json:\[0\]: the row has no answer"),
         ("a.csv", "x", "unknown kind of file"),
         ("a.jsonl", "", "holds no problem"),
@@ -64,17 +65,32 @@ def test_a_bad_file_is_named_with_its_line(tmp_path: Path, name: str, content: s
 
 
 def test_bad_arguments_are_input_errors(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jsonl", ROW, ROW)
+    path = write(tmp_path / "a.jsonl", ROW)
     with pytest.raises(InputError, match="no such file"):
         load("math500", path=tmp_path / "none.jsonl")
-    with pytest.raises(InputError, match="two problems have one id, got 'a'"):
-        load("math500", path=path)
     with pytest.raises(InputError, match="illegal limit, got 0"):
         load("math500", path=path, limit=0)
     with pytest.raises(InputError, match=r"unknown option .*colour"):
         load("math500", path=path, colour="red")
     with pytest.raises(InputError, match="reads no file"):
         load("synthetic-math", path=path)
+
+
+def test_two_problems_of_one_id_are_two_problems(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [ROW, {**ROW, "problem": "2+2?", "answer": "4"}, {**ROW, "unique_id": "a#2"}, ROW]
+    path = write(tmp_path / "a.jsonl", *rows)
+    problems = load("math500", path=path)
+    assert [(problem.id, problem.answer) for problem in problems] == [
+        ("a", "2"),
+        ("a#2", "4"),
+        ("a#2#2", "2"),
+        ("a#3", "2"),
+    ]
+    assert [each.message.removeprefix(f"{path}: ") for each in caplog.records] == [
+        "problem 2 has the id of problem 1, 'a'; it is 'a#2' here",
+        "problem 3 has the id of problem 2, 'a#2'; it is 'a#2#2' here",
+        "problem 4 has the id of problem 1, 'a'; it is 'a#3' here",
+    ]
 
 
 def test_an_unreachable_hub_points_to_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ def test_the_answer_is_the_last_box_of_the_solution(tmp_path: Path) -> None:
     (problem,) = load("math", path=path)
     assert (problem.id, problem.answer, problem.level, problem.subject) == ("math-test-0", "\\frac12", "3", "Algebra")
     path.write_text(json.dumps({**row, "solution": "none"}))
-    with pytest.raises(InputError, match=r"a\.jsonl:1: the solution has no answer"):
+    with pytest.raises(InputError, match=r"a\.jsonl:1: the row has no answer"):
         load("math", path=path)
 
 

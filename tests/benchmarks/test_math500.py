@@ -18,11 +18,10 @@ def test_both_forms_of_the_level_are_read(tmp_path: Path, level: object) -> None
     assert load("math500", path=path) == [expected]
 
 
-def test_a_row_without_an_answer_is_named(tmp_path: Path) -> None:
+def test_a_row_without_an_id_is_named_by_its_place_and_one_without_an_answer_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"problem": "P", "answer": "1", "unique_id": "a"}\n{"problem": "P", "answer": " "}\n')
-    with pytest.raises(InputError, match=r"a\.jsonl:2: the row has no unique_id"):
-        load("math500", path=path)
+    path.write_text('{"problem": "P", "answer": "1", "unique_id": "a"}\n{"problem": "P", "answer": "1"}\n')
+    assert [problem.id for problem in load("math500", path=path)] == ["a", "math500-1"]
     path.write_text('{"problem": "P", "unique_id": "a", "answer": ""}\n')
     with pytest.raises(InputError, match=r"a\.jsonl:1: the row has no answer"):
         load("math500", path=path)

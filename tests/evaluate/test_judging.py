@@ -1,12 +1,13 @@
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.judging import judge, judge_all, judgeable, refuse_unjudgeable
+from prmkit.evaluate.judging import can_judge, judge, judge_all, judgeable, refuse_unjudgeable
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import DEFAULT, GradingConfig
@@ -148,3 +149,27 @@ def test_verdicts_are_kept_and_a_second_judging_asks_nobody(tmp_path: Path, monk
 
     monkeypatch.setattr("prmkit.evaluate.judging.judge", judge_again)
     assert judge_all(every, DEFAULT, finished=Finished(file)) == first
+
+
+def test_a_problem_whose_gold_answer_does_not_parse_is_left_out_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(each: Solutions, grading: GradingConfig) -> Solutions:
+        if each.problem.id == "prose":
+            raise InputError("the gold answer does not parse", where="prose")
+        return judge(each, grading)
+
+    monkeypatch.setattr("prmkit.evaluate.judging.judge", refuse)
+    every = [solutions(Problem(id="prose", prompt="?", answer="one"), "#### 1"), solutions(HERE, "#### 1")]
+    faults: dict[str, str] = {}
+    (found,) = judge_all(every, DEFAULT, faults=faults)
+    assert (found.problem, right(found)) == (HERE, [True])
+    assert faults == {"prose": "prose: the gold answer does not parse"}
+    with pytest.raises(InputError, match="prose: the gold answer does not parse"):
+        judge_all(every, DEFAULT)
+
+
+@pytest.mark.parametrize("answer", [None, "", " "])
+def test_a_blank_gold_answer_is_none(answer: str | None) -> None:
+    assert not can_judge(replace(HERE, answer=answer))
+    assert can_judge(replace(HERE, answer=answer, check="assert f() == 1"))

@@ -1,23 +1,29 @@
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from prmkit.errors import InputError
-from prmkit.evaluate.evaluation import evaluate_solutions
+from prmkit.evaluate.evaluation import evaluate_solutions, refuse_solutions
 from prmkit.evaluate.responses import read_responses
 from prmkit.grade.config import GradingConfig
+from prmkit.rows_io import local_rows
 from prmkit.tree import Case, Problem, StepTree
 from prmkit.trees_io import to_record
+from tests.sources.test_hostile import mutated_line
 
 
-def write(path: Path, *rows: dict[str, object]) -> Path:
+def write(path: Path, *rows: Any) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
-def evaluate(path: Path, problems: tuple[Problem, ...] = (), **grading: object) -> dict[str, object]:
-    found = evaluate_solutions(read_responses(path, problems=problems), GradingConfig(**grading))  # type: ignore[arg-type]
+def evaluate(path: Path, problems: tuple[Problem, ...] = (), **grading: Any) -> dict[str, Any]:
+    found = evaluate_solutions(read_responses(path, problems=problems).solutions, GradingConfig(**grading))
     return found.as_json()
 
 
@@ -47,7 +53,7 @@ def test_figures_by_hand_and_by_level(tmp_path: Path) -> None:
     assert result["groups"]["level"]["2"]["prm@2"]["value"] == 1
     assert result["correct"] == {"a": [True, False], "b": [True, False]}
     assert result["rules"]["prm@2"] == {"a": 0.0, "b": 1.0}
-    first, second = read_responses(tmp_path / "a.jsonl")[0].solutions
+    first, second = read_responses(tmp_path / "a.jsonl").solutions[0].solutions
     assert (first.step_scores, first.scored("min"), first.scored("last")) == ((0.9, 0.2), 0.2, 0.2)
     assert (second.step_scores, second.scored("min")) == ((), 0.4)
 
@@ -87,10 +93,14 @@ def test_another_grader_is_another_relation(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"id": "a", "answer": "1"}, r"a\.jsonl:1: illegal responses"),
+        ({"id": "a", "answer": "1"}, r"a\.jsonl:1: the row has no responses, got \['answer', 'id'\]"),
         ({"id": "a", "responses": []}, "illegal responses"),
         ({"id": "a", "responses": ["x"]}, "nothing to judge the responses by.*--benchmark"),
-        ({"responses": ["x"], "answer": "1"}, "names no problem"),
+        ({"id": "a", "responses": ["x"], "answer": {"value": 1}}, r"a\.jsonl:1: illegal answer, got {'value': 1}"),
+        (
+            {"id": "a", "responses": ["x"], "answer": "1", "entry_point": "f"},
+            "a program is judged by tests.*--benchmark",
+        ),
         ({"id": "a", "answer": "1", "responses": ["x"], "scores": [1, 2]}, "scores and responses differ in number"),
         ({"id": "a", "answer": "1", "responses": ["x"], "scores": ["high"]}, "illegal score"),
         ({"id": "a", "answer": "1", "responses": ["x"], "scores": [[]]}, "illegal score"),
@@ -104,28 +114,191 @@ def test_a_bad_line_is_named(tmp_path: Path, row: dict[str, object], message: st
 
 
 def test_scores_for_all_or_for_none(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jsonl", ROWS[0], {"id": "c", "answer": "1", "response": "#### 1"})
-    with pytest.raises(InputError, match=r"a\.jsonl:2: a row has no scores, and others have"):
-        read_responses(path)
-    with pytest.raises(InputError, match="the benchmark has no such problem, got 'c'"):
-        read_responses(path, problems=[Problem(id="a", prompt="?", answer="2")])
+    bare = {"id": "c", "answer": "1", "response": "#### 1"}
+    read = read_responses(write(tmp_path / "a.jsonl", *ROWS, bare))
+    assert [each.problem.id for each in read.solutions] == ["a", "b"]
+    assert [row["where"] for row in read.bad] == [f"{tmp_path}/a.jsonl:4"]
+    assert "a row has no scores, and others have" in read.bad[0]["error"]
+    others = [{**bare, "id": str(number)} for number in range(3)]
+    read = read_responses(write(tmp_path / "b.jsonl", *ROWS, *others))
+    assert [each.problem.id for each in read.solutions] == ["0", "1", "2"]
+    assert [row["where"].rpartition(":")[2] for row in read.bad] == ["1", "2", "3"]
 
 
-def test_a_line_of_a_benchmark_needs_the_id_of_a_problem(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jsonl", {"problem": "1 + 1?", "response": "#### 2"})
-    with pytest.raises(InputError, match=r"a\.jsonl:1: the row names no problem, got \['problem', 'response'\]"):
-        read_responses(path, problems=[Problem(id="a", prompt="1 + 1?", answer="2")])
+def test_a_bad_row_is_set_aside_and_the_others_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    good = json.dumps({"id": "a", "problem": "1 + 1?", "answer": "2", "response": "#### 2"})
+    path.write_text(f'{{"id": \n{good}\n[1]\n{{"id": "b", "response": "x"}}\n')
+    read = read_responses(path)
+    assert (read.read, [each.problem.id for each in read.solutions]) == (4, ["a"])
+    assert [row["where"] for row in read.bad] == [f"{path}:{line}" for line in (1, 3, 4)]
+    assert [row["row"] for row in read.bad] == ['{"id": ', "[1]", '{"id": "b", "response": "x"}']
+    assert "not JSON" in read.bad[0]["error"]
+    assert "nothing to judge the responses by, got ['id', 'response'" in read.bad[2]["error"]
 
 
-def test_one_id_is_one_problem(tmp_path: Path) -> None:
-    rows = [{"id": "p", "problem": text, "answer": "2", "response": "#### 2"} for text in ("1 + 1?", "3 - 1?")]
-    with pytest.raises(InputError, match=r"a\.jsonl:2: two problems have one id: another stands at .*a\.jsonl:1"):
+def test_if_no_row_is_good_the_first_ones_fault_is_the_error(tmp_path: Path) -> None:
+    rows = [{"id": "a", "response": "x"}, {"id": "b"}]
+    message = r"a\.jsonl:1: nothing to judge the responses by.* \(none of 2 rows is good\)"
+    with pytest.raises(InputError, match=message):
         read_responses(write(tmp_path / "a.jsonl", *rows))
+    with pytest.raises(InputError, match="the file holds no row"):
+        read_responses(write(tmp_path / "b.jsonl"))
+
+
+def test_a_line_of_a_benchmark_names_a_problem_by_its_id_or_its_text(tmp_path: Path) -> None:
+    rows = [{"problem": "1 + 1?", "response": "#### 2"}, {"id": "a", "response": "#### 3"}, {"response": "#### 2"}]
+    read = read_responses(write(tmp_path / "a.jsonl", *rows), problems=[Problem(id="a", prompt="1 + 1?", answer="2")])
+    (found,) = read.solutions
+    assert [each.text for each in found.solutions] == ["#### 2", "#### 3"]
+    assert "a.jsonl:3: the row names no problem, got ['response'" in read.bad[0]["error"]
+
+
+def test_two_problems_of_one_id_are_two(tmp_path: Path) -> None:
+    rows = [
+        {"id": 0, "problem": "How many legs has a spider?", "answer": "8", "response": "\\boxed{8}"},
+        {"id": 0, "problem": "How many days has a week?", "answer": 7, "response": "\\boxed{7}"},
+        {"id": "0", "problem": "How many legs has a spider?", "answer": 8.0, "response": "\\boxed{6}"},
+    ]
+    path = write(tmp_path / "a.jsonl", *rows)
+    read = read_responses(path)
+    assert read.notes == [f"{path}:2: another problem than that of {path}:1 has its id; it is '0#2' here"]
+    assert evaluate(path)["correct"] == {"0": [True, False], "0#2": [True]}
+
+
+def test_rows_without_an_id_are_told_apart_by_text_and_answer_or_by_place(tmp_path: Path) -> None:
+    figure = {"problem": "What is the answer to the problem in the figure?", "response": "\\boxed{8}"}
+    rows = [
+        {**figure, "answer": "8"},
+        {**figure, "answer": "7"},
+        {**figure, "answer": "8"},
+        {"answer": 1, "output": "x"},
+    ]
+    read = read_responses(write(tmp_path / "a.jsonl", *rows))
+    assert [len(each.solutions) for each in read.solutions] == [2, 1, 1]
+    first, second, third = [each.problem.id for each in read.solutions]
+    assert second == f"{first}#2"
+    assert third == f"{tmp_path}/a.jsonl:4"
+    named = write(tmp_path / "b.jsonl", *[{**row, "unique_id": name} for name, row in zip("abc", rows, strict=False)])
+    assert [each.problem.id for each in read_responses(named).solutions] == ["a", "b", "c"]
+
+
+def test_levels_and_subjects_are_grouped_whatever_their_columns(tmp_path: Path) -> None:
+    row = {"problem": "1 + 1?", "answer": "2", "response": "#### 2"}
+    rows = [
+        {**row, "id": "a", "level": 3, "type": "Algebra"},
+        {**row, "id": "b", "level": "Level 3", "subject": "Geometry"},
+        {**row, "id": "c", "difficulty": "4", "subfield": "Geometry"},
+    ]
+    groups = evaluate(write(tmp_path / "a.jsonl", *rows))["groups"]
+    assert {
+        kind: {name: figures["pass@1"]["n"] for name, figures in group.items()} for kind, group in groups.items()
+    } == {
+        "level": {"3": 2, "4": 1},
+        "subject": {"Algebra": 1, "Geometry": 2},
+    }
+
+
+@pytest.mark.parametrize("given", [[True, False], [1, 0], [1.0, 0.0]])
+def test_verdicts_may_be_numbers(tmp_path: Path, given: list[object]) -> None:
+    path = write(tmp_path / "a.jsonl", {"id": "a", "responses": ["x", "y"], "correct": given})
+    assert evaluate(path)["correct"] == {"a": [True, False]}
+
+
+def test_verdicts_of_another_tool_stand_in_where_there_is_nothing_to_judge_by(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.jsonl",
+        {"id": "a", "response": "x", "is_correct": True},
+        {"id": "b", "response": "#### 2", "answer": "2", "is_correct": False},
+    )
+    assert evaluate(path)["correct"] == {"a": [True], "b": [True]}
+
+
+def test_a_bare_answer_is_an_answer(tmp_path: Path) -> None:
+    row = {"id": "a", "problem": "p", "answer": "1/2"}
+    path = write(tmp_path / "a.jsonl", {**row, "preds": ["\\frac{1}{2}", "2", "It is:\n#### 1/2", ""]})
+    assert evaluate(path)["correct"] == {"a": [True, False, True, False]}
+
+
+def test_gold_answers_of_every_form_are_judged_by(tmp_path: Path) -> None:
+    rows = [
+        {"id": "list", "problem": "p", "answer": ["2", "3"], "responses": ["\\boxed{2,3}", "\\boxed{2}"]},
+        {"id": "float", "problem": "p", "answer": 27.0, "responses": ["#### 27", "#### 28"]},
+        {
+            "id": "gsm8k",
+            "question": "q",
+            "answer": "7*4=<<7*4=28>>28\n#### 1,006",
+            "responses": ["#### 1006", "#### 28"],
+        },
+        {"id": "worked", "problem": "p", "solution": "So \\boxed{5}.", "responses": ["\\boxed{5}", "\\boxed{6}"]},
+    ]
+    found = evaluate(write(tmp_path / "a.jsonl", *rows))["correct"]
+    assert found == {name: [True, False] for name in ("list", "float", "gsm8k", "worked")}
+
+
+ROW = {
+    "id": "p1",
+    "problem": "1 + 1?",
+    "answer": "2",
+    "level": "Level 1",
+    "responses": ["It is 2.\n#### 2", "#### 3"],
+    "scores": [[0.5, 0.25], [0.75]],
+}
+CHAT = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "\\boxed{2}"}]
+FOREIGN = (
+    ROW,
+    {
+        "doc_id": 0,
+        "doc": {"question": "1 + 1?", "answer": "#### 2"},
+        "target": "2",
+        "resps": [["#### 2"]],
+        "filter": "a",
+    },
+    {"id": 1, "epoch": 1, "input": "1 + 1?", "target": "2", "output": {"choices": [{"message": CHAT[1]}]}},
+    {"question": "1 + 1?", "gt": "2", "code": ["\\boxed{2}"], "pred": ["2"], "score": [True]},
+    {"question_id": "q", "code_list": ["print(1)"], "graded_list": [True]},
+    {"prompt": CHAT[:1], "reward_model": {"ground_truth": "2"}, "responses": ["\\boxed{2}"]},
+    {"messages": CHAT, "answer": 2.0},
+)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_mutated_rows_are_read_or_set_aside(seed: int, tmp_path: Path) -> None:
+    mutated_rows_are_accounted_for(seed, 25, tmp_path)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_ten_thousand_mutated_rows(seed: int, tmp_path: Path) -> None:
+    mutated_rows_are_accounted_for(seed, 25, tmp_path)
+
+
+def mutated_rows_are_accounted_for(seed: int, lines: int, folder: Path) -> None:
+    rng = random.Random(seed)
+    path = folder / "hostile.jsonl"
+    path.write_bytes(b"".join(mutated_line(rng.choice(FOREIGN), rng) + b"\n" for _ in range(lines)))
+    written = sum(1 for _ in local_rows(path))
+    try:
+        read = read_responses(path)
+    except InputError:  # no row is good
+        return
+    found = read.solutions
+    names = [each.problem.id for each in found]
+    assert len(set(names)) == len(names)
+    assert read.read == written
+    places = {row["where"] for row in read.bad}
+    assert len(places) == len(read.bad)
+    assert all(each.solutions and each.where not in places for each in found)
+    assert read.read - len(read.bad) - read.repeated >= len(found)
+    refuse_solutions(found, "last")
 
 
 def test_a_thought_neither_votes_nor_is_graded(tmp_path: Path) -> None:
     said = ["<think>\\boxed{3} or \\boxed{2}</think>\n\\boxed{2}", "3?</think>\\boxed{2}", "<think>It is \\boxed{2}"]
-    (read,) = read_responses(write(tmp_path / "a.jsonl", {"id": "a", "problem": "?", "answer": "2", "responses": said}))
+    row = {"id": "a", "problem": "?", "answer": "2", "responses": said}
+    (read,) = read_responses(write(tmp_path / "a.jsonl", row)).solutions
     assert [each.finished for each in read.solutions] == [True, True, False]
     assert [each.text for each in read.solutions[:2]] == ["\n\\boxed{2}", "\\boxed{2}"]
     result = evaluate(tmp_path / "a.jsonl")

@@ -62,6 +62,11 @@ def test_a_problem_may_come_alone(change: dict[str, Any]) -> None:
     assert (len(tree), tree.problem.answer) == (0, None)
 
 
+@pytest.mark.parametrize(("answer", "text"), [(2.0, "2"), (["$2$", 3], "2, 3"), ("1 + 1 = 2\n#### 2", "2")])
+def test_an_answer_has_any_of_the_usual_forms(answer: object, text: str) -> None:
+    assert tree_of({"problem": "1 + 1?", "answer": answer}, "f:1").problem.answer == text
+
+
 def test_labels_may_be_absent() -> None:
     assert values(tree_of({"problem": "p", "steps": ["a", "b"]}, "f:1")) == [None, None]
     assert values(tree_of({"problem": "p", "steps": ["a", "b"], "labels": None}, "f:1")) == [None, None]
@@ -93,8 +98,8 @@ def test_what_is_no_label_is_named(value: object) -> None:
         ({"steps": ["a", " "]}, "empty step"),
         ({"steps": None}, "labels and steps differ in number, got 2; expected 0 labels"),
         ({"problem": None}, r"f:1: the row has no problem, got \['answer', .*; expected problem"),
-        ({"answer": ""}, "f:1: the row has no answer"),
-        ({"answer": ["2"]}, "f:1: the row has no answer"),
+        ({"answer": ""}, "f:1: illegal answer, got ''"),
+        ({"answer": {"value": 2}}, "f:1: illegal answer"),
     ],
 )
 def test_a_row_that_breaks_the_form(change: dict[str, Any], message: str) -> None:

@@ -17,6 +17,8 @@ from prmkit.evaluate.evaluation import (
     read_evaluation,
     refuse_solutions,
 )
+from prmkit.evaluate.forms import holds_samples
+from prmkit.evaluate.gathered import Gathered
 from prmkit.evaluate.responses import read_responses
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.searches import aggregation_of, search_in
@@ -28,6 +30,7 @@ from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import local_rows
 from prmkit.run.folder import RunFolder
 from prmkit.score.aggregate import Aggregation
+from prmkit.sources import write_bad
 from prmkit.trees_io import read_trees
 
 _LOG = logging.getLogger(__name__)
@@ -40,7 +43,7 @@ class EvaluateSamplesRecipe(BaseModel):
 
     stage: Literal["evaluate-samples"] = Field(description="the verb that runs this recipe")
     path: str = Field(
-        min_length=1, description="a search run, or a file: JSON lines of id, responses and scores, or of trees"
+        min_length=1, description="a search run, or a file or folder: rows of id, responses and scores, or of trees"
     )
     problems: ProblemsConfig | None = Field(None, description="the benchmark whose problems the lines name by id")
     grading: GradingChoice = Field(GradingChoice(), description="how solutions are judged")
@@ -52,7 +55,7 @@ class EvaluateSamplesRecipe(BaseModel):
 
 
 def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
-    every, grading, aggregation = _read(recipe)
+    read, every, grading, aggregation = _read(recipe)
     other = None if recipe.compare is None else read_evaluation(Path(recipe.compare))
     if other is not None:
         refuse_other_grading([(str(recipe.compare), other.grading), (recipe.path, grading)])
@@ -73,33 +76,54 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
         finished.unlink(missing_ok=True)
         if result.fewer is not None:
             _LOG.warning("%s: %s", recipe.path, result.fewer)
+        if read is not None:
+            write_bad(folder.quarantine, read.bad)
+            for said in read.warnings(folder.quarantine):
+                _LOG.warning("%s", said)
         compared = compare(result.rules, other.rules) if other is not None else []
-        return result.model_copy(update={"comparison": compared, "contamination": seen})
+        rows = None if read is None else read.record()
+        return result.model_copy(update={"comparison": compared, "contamination": seen, "rows": rows})
 
     return work
 
 
-def _read(recipe: EvaluateSamplesRecipe) -> tuple[list[Solutions], GradingConfig, Aggregation]:
-    """The solutions, how they are judged, and how step scores are put together."""
+def _read(
+    recipe: EvaluateSamplesRecipe,
+) -> tuple[Gathered | None, list[Solutions], GradingConfig, Aggregation]:
+    """What was read of a file of samples, the solutions, how they are judged, and how step scores are put together."""
     path = Path(recipe.path)
-    if path.is_dir():
+    if _is_run(path):
         _refuse_problems(recipe)
         search = search_in(path)
-        return (
-            [solutions_in(tree) for tree in search.trees],
-            recipe.grading.over(search.grading),
-            recipe.aggregation or search.aggregation,
-        )
-    if not path.is_file():
+        solutions = [solutions_in(tree) for tree in search.trees]
+        return None, solutions, recipe.grading.over(search.grading), recipe.aggregation or search.aggregation
+    if not path.exists():
         raise InputError("no such run folder or file", where=path, cure="Check the path.")
     grading = recipe.grading.over(DEFAULT)
-    first = next(iter(local_rows(path)), None)
-    if first is not None and "nodes" in first.parse():
+    if path.is_file() and _holds_trees(path):
         _refuse_problems(recipe)
         trees = list(read_trees(path))
-        return [solutions_in(tree) for tree in trees], grading, recipe.aggregation or aggregation_of(trees)
-    problems = recipe.problems.load() if recipe.problems is not None else []
-    return read_responses(path, problems=problems), grading, recipe.aggregation or "last"
+        return None, [solutions_in(tree) for tree in trees], grading, recipe.aggregation or aggregation_of(trees)
+    read = read_responses(path, problems=recipe.problems.load() if recipe.problems is not None else [])
+    return read, read.solutions, grading, recipe.aggregation or "last"
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder is to be read as a search run: any but one of samples."""
+    return path.is_dir() and (
+        any(RunFolder(each).record.is_file() or RunFolder(each).trees.is_file() for each in (path, *path.iterdir()))
+        or not holds_samples(path)
+    )
+
+
+def _holds_trees(path: Path) -> bool:
+    """Whether the first row that can be read is a tree."""
+    for raw in local_rows(path):
+        try:
+            return "nodes" in raw.parse()
+        except InputError:
+            continue
+    return False
 
 
 def _refuse_problems(recipe: EvaluateSamplesRecipe) -> None:
@@ -115,7 +139,7 @@ def _refuse_problems(recipe: EvaluateSamplesRecipe) -> None:
 
 def _inputs(recipe: EvaluateSamplesRecipe) -> Iterator[str | None]:
     path = Path(recipe.path)
-    yield str(RunFolder(path).trees) if path.is_dir() else recipe.path
+    yield str(RunFolder(path).trees) if _is_run(path) else recipe.path
     yield recipe.problems.path if recipe.problems is not None else None
     yield recipe.against.path if recipe.against is not None else None
     yield str(evaluation_file(Path(recipe.compare))) if recipe.compare is not None else None
@@ -125,7 +149,7 @@ def _folder(recipe: EvaluateSamplesRecipe) -> Path:
     """Beside the trees of a search, where the report finds it."""
     path = Path(recipe.path)
     return (
-        RunFolder(path).evaluation.parent if path.is_dir() else Path("runs", f"evaluate-{path.name.partition('.')[0]}")
+        RunFolder(path).evaluation.parent if _is_run(path) else Path("runs", f"evaluate-{path.name.partition('.')[0]}")
     )
 
 

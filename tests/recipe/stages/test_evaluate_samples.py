@@ -183,3 +183,41 @@ def test_results_go_beside_a_search_or_below_runs_and_every_file_is_an_input(tmp
     write_json(tmp_path / "run" / "metrics.json", {})
     assert STAGE.folder(file) == Path("runs/evaluate-mine")
     assert list(STAGE.inputs(file)) == ["x/mine.v2.jsonl", "p.jsonl", "c.jsonl", f"{tmp_path}/run/metrics.json"]
+
+
+def test_bad_rows_stand_aside_and_are_counted_in_the_result(tmp_path: Path) -> None:
+    good = {"id": "a", "problem": "?", "answer": "1", "response": "#### 1"}
+    file = samples(tmp_path / "s.jsonl", {"id": "b", "response": "x"}, good, {**good, "problem": "!"})
+    result = evaluated(file, tmp_path / "out")
+    assert result.correct == {"a": [True], "a#2": [True]}
+    assert result.rows is not None
+    assert (result.rows.read, result.rows.quarantined, len(result.rows.notes)) == (3, 1, 1)
+    assert result.rows.bad[0].where == f"{file}:1"
+    (aside,) = [json.loads(line) for line in (tmp_path / "out" / "quarantine.jsonl").read_text().splitlines()]
+    assert (aside["where"], json.loads(aside["row"])) == (f"{file}:1", {"id": "b", "response": "x"})
+    assert EvaluationResult.model_validate(result.as_json()) == result
+
+
+def test_a_bad_first_row_hides_no_trees(tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", PROBLEMS)
+    file = tmp_path / "s.jsonl"
+    file.write_text("torn\n" + (run / "trees.jsonl").read_text())
+    with pytest.raises(InputError, match=r"s\.jsonl:1: not JSON"):
+        evaluated(file, tmp_path / "out")
+
+
+def test_a_folder_of_programs_is_evaluated(tmp_path: Path) -> None:
+    task = {
+        "task_id": "HumanEval/0",
+        "prompt": "def f(x):\n",
+        "entry_point": "f",
+        "canonical_solution": "    return x\n",
+    }
+    rows = samples(tmp_path / "tasks.jsonl", {**task, "base_input": [[1]], "plus_input": [[2]], "atol": 0})
+    folder = tmp_path / "programs" / "HumanEval_0"
+    folder.mkdir(parents=True)
+    (folder / "0.py").write_text("def f(x):\n    return x\n")
+    (folder / "1.py").write_text("def f(x):\n    return 1\n")
+    problems = {"benchmark": "humaneval-plus", "path": str(rows)}
+    result = evaluated(folder.parent, tmp_path / "out", problems=problems)
+    assert result.correct == {"HumanEval/0": [True, False]}

@@ -1,0 +1,136 @@
+"""The rows of a file of samples, put together by problem: ids made unique, bad rows set aside, all of them counted."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from prmkit.errors import InputError
+from prmkit.evaluate.solutions import Solutions
+from prmkit.rows_io import RawRow
+from prmkit.run.results import Figures
+from prmkit.sources import QUARANTINED_TEXT
+from prmkit.tree import Problem
+
+_SHOWN = 20
+"""Bad rows and notes that a result shows; the quarantine has all."""
+
+
+class BadRow(Figures):
+    """A row that was set aside: its place, and its fault."""
+
+    where: str
+    error: str
+
+
+class RowsRecord(Figures):
+    """What became of the rows of a file of samples: read = used + quarantined + repeated.
+
+    Attributes:
+        read: rows of the file.
+        quarantined: of these, how many were set aside.
+        repeated: rows that repeat the samples of another, as under each filter of lm-evaluation-harness.
+        bad: the first of those that were set aside.
+        notes: what else became of rows, such as a new id for a second problem of one id; the first of them.
+    """
+
+    read: int
+    quarantined: int
+    repeated: int
+    bad: list[BadRow]
+    notes: list[str]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The solutions of each problem as far as the rows of a file have been read, and what became of the rows.
+
+    Attributes:
+        read: how many rows there were.
+        bad: those that were set aside, each with ``where``, ``error`` and ``row``.
+        notes: a sentence for each second problem of one id.
+        repeated: rows that repeat the samples of another.
+    """
+
+    read: int = 0
+    bad: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    repeated: int = 0
+    _found: dict[Problem, Solutions] = field(default_factory=dict)
+    _places: dict[Problem, list[str]] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
+    _filters: dict[Problem, str] = field(default_factory=dict)
+
+    @property
+    def solutions(self) -> list[Solutions]:
+        """Of each problem, in the order of the file."""
+        return list(self._found.values())
+
+    def record(self) -> RowsRecord:
+        """What became of the rows, for the result of an evaluation."""
+        return RowsRecord(
+            read=self.read,
+            quarantined=len(self.bad),
+            repeated=self.repeated,
+            bad=[
+                BadRow(where=row["where"], error=row["error"].removeprefix(f"{row['where']}: "))
+                for row in self.bad[:_SHOWN]
+            ],
+            notes=self.notes[:_SHOWN],
+        )
+
+    def warnings(self, quarantine: Path) -> Iterator[str]:
+        """What a user must know of the rows: how many were set aside, why the first one was, and the first new ids."""
+        if self.bad:
+            yield f"{len(self.bad)} of {self.read} rows are set aside in {quarantine}: {self.bad[0]['error']}"
+        yield from self.notes[:_SHOWN]
+
+    def add(self, given: Solutions, chosen: str) -> None:
+        """Put the solutions of a row to those of its problem. ``chosen`` is the filter under which they stand."""
+        problem = given.problem
+        if chosen and self._filters.setdefault(problem, chosen) != chosen:
+            self.repeated += 1
+            return
+        before = self._found.get(problem)
+        self._found[problem] = self._named(given) if before is None else _together(before, given)
+        self._places.setdefault(problem, []).append(given.where)
+
+    def set_aside(self, raw: RawRow, error: Exception) -> None:
+        """Keep a bad row with its fault."""
+        self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()[:QUARANTINED_TEXT]})
+
+    def settle_scores(self) -> None:
+        """Scores are for all or for none: problems that differ in it from most others are set aside."""
+        counts = Counter(_scored(each) for each in self._found.values())
+        scored = counts[True] >= counts[False]
+        what = "a row has no scores, and others have" if scored else "a row has scores, and most have none"
+        for problem in [problem for problem, each in self._found.items() if _scored(each) != scored]:
+            del self._found[problem]
+            for where in self._places[problem]:
+                error = InputError(what, where=where, expected="scores for all or for none")
+                self.bad.append({"where": where, "error": str(error), "row": ""})
+
+    def _named(self, given: Solutions) -> Solutions:
+        """With an id that no other problem has."""
+        name, number = given.problem.id, 2
+        while name in self._names:
+            name, number = f"{given.problem.id}#{number}", number + 1
+        if name != given.problem.id:
+            first = self._names[given.problem.id]
+            self.notes.append(f"{given.where}: another problem than that of {first} has its id; it is {name!r} here")
+        self._names[name] = given.where
+        return replace(given, problem=replace(given.problem, id=name))
+
+
+def _scored(solutions: Solutions) -> bool:
+    return all(each.has_score for each in solutions.solutions)
+
+
+def _together(one: Solutions, other: Solutions) -> Solutions:
+    if _scored(one) != _scored(other) or (one.verdicts is None) != (other.verdicts is None):
+        raise InputError("two rows of one problem differ in their columns", where=other.where, got=one.where)
+    return replace(
+        one,
+        solutions=one.solutions + other.solutions,
+        verdicts=None if one.verdicts is None or other.verdicts is None else one.verdicts + other.verdicts,
+    )

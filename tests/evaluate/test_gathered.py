@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from prmkit.errors import InputError
+from prmkit.evaluate.gathered import Gathered
+from prmkit.evaluate.solutions import Solution, Solutions
+from prmkit.rows_io import RawRow
+from prmkit.tree import Problem
+
+
+def solutions(where: str, name: str = "p", prompt: str = "?", *, score: float | None = None) -> Solutions:
+    problem = Problem(id=name, prompt=prompt, answer="1")
+    return Solutions(problem=problem, solutions=(Solution(text=where, score=score),), where=where)
+
+
+def texts(found: Gathered) -> dict[str, list[str]]:
+    return {each.problem.id: [one.text for one in each.solutions] for each in found.solutions}
+
+
+def test_rows_of_one_problem_are_put_together_and_others_are_renamed() -> None:
+    found = Gathered()
+    for where, name, prompt in (("f:1", "p", "a"), ("f:2", "p", "b"), ("f:3", "p#2", "c"), ("f:4", "p", "a")):
+        found.add(solutions(where, name, prompt), "")
+    found.add(solutions("f:5", "p", "b"), "")
+    assert texts(found) == {"p": ["f:1", "f:4"], "p#2": ["f:2", "f:5"], "p#2#2": ["f:3"]}
+    assert found.notes == [
+        "f:2: another problem than that of f:1 has its id; it is 'p#2' here",
+        "f:3: another problem than that of f:2 has its id; it is 'p#2#2' here",
+    ]
+
+
+def test_the_same_samples_under_another_filter_count_once() -> None:
+    found = Gathered()
+    for where, chosen in (("f:1", "strict"), ("f:2", "flexible"), ("f:3", "strict")):
+        found.add(solutions(where), chosen)
+    assert texts(found) == {"p": ["f:1", "f:3"]}
+    assert found.repeated == 1
+
+
+def test_rows_that_do_not_go_together_are_an_error() -> None:
+    found = Gathered()
+    found.add(solutions("f:1", score=0.5), "")
+    with pytest.raises(InputError, match=r"^f:2: two rows of one problem differ in their columns, got 'f:1'"):
+        found.add(solutions("f:2"), "")
+
+
+@pytest.mark.parametrize(("with_scores", "kept"), [(2, "scored"), (1, "scored"), (0, "bare")])
+def test_scores_are_for_all_or_for_none_by_the_greater_number(with_scores: int, kept: str) -> None:
+    found = Gathered()
+    found.add(solutions("f:0", "bare"), "")
+    for number in range(with_scores):
+        found.add(solutions(f"f:{number + 1}", f"scored{number}", score=0.5), "")
+    found.settle_scores()
+    assert {name.rstrip("01") for name in texts(found)} == {kept}
+    assert [row["where"] for row in found.bad] == (["f:0"] if with_scores else [])
+
+
+def test_the_record_counts_every_row_and_shows_the_first_bad_ones() -> None:
+    found = Gathered(read=31)
+    found.add(solutions("f:1"), "")
+    for number in range(2, 32):
+        found.set_aside(RawRow(f"f:{number}", b"{}\n"), InputError("no", where=f"f:{number}"))
+    record = found.record()
+    assert (record.read, record.quarantined, record.repeated, record.notes) == (31, 30, 0, [])
+    assert len(record.bad) == 20
+    assert (record.bad[0].where, record.bad[0].error) == ("f:2", "no")
+    assert list(found.warnings(Path("q.jsonl"))) == ["30 of 31 rows are set aside in q.jsonl: f:2: no"]
+    assert found.bad[0] == {"where": "f:2", "error": "f:2: no", "row": "{}"}
