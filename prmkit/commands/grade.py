@@ -47,11 +47,17 @@ def grade(
     if (file is None) == (text is None):
         raise InputError("nothing to grade, or two things", cure="Give a FILE, or --text with --gold or --problem.")
     known = _problems(benchmark, problems)
-    every = read_responses(file, problems=known) if file is not None else [_one(text or "", gold, problem, known)]
+    if file is not None:
+        rows = read_responses(file, problems=known)
+        every = rows.solutions
+        for said in (*(row["error"] for row in rows.bad), *rows.notes):
+            typer.echo(said, err=True)
+    else:
+        every = [_one(text or "", gold, problem, known)]
     grading = GradingConfig(grader=grader, unsafe_local=unsafe_local)
     refuse_unjudgeable(every)
     kept, unsupported = judgeable(every, grading)
-    verdicts = list(explained_verdicts(judge_all(kept, grading)))
+    verdicts = list(explained_verdicts(judge_all(kept, grading, faults=None if file is None else unsupported)))
     for name, reason in unsupported.items():
         typer.echo(f"{name}: not judged: {reason}", err=True)
     if file is None:
