@@ -13,7 +13,6 @@ Standard library only.
 import atexit
 import builtins
 import contextlib
-import gc
 import json
 import os
 import random
@@ -143,24 +142,22 @@ def _script(request: dict[str, Any], result: int, feed: int | None) -> int:
         code = 0  # whatever the code: what was printed counts
     except BaseException as error:
         code = 2 if isinstance(error, MemoryError) else 1
-    _end_as_python_does([written, sys.__stdout__])
+    _end_as_python_does(written)
     if left_file:
+        module.__dict__.clear()  # closes what the program left open
         with contextlib.suppress(OSError), open(os.path.join(box, left_file), "rb") as file:
             _write(1, file.read())
     return code
 
 
-def _end_as_python_does(written: list[Any]) -> None:
-    """Wait for threads, run exit functions, close files and write out buffers: os._exit does none of it."""
+def _end_as_python_does(written: Any) -> None:
+    """Wait for threads, run exit functions and write out buffers: os._exit does none of it."""
     for end in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
         with contextlib.suppress(BaseException):
             end()
-    written.insert(0, sys.stdout)
-    sys.modules["__main__"].__dict__.clear()
-    gc.collect()
-    for buffer in written:
+    for buffer in (sys.stdout, written, sys.__stdout__):
         with contextlib.suppress(BaseException):
-            buffer.flush()
+            buffer.flush()  # type: ignore[union-attr]
 
 
 def _unittest(request: dict[str, Any], result: int, feed: int | None) -> int:

@@ -12,19 +12,17 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate, values
-from prmkit.sandbox.isolate import Limits, Outcome
+from prmkit.sandbox.isolate import Limits, Outcome, Output
 from prmkit.sandbox.packages import needs_packages
 from prmkit.sandbox.policy import STRICT, Policy
 from prmkit.tree import Case, Problem
-
-_NOT_SPARED = ("Timeout", "OutputTooLarge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """On what terms a rule runs programs: the seconds of one test, the memory, and the imports before the program.
 
-    ``crash_fails``: whether a script that ends in an error has failed, or what it wrote before that counts.
+    ``crash_fails``: whether a script that ends in an error has failed, or what it wrote before counts.
     """
 
     seconds: float
@@ -55,10 +53,13 @@ def outcomes_of(
     files = {"input_file": problem.input_file, "output_file": problem.output_file}
     for case in cases:
         found = isolate.run_script(whole, case.input, limits, **files)
-        spared = not terms.crash_fails and found.error not in _NOT_SPARED and not found.text.isspace() and found.text
-        error = None if spared else found.error
+        error = None if not terms.crash_fails and _has_answered(found) else found.error
         text = values.encode(found.text) if error is None else None
         yield Outcome(value_json=text, error=error, seconds=found.seconds)
+
+
+def _has_answered(found: Output) -> bool:
+    return found.error not in ("Timeout", "OutputTooLarge") and bool(found.text.strip())
 
 
 def verdict_of(

@@ -5,6 +5,7 @@ Each problem names its rule; every rule makes its verdict in this process, from 
 
 import math
 import os
+import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -182,7 +183,7 @@ class CodeGrader:
         with self._lock:
             known = self._runs.get(key)
         if known is None:
-            entry = entry_of(problem, program)
+            entry = _entry(problem, program) if problem.rule == "calls" else problem.entry_point
             if problem.rule in _RUNS:
                 known = tuple(_RUNS[problem.rule](problem, program, cases, policy=self._policy))
             elif entry is None:
@@ -238,6 +239,14 @@ def _same_text(returned: str, expected: str) -> bool:
         return same_value(values.decode(returned), values.decode(expected))
     except (ValueError, RecursionError):
         return False
+
+
+def _entry(problem: Problem, program: str) -> str | None:
+    """The function, or a method of ``class Solution`` where a program has no such function."""
+    name = problem.entry_point
+    if name is not None and re.search(rf"^(?:def\s+{re.escape(name)}\b|{re.escape(name)}\s*=)", program, re.MULTILINE):
+        return name
+    return entry_of(problem, program)
 
 
 def _right(problem: Problem, case: Case, returned: str) -> bool:

@@ -193,7 +193,9 @@ def test_a_script_is_judged_by_what_it_prints_and_a_class_by_its_method(grader: 
     script = Problem(id="s", prompt="?", domain="code", tests=tests)
     right, wrong = "a, b = map(int, input().split())\nprint(a + b)", "print(3)"
     assert grader.correct(script, [right, wrong, "1 / 0", None]) == [True, False, False, False]
-    assert grader.correct(DOUBLE, ["class Solution:\n    def f(self, x):\n        return 2 * x"]) == [True]
+    method = "class Solution:\n    def f(self, x):\n        return 2 * x\n"
+    both, other = method + "def f(x): return 0", "class Solution: pass\nf = lambda x: x + x"
+    assert grader.correct(DOUBLE, [method, both, other]) == [True, False, True]
 
 
 @pytest.mark.parametrize("rule", ["calls", "livecodebench", "apps", "taco", "code-contests"])
