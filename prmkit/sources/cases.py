@@ -1,13 +1,12 @@
 """The tests of a programming problem, from the forms that corpora give them."""
 
 import ast
-import json
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from prmkit.errors import InputError
+from prmkit.json_io import loads
 from prmkit.rows_io import Fields
 from prmkit.sandbox import values
 from prmkit.tree import Case
@@ -76,9 +75,8 @@ def json_column(row: Fields, where: str, column: str) -> Any:
     if not isinstance(text, str):
         raise InputError(f"illegal {column}", where=where, got=text, expected="JSON as text")
     try:
-        with _long_integers():
-            return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return loads(text.encode())
+    except ValueError as error:
         raise InputError(f"{column} is not JSON ({error})", where=where, got=text) from None
 
 
@@ -105,25 +103,13 @@ def literal_arguments(text: str) -> list[Any]:
     return [_literal(line) for line in text.split("\n")]
 
 
-_MOST_DIGITS = 100_000
-"""Digits of an integer in a test: reading one takes time with their square."""
-
-
-@contextmanager
-def _long_integers() -> Iterator[None]:
-    """Some tests hold integers of more digits than Python reads by default."""
-    limit = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(_MOST_DIGITS)
-    try:
-        yield
-    finally:
-        sys.set_int_max_str_digits(limit)
+_LONG_INTEGER = re.compile(r"\d{4301}")
+"""More digits than Python reads by default."""
 
 
 def _literal(line: str) -> Any:
     try:
-        with _long_integers():
-            value = ast.literal_eval(line)
+        value = loads(line.encode()) if _LONG_INTEGER.search(line) else ast.literal_eval(line)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return line
     return value if _is_of_json(value) else line  # "()" is a text of parentheses

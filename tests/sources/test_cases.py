@@ -1,7 +1,5 @@
 """The tests of a programming problem, in the forms in which corpora have them."""
 
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -110,22 +108,11 @@ def test_a_json_column_may_be_empty() -> None:
         json_column({"b": ""}, "f:1", "c")
 
 
-@pytest.fixture
-def pythons_limit() -> Iterator[int]:
-    before = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(4300)
-    yield 4300
-    sys.set_int_max_str_digits(before)
-
-
-def test_a_json_column_holds_integers_of_any_length_and_others_go_by_pythons_limit_as_before(
-    pythons_limit: int,
-) -> None:
-    assert json_column({"c": "7" * 5000}, "f:1", "c") > 10**4999
+def test_a_json_column_holds_long_integers() -> None:
+    assert json_column({"c": "1" + "0" * 5000}, "f:1", "c") == 10**5000
     for illegal in ("7" * 5000 + "x", "7" * 100_001):
         with pytest.raises(InputError, match="c is not JSON"):
             json_column({"c": illegal}, "f:1", "c")
-    assert sys.get_int_max_str_digits() == pythons_limit
 
 
 @pytest.mark.parametrize(
