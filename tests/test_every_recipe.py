@@ -30,6 +30,7 @@ NOT_SEARCHED = {
     "prm800k": "its test split is math500",
     "synthetic-code": "generated; synthetic/search-code searches it with the policy of the embedded world",
     "synthetic-math": "generated; synthetic/search-math searches it with the policy of the embedded world",
+    "trees": "whatever a file of trees holds",
 }
 
 

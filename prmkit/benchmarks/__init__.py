@@ -41,6 +41,7 @@ BENCHMARKS = Seam(
         "prm800k": "prmkit.benchmarks.prm800k:load",
         "synthetic-code": "prmkit.benchmarks.synthetic_code:load",
         "synthetic-math": "prmkit.benchmarks.synthetic_math:load",
+        "trees": "prmkit.benchmarks.trees:load",
     },
 )
 

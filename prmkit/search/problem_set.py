@@ -111,6 +111,8 @@ def check(problems: Sequence[Problem]) -> None:
         seen.add(problem.id)
         if problem.domain == "math" and not (problem.answer or "").strip():
             raise InputError("the problem has no answer to be graded by", where=problem.id, cure="Remove the row.")
+        if problem.domain == "code" and not problem.tests and problem.check is None:
+            raise InputError("the problem has no test to be graded by", where=problem.id, cure="Remove the row.")
 
 
 def _ended(

@@ -104,6 +104,7 @@ def test_what_cannot_be_judged_is_refused_before_anything_is_spent(tmp_path: Pat
     bad = [
         ([], "no problem to search"),
         ([*PROBLEMS, Problem(id="r", prompt="?")], "r: the problem has no answer to be graded by. Remove the row."),
+        ([Problem(id="r", prompt="?", domain="code")], "r: the problem has no test to be graded by. Remove the row."),
         ([*PROBLEMS, PROBLEMS[0]], "two problems have one id, got 'p'"),
     ]
     for problems, message in bad:

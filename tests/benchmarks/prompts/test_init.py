@@ -9,7 +9,7 @@ from prmkit.benchmarks.prompts import ask, wording
 from prmkit.errors import InputError
 from prmkit.tree import Problem
 
-OTHERS = sorted(name for name in BENCHMARKS.builtin if not name.startswith("synthetic"))
+OTHERS = sorted(name for name in BENCHMARKS.builtin if not name.startswith(("synthetic", "trees")))
 
 
 @pytest.mark.parametrize("name", OTHERS)
