@@ -1,45 +1,49 @@
 """The judge of math: what a solution answers, and whether two answers are the same.
 
-Cheap equality of normalised text and of plain numbers decides nearly always. What it leaves open goes to math-verify in
-worker processes (equality.py), since parsing what a model wrote may hang.
+Plain numbers and equal texts are decided on sight. Every other answer is read into what it means (forms/), and the
+forms are compared (agreement.py); what takes algebra goes to worker processes, since sympy may hang.
 """
 
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache, partial
+from itertools import combinations
 
 from prmkit.errors import InputError
 from prmkit.grade.config import Relation
 from prmkit.grade.found import Found, texts
 from prmkit.grade.math import extraction, qwen
-from prmkit.grade.math.equality import Equality, Workers
+from prmkit.grade.math.agreement import DIFFERENT, SAME, Agreement, agree
+from prmkit.grade.math.algebra import Solver
+from prmkit.grade.math.classes import classes_of
+from prmkit.grade.math.equality import LATE, Workers
+from prmkit.grade.math.forms import Expression, detail
+from prmkit.grade.math.forms.reading import MAX_LENGTH, read
+from prmkit.grade.math.notation import compact, plain
 from prmkit.tree import Problem
 
-_WORDS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
-_REMOVED = re.compile(r"\\left(?![a-zA-Z])|\\right(?![a-zA-Z])|\\[!,;: ]|\^\{?\\circ\}?|\\\$|\s+")
-_GROUPED = re.compile(r"([+-]?)\d{1,3}(?:(?:,|\{,\})\d{3})+(\.\d+)?")
+_GROUPED = re.compile(r"([+-]?)\d{1,3}(?:,\d{3})+(\.\d+)?")
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 
+Pair = tuple[str, str]
+"""A gold answer and an answer."""
 
+
+@lru_cache(maxsize=4096)
 def normalise(answer: str) -> str:
-    r"""The canonical text of an answer: no dollars, spaces, ``\left``, ``\text``, degrees, grouping commas, final full
-    stop; ``\frac`` for ``\dfrac``; a plain number in its shortest form (073 is 73, 18.00 is 18)."""
+    """The answer in one spelling, without spaces; a plain number in its shortest form (073 is 73, 18.00 is 18)."""
     text = answer.strip()
-    for opening, closing in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
-        if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
-            text = text[len(opening) : -len(closing)]
-    text = re.sub(r"\\[dt]frac", r"\\frac", _WORDS.sub(r"\1", text))
-    text = _REMOVED.sub("", text).removeprefix("$")
-    if len(text) > 1:
-        text = text.removesuffix(".")
+    if not is_number(text):
+        text = compact(plain(text) if len(text) <= MAX_LENGTH else text)
     if _GROUPED.fullmatch(text):
-        text = text.replace("{,}", "").replace(",", "")
+        text = text.replace(",", "")
     return _shortest(text) if is_number(text) else text
 
 
-def is_number(normalised: str) -> bool:
-    """Whether a normalised answer is a plain integer or decimal."""
-    return _PLAIN.fullmatch(normalised) is not None
+def is_number(text: str) -> bool:
+    """Whether a text is a plain integer or decimal, of any number of digits."""
+    return _PLAIN.fullmatch(text) is not None and text.isascii()
 
 
 def _shortest(number: str) -> str:
@@ -51,22 +55,24 @@ def _shortest(number: str) -> str:
 
 
 class MathGrader:
-    """The judge of math answers. Two answers are the same if math-verify says so in either direction.
-
-    math-verify is not symmetric (it treats its first argument as gold), and a vote must be; the same relation grades,
-    so that a vote and a grade cannot disagree.
+    """The judge of math answers. Equality is symmetric, and the same relation votes and grades.
 
     Args:
         relation: whose equality; ``prm800k`` and ``qwen`` are for figures to be compared with theirs. The latter
             extracts answers its own way too.
         workers: the processes that compare.
+
+    Attributes:
+        timeouts: pairs of answers that ran out of time so far, and so count as different.
     """
 
     def __init__(self, *, relation: Relation = "math-verify", workers: Workers | None = None) -> None:
         self._workers = workers or Workers(relation=relation)
+        self._ours = relation == "math-verify"
+        self._solver = Solver(self._workers)
         self._find = _as_qwen if relation == "qwen" else extraction.find
-        self._cheap = cheap if relation == "math-verify" else _alike
-        self._verdicts: dict[tuple[str, str], Equality] = {}
+        self._verdicts: dict[Pair, Agreement] = {}
+        self.timeouts = 0
 
     def found(self, problem: Problem, solutions: Sequence[str]) -> list[Found | None]:
         """The declared final answer of each solution, and the rule that found it (see extraction.py)."""
@@ -77,19 +83,20 @@ class MathGrader:
         return texts(self.found(problem, solutions))
 
     def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
-        """Equality with the first answer of each class, tried oldest class first."""
-        representatives: list[str] = []
-        classes: list[int | None] = []
-        known: dict[str, int] = {}
-        for answer in answers:
-            if answer is None:
-                classes.append(None)
-                continue
-            key = normalise(answer) if self._cheap is cheap else answer
-            if key not in known:
-                known[key] = self._class_of(answer, representatives)
-            classes.append(known[key])
-        return classes
+        """Classes of equal answers, which do not depend on the order of the answers (see classes.py)."""
+        spelled = [self._spelled(answer) for answer in answers]
+        distinct = {
+            text: answer
+            for text, answer in zip(spelled, answers, strict=True)
+            if text is not None and answer is not None
+        }
+        given = list(distinct.values())
+        pairs = list(combinations(given, 2))
+        verdicts = dict(zip(pairs, self._judge(pairs), strict=True))
+        details = [detail(read(answer)) if self._ours else 0 for answer in given]
+        labels = classes_of(details, lambda one, other: verdicts[given[one], given[other]])
+        label_of = dict(zip(distinct, labels, strict=True))
+        return [label_of.get(text) if text is not None else None for text in spelled]
 
     def correct(self, problem: Problem, answers: Sequence[str | None]) -> list[bool]:
         """Whether each answer equals ``problem.answer``; different answers are judged side by side."""
@@ -98,11 +105,11 @@ class MathGrader:
             raise InputError("the problem has no gold answer", where=problem.id, cure="Grade problems that have one.")
         given = list(dict.fromkeys(answer for answer in answers if answer is not None))
         verdicts = dict(zip(given, self._judge([(gold, answer) for answer in given]), strict=True))
-        if "unparsed" in verdicts.values():
+        if self._ours and self._is_nonsense(gold):
             raise InputError(
                 "the gold answer does not parse", where=problem.id, got=gold, expected="LaTeX or a plain expression"
             )
-        return [answer is not None and verdicts[answer] == "equal" for answer in answers]
+        return [answer is not None and verdicts[answer] is not DIFFERENT for answer in answers]
 
     def unsupported(self, problem: Problem) -> str:
         """Nothing: every answer can be judged here."""
@@ -115,18 +122,41 @@ class MathGrader:
         """End the worker processes."""
         self._workers.close()
 
-    def _class_of(self, answer: str, representatives: list[str]) -> int:
-        for index, representative in enumerate(representatives):
-            if self._judge([(representative, answer)])[0] == "equal":
-                return index
-        representatives.append(answer)
-        return len(representatives) - 1
+    def _spelled(self, answer: str | None) -> str | None:
+        return normalise(answer) if answer is not None and self._ours else answer
 
-    def _judge(self, pairs: Sequence[tuple[str, str]]) -> list[Equality]:
-        """The verdict of each (gold, answer)."""
-        open_pairs = [pair for pair in dict.fromkeys(pairs) if pair not in self._verdicts and not self._cheap(*pair)]
-        self._verdicts.update(zip(open_pairs, self._workers.compare(open_pairs), strict=True))
-        return [self._cheap(*pair) or self._verdicts[pair] for pair in pairs]
+    def _is_nonsense(self, gold: str) -> bool:
+        """Whether the gold answer was tried as mathematics and is none."""
+        form = read(gold)
+        return isinstance(form, Expression) and self._solver.is_nonsense(form.text)
+
+    def _judge(self, pairs: Sequence[Pair]) -> list[Agreement]:
+        """How equal each (gold, answer) is; within the budget of one problem."""
+        deadline = self._workers.deadline()
+        cheap = self._cheap
+        found = {pair: verdict for pair in pairs if (verdict := cheap(pair)) is not None}
+        left = [pair for pair in dict.fromkeys(pairs) if pair not in found and pair not in self._verdicts]
+        for pair, (agreement, late) in zip(left, self._compared(left, deadline), strict=True):
+            self._verdicts[pair] = agreement
+            self.timeouts += late and agreement is DIFFERENT
+        return [found[pair] if pair in found else self._verdicts[pair] for pair in pairs]
+
+    def _cheap(self, pair: Pair) -> Agreement | None:
+        """What text alone says: the same text, or two plain numbers; None for open."""
+        gold, answer = pair
+        if gold == answer:
+            return SAME
+        if not self._ours:
+            return None
+        return on_sight(gold, answer)
+
+    def _compared(self, pairs: Sequence[Pair], deadline: float) -> list[tuple[Agreement, bool]]:
+        """How equal each pair is, and whether it ran out of time."""
+        if self._ours:
+            comparisons = [partial(agree, read(gold), read(answer)) for gold, answer in pairs]
+            return self._solver.solved(comparisons, deadline)
+        replies = self._workers.ask([("same", *pair) for pair in pairs], deadline)
+        return [(SAME if reply is True else DIFFERENT, reply is LATE) for reply in replies]
 
 
 def _as_qwen(solution: str) -> Found | None:
@@ -134,14 +164,9 @@ def _as_qwen(solution: str) -> Found | None:
     return None if answer is None else Found(answer, "as Qwen2.5-Math")
 
 
-def cheap(gold: str, answer: str) -> Equality | None:
-    """The verdict that text alone gives: the same normalised text, or two different plain numbers; None for open."""
+def on_sight(gold: str, answer: str) -> Agreement | None:
+    """What text alone says of two answers: the same in one spelling, or two different plain numbers; None for open."""
     one, other = normalise(gold), normalise(answer)
     if one == other:
-        return "equal"
-    return "different" if is_number(one) and is_number(other) else None
-
-
-def _alike(gold: str, answer: str) -> Equality | None:
-    """The only verdict that every grader shares: a text equals itself."""
-    return "equal" if gold == answer else None
+        return SAME
+    return DIFFERENT if is_number(one) and is_number(other) else None

@@ -1,8 +1,8 @@
-"""Equality of answers in worker processes, each pair of answers under a hard time limit.
+"""Work on answers in worker processes, each request under a hard time limit.
 
 math-verify's own limit is SIGALRM, which works in the main thread of a process only and does not interrupt one long
-C-level operation (a power of a power). Here a worker that is late is killed and replaced, and its pair counts as
-different.
+C-level operation (a power of a power). Here a worker interrupts itself after some seconds of CPU time, so that a loaded
+machine changes no verdict, and one that cannot is killed and replaced. All requests of a call share one budget.
 """
 
 import atexit
@@ -17,46 +17,69 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import Literal
+from typing import Any, Final
 
 from prmkit.errors import RunError
 from prmkit.grade.config import Relation
 
-Equality = Literal["equal", "different", "unparsed"]
-"""``unparsed``: the gold answer does not parse."""
+Request = tuple[str, ...]
+"""The name of a piece of work (see ``_serve``) and what it is to be done on."""
 
-_VERDICTS: tuple[Equality, ...] = ("equal", "different", "unparsed")
+
+class Late:
+    """The reply to a request that ran out of time."""
+
+
+LATE: Final = Late()
 _START_SECONDS = 120.0
 """Limit of a worker's start: sympy is imported, maybe on a loaded machine."""
+_LOADED = 3.0
+"""How much longer than its CPU time a request may take on a loaded machine."""
 
 
 class Workers:
     """At most ``count`` worker processes, started when first needed, ended at exit.
 
     Args:
-        seconds: wall-clock limit of one pair.
+        seconds: limit of one request, in CPU time.
+        budget: limit of all requests of a call, in wall-clock time from when the workers have started.
         count: processes; by default one a core, 4 at most.
-        relation: who compares.
+        relation: who compares, for ``same``.
     """
 
-    def __init__(self, *, seconds: float = 5.0, count: int | None = None, relation: Relation = "math-verify") -> None:
-        self._seconds, self._relation = seconds, relation
+    def __init__(
+        self,
+        *,
+        seconds: float = 3.0,
+        budget: float = 15.0,
+        count: int | None = None,
+        relation: Relation = "math-verify",
+    ) -> None:
+        self._seconds, self._budget, self._relation = seconds, budget, relation
         self._count = count or min(4, os.cpu_count() or 1)
         self._idle: list[_Worker] = []
         self._lock = threading.Lock()
         _all.add(self)
 
-    def compare(self, pairs: Sequence[tuple[str, str]]) -> list[Equality]:
-        """The verdict of each (gold, answer), tried in both directions.
+    def deadline(self) -> float:
+        """When work that begins now runs out of its budget."""
+        return time.monotonic() + self._budget
+
+    def ask(self, requests: Sequence[Request], deadline: float | None = None) -> list[Any]:
+        """The reply to each request, or LATE.
 
         Raises:
             RunError: a worker does not start.
         """
-        if len(pairs) <= 1:
-            return [self._compare_one(pair) for pair in pairs]
-        with ThreadPoolExecutor(min(self._count, len(pairs))) as threads:
-            return list(threads.map(self._compare_one, pairs))
+        if not requests:
+            return []
+        if not self._idle:  # a start is not to be counted
+            self._put_back(self._take())
+        until = self.deadline() if deadline is None else deadline
+        if len(requests) == 1:
+            return [self._reply(requests[0], until)]
+        with ThreadPoolExecutor(min(self._count, len(requests))) as threads:
+            return list(threads.map(lambda request: self._reply(request, until), requests))
 
     def close(self) -> None:
         """End the idle workers."""
@@ -65,18 +88,27 @@ class Workers:
         for worker in idle:
             worker.end()
 
-    def _compare_one(self, pair: tuple[str, str]) -> Equality:
+    def _take(self) -> "_Worker":
         with self._lock:
             worker = self._idle.pop() if self._idle else None
         if worker is None or worker.owner != os.getpid():
             worker = _Worker(self._seconds, self._relation)
-        verdict = worker.compare(pair)
-        if verdict is None:
-            worker.end()
-            return "different"
+        return worker
+
+    def _put_back(self, worker: "_Worker") -> None:
         with self._lock:
             self._idle.append(worker)
-        return verdict
+
+    def _reply(self, request: Request, until: float) -> Any:
+        if until <= time.monotonic():
+            return LATE
+        worker = self._take()
+        reply = worker.ask(request, until)
+        if reply is None:
+            worker.end()
+            return LATE
+        self._put_back(worker)
+        return LATE if reply == "late" else json.loads(reply)
 
 
 class _Worker:
@@ -93,20 +125,24 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        if self._line(_START_SECONDS) != b"ready\n":
+        if self._line(time.monotonic() + _START_SECONDS) != b"ready\n":
             self.end()
             raise RunError("the worker that compares answers does not start (is math-verify installed?)")
 
-    def compare(self, pair: tuple[str, str]) -> Equality | None:
-        """The verdict, or None for a worker that is late or dead."""
+    def ask(self, request: Request, until: float) -> str | None:
+        """The line of the reply, or None for a worker that is late, dead or talks nonsense."""
         assert self._process.stdin is not None  # PIPE above
         try:
-            self._process.stdin.write(json.dumps(pair).encode() + b"\n")
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:
             return None
-        text = self._line(self._seconds).decode().strip()
-        return next((verdict for verdict in _VERDICTS if verdict == text), None)
+        text = self._line(min(until, time.monotonic() + _LOADED * self._seconds)).decode().strip()
+        try:
+            json.loads(text)
+        except ValueError:
+            return text if text == "late" else None
+        return text
 
     def end(self) -> None:
         """Kill the process and wait for it."""
@@ -119,14 +155,14 @@ class _Worker:
             except OSError:
                 continue
 
-    def _line(self, seconds: float) -> bytes:
+    def _line(self, deadline: float) -> bytes:
         assert self._process.stdout is not None  # PIPE above
-        descriptor, deadline, line = self._process.stdout.fileno(), time.monotonic() + seconds, b""
+        descriptor, line = self._process.stdout.fileno(), b""
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         while not line.endswith(b"\n"):
             left = deadline - time.monotonic()
-            block = os.read(descriptor, 4096) if left > 0 and poll.poll(left * 1000) else b""
+            block = os.read(descriptor, 65536) if left > 0 and poll.poll(left * 1000) else b""
             if not block:
                 return b""
             line += block
@@ -144,71 +180,67 @@ def _close_all() -> None:
 atexit.register(_close_all)
 
 
+class _OutOfTime(BaseException):
+    """Not an Exception: sympy and math-verify catch those."""
+
+
 def _serve() -> None:
-    """The worker's side: one pair a line in, one verdict a line out."""
+    """The worker's side: one request a line in, one reply a line out."""
     import resource
     import signal
 
-    relations: dict[str, Callable[[], Callable[[str, str], Equality]]] = {
-        "math-verify": _math_verify,
-        "prm800k": lambda: _either("prmkit.grade.math.prm800k"),
-        "qwen": lambda: _either("prmkit.grade.math.qwen"),
-    }
-    compare = relations[sys.argv[2]]()
-    # The last resort if the parent is gone while a pair hangs: the default action of SIGALRM ends the process.
-    limit = int(float(sys.argv[1])) + 2
+    def out_of_time(*_: object) -> None:
+        raise _OutOfTime
+
+    seconds = float(sys.argv[1])
+    work = _math_verify() if sys.argv[2] == "math-verify" else {"same": _either(f"prmkit.grade.math.{sys.argv[2]}")}
+    signal.signal(signal.SIGPROF, out_of_time)
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     print("ready", flush=True)
     for line in sys.stdin:
-        signal.alarm(limit)
-        verdict = compare(*json.loads(line))
-        signal.alarm(0)
-        print(verdict, flush=True)
+        name, *arguments = json.loads(line)
+        # The last resort if the parent is gone while a request hangs: the default action of SIGALRM ends the process.
+        signal.alarm(int(_LOADED * seconds) + 2)
+        try:
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            reply = json.dumps(work[name](*arguments))
+        except _OutOfTime:
+            reply = "late"
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.alarm(0)
+        print(reply, flush=True)
 
 
-def _either(module: str) -> Callable[[str, str], Equality]:
-    """A grader that knows no unparsed gold: equal if it says so in either direction."""
+def _either(module: str) -> Callable[[str, str], bool]:
+    """Another grader's relation: equal if it says so in either direction."""
     same: Callable[[str, str], bool] = importlib.import_module(module).same
 
-    def compare(gold: str, answer: str) -> Equality:
+    def compare(gold: str, answer: str) -> bool:
         try:
-            return "equal" if same(gold, answer) or same(answer, gold) else "different"
+            return same(gold, answer) or same(answer, gold)
         # Recursion and the like: what it cannot compare is not equal.
-        except Exception:
-            return "different"
-
-    return compare
-
-
-def _math_verify() -> Callable[[str, str], Equality]:
-    import math_verify
-    import sympy
-
-    # math-verify catches its own errors, but not what sympy may raise below it; neither side may end the worker.
-    @lru_cache(maxsize=4096)
-    def parse(text: str) -> list[object]:
-        try:
-            return list(math_verify.parse("\\boxed{" + text + "}", parsing_timeout=None))
-        except Exception:
-            return []
-
-    def verify(gold: list[object], answer: list[object]) -> bool:
-        try:
-            return bool(math_verify.verify(gold, answer, timeout_seconds=None))
         except Exception:
             return False
 
-    def compare(gold: str, answer: str) -> Equality:
-        wanted, given = parse(gold), parse(answer)
-        if not wanted:
-            return "unparsed"
-        if not given:
-            return "different"
-        # The order matters to math-verify only where relations, sets and the like are compared.
-        both_ways = not all(isinstance(parsed[0], sympy.Expr) for parsed in (wanted, given))
-        return "equal" if verify(wanted, given) or (both_ways and verify(given, wanted)) else "different"
-
     return compare
+
+
+def _math_verify() -> dict[str, Callable[..., Any]]:
+    from prmkit.grade.math import symbolic
+
+    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: str) -> Any:
+            try:
+                return function(*arguments)
+            # Sympy raises nearly everything somewhere; no request may end the worker.
+            except (Exception, RecursionError, MemoryError):
+                return None
+
+        return call
+
+    functions = (symbolic.values, symbolic.sides, symbolic.equivalent)
+    return {function.__name__: guarded(function) for function in functions}
 
 
 if __name__ == "__main__":

@@ -2,15 +2,19 @@ import gzip
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.grade.math import equality
-from prmkit.grade.math.answers import MathGrader, cheap, is_number, normalise
+from prmkit.grade.math.agreement import DIFFERENT, SAME, Agreement
+from prmkit.grade.math.answers import MathGrader, is_number, normalise, on_sight
+from prmkit.grade.math.equality import Workers
 from prmkit.grade.math.extraction import extract
 from prmkit.tree import Problem
+from tests.grade.math.judged import DIFFERENT as APART
+from tests.grade.math.judged import EQUAL
 
 
 def problem(answer: str | None) -> Problem:
@@ -21,7 +25,7 @@ def problem(answer: str | None) -> Problem:
 def test_extraction_and_normalisation_take_any_text(text: str) -> None:
     answer = extract(text)
     assert answer is None or answer == answer.strip() != ""
-    assert cheap(text, text) == "equal"
+    assert on_sight(text, text) is SAME
 
 
 @given(st.integers(0, 999), st.integers(0, 4))
@@ -32,47 +36,73 @@ def test_leading_zeros_do_not_matter(number: int, zeros: int) -> None:
 @pytest.mark.parametrize(
     ("one", "other", "verdict"),
     [
-        ("073", "73", "equal"),
-        ("18.00", "$18$", "equal"),
-        ("1,072", "1072", "equal"),
-        ("12{,}345.50", "12345.5", "equal"),
-        ("-0", "0", "equal"),
-        (r"\text{Evelyn}", "Evelyn.", "equal"),
-        (r"\dfrac{1}{2}", r"\frac{1}{2}", "equal"),
-        (r"\left( 3, \frac{\pi}{2} \right)", r"(3,\frac{\pi}{2})", "equal"),
-        (r"90^\circ", "90", "equal"),
-        (r"\$18", "18", "equal"),
+        ("073", "73", SAME),
+        ("18.00", "$18$", SAME),
+        ("1,072", "1072", SAME),
+        ("12{,}345.50", "12345.5", SAME),
+        ("-0", "0", SAME),
+        (r"\text{Evelyn}", "Evelyn.", SAME),
+        (r"\dfrac{1}{2}", r"\frac{1}{2}", SAME),
+        (r"\left( 3, \frac{\pi}{2} \right)", r"(3,\frac{\pi}{2})", SAME),
         ("1,2", "12", None),  # a list of two, not a grouped number
-        ("17", "18", "different"),
-        ("0.5", "50", "different"),  # no percent leniency
+        ("17", "18", DIFFERENT),
+        ("0.5", "50", DIFFERENT),  # no percent leniency
         ("1/2", "0.5", None),
+        (r"90^\circ", "90", None),
     ],
 )
-def test_text_decides_what_it_can(one: str, other: str, verdict: str | None) -> None:
-    assert cheap(one, other) == cheap(other, one) == verdict
+def test_text_decides_what_it_can(one: str, other: str, verdict: Agreement | None) -> None:
+    assert on_sight(one, other) is on_sight(other, one) is verdict
 
 
-def test_plain_numbers_never_start_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_integers_of_any_number_of_digits() -> None:
+    grader = MathGrader()
+    assert grader.correct(problem(LONG), [LONG, "0" + LONG, LONG[:-1] + "1", LONG[:-1]]) == [True, True, False, False]
+
+
+LONG = "7" * 200_000
+
+
+def test_what_needs_no_algebra_never_starts_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(*_: object) -> None:
         raise AssertionError("a worker was started")
 
     monkeypatch.setattr(equality, "_Worker", start)
     grader = MathGrader()
-    assert grader.correct(problem("7"), ["7", "8", None, "07.0"]) == [True, False, False, True]
-    assert grader.classes(problem("7"), ["8", None, "7", "8.0", "7"]) == [0, None, 1, 0, 1]
+    assert grader.correct(problem("7"), ["7", "8", None, "07.0", "x=7", "7 cm", "(C) 7"]) == [
+        True,
+        False,
+        False,
+        *4 * [True],
+    ]
+    assert grader.classes(problem("7"), ["8", None, "7", "8.0", "7", r"\frac{14}{2}"]) == [0, None, 1, 0, 1, 1]
+    towers = [rf"2^{{3^{{{height}^{{9}}}}}}" for height in range(64)]
+    assert grader.classes(problem("7"), towers) == list(range(64))
 
 
 @pytest.fixture(scope="module")
 def grader():
-    grader = MathGrader()
+    grader = MathGrader(workers=Workers(seconds=60.0, budget=600.0))  # no verdict by the clock
     yield grader
     grader.close()
 
 
-def test_math_verify_decides_the_rest(grader: MathGrader) -> None:
-    # 1/2 = 0.5 = 2/4; (1,2) and (2,1) are different points.
-    assert grader.correct(problem(r"\frac12"), ["0.5", "2/4", "0.6"]) == [True, True, False]
-    assert grader.correct(problem("(1,2)"), ["(2,1)", "(1, 2)"]) == [False, True]
+@pytest.mark.parametrize("kind", EQUAL)
+def test_equal_answers(grader: MathGrader, kind: str) -> None:
+    wrong = [
+        pair for gold, answer in EQUAL[kind] for pair in ((gold, answer), (answer, gold)) if not right(grader, *pair)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("kind", APART)
+def test_answers_that_are_not_equal_on_purpose(grader: MathGrader, kind: str) -> None:
+    pairs = [pair for gold, answer in APART[kind] for pair in ((gold, answer), (answer, gold))]
+    assert [pair for pair in pairs if right(grader, *pair)] == []
+
+
+def right(grader: MathGrader, gold: str, answer: str) -> bool:
+    return grader.correct(problem(gold), [answer])[0]
 
 
 def test_classes_are_numbered_by_first_appearance_and_ignore_the_gold_answer(grader: MathGrader) -> None:
@@ -81,9 +111,52 @@ def test_classes_are_numbered_by_first_appearance_and_ignore_the_gold_answer(gra
     assert grader.classes(problem(None), answers) == [0, 1, None, 0, 1, 2]
 
 
-def test_equality_is_symmetric_where_math_verify_is_not(grader: MathGrader) -> None:
-    # As gold, the inequality refuses the interval; as answer, it is accepted for it. Both mean the same set.
-    assert grader.correct(problem("1<x<2"), ["(1,2)"]) == grader.correct(problem("(1,2)"), ["1<x<2"]) == [True]
+VOTES = [
+    "5",
+    "5 cm",
+    "50 mm",
+    "5 km",
+    "x=5",
+    "0.333333",
+    r"\frac13",
+    "C",
+    "(C) 12",
+    "B",
+    "x+1",
+    "1+x",
+    "1,2",
+    "2,1",
+    "(1,2)",
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(answers=st.permutations(VOTES))
+def test_classes_do_not_depend_on_the_order_of_the_answers(grader: MathGrader, answers: list[str]) -> None:
+    first = dict(zip(VOTES, grader.classes(problem(None), VOTES), strict=True))
+    again = dict(zip(answers, grader.classes(problem(None), answers), strict=True))
+    assert {(one, other) for one in VOTES for other in VOTES if first[one] == first[other]} == {
+        (one, other) for one in VOTES for other in VOTES if again[one] == again[other]
+    }
+
+
+def test_a_vote_and_a_grade_agree_where_no_answer_may_mean_two_things(grader: MathGrader) -> None:
+    answers = ["5 cm", "50 mm", "x=7", "7", "0.333333", r"\frac13", "(C) 12", "C", "x+1", "1+x", "2,1", "1,2", "6"]
+    classes = grader.classes(problem(None), answers)
+    for gold, label in zip(answers, classes, strict=True):
+        assert grader.correct(problem(gold), answers) == [other == label for other in classes]
+
+
+def test_a_pair_that_ran_out_of_time_is_different_and_counted() -> None:
+    grader = MathGrader(workers=Workers(count=1, seconds=0.5, budget=60.0))
+    try:
+        slow = r"\sum_{k=1}^{10^{12}}\frac{x}{k^2+x}"
+        assert grader.correct(problem("x+1"), [slow, "1+x"]) == [False, True]
+        assert grader.timeouts == 1
+        assert grader.correct(problem("x+1"), [slow]) == [False]
+        assert grader.timeouts == 1  # known
+    finally:
+        grader.close()
 
 
 def test_a_gold_answer_that_does_not_parse_is_an_error(grader: MathGrader) -> None:

@@ -1,0 +1,258 @@
+r"""When two forms of answers are equal.
+
+Two answers are ``same``, or ``alike``: equal as far as both say something, where one says more (5 and 5 cm; x = 5 and
+5; C and (C) 12). Both count as equal. The difference matters where answers vote: 5 cm and 5 km are both like 5, but
+they are not equal.
+
+What takes algebra is asked of somebody else, for that may take long.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+from fractions import Fraction
+from typing import Protocol
+
+from prmkit.grade.math import units
+from prmkit.grade.math.forms import (
+    Based,
+    Choice,
+    Expression,
+    Form,
+    Group,
+    Named,
+    Number,
+    Quantity,
+    Relation,
+    Text,
+    TimeOfDay,
+)
+from prmkit.grade.math.notation import compact
+from prmkit.grade.math.rational import tolerance
+
+
+class Agreement(IntEnum):
+    """How equal two answers are; the smallest over the parts is that of the whole."""
+
+    DIFFERENT = 0
+    ALIKE = 1
+    SAME = 2
+
+
+DIFFERENT, ALIKE, SAME = Agreement
+
+
+class Algebra(Protocol):
+    """Who compares what takes algebra, given as LaTeX."""
+
+    def equal(self, one: str, other: str | Fraction, within: Fraction) -> bool:
+        """Whether two expressions have the same values, or one is that number, give or take ``within``."""
+        ...
+
+    def equivalent(self, one: str, other: str, *, equations: bool) -> bool:
+        """Whether two equations are multiples of each other, or two sets or inequalities the same set."""
+        ...
+
+
+def agree(one: Form, other: Form, algebra: Algebra) -> Agreement:
+    """How equal two answers are; symmetric if the algebra is."""
+    if one == other:
+        return SAME
+    for rule in (_named, _choice, _quantity, _groups, _group_and_other, _single):
+        for first, second in ((one, other), (other, one)):
+            agreement = rule(first, second, algebra)
+            if agreement is not None:
+                return agreement
+    return DIFFERENT
+
+
+def _named(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
+    """A named value is like its bare value; an equation of no single name is like no value."""
+    if not isinstance(one, (Named, Relation)):
+        return None
+    if isinstance(other, (Named, Relation)):
+        if isinstance(one, Named) and isinstance(other, Named) and _same_name(one.name, other.name):
+            return agree(one.value, other.value, algebra)
+        if isinstance(one, Named) and isinstance(other, Named) and not (_open(one.value) or _open(other.value)):
+            return DIFFERENT
+        equations = _is_equation(one) and _is_equation(other)
+        return SAME if algebra.equivalent(one.text, other.text, equations=equations) else DIFFERENT
+    if isinstance(one, Named):
+        if isinstance(other, Group) and other.kind == "record":
+            return None
+        return min(ALIKE, agree(one.value, other, algebra))
+    if isinstance(other, (Group, Expression)) and not one.is_equation:
+        return ALIKE if algebra.equivalent(one.text, other.text, equations=False) else DIFFERENT
+    return DIFFERENT
+
+
+def _same_name(one: str, other: str) -> bool:
+    """The same name, or both of a function: y and f(x)."""
+    functions = [re.fullmatch(r"y|[a-zA-Z]\([a-z]\)", name) for name in (one, other)]
+    return re.sub(r"[{}\s]", "", one) == re.sub(r"[{}\s]", "", other) or ("y" in (one, other) and all(functions))
+
+
+def _open(value: Form) -> bool:
+    return isinstance(value, Expression)
+
+
+def _is_equation(form: Named | Relation) -> bool:
+    return form.is_equation if isinstance(form, Relation) else not isinstance(form.value, Group)
+
+
+def _choice(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
+    if not isinstance(one, Choice):
+        return None
+    if isinstance(other, Choice):
+        return ALIKE if one.letter == other.letter else DIFFERENT
+    if one.text is not None:
+        return min(ALIKE, agree(one.text, other, algebra))
+    return ALIKE if isinstance(other, Expression) and other.text.upper() == one.letter <= "E" else DIFFERENT
+
+
+def _quantity(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
+    """Of one dimension, and as much; where only one has a unit, the numbers count."""
+    if not isinstance(one, Quantity):
+        return None
+    if isinstance(other, Quantity):
+        if one.unit.dimension != other.unit.dimension and not units.one_name(one.unit, other.unit):
+            return DIFFERENT
+        if one.unit.factor == other.unit.factor or one.unit.dimension != other.unit.dimension:
+            return agree(one.magnitude, other.magnitude, algebra)
+        return agree(_converted(one), _converted(other), algebra)
+    if isinstance(other, (Text, Based, TimeOfDay)):
+        return DIFFERENT
+    agreement = agree(one.magnitude, other, algebra)
+    if not agreement and one.unit.is_percent:
+        agreement = agree(_scaled(one.magnitude, Fraction(1, 100)), other, algebra)
+    if not agreement and isinstance(other, Expression):
+        agreement = ALIKE if algebra.equal(one.text, other.text, Fraction(0)) else DIFFERENT
+    return min(ALIKE, agreement)
+
+
+def _converted(quantity: Quantity) -> Form:
+    return _scaled(quantity.magnitude, quantity.unit.factor)
+
+
+def _scaled(form: Form, factor: Fraction) -> Form:
+    if isinstance(form, Number):
+        return Number(form.value * factor)
+    text = form.text if isinstance(form, (Expression, Group)) else ""
+    return Expression(rf"\frac{{{factor.numerator}}}{{{factor.denominator}}}({text})")
+
+
+_INTERVALS = ("()", "[)", "(]", "[]")
+
+
+def _groups(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
+    """Lists and sets in any order, everything else in its own."""
+    if not (isinstance(one, Group) and isinstance(other, Group)):
+        return None
+    kinds = {one.kind, other.kind}
+    if kinds in ({"list"}, {"set"}, {"list", "set"}, {"union"}, {"record"}):
+        agreement = _matched(_distinct(one), _distinct(other), algebra)
+    elif len(kinds) == 1 or kinds == {"()", "tuple"}:
+        agreement = _in_order(one.items, other.items, algebra)
+    elif kinds <= {"list", "tuple", "record", "order"}:
+        agreement = min(ALIKE, _in_order(_values(one), _values(other), algebra))
+    elif kinds == {"matrix", "tuple"}:
+        agreement = min(ALIKE, _in_order(_cells(one), _cells(other), algebra))
+    else:
+        agreement = DIFFERENT
+    if not agreement and "union" in kinds and kinds <= {"union", "set", "tuple", *_INTERVALS}:
+        return SAME if algebra.equivalent(one.text, other.text, equations=False) else DIFFERENT
+    return agreement
+
+
+def _distinct(group: Group) -> Sequence[Form]:
+    return tuple(dict.fromkeys(group.items)) if group.kind == "set" else group.items
+
+
+def _values(group: Group) -> Sequence[Form]:
+    return [item.value if isinstance(item, Named) and group.kind == "record" else item for item in group.items]
+
+
+def _cells(group: Group) -> Sequence[Form]:
+    """A tuple's items; those of a row or column, for a matrix."""
+    rows = [row.items if isinstance(row, Group) and row.kind == "matrix" else (row,) for row in group.items]
+    if group.kind != "matrix" or len(rows) == 1 or all(len(row) == 1 for row in rows):
+        return [cell for row in rows for cell in row]
+    return ()
+
+
+def _in_order(one: Sequence[Form], other: Sequence[Form], algebra: Algebra) -> Agreement:
+    if len(one) != len(other):
+        return DIFFERENT
+    agreement = SAME
+    for first, second in zip(one, other, strict=True):
+        agreement = min(agreement, agree(first, second, algebra))
+        if not agreement:
+            break
+    return agreement
+
+
+def _matched(one: Sequence[Form], other: Sequence[Form], algebra: Algebra) -> Agreement:
+    """Each item with one of the other side, the more equal the sooner."""
+    if len(one) != len(other):
+        return DIFFERENT
+    agreement, left = SAME, list(other)
+    for item in one:
+        found = next((at for at, candidate in enumerate(left) if item == candidate), None)
+        if found is None:
+            agreements = [agree(item, candidate, algebra) for candidate in left]
+            agreement = min(agreement, max(agreements))
+            found = agreements.index(max(agreements))
+        if not agreement:
+            return DIFFERENT
+        left.pop(found)
+    return agreement
+
+
+def _group_and_other(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
+    if not isinstance(one, Group):
+        return None
+    if one.kind in ("set", "list") and len(one.items) == 1 and not isinstance(other, Text):
+        return min(ALIKE, agree(one.items[0], other, algebra))
+    if isinstance(other, Expression) and one.kind != "list":
+        return SAME if algebra.equivalent(one.text, other.text, equations=False) else DIFFERENT
+    return DIFFERENT
+
+
+def _single(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
+    if isinstance(one, Number) and isinstance(other, Number):
+        return _numbers(one, other)
+    if isinstance(one, Text) and isinstance(other, Text):
+        return SAME if _words(one.text) == _words(other.text) else DIFFERENT
+    if isinstance(one, TimeOfDay) and isinstance(other, TimeOfDay):
+        return _times(one, other)
+    if isinstance(one, Expression) and isinstance(other, Expression):
+        same = compact(one.text) == compact(other.text) or algebra.equal(one.text, other.text, Fraction(0))
+        return SAME if same else DIFFERENT
+    if isinstance(one, Expression) and isinstance(other, Number):
+        within = tolerance(other.value, other.step)
+        equal = algebra.equal(one.text, other.value, within)
+        return (ALIKE if within else SAME) if equal else DIFFERENT
+    return None
+
+
+def _numbers(one: Number, other: Number) -> Agreement:
+    """The same number; or a decimal of six digits or more that is the other one rounded."""
+    if one.value == other.value:
+        return SAME
+    for decimal, exact in ((one, other), (other, one)):
+        if exact.step is None and abs(decimal.value - exact.value) < tolerance(decimal.value, decimal.step):
+            return ALIKE
+    return DIFFERENT
+
+
+def _times(one: TimeOfDay, other: TimeOfDay) -> Agreement:
+    if (one.half and other.half) or not (one.half or other.half):
+        return SAME if one == other else DIFFERENT
+    half, bare = (one, other) if one.half else (other, one)
+    hours = {half.hour, half.hour % 12 + (12 if half.half == "pm" else 0)}
+    return ALIKE if half.minute == bare.minute and bare.hour in hours else DIFFERENT
+
+
+def _words(text: str) -> str:
+    words = re.sub(r"^(?:the|an?)\s+", "", text.casefold().strip(" .!?"))
+    return re.sub(r"[\s.,!?'\"$-]+", "", words)

@@ -1,0 +1,216 @@
+r"""What quantities are counted in: a table of units, their words, abbreviations and symbols.
+
+Units of one dimension are converted (2 km are 2000 m). Any other word counts things of its own kind: 5 apples are not
+5 oranges. Degrees and radians are not converted, for no ratio of integers does it; nor are currencies.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+_TABLE = """
+length 1 m meter metre
+length 1/1000 mm millimeter millimetre
+length 1/100 cm centimeter centimetre
+length 1/10 dm decimeter decimetre
+length 1000 km kilometer kilometre
+length 127/5000 in inch inches
+length 381/1250 ft foot feet
+length 1143/1250 yd yard
+length 201168/125 mi mile
+length 1852 nautical-mile
+length 1/1000000 μm um micrometer micrometre micron
+length 1/1000000000 nm nanometer nanometre
+length^2 316160658/78125 acre
+length^2 10000 ha hectare
+length^3 1/1000 L l liter litre
+length^3 1/1000000 mL ml milliliter millilitre cc
+length^3 473176473/125000000000 gal gallon
+length^3 473176473/500000000000 qt quart
+length^3 473176473/1000000000000 pt pint
+length^3 473176473/2000000000000 cup
+length/time 1397/3125 mph
+length/time 5/18 kph kmh kmph
+mass 1 g gm gram gramme
+mass 1/1000 mg milligram
+mass 1000 kg kilogram kilo
+mass 1000000 tonne metric-ton
+mass 45359237/100000 lb pound
+mass 45359237/1600000 oz ounce
+mass 45359237/50 ton
+time 1 s sec second
+time 1/1000 ms millisecond
+time 60 min minute
+time 3600 h hr hour
+time 86400 day
+time 604800 wk week
+month 1 mo month
+month 12 yr year
+month 120 decade
+month 1200 century
+dollar 1 $ dollar usd us$ us-dollar buck
+dollar 1/100 ¢ cent
+pound-sterling 1 £ gbp quid
+pound-sterling 1/100 p pence penny
+euro 1 € eur euro
+yuan 1 元 yuan rmb cny
+yen 1 ¥ yen jpy 円
+rupee 1 ₹ rs rupee inr
+won 1 ₩ won krw
+degree 1 ° deg degree
+degree 1/60 arcminute
+degree 1/3600 arcsecond
+radian 1 rad radian
+celsius 1 °c celsius degree-celsius degrees-celsius
+fahrenheit 1 °f fahrenheit degree-fahrenheit degrees-fahrenheit
+kelvin 1 K kelvin
+percent 1 % percent pct percentage
+force 1 N newton
+energy 1 J joule
+energy 1000 kJ kilojoule
+energy 3600000 kWh kilowatt-hour
+power 1 W watt
+power 1000 kW kilowatt
+voltage 1 V volt
+current 1 A amp ampere
+resistance 1 Ω ohm
+frequency 1 Hz hertz
+pressure 1 Pa pascal
+data 1 byte
+data 1/8 bit
+number 12 dozen
+person 1 person people
+child 1 child children
+man 1 man men
+woman 1 woman women
+"""
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_CURRENCIES = _set("$ £ € ¥ ₹ ₩ us$ usd gbp eur rs inr")
+_NONE = _set("unit 个 only")
+"""Words that name no unit: 12 square units are 12."""
+_SPACED = _set("in mi nm mo pt um ms ha wk yd cc")
+"""Like single letters, they name variables where no space stands before them."""
+_NO_UNIT = _set("and or mod sin cos tan cot sec csc log ln exp lim max min gcd lcm det such where if pi x by")
+_POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
+_PER = re.compile(r"\s*(/|\bper\b|\ban?\b)\s*")
+_TIMES = re.compile(r"\s*(?:\\cdot\s|(?<=[a-z])-(?=[a-z]))\s*")
+_FRACTION = re.compile(r"\\frac\s*\{\s*([A-Za-z ]+?)\s*\}\s*\{\s*([A-Za-z ^{}\d]+?)\s*\}")
+_ASIDE = re.compile(
+    r"(?<=\w)\s+(?:of|in|for|from|to|at|on|with|by|left|total|altogether|each|more|remaining|long|tall|wide|old|ago)\b.*"
+)
+_EXPONENT = re.compile(r"\s*(?:\^\s*\{?\s*|(?<=[a-z]))(-?[1-9])\s*\}?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a number is of.
+
+    Attributes:
+        dimension: pairs of a base and its power, sorted; a word of no table is a base of its own. Empty for a unit
+            that says nothing (square units).
+        factor: how many of the dimension's own units one is.
+    """
+
+    dimension: tuple[tuple[str, int], ...]
+    factor: Fraction = Fraction(1)
+
+    @property
+    def is_percent(self) -> bool:
+        """Whether it means hundredths."""
+        return self.dimension == (("percent", 1),)
+
+    def times(self, other: "Unit", power: int = 1) -> "Unit":
+        """The product with a power of another unit."""
+        powers = dict(self.dimension)
+        for base, exponent in other.dimension:
+            powers[base] = powers.get(base, 0) + power * exponent
+        kept = tuple(sorted((base, exponent) for base, exponent in powers.items() if exponent))
+        return Unit(kept, self.factor * other.factor**power)
+
+
+@cache
+def _table() -> dict[str, Unit]:
+    units: dict[str, Unit] = {}
+    for line in _TABLE.strip().splitlines():
+        dimension, factor, *words = line.split()
+        base, _, divisor = dimension.partition("/")
+        base, _, power = base.partition("^")
+        pairs = ((base, int(power or 1)), *([(divisor, -1)] if divisor else []))
+        units |= {word.replace("-", " "): Unit(pairs, Fraction(factor)) for word in words}
+    return units
+
+
+def one_name(one: Unit, other: Unit) -> bool:
+    """Whether one word may mean both: 5 pounds may be £5."""
+    return {one, other} == {_table()["pound"], _table()["£"]}
+
+
+def currency(word: str) -> Unit | None:
+    """The currency of a sign or code that stands before a number."""
+    return _table()[word.lower()] if word.lower() in _CURRENCIES else None
+
+
+def unit(text: str, *, spaced: bool = True) -> Unit | None:
+    r"""The unit that a text says: ``cm^{2}``, ``square feet``, ``miles per hour``; None if it is none.
+
+    Args:
+        text: what stands behind a number, in the spelling of notation.py.
+        spaced: whether there is a space between; without one, ``m`` and ``in`` are variables, ``cm`` is a unit.
+    """
+    text = _ASIDE.sub("", _FRACTION.sub(r"\1/\2", text).strip(" .,"))
+    whole, power = Unit(()), 1
+    for part in _PER.split(text):
+        if part.strip() in ("/", "per", "a", "an"):
+            power = -1
+            continue
+        for factor in filter(None, _TIMES.split(part)):
+            one = _factor(factor, spaced=spaced or power < 0)
+            if one is None:
+                return None
+            whole = whole.times(one, power)
+    return whole
+
+
+def _factor(text: str, *, spaced: bool) -> Unit | None:
+    """Words, the last of which counts, and a power: cubic feet, children's tickets, m^2."""
+    power = 1
+    if exponent := _EXPONENT.search(text):
+        power, text = int(exponent[1]), text[: exponent.start()]
+    words = text.replace(".", " ").strip(" ()").split()
+    power *= max((_POWERS.get(word.lower(), 1) for word in words), default=1)
+    words = [word for word in words if word.lower() not in _POWERS]
+    if not words or any(word.lower() in _NO_UNIT for word in words[: len(words) if len(words) > 1 else 0]):
+        return Unit(()) if not words and power != 1 else None
+    known = _known(" ".join(words)) or _known(words[-1])
+    if (
+        len(words) == 1
+        and not spaced
+        and ((len(words[0]) == 1 and words[0].isascii() and words[0].isalpha()) or words[0] in _SPACED)
+    ):
+        return None
+    if known is None and singular(words[-1].lower()) not in _NONE:
+        if not (spaced and re.fullmatch(r"[A-Za-z][A-Za-z'-]{2,}", words[-1])) or words[-1].lower() in _NO_UNIT:
+            return None
+        known = Unit(((singular(words[-1].lower()), 1),))
+    return Unit(()).times(known or Unit(()), power)
+
+
+def _known(word: str) -> Unit | None:
+    """The unit of the table under that word, whatever its case and number; single letters as they stand."""
+    forms = (word,) if len(word) == 1 else (word, word.lower(), singular(word.lower()))
+    return next((_table()[form] for form in forms if form in _table()), None)
+
+
+def singular(word: str) -> str:
+    """The singular of an English noun, near enough to compare two."""
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if re.search(r"(?:sh|ch|x|ss|z)es$", word):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 2 else word
