@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Protocol
 
 from prmkit.grade.math import units
@@ -253,6 +254,7 @@ def _times(one: TimeOfDay, other: TimeOfDay) -> Agreement:
     return ALIKE if half.minute == bare.minute and bare.hour in hours else DIFFERENT
 
 
+@lru_cache(maxsize=4096)
 def _words(text: str) -> str:
     words = re.sub(r"^(?:the|an?)\s+", "", text.casefold().strip(" .!?"))
     return re.sub(r"[\s.,!?'\"$-]+", "", words)
