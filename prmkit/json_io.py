@@ -27,8 +27,8 @@ class LongFloat(float):
 def loads(data: bytes) -> Any:
     """The value that stands in some JSON.
 
-    Integers are exact, decimals that no float holds are ``LongFloat``, ``NaN`` and ``Infinity`` are floats, and half of
-    a surrogate pair, which no file can hold, becomes U+FFFD.
+    Integers are exact, decimals that no float holds are ``LongFloat``, ``NaN`` and ``Infinity`` are floats, tabs may
+    stand in a text as they are, and half of a surrogate pair, which no file can hold, becomes U+FFFD.
 
     Raises:
         ValueError: it is no JSON, it is nested too deeply, or a number has over 100,000 digits.
@@ -127,6 +127,6 @@ def _whole(value: Any) -> Any:
     return value
 
 
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float)
-_SCANNER = json.JSONDecoder(parse_int=len, parse_float=len)
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, strict=False)
+_SCANNER = json.JSONDecoder(parse_int=len, parse_float=len, strict=False)
 """Finds where values end, without a look at the numbers."""

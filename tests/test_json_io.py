@@ -55,6 +55,7 @@ def test_a_number_that_is_too_long_to_be_one_is_refused() -> None:
 def test_what_others_write_although_json_has_it_not() -> None:
     assert math.isnan(loads(b'{"loss": NaN}')["loss"])
     assert loads(b"[-Infinity]") == [-math.inf]
+    assert loads(b'["a\tb"]') == ["a\tb"]
     assert loads(b'{"a": ["cut \\ud835"], "\\udd38": 1}') == {"a": ["cut \ufffd"], "\ufffd": 1}
     assert loads(b'["\\ud83e\\uddee"]') == ["\U0001f9ee"]
     assert loads(b'["\\\\ud835"]') == ["\\ud835"]  # a backslash, and no surrogate
