@@ -7,7 +7,7 @@ column. What is null, NaN or blank counts as not there.
 import ast
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prmkit.errors import InputError
@@ -40,12 +40,20 @@ _BEFORE = ("context", "body", "passage")
 """What a question is about, where it stands in a column of its own."""
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_RATIONALE = re.compile(r"####|\\boxed|\\fbox|\banswer\s*(?:is\b|:)", re.IGNORECASE)
+"""What stands in the rationales that data sets give for gold answers."""
+
 _LONGEST_LIST = 10_000
 """Characters of a list that is written as a text."""
 
 
 def first(row: Fields, names: Sequence[str]) -> tuple[str, Any]:
     """The first of ``names`` that the row has, and its value; an empty name and None where it has none of them."""
+    return next(_present(row, names), ("", None))
+
+
+def _present(row: Fields, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Those of ``names`` that the row has, and their values."""
     folded = {str(name).casefold(): name for name in reversed(list(row))}
     for name in names:
         outer, _, inner = name.partition(".")
@@ -54,8 +62,7 @@ def first(row: Fields, names: Sequence[str]) -> tuple[str, Any]:
         if inner:
             value = first(value, (inner,))[1] if isinstance(value, Mapping) else None
         if not _is_blank(value):
-            return str(column), value
-    return "", None
+            yield str(column), value
 
 
 def id_of(row: Fields) -> str | None:
@@ -77,8 +84,7 @@ def problem_of(row: Fields, where: str) -> str:
 
 def problem_text(row: Fields) -> str | None:
     """As ``problem_of``; None where the row has none."""
-    texts = (said(first(row, (name,))[1], "user") for name in PROBLEM)
-    text = next((text for text in texts if text), None)
+    text = next((text for _, value in _present(row, PROBLEM) if (text := said(value, "user"))), None)
     before = plain(first(row, _BEFORE)[1])
     return f"{before}\n\n{text}" if before and text else text
 
@@ -119,8 +125,8 @@ def gold_of(row: Fields, where: str) -> str | None:
 def gold_text(value: Any, where: str, column: str = "answer") -> str:
     r"""A gold answer as text, whatever form a file gives it.
 
-    A number keeps all its digits, and 27.0 is 27. Of a rationale it is what it declares, behind ``####`` or in its last
-    box. A list means all of its answers, as in OlympiadBench: ``["$2$", "3"]`` is ``2, 3``.
+    A number keeps all its digits, and 27.0 is 27. Of a rationale it is what it declares, behind ``####``, in its last
+    box or behind "the answer is". A list means all of its answers, as in OlympiadBench: ``["$2$", "3"]`` is ``2, 3``.
 
     Raises:
         InputError: it is of another form: an object, a list of such or of none.
@@ -132,7 +138,7 @@ def gold_text(value: Any, where: str, column: str = "answer") -> str:
         if texts and None not in texts:
             return ", ".join(_declared(without_dollars(text)) for text in texts if text is not None)
     text = plain(value)
-    if text is None:
+    if text is None or not text.strip("$ "):
         raise InputError(f"illegal {column}", where=where, got=value, expected="a text, a number, or a list of them")
     return _declared(text)
 
@@ -150,8 +156,7 @@ def subject_of(row: Fields) -> str | None:
 
 def _named(row: Fields, names: Sequence[str], *, several: bool = False) -> str | None:
     """The text of the first of ``names`` that has one; of a list, where there may be ``several``, all of them."""
-    for name in names:
-        value = first(row, (name,))[1]
+    for _, value in _present(row, names):
         texts = value if several and isinstance(value, list) else [value]
         if found := [text for each in texts if (text := plain(each)) is not None]:
             return ", ".join(found)
@@ -166,9 +171,7 @@ def _is_blank(value: Any) -> bool:
 
 def _declared(text: str) -> str:
     """What a rationale declares; any other text as it is."""
-    if re.search(r"^\s*####", text, re.MULTILINE) or "\\boxed" in text or "\\fbox" in text:
-        return extract(text) or text
-    return text
+    return extract(text) or text if _RATIONALE.search(text) else text
 
 
 def _written_list(text: str) -> list[str] | None:

@@ -64,9 +64,15 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]}?" if near else ""
 
 
-def _shortened(value: object, limit: int = 80) -> str:
+def _shortened(value: object) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # it holds an integer of thousands of digits, or is nested as deeply
         text = f"{type(value).__name__} that cannot be shown"
+    limit = 800 if _are_names(value) else 80
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _are_names(value: object) -> bool:
+    """Such as those of columns, which a user needs to see whole."""
+    return isinstance(value, list) and all(isinstance(each, str) and len(each) <= 40 for each in value)

@@ -34,6 +34,8 @@ _MOST_BYTES = 1 << 30
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
 _WRAPPERS = ("samples", "data", "rows", "examples", "instances")
 """Under which of its keys a ``.json`` object keeps its rows."""
 
@@ -190,8 +192,7 @@ def _reader(path: Path) -> Callable[[Path], Iterator[RawRow]] | None:
 
 def _json(path: Path) -> Iterator[RawRow]:
     """An array of rows, an object that holds rows, one row, or JSON lines after all."""
-    data = path.read_bytes() if path.suffix == ".json" else b"".join(_lines(path))
-    data = data.removeprefix(_BYTE_ORDER_MARK).strip()
+    data = b"".join(_lines(path)).removeprefix(_BYTE_ORDER_MARK).strip()
     if data.startswith(b"["):
         for index, item in enumerate(array_items(data)):
             yield RawRow(f"{path}:[{index}]", item)
@@ -218,9 +219,15 @@ def _are_objects(value: Any) -> bool:
 
 
 def _json_lines(path: Path) -> Iterator[RawRow]:
+    """A row a line; where the file is an array after all, its rows."""
+    empty = True
     for number, line in enumerate(_lines(path), start=1):
         content = line.removeprefix(_BYTE_ORDER_MARK)  # also where files were put together
+        if empty and content.lstrip().startswith(b"["):
+            yield from _json(path)
+            return
         if content.strip():
+            empty = False
             yield RawRow(f"{path}:{number}", content)
 
 
@@ -241,7 +248,14 @@ def _opened(path: Path) -> io.BufferedIOBase | gzip.GzipFile:
         import pyarrow
 
         return io.BufferedReader(pyarrow.input_stream(path, compression="zstd"))
-    return path.open("rb")
+    file = path.open("rb")
+    return file if file.peek(2)[:2] not in _UTF_16 else _transcoded(file)
+
+
+def _transcoded(file: io.BufferedReader) -> io.BytesIO:
+    """The text of a file of UTF-16, which Windows PowerShell writes, as UTF-8."""
+    with file:
+        return io.BytesIO(file.read().decode("utf-16", errors="replace").encode(errors="replace"))
 
 
 def _parquet(path: Path) -> Iterator[RawRow]:

@@ -98,6 +98,8 @@ def test_a_chat_says_what_its_last_turn_says() -> None:
         ('"[1, 2]"', "[1, 2]"),  # an interval
         ('"84/3=<<84/3=28>>28 days\\n#### 4"', "4"),
         ('"It is 2.\\n#### 1,006"', "1,006"),
+        ('"84/3=28 #### 28\\nThe answer is: 28"', "28"),  # MetaMathQA
+        ('"So it is four. The answer is 4."', "4"),
         ('"So $x=\\\\boxed{5}$."', "5"),
         ('"\\\\boxed{5}"', "5"),
         ('"[\'not, closed"', "['not, closed"),
@@ -109,7 +111,7 @@ def test_a_gold_answer_has_any_of_the_usual_forms(written: str, text: str) -> No
 
 
 @pytest.mark.parametrize(
-    "value", [{"value": "1"}, [], [[1]], [None], ["1", None], [{"value": 1}], None, math.inf, "", " "]
+    "value", [{"value": "1"}, [], [[1]], [None], ["1", None], [{"value": 1}], None, math.inf, "", " ", "$$"]
 )
 def test_an_unknown_form_is_an_error_that_names_the_row(value: object) -> None:
     with pytest.raises(InputError, match=r"^f:1: illegal gold, got "):

@@ -11,6 +11,12 @@ def test_a_long_value_is_shortened_to_eighty_characters() -> None:
     assert message == "bad, got '" + "x" * 76 + "..."
 
 
+def test_names_of_columns_are_shown_whole() -> None:
+    names = [f"column_{number}" for number in range(20)]
+    assert str(InputError("bad", got=names)) == f"bad, got {names!r}"
+    assert len(str(InputError("bad", got=["x" * 50] * 20))) < 100
+
+
 def test_a_value_that_python_cannot_write_does_not_hide_the_error() -> None:
     nested: list[object] = []
     for _ in range(100_000):

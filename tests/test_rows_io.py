@@ -136,6 +136,17 @@ def test_a_json_file_holds_its_rows_in_any_of_the_usual_ways(tmp_path: Path, nam
     assert [raw.parse() for raw in local_rows(tmp_path / name)] == ROWS
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize("content", [LINES, json.dumps(ROWS), "\n" + json.dumps(ROWS, indent=2)])
+def test_content_tells_lines_from_an_array_in_any_encoding(
+    tmp_path: Path, encoding: str, name: str, content: str
+) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / name).write_bytes((mark + content).encode(encoding))
+    assert [raw.parse() for raw in local_rows(tmp_path / name)] == ROWS
+
+
 def test_a_json_file_of_one_object_is_one_row(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{\n  "a": 1\n}')
     assert [raw.parse() for raw in local_rows(tmp_path / "a.json")] == [{"a": 1}]

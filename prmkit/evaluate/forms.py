@@ -22,7 +22,8 @@ from prmkit.rows_io import Fields, RawRow, local_rows
 RESPONSES = (
     "responses", "response", "completions", "completion", "generations", "generation", "outputs", "output",
     "code_list", "output_list", "model_outputs", "model_output", "model_response", "generated_text",
-    "generated_solution", "generated_responses", "candidates", "predictions", "prediction", "preds", "pred",
+    "generated_solution", "generated_responses", "model_answer", "raw_output", "candidates", "samples",
+    "predictions", "prediction", "preds", "pred",
 )  # fmt: skip
 """What the column of the responses is called; the first that a row has is read."""
 

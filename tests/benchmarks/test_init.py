@@ -48,7 +48,7 @@ def test_the_three_file_forms_hold_the_same_problems(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.jsonl", '{"problem": "?"', r"a\.jsonl:1: not JSON"),
-        ("a.jsonl", "\n[1]\n", r"a\.jsonl:2: not a JSON object"),
+        ("a.jsonl", "\n1\n", r"a\.jsonl:2: not a JSON object"),
         ("a.json", "{}", "not a list of rows"),
         ("a.json", '{"a": 1}', r"a\.json:\[0\]: the row has no answer, got \['a'\]"),
         ("a.json", '[{"problem": "?", "unique_id": "a"}]', r"a\.json:\[0\]: the row has no answer"),

@@ -80,6 +80,9 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
             write_bad(folder.quarantine, read.bad)
             for said in read.warnings(folder.quarantine):
                 _LOG.warning("%s", said)
+        if result.unsupported:
+            (problem, why), *others = result.unsupported.items()
+            _LOG.warning("%d problems cannot be judged; the first, %r: %s", 1 + len(others), problem, why)
         compared = compare(result.rules, other.rules) if other is not None else []
         rows = None if read is None else read.record()
         return result.model_copy(update={"comparison": compared, "contamination": seen, "rows": rows})
