@@ -5,16 +5,17 @@ import unicodedata
 
 from prmkit.grade.math.boxes import is_placeholder
 
-# What may stand between the declaration and its value.
+# Words that may stand between the declaration and its value.
+_BEFORE = (
+    r"either|both|approximately|approx\.?|about|roughly|around|equal to|exactly|simply|just|only|therefore|thus|hence|"
+    r"then|indeed|clearly|now|also|given by|found to be|option|choice|"
+    r"the (?:number|value|integer|fraction|expression|option|choice|letter)|that there (?:is|are)|是|为"
+)
 _LEAD = re.compile(
-    r"""
-    (?: \n[ \t]*(?:>|[-•][ ]) | -{3,}\n | ```[a-z]{1,9}\n | </?[a-z]{1,8}> | [\s:：=≈→⇒*_`'"“”‘’}~]
-      | (?: either | both | approximately | approx\.? | about | roughly | around | equal[ ]to | exactly | simply | just
-          | only | therefore | thus | hence | then | indeed | clearly | now | also | given[ ]by | found[ ]to[ ]be
-          | option | choice | the[ ](?:number|value|integer|fraction|expression|option|choice|letter) | that[ ]there[ ](?:is|are)
-          | 是 | 为 )
-        (?![A-Za-z]) (?:[ ](?=[A-Ea-e][ .,*)]))?
-    ){0,40}
+    rf"""
+    (?: \n[ \t]*(?:>|[-•][ ]) | -{{3,}}\n | ```[a-z]{{1,9}}\n | </?[a-z]{{1,8}}> | [\s:：=≈→⇒*_`'"“”‘’}}~]
+      | (?:{_BEFORE.replace(" ", "[ ]")}) (?![A-Za-z])
+    ){{0,40}}
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -52,15 +53,12 @@ _AFTERTHOUGHT = re.compile(
     """,
     re.VERBOSE,
 )
+# Words with which no answer begins.
 _PROSE = re.compile(
-    r"""
-    (?: not (?!\ (?:possible|defined|enough)) | because | in | inside | within | correct | right | wrong | incorrect | as
-      | found | obtained | expected | supposed | required | what | whether | clear | obvious | ready | below | above | here
-      | there | this | that | it | its | let | we | i | so | first | since | to | of
-      | the[ ](?:same|following|answer)
-    ) (?![A-Za-z])
-    """,
-    re.VERBOSE | re.IGNORECASE,
+    r"(?:not(?! (?:possible|defined|enough))|because|in|inside|within|correct|right|wrong|incorrect|as|found|obtained|"
+    r"expected|supposed|required|what|whether|clear|obvious|ready|below|above|here|there|this|that|it|its|let|we|i|so|"
+    r"first|since|to|of|the (?:same|following|answer))(?![A-Za-z])",
+    re.IGNORECASE,
 )
 _STATED = re.compile(
     r"(?:\b(?:is|are|was|equals|get|gets|have|has|be)\b|=)(?=\s*[*$\\\d(-])(?!.*\b(?:is|are|was|equals)\b)"
