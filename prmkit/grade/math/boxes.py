@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_NAME = re.compile("boxed|fbox|framebox")
 _TOKEN = re.compile(
     r"""
     (?P<opening> (?: \\{1,2} | (?<![\\A-Za-z]) ) (?:boxed|fbox|framebox) \s{0,9} \{ )
@@ -78,9 +79,12 @@ def _are_joined(text: str, box: _Box, later: _Box) -> bool:
 
 def _boxes(text: str) -> Iterator[_Box]:
     """Complete boxes without another in them, the last first: the braces are matched in one pass over the text."""
+    first = _NAME.search(text)
+    if first is None:
+        return
     found = []
     open_braces: list[re.Match[str] | None] = []  # None for a brace that opens no box
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(text, max(0, first.start() - 2)):  # with its backslashes
         if token["bare"]:
             found.append(_Box(token.start(), *token.span("bare"), token.end()))
         elif token["opening"]:

@@ -75,7 +75,9 @@ def _tagged(text: str) -> str | None:
             opened = tag.end()
         elif opened is not None:
             found, opened = (opened, tag.start()), None
-    content = text[slice(*found)] if found else ""
+    if found is None:
+        return None
+    content = text[slice(*found)]
     return declared(content) or value(content)
 
 
