@@ -8,19 +8,20 @@ import typer
 
 from prmkit.commands.console import JsonOption, print_json, print_record, print_table
 from prmkit.errors import InputError, did_you_mean
-from prmkit.grade.config import GradingConfig, Relation
+from prmkit.grade.config import DEFAULT, Relation
 
 if TYPE_CHECKING:
     from prmkit.evaluate.solutions import Solutions
-    from prmkit.tree import Problem
+    from prmkit.recipe.parts import ProblemsConfig
 
 _COLUMNS = ("problem", "solution", "right", "rule", "found", "gold")
 _WIDTH = 60
 
 
 def grade(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="JSON lines of id, responses and answer, as evaluate reads.")
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE|RUN", help="What prmkit evaluate reads: samples, trees, a search run."),
     ] = None,
     text: Annotated[
         str | None, typer.Option("--text", help="One solution instead of a file; - reads it from standard input.")
@@ -33,7 +34,10 @@ def grade(
     problems: Annotated[
         Path | None, typer.Option("--problems", metavar="FILE", help="The local file of the benchmark.")
     ] = None,
-    grader: Annotated[Relation, typer.Option("--grader", help="Whose equality of math answers.")] = "math-verify",
+    grader: Annotated[
+        Relation | None,
+        typer.Option("--grader", help="Whose equality of math answers; by default the search's, else math-verify."),
+    ] = None,
     unsafe_local: Annotated[
         bool, typer.Option("--unsafe-local", help="Run programs even where nothing isolates them.")
     ] = False,
@@ -41,26 +45,31 @@ def grade(
 ) -> None:
     """Show what is found in a solution, by which rule, and whether it is right."""
     from prmkit.evaluate.judging import judge_all, judgeable, refuse_unjudgeable
-    from prmkit.evaluate.responses import read_responses
     from prmkit.evaluate.verdicts import explained_verdicts
+    from prmkit.recipe.parts import GradingChoice, ProblemsConfig
+    from prmkit.recipe.stages.evaluate_samples import EvaluateSamplesRecipe, read_samples
 
-    if (file is None) == (text is None):
+    if (path is None) == (text is None):
         raise InputError("nothing to grade, or two things", cure="Give a FILE, or --text with --gold or --problem.")
-    known = _problems(benchmark, problems)
-    if file is not None:
-        rows = read_responses(file, problems=known)
-        every = rows.solutions
-        for said in (*(row["error"] for row in rows.bad), *rows.notes):
+    if benchmark is None and problems is not None:
+        raise InputError("a file of problems without its benchmark", where=problems, cure="Give --benchmark too.")
+    known = None
+    if benchmark is not None:
+        known = ProblemsConfig(benchmark=benchmark, path=None if problems is None else str(problems))
+    choice = GradingChoice(grader=grader, unsafe_local=unsafe_local or None)
+    if path is not None:
+        recipe = EvaluateSamplesRecipe(stage="evaluate-samples", path=path, problems=known, grading=choice)
+        rows, every, grading, _ = read_samples(recipe)
+        for said in () if rows is None else (*(row["error"] for row in rows.bad), *rows.notes):
             typer.echo(said, err=True)
     else:
-        every = [_one(text or "", gold, problem, known)]
-    grading = GradingConfig(grader=grader, unsafe_local=unsafe_local)
+        every, grading = [_one(text or "", gold, problem, known)], choice.over(DEFAULT)
     refuse_unjudgeable(every)
     kept, unsupported = judgeable(every, grading)
-    verdicts = list(explained_verdicts(judge_all(kept, grading, faults=None if file is None else unsupported)))
+    verdicts = list(explained_verdicts(judge_all(kept, grading, faults=None if path is None else unsupported)))
     for name, reason in unsupported.items():
-        typer.echo(f"{name}: not judged: {reason}", err=True)
-    if file is None:
+        typer.echo(f"{name if name.isprintable() else repr(name)}: not judged: {reason}", err=True)
+    if path is None:
         _print_one(verdicts[0], as_json=as_json)
     elif as_json:
         print_json(verdicts)
@@ -69,17 +78,7 @@ def grade(
         typer.echo(f"\n{sum(each['right'] for each in verdicts)} of {len(verdicts)} are right")
 
 
-def _problems(benchmark: str | None, path: Path | None) -> "list[Problem]":
-    from prmkit.recipe.parts import ProblemsConfig
-
-    if benchmark is None:
-        if path is not None:
-            raise InputError("a file of problems without its benchmark", where=path, cure="Give --benchmark too.")
-        return []
-    return ProblemsConfig(benchmark=benchmark, path=None if path is None else str(path)).load()
-
-
-def _one(text: str, gold: str | None, name: str | None, known: "list[Problem]") -> "Solutions":
+def _one(text: str, gold: str | None, name: str | None, known: "ProblemsConfig | None") -> "Solutions":
     """One solution as those of a file are."""
     from prmkit.evaluate.solutions import Solution, Solutions
     from prmkit.thoughts import answer_of
@@ -88,11 +87,13 @@ def _one(text: str, gold: str | None, name: str | None, known: "list[Problem]") 
     if (gold is None) == (name is None):
         cure = "Give --gold, or --problem with --benchmark."
         raise InputError("nothing to judge the text by, or two things", cure=cure)
-    posed = next((each for each in known if each.id == name), None)
     if gold is not None:
         posed = Problem(id="text", prompt="", answer=gold)
-    if posed is None:
-        raise InputError("no such problem", got=name, cure=did_you_mean(name, [each.id for each in known]))
+    else:
+        problems = {} if known is None else {each.id: each for each in known.load()}
+        if name not in problems:
+            raise InputError("no such problem", got=name, cure=did_you_mean(name, problems))
+        posed = problems[name]
     given = sys.stdin.buffer.read() if text == "-" else text.encode(errors="replace")
     answer = answer_of(given.decode(errors="replace"))
     return Solutions(problem=posed, solutions=(Solution(text=answer or "", finished=answer is not None),))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Answer
+from tests.recipe.stages.searched import search_run
 
 ROWS = [
     {"id": "sum", "problem": "2 + 3?", "answer": "5", "responses": ["The answer is **5**.", "#### 6", "five"]},
@@ -93,6 +94,13 @@ def test_a_program_is_judged_by_the_problem_that_its_row_holds(prmkit: Callable[
     assert "gold" not in verdict
 
 
+def test_a_search_is_graded_as_it_was_searched(prmkit: Callable[..., Answer], tmp_path: Path) -> None:
+    run = search_run(tmp_path / "run", [[("4", 0.9), ("5", 0.2)]])
+    verdicts = json.loads(prmkit("grade", run, "--json").out)
+    assert [(each["found"], each["right"]) for each in verdicts] == [("4", True), ("5", False)]
+    assert json.loads(prmkit("grade", run / "trees.jsonl", "--json").out) == verdicts
+
+
 def test_a_problem_of_a_benchmark_is_named_by_its_id(prmkit: Callable[..., Answer]) -> None:
     named = ("grade", "--text", "The answer is 3.", "--benchmark", "synthetic-math", "--json")
     assert json.loads(prmkit(*named, "--problem", "synthetic-math/test/0/0").out)["found"] == "3"
@@ -109,7 +117,7 @@ def test_a_problem_of_a_benchmark_is_named_by_its_id(prmkit: Callable[..., Answe
         (("--text", "5"), "nothing to judge the text by, or two things. Give --gold"),
         (("--text", "5", "--gold", "5", "--problem", "a"), "nothing to judge the text by, or two things"),
         (("--text", "5", "--gold", "5", "--problems", "a.jsonl"), "a file of problems without its benchmark"),
-        (("gone.jsonl",), "gone.jsonl: no such file"),
+        (("gone.jsonl",), "gone.jsonl: no such run folder or file"),
     ],
 )
 def test_what_cannot_be_graded_is_refused_with_its_reason(

@@ -55,7 +55,7 @@ class EvaluateSamplesRecipe(BaseModel):
 
 
 def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
-    read, every, grading, aggregation = _read(recipe)
+    read, every, grading, aggregation = read_samples(recipe)
     other = None if recipe.compare is None else read_evaluation(Path(recipe.compare))
     if other is not None:
         refuse_other_grading([(str(recipe.compare), other.grading), (recipe.path, grading)])
@@ -90,10 +90,14 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
     return work
 
 
-def _read(
+def read_samples(
     recipe: EvaluateSamplesRecipe,
 ) -> tuple[Gathered | None, list[Solutions], GradingConfig, Aggregation]:
-    """What was read of a file of samples, the solutions, how they are judged, and how step scores are put together."""
+    """What was read of a file of samples, the solutions, how they are judged, and how step scores are put together.
+
+    Raises:
+        InputError: there is no run and no file of samples or trees, or nothing good in it.
+    """
     path = Path(recipe.path)
     if _is_run(path):
         _refuse_problems(recipe)
