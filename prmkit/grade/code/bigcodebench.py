@@ -11,6 +11,7 @@ import ast
 import threading
 
 from prmkit.errors import InputError
+from prmkit.grade.code.prelude import after_future_imports
 from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate
 from prmkit.sandbox.isolate import Limits, Outcome
@@ -42,7 +43,7 @@ def judge(problem: Problem, program: str, *, policy: Policy = STRICT, seconds: f
 
 def calibrated(problem: Problem, program: str) -> str:
     """The program after the problem's header."""
-    return f"{problem.stub}\n    pass\n{program}" if problem.stub else program
+    return after_future_imports(f"{problem.stub}\n    pass", program) if problem.stub else program
 
 
 def unsupported(problem: Problem, *, policy: Policy = STRICT) -> str:

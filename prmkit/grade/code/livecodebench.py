@@ -7,23 +7,18 @@ that fail there pass here. Output rules, limits and the imports that are put bef
 Source: LiveCodeBench, lcb_runner/evaluation/testing_util.py (Jain et al. 2024, arXiv 2403.07974).
 """
 
-import json
-from collections.abc import Generator
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Generator, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
-from prmkit.errors import InputError
-from prmkit.grade.code.verdicts import TestResult, Verdict
-from prmkit.sandbox import isolate, values
-from prmkit.sandbox.isolate import Limits, Outcome
-from prmkit.sandbox.packages import needs_packages
+from prmkit.grade.code.outcomes import Terms, compared, expected_of, outcomes_of, verdict_of
+from prmkit.grade.code.verdicts import Verdict
+from prmkit.sandbox.isolate import Outcome
 from prmkit.sandbox.policy import STRICT, Policy
 from prmkit.tree import Case, Problem
 
 SECONDS = 6.0
 """The limit of one test."""
-_MEMORY_MB = 4096
 _STARS = [
     "string",
     "re",
@@ -45,7 +40,7 @@ _STARS = [
     "typing",
 ]
 PRELUDE = "\n".join([f"from {name} import *" for name in _STARS] + [f"import {name}" for name in _STARS])
-PRELUDE += "\nsys.setrecursionlimit(50000)\n"
+PRELUDE += "\nsys.setrecursionlimit(50000)"
 """What stands before every program."""
 
 
@@ -55,56 +50,23 @@ def judge(problem: Problem, program: str, *, policy: Policy = STRICT) -> Verdict
     Raises:
         InputError: the problem has no tests, one has no output, or that of a function is not JSON.
     """
-    if not problem.tests:
-        raise InputError("the problem has no tests", where=problem.id)
-    outcomes = outcomes_of(problem, program, problem.tests, policy=policy)
-    results: list[TestResult] = []
-    with closing(outcomes):
-        for case, outcome in zip(problem.tests, outcomes, strict=True):
-            reason = outcome.error or _fault(problem, case, outcome.value_json or "")
-            results.append(TestResult(name=str(len(results)), reason=reason, seconds=outcome.seconds))
-            if reason:
-                return Verdict(status="timeout" if reason == "Timeout" else "fail", tests=tuple(results))
-    return Verdict(status="pass", tests=tuple(results))
+    relation = same_output if problem.entry_point is None else _same_value
+
+    def fault(case: Case, outcome: Outcome) -> str:
+        return compared(outcome, expected_of(problem, case), relation)
+
+    return verdict_of(problem, run(problem, program, problem.tests, policy=policy), fault)
 
 
-def outcomes_of(
-    problem: Problem, program: str, cases: tuple[Case, ...], *, policy: Policy = STRICT
+def run(
+    problem: Problem, program: str, cases: Sequence[Case], *, policy: Policy = STRICT
 ) -> Generator[Outcome, None, None]:
     """What a program does on the inputs of some tests: the text that a script writes, the value of a function."""
-    whole = PRELUDE + program
-    limits = Limits(memory_mb=_MEMORY_MB, packages=needs_packages(program), policy=policy)
-    name = problem.entry_point
-    if name is not None:
-        entry = f"Solution().{name}" if "class Solution" in program else name
-        limits = replace(limits, seconds=(SECONDS + 1) * len(cases) + 5)
-        yield from isolate.iter_calls(whole, entry, [case.input for case in cases], limits, each=[SECONDS] * len(cases))
-        return
-    for case in cases:
-        found = isolate.run_script(whole, case.input, replace(limits, seconds=SECONDS))
-        yield Outcome(
-            value_json=values.encode(found.text) if found.error is None else None,
-            error=found.error,
-            seconds=found.seconds,
-        )
+    return outcomes_of(problem, program, cases, Terms(seconds=SECONDS, prelude=PRELUDE), policy=policy)
 
 
-def _fault(problem: Problem, case: Case, returned: str) -> str:
-    if case.output is None:
-        raise InputError("a test has no output", where=problem.id, got=case.input)
-    try:
-        value = values.decode(returned)
-    except (ValueError, RecursionError):
-        return "BadReply"
-    if problem.entry_point is None:
-        return "" if same_output(value, case.output) else f"wrote {value[:100]!r}, not {case.output[:100]!r}"
-    try:
-        expected = json.loads(case.output)
-    except ValueError:
-        raise InputError("an expected output is not JSON", where=problem.id, got=case.output) from None
-    if isinstance(value, tuple):
-        value = list(value)
-    return "" if value == expected else f"returned {returned[:100]}, not {case.output[:100]}"
+def _same_value(returned: Any, expected: Any) -> bool:
+    return bool((list(returned) if isinstance(returned, tuple) else returned) == expected)
 
 
 def same_output(written: str, expected: str) -> bool:

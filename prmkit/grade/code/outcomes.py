@@ -3,13 +3,13 @@
 A form is a function, a method of ``class Solution``, or a script that reads its standard input and prints.
 """
 
-import ast
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from prmkit.errors import InputError
+from prmkit.grade.code.prelude import after_future_imports
 from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits, Outcome, Output
@@ -127,24 +127,6 @@ def entry_of(problem: Problem, program: str) -> str | None:
     """How to call a program: a class that it has goes before a function, as in all runners of these corpora."""
     name = problem.entry_point
     return f"Solution().{name}" if name is not None and "class Solution" in program else name
-
-
-def after_future_imports(prelude: str, program: str) -> str:
-    """The program with imports put before it, but behind its own from ``__future__``, which must come first."""
-    if not prelude:
-        return program
-    end = _end_of_future_imports(program) if "__future__" in program else 0
-    lines = program.split("\n")
-    return "\n".join([*lines[:end], prelude, *lines[end:]])
-
-
-def _end_of_future_imports(program: str) -> int:
-    try:
-        body = ast.parse(program).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return 0
-    future = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    return (future[-1].end_lineno or 0) if future else 0
 
 
 def _shown(value: Any) -> str:

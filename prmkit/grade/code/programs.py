@@ -3,7 +3,6 @@
 Each problem names its rule; every rule makes its verdict in this process, from the values that programs return.
 """
 
-import math
 import os
 import re
 import threading
@@ -12,7 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.grade.code import apps, asserts, bigcodebench, code_contests, evalplus, extraction, livecodebench, taco
+from prmkit.grade.code import (
+    apps,
+    asserts,
+    bigcodebench,
+    code_contests,
+    evalplus,
+    extraction,
+    livecodebench,
+    taco,
+    votes,
+)
+from prmkit.grade.code.equality import same_text
 from prmkit.grade.code.outcomes import Terms, entry_of, outcomes_of, without_layout
 from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.grade.config import Vote
@@ -21,7 +31,6 @@ from prmkit.sandbox import isolate, values
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import needs_packages
 from prmkit.sandbox.policy import STRICT, Policy
-from prmkit.sandbox.values import Opaque
 from prmkit.tree import Case, Problem, Rule
 
 _SECONDS, _SECONDS_A_CALL, _SECONDS_AT_MOST = 4.0, 0.1, 60.0
@@ -44,30 +53,10 @@ _RULES: dict[Rule, Callable[..., Verdict]] = {
 _RUNS: dict[Rule, Callable[..., Iterable[Outcome]]] = {
     "apps": apps.run,
     "code-contests": code_contests.run,
-    "livecodebench": livecodebench.outcomes_of,
+    "livecodebench": livecodebench.run,
     "taco": taco.run,
 }
 """How programs are run for a vote where it takes more than a call: with imports before them, or as scripts."""
-
-
-def same_value(returned: Any, expected: Any) -> bool:
-    """Whether two values are the same: floats within 1e-6 (relative or absolute), all else as Python's ``==``.
-
-    A tuple is taken for the list that JSON makes of it.
-    """
-    if isinstance(returned, Opaque) and isinstance(expected, Opaque):
-        return (returned.kind, returned.text) == (expected.kind, expected.text)
-    if isinstance(returned, list | tuple) and isinstance(expected, list | tuple):
-        return len(returned) == len(expected) and all(map(same_value, returned, expected))
-    if isinstance(returned, dict) and isinstance(expected, dict):
-        return returned.keys() == expected.keys() and all(same_value(returned[key], expected[key]) for key in returned)
-    numbers = isinstance(returned, int | float) and isinstance(expected, int | float)
-    if numbers and (isinstance(returned, float) or isinstance(expected, float)):
-        try:
-            return math.isclose(returned, expected, rel_tol=1e-6, abs_tol=1e-6)
-        except OverflowError:
-            return False
-    return bool(returned == expected)
 
 
 class CodeGrader:
@@ -93,29 +82,11 @@ class CodeGrader:
         return texts(self.found(problem, solutions))
 
     def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
-        """Behaviour on the public inputs; an error type counts as an output. None fails on all of them.
-
-        By a vote on text, and without public inputs, programs are the same if their normalised syntax trees are; none
-        is run then.
-        """
+        """By behaviour on the public inputs (votes.py); without any, and in a vote on text, by text: none is run."""
         cases = tuple(case for case in problem.tests if case.public)
         if not cases or self._vote == "text":
-            return _text_classes(answers)
-        runs = self._each(answers, lambda program: self._run(problem, program, cases))
-        representatives: list[tuple[Outcome, ...]] = []
-        classes: list[int | None] = []
-        for run in runs:
-            if run is None or all(outcome.error is not None for outcome in run):
-                classes.append(None)
-                continue
-            for index, representative in enumerate(representatives):
-                if all(map(_same_outcome, representative, run)):
-                    classes.append(index)
-                    break
-            else:
-                representatives.append(run)
-                classes.append(len(representatives) - 1)
-        return classes
+            return votes.by_text(answers)
+        return votes.by_behaviour(answers, self._each(answers, lambda program: self._run(problem, program, cases)))
 
     def correct(self, problem: Problem, answers: Sequence[str | None]) -> list[bool]:
         """Whether each program is right by the problem's rule. What cannot be judged here is not (see verdicts)."""
@@ -219,28 +190,6 @@ class CodeGrader:
             cache[key] = found
 
 
-def _text_classes(answers: Sequence[str | None]) -> list[int | None]:
-    numbers: dict[str, int] = {}
-    return [
-        None if answer is None else numbers.setdefault(extraction.normalised(answer), len(numbers))
-        for answer in answers
-    ]
-
-
-def _same_outcome(one: Outcome, other: Outcome) -> bool:
-    if one.value_json is None or other.value_json is None:
-        return one == other
-    return one == other or _same_text(one.value_json, other.value_json)
-
-
-def _same_text(returned: str, expected: str) -> bool:
-    """As same_value, on text; what an untrusted program returned need not be a value, and is then none."""
-    try:
-        return same_value(values.decode(returned), values.decode(expected))
-    except (ValueError, RecursionError):
-        return False
-
-
 def _entry(problem: Problem, program: str) -> str | None:
     """The function, or a method of ``class Solution`` where a program has no such function."""
     name = problem.entry_point
@@ -252,7 +201,7 @@ def _entry(problem: Problem, program: str) -> str | None:
 def _right(problem: Problem, case: Case, returned: str) -> bool:
     if problem.entry_point is None:
         return livecodebench.same_output(values.decode(returned), case.output or "")
-    return _same_text(returned, case.output or "")
+    return same_text(returned, case.output or "")
 
 
 def _check_calls(problem: Problem) -> None:

@@ -43,7 +43,7 @@ def test_a_script_is_run_on_every_input_in_a_process_of_its_own() -> None:
         "import sys\nread = sys.stdin.buffer.readline\nread()\nprint(sum(map(int, read().split())))\nsys.exit(1)",
     ).passed
     verdict = judge(problem, "print(3)")
-    assert (verdict.status, [test.reason for test in verdict.tests]) == ("fail", ["", "wrote '3\\n', not '5'"])
+    assert (verdict.status, [test.reason for test in verdict.tests]) == ("fail", ["", "gave '3\\n', not '5'"])
     assert judge(problem, "raise ValueError").tests[0].reason == "Error"
 
 

@@ -7,7 +7,6 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.grade.code.outcomes import (
     Terms,
-    after_future_imports,
     compared,
     entry_of,
     expected_of,
@@ -45,23 +44,6 @@ def test_what_was_written_before_a_crash_counts_where_the_rule_says_so() -> None
     spared = Terms(seconds=2.0, crash_fails=False)
     assert done(problem("1", "0"), "print(7)\n1 // int(input())", spared) == ["7\n", "7\n"]
     assert done(problem("0"), "print()\n1 // int(input())", spared) == ["Error"]
-
-
-@pytest.mark.parametrize(
-    ("program", "whole"),
-    [
-        ("x = 1", "import math\nx = 1"),
-        ("from __future__ import annotations\nx = 1", "from __future__ import annotations\nimport math\nx = 1"),
-        (
-            '#!/bin/sh\n"""Doc."""\nfrom __future__ import (\n    division,\n)\nx = 1',
-            '#!/bin/sh\n"""Doc."""\nfrom __future__ import (\n    division,\n)\nimport math\nx = 1',
-        ),
-        ("x = '__future__", "import math\nx = '__future__"),  # does not parse
-    ],
-)
-def test_imports_stand_before_a_program_but_behind_those_that_come_first(program: str, whole: str) -> None:
-    assert after_future_imports("import math", program) == whole
-    assert after_future_imports("", program) == program
 
 
 def test_a_class_goes_before_a_function() -> None:

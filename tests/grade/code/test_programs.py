@@ -5,7 +5,7 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.grade.code.extraction import extract
-from prmkit.grade.code.programs import CodeGrader, same_value
+from prmkit.grade.code.programs import CodeGrader
 from prmkit.tree import Case, Problem, Rule
 
 DOUBLE = Problem(
@@ -66,30 +66,6 @@ def test_the_signature_of_a_body_comes_from_the_prompt(prompt: str, header: str)
     assert extract(posed, "return 1") == header + "\n    return 1"
 
 
-@pytest.mark.parametrize(
-    ("returned", "expected", "same"),
-    [
-        (3, 3, True),
-        (3, 4, False),
-        (10**20, 10**20 + 1, False),  # integers are exact, though equal as floats
-        (3.0, 3, True),
-        (0.1 + 0.2, 0.3, True),
-        (1.0, 1.00001, False),
-        (float("nan"), float("nan"), False),
-        (1.0, 10**400, False),
-        (True, 1, True),  # as Python's ==
-        ("1", 1, False),
-        (None, 0, False),
-        ([1, [2.0000000001]], [1, [2]], True),
-        ([1], [1, 2], False),
-        ({"a": [0.5]}, {"a": [0.5]}, True),
-        ({"a": 1}, {"b": 1}, False),
-    ],
-)
-def test_values_compare_exactly_but_floats(returned: object, expected: object, same: bool) -> None:
-    assert same_value(returned, expected) is same
-
-
 def test_a_program_is_right_if_it_passes_every_test(grader: CodeGrader) -> None:
     programs = grader.answers(
         DOUBLE,
@@ -146,6 +122,19 @@ def test_without_public_inputs_the_vote_is_on_the_text_of_syntax_trees(grader: C
     assert grader.correct(posed, grader.answers(posed, ["return 2 * x", "return x"])) == [True, False]
 
 
+def test_where_the_public_input_makes_every_program_fail_their_text_votes(grader: CodeGrader) -> None:
+    reads = "def f(x):\n    with open('data') as {0}: return len({0}.read())"
+    posed = replace(DOUBLE, tests=(Case(input="[1]", public=True),))
+    programs = [
+        reads.format("a"),
+        reads.format("b"),
+        "def f(x): return open(str(x)).read()",
+        "def f(x): return y",
+        None,
+    ]
+    assert grader.classes(posed, programs) == [0, 0, 1, None, None]
+
+
 def test_a_verdict_tells_which_test_failed_and_why(grader: CodeGrader) -> None:
     right, wrong, slow = grader.verdicts(
         DOUBLE,
@@ -184,8 +173,9 @@ def test_what_cannot_be_judged_is_an_input_error(grader: CodeGrader) -> None:
 def test_a_run_is_known_again_by_the_same_rule_alone() -> None:
     # The rule of LiveCodeBench puts imports before a program, among them the Counter that this one uses.
     grader, program = CodeGrader(), "def f(x): return Counter([x])[x]"
-    assert grader.classes(DOUBLE, [program]) == [None]
-    assert grader.classes(replace(DOUBLE, rule="livecodebench"), [program]) == [0]
+    programs = [program, "def f(x): return 0"]
+    assert grader.classes(DOUBLE, programs) == [None, 0]
+    assert grader.classes(replace(DOUBLE, rule="livecodebench"), programs) == [0, 1]
 
 
 def test_a_script_is_judged_by_what_it_prints_and_a_class_by_its_method(grader: CodeGrader) -> None:
