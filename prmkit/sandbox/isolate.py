@@ -7,7 +7,6 @@ exception, unittest classes that patch the program's own modules, is explained a
 
 import json
 import secrets
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -38,7 +37,7 @@ class Outcome:
 
     ``value_json`` is the text of a value (values.py), at most 16 MiB, written by the untrusted side. ``error`` is the
     type name of the exception, or Timeout, Exit (the program ended its process), Killed (by a signal: memory, CPU),
-    BadReply, OutputTooLarge. ``seconds`` passed before it came, from the one before.
+    BadReply, OutputTooLarge. ``seconds`` is what the program had for it (clock.py).
     """
 
     value_json: str | None = None
@@ -66,7 +65,7 @@ def iter_calls(
         entry_point: the function to call, or ``Class().method``.
         inputs: text (values.py) of the argument list of each call.
         limits: of the whole program.
-        each: the wall-clock limit of each call, from the reply before it; by default that of the program alone.
+        each: the seconds that the program may have for each call; by default only those that it may have in all.
 
     Raises:
         InputError: the machine offers no isolation, and the policy of ``limits`` does not allow to go without.
@@ -75,9 +74,9 @@ def iter_calls(
     request = {"mode": "calls", "program": program, "entry_point": entry_point, "inputs": list(inputs)}
     with closing(ProgramRun(request, limits)) as run:
         for index in range(len(inputs)):
-            start = time.monotonic()
+            start = run.seconds()
             line = run.line(each[index] if each else None)
-            outcome = _outcome(line, run, time.monotonic() - start)
+            outcome = _outcome(line, run, run.seconds() - start)
             if line is None or outcome.error == "BadReply":
                 yield from [outcome] * (len(inputs) - index)
                 return
@@ -109,14 +108,13 @@ def run_script(
         InputError: the machine offers no isolation, and the policy of ``limits`` does not allow to go without.
         RunError: the zygote does not start or does not answer.
     """
-    start = time.monotonic()
     files = {"input_file": input_file, "output_file": output_file}
     with closing(ProgramRun({"mode": "script", "program": program, "stdin": stdin, **files}, limits)) as run:
         data = run.rest(_OUTPUT_CAP)
-        status = run.status()
+        status, seconds = run.status(), run.seconds()
     errors = {"Exit0": None, "Exit1": "Error", "Exit2": "MemoryError"}
     error = "OutputTooLarge" if len(data) >= _OUTPUT_CAP else errors.get(status, status.rstrip("0123456789"))
-    return Output(text=data.decode(errors="replace"), error=error, seconds=time.monotonic() - start)
+    return Output(text=data.decode(errors="replace"), error=error, seconds=seconds)
 
 
 def run_judge(tests: str, program: str, entry_point: str, limits: Limits = DEFAULT) -> Outcome:
@@ -125,7 +123,6 @@ def run_judge(tests: str, program: str, entry_point: str, limits: Limits = DEFAU
     The tests' process is walled in as well (they come from a data file), sees the installed packages, and holds no code
     of the program. The value is null if every assertion held, the error otherwise that of the first that did not.
     """
-    start = time.monotonic()
     judge = ProgramRun(
         {"mode": "judge", "program": tests, "entry_point": entry_point}, replace(limits, packages=True), feed=True
     )
@@ -136,11 +133,11 @@ def run_judge(tests: str, program: str, entry_point: str, limits: Limits = DEFAU
                 line = judge.line(None)
                 kind, text = _parsed(line)
                 if kind != "call" or text is None:
-                    return _outcome(line, judge, time.monotonic() - start)
+                    return _outcome(line, judge, answerer.seconds())
                 answerer.send(json.dumps(text).encode())
                 answer = answerer.line(None)
                 if answer is None or _parsed(answer)[0] not in ("value", "error"):
-                    return Outcome(error=_ending(answerer.status()), seconds=time.monotonic() - start)
+                    return Outcome(error=_ending(answerer.status()), seconds=answerer.seconds())
                 judge.send(answer)
 
 
@@ -153,7 +150,7 @@ def run_unittest(program: str, limits: Limits = DEFAULT) -> dict[str, str] | Out
 
     Returns an Outcome with an error instead where the process ended, timed out, or was tampered with.
     """
-    seal, start = secrets.token_hex(16), time.monotonic()
+    seal = secrets.token_hex(16)
     with closing(ProgramRun({"mode": "unittest", "program": program, "seal": seal}, limits)) as run:
         reasons: dict[str, str] = {}
         while True:
@@ -167,9 +164,9 @@ def run_unittest(program: str, limits: Limits = DEFAULT) -> dict[str, str] | Out
             elif kind == "done":
                 if rest == [seal]:
                     return reasons
-                return Outcome(error="BadReply", seconds=time.monotonic() - start)
+                return Outcome(error="BadReply", seconds=run.seconds())
             else:
-                return Outcome(error=str(rest[0])[:80] if rest else "BadReply", seconds=time.monotonic() - start)
+                return Outcome(error=str(rest[0])[:80] if rest else "BadReply", seconds=run.seconds())
 
 
 def _parsed(line: bytes | None) -> tuple[str | None, str | None]:

@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError, RunError
+from prmkit.sandbox.clock import WINDOW, ProgramClock
 from prmkit.sandbox.policy import STRICT, Policy
 
 _REPLY_CAP = 256 << 20
 """Bytes of reply that are read from one program; what is over is cut."""
+_BACKSTOP = 10.0
+"""A program is ended after so many times its seconds by the wall clock, however little of them it had."""
 _GRACE = 10.0
 """Seconds that a supervisor may be late (a loaded machine) before the zygote counts as broken and is replaced."""
 
@@ -54,9 +57,10 @@ _ENVIRONMENT = {
 class Limits:
     """What one program may use, and what it sees.
 
-    ``seconds`` is the wall clock of the whole program; calls not yet answered then are Timeout. ``memory_mb`` is the
-    address space of each of its processes. ``packages``: the installed packages, read-only, else the standard library
-    alone. ``policy``: whether it may run at all where this machine offers no isolation.
+    ``seconds`` is the time that the whole program may have (clock.py): calls not yet answered then are Timeout. A busy
+    machine makes no difference; only after 10 times as long by the wall clock a program is ended in any case.
+    ``memory_mb`` is the address space of each of its processes. ``packages``: the installed packages, read-only, else
+    the standard library alone. ``policy``: whether it may run at all where this machine offers no isolation.
     """
 
     seconds: float = 4.0
@@ -102,7 +106,8 @@ class ProgramRun:
     def __init__(self, request: dict[str, Any], limits: Limits, *, feed: bool = False) -> None:
         _require_walls(limits)
         self._zygote = _ZYGOTES[limits.packages]
-        request |= {"seconds": limits.seconds, "memory_mb": limits.memory_mb}
+        seconds = limits.seconds
+        request |= {"seconds": seconds, "wall_seconds": _BACKSTOP * seconds, "memory_mb": limits.memory_mb}
         self._result, result = os.pipe()
         self._status, status = socket.socketpair()
         pipe: tuple[int | None, int | None] = os.pipe() if feed else (None, None)
@@ -120,16 +125,21 @@ class ProgramRun:
                 if descriptor is not None:
                     os.close(descriptor)
             status.close()
-        self._deadline = time.monotonic() + limits.seconds
+        self._limit = seconds
+        self._clock: ProgramClock | None = None
         self._buffer, self._read, self._complete, self._ended = bytearray(), 0, False, ""
+
+    def seconds(self) -> float:
+        """The seconds that the program had."""
+        return self._started().seconds()
 
     def line(self, seconds: float | None) -> bytes | None:
         """The next line of the reply; None when the program has ended or was late, which ends it."""
-        deadline = self._deadline if seconds is None else min(self._deadline, time.monotonic() + seconds)
+        limit = self._limit if seconds is None else min(self._limit, self.seconds() + seconds)
         scanned = 0
         while (end := self._buffer.find(b"\n", scanned)) < 0:
             scanned = len(self._buffer)
-            if not self._more(deadline, _REPLY_CAP):
+            if not self._more(limit, _REPLY_CAP):
                 return None
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
@@ -137,7 +147,7 @@ class ProgramRun:
 
     def rest(self, cap: int) -> bytes:
         """All that is left of the reply; the block that reaches ``cap`` bytes is the last one read."""
-        while self._more(self._deadline, cap):
+        while self._more(self._limit, cap):
             continue
         return bytes(self._buffer)
 
@@ -145,11 +155,9 @@ class ProgramRun:
         """Write a line to the program; one that does not read is late."""
         assert self._feed is not None  # only asked of runs with a feed
         data = memoryview(line + b"\n")
-        poll = select.poll()
-        poll.register(self._feed, select.POLLOUT)
         os.set_blocking(self._feed, False)
         try:
-            while data and poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000):
+            while data and self._ready(self._feed, select.POLLOUT, self._limit):
                 data = data[os.write(self._feed, data) :]
         except BrokenPipeError:
             return
@@ -158,14 +166,10 @@ class ProgramRun:
         """How the program ended: Exit with its code, Killed or Timeout. It ends now, if it has not."""
         if not self._ended:
             # A reply that is complete comes from a program that is about to end; any other is not waited for.
-            data = _read(self._status.fileno(), self._deadline, 64) if self._complete else b""
-            if not data:
+            self._started()
+            if not (self._complete and self._ready(self._status.fileno(), select.POLLIN, self._limit)):
                 self._status.shutdown(socket.SHUT_WR)
-                data = _read(self._status.fileno(), time.monotonic() + _GRACE, 64)
-            if not data:
-                self._zygote.close()
-                raise RunError("the supervisor of an untrusted program did not answer; the zygote was ended")
-            self._ended = data.decode()
+            self._ended = self._told()
         return self._ended
 
     def close(self) -> None:
@@ -181,18 +185,42 @@ class ProgramRun:
         if self._feed is not None:
             os.close(self._feed)
 
-    def _more(self, deadline: float, cap: int) -> bool:
-        """Read a block; False at the end, the deadline or the cap."""
-        poll = select.poll()
-        poll.register(self._result, select.POLLIN)
-        left = max(0.0, deadline - time.monotonic())
-        if self._read >= cap or not poll.poll(left * 1000):
+    def _more(self, limit: float, cap: int) -> bool:
+        """Read a block; False at the end, at the cap, or when the program has had its seconds."""
+        if self._read >= cap or not self._ready(self._result, select.POLLIN, limit):
             return False
         block = os.read(self._result, 1 << 16)
         self._buffer += block
         self._read += len(block)
         self._complete = not block
         return not self._complete
+
+    def _ready(self, descriptor: int, event: int, limit: float) -> bool:
+        """Whether a descriptor is ready before the program has had ``limit`` seconds."""
+        clock = self._started()
+        clock.resume()
+        poll = select.poll()
+        poll.register(descriptor, event)
+        while True:
+            left = limit - clock.seconds()
+            if poll.poll(min(max(left, 0.0), WINDOW) * 1000):
+                return True
+            if left <= 0:
+                return False
+
+    def _started(self) -> ProgramClock:
+        """The clock of the program, which its supervisor starts."""
+        if self._clock is None:
+            self._clock = ProgramClock(int(self._told()))
+        return self._clock
+
+    def _told(self) -> str:
+        """The next line of the supervisor: first the number of the program's process, then how it ended."""
+        data = _read(self._status.fileno(), time.monotonic() + _GRACE, 64, until=b"\n")
+        if not data:
+            self._zygote.close()
+            raise RunError("the supervisor of an untrusted program did not answer; the zygote was ended")
+        return data.decode().strip()
 
 
 class _Zygote:
@@ -276,7 +304,7 @@ def _read(descriptor: int, deadline: float, cap: int, until: bytes = b"") -> byt
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
             break
-        block = os.read(descriptor, min(1 << 16, cap - len(blocks)))
+        block = os.read(descriptor, 1 if until else min(1 << 16, cap - len(blocks)))
         if not block:
             break
         blocks += block

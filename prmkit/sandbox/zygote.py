@@ -1,11 +1,11 @@
 """The process that untrusted programs are forked from: a bare interpreter, started once by isolate.py.
 
-zygote (namespaces, private root) -> supervisor (one a program; trusted; keeps the clock) -> program (pid 1 of its own
-pid namespace; walled in; see harness.py). The program's side holds no expected outputs: it can only return values.
+zygote (namespaces, private root) -> supervisor (one a program; trusted; ends it) -> program (pid 1 of its own pid
+namespace; walled in; see harness.py). The program's side holds no expected outputs: it can only return values.
 
 Messages: the parent sends one byte with three or four descriptors: the request (a file holding JSON), the result pipe
-(untrusted), the status socket (written by the supervisor only when all is over; its hangup ends the program), and for
-some requests the feed pipe.
+(untrusted), the status socket (to which the supervisor writes the number of the program's process and, when all is
+over, how it ended; its hangup ends the program), and for some requests the feed pipe.
 """
 
 import contextlib
@@ -131,7 +131,7 @@ def _supervise(request_file: int, result: int, status: int, feed: int | None = N
     if "pid" in walls:
         confine.unshare(_PROGRAM_NAMESPACES if "root" in walls else confine.NEWPID)
     uid = _uid() if "uid" in walls else None
-    deadline = time.monotonic() + request["seconds"]
+    deadline = time.monotonic() + request["wall_seconds"]
     pid = os.fork()
     if pid == 0:
         try:
@@ -141,6 +141,8 @@ def _supervise(request_file: int, result: int, status: int, feed: int | None = N
             harness.run(request, result, feed)
         finally:
             os._exit(1)
+    with contextlib.suppress(OSError):  # a parent that is gone: seen below
+        os.write(status, f"{pid}\n".encode())
     os.close(result)
     if feed is not None:
         os.close(feed)
@@ -148,7 +150,7 @@ def _supervise(request_file: int, result: int, status: int, feed: int | None = N
     _kill_all(pid)
     if "root" not in walls:
         shutil.rmtree(box, ignore_errors=True)
-    os.write(status, ended.encode())
+    os.write(status, f"{ended}\n".encode())
 
 
 def _wait(pid: int, status: int, deadline: float) -> str:

@@ -71,6 +71,14 @@ def test_a_limit_of_seconds_ends_a_program() -> None:
         assert run.status() == "Timeout"
 
 
+def test_the_wall_clock_ends_a_program_that_has_had_nothing_of_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_BACKSTOP", 0.01)
+    with closing(ProgramRun(calls(LOOP, "[1]"), LIMITS)) as run:  # after 0.6 s
+        assert run.line(None) is None
+        assert run.status() == "Timeout"
+        assert run.seconds() < 30
+
+
 def test_a_line_may_have_a_limit_of_its_own() -> None:
     with closing(ProgramRun(calls(LOOP, "[1]"), LIMITS)) as run:
         assert run.line(0.2) is None

@@ -40,18 +40,22 @@ def started(channel: socket.socket, request: dict[str, Any]) -> tuple[int, socke
     read, write = os.pipe()
     status, theirs = socket.socketpair()
     with tempfile.TemporaryFile() as file:
-        file.write(json.dumps({"seconds": 60.0, "memory_mb": 1024, **request}).encode())
+        file.write(json.dumps({"seconds": 60.0, "wall_seconds": 60.0, "memory_mb": 1024, **request}).encode())
         file.flush()
         socket.send_fds(channel, [b"p"], [file.fileno(), write, theirs.fileno()])
     os.close(write)
     theirs.close()
+    pid = b""
+    while not pid.endswith(b"\n"):
+        pid += status.recv(1)
+    assert int(pid) > 0
     return read, status
 
 
 def asked(channel: socket.socket, request: dict[str, Any]) -> tuple[bytes, str]:
     read, status = started(channel, request)
     with status, open(read, "rb") as result:
-        return result.read(), status.recv(64).decode()
+        return result.read(), status.recv(64).decode().strip()
 
 
 def calls(program: str, *inputs: str) -> dict[str, Any]:
@@ -73,7 +77,7 @@ def test_a_program_finds_nothing_of_prmkit_in_its_process(channel: socket.socket
 
 
 def test_the_clock_ends_a_program(channel: socket.socket) -> None:
-    late = calls("def f(x):\n    while True: pass", "[1]") | {"seconds": 0.3}
+    late = calls("def f(x):\n    while True: pass", "[1]") | {"wall_seconds": 0.3}
     assert asked(channel, late) == (b"", "Timeout")
 
 
@@ -82,7 +86,7 @@ def test_a_parent_that_hangs_up_ends_a_program(channel: socket.socket) -> None:
     with status, open(read, "rb", buffering=0) as result:
         assert result.read(100) == b'["value", "null"]\n'  # it runs
         status.shutdown(socket.SHUT_WR)
-        assert status.recv(64) == b"Timeout"
+        assert status.recv(64) == b"Timeout\n"
         assert result.read(100) == b""  # and runs no more
 
 

@@ -9,10 +9,7 @@ Status = Literal["pass", "fail", "timeout", "unsupported_env"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult:
-    """One test: its name or number, why it failed (nothing: it passed), and the seconds it took.
-
-    Source of the seconds: this process, on the arrival of the program's replies.
-    """
+    """One test: its name or number, why it failed (nothing: it passed), and the seconds that the program had for it."""
 
     __test__ = False  # not a test class of pytest
 
