@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 """Flags of unshare(2)."""
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
-_MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
+_MS_REMOUNT, _MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 0x20, 0x1000, 0x2000, 0x4000, 0x40000
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -23,7 +23,9 @@ _LANDLOCK_CREATE, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
 _READ_FILE, _READ = 0x4, 0x1 | 0x4 | 0x8
 _DEVICES = ("/dev/null", "/dev/urandom")
 BOX = "/box"
-"""Where the private temporary folder of a program is mounted in the private root."""
+"""Where the private folder of a program is mounted in the private root."""
+TEMPORARY = "/tmp"
+"""Where it has another one there: programs write to this path by its name."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -75,7 +77,7 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str =
 
 
 def private_root(paths: Sequence[str]) -> None:
-    """Replace the root of this mount namespace by an empty read-only one that shows only ``paths``, and BOX."""
+    """Replace the root of this mount namespace by an empty read-only one of ``paths``, BOX and TEMPORARY alone."""
     # Any folder that no path lies under will do as the mount point; /proc exists everywhere and is not shown.
     root = "/proc"
     mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
@@ -90,6 +92,7 @@ def private_root(paths: Sequence[str]) -> None:
         os.makedirs(root + "/dev", exist_ok=True)
         _show(path, root + path, read_only=False)
     os.mkdir(root + BOX)
+    os.makedirs(root + TEMPORARY, exist_ok=True)
     os.chdir(root)
     _check(_libc.pivot_root(b".", b"."), "pivot_root")
     _check(_libc.umount2(b".", _MNT_DETACH), "umount")
@@ -109,9 +112,20 @@ def _show(path: str, target: str, *, read_only: bool) -> None:
         mount("none", target, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | kept)
 
 
-def mount_box() -> None:
-    """Mount an empty folder of 32 MiB at BOX; it vanishes with the mount namespace."""
-    mount("tmpfs", BOX, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=32m,mode=777,nr_inodes=4096")
+def mount_folders(paths: Sequence[str]) -> None:
+    """Mount an empty folder of 32 MiB at BOX and one at TEMPORARY; they vanish with the mount namespace.
+
+    Those of ``paths`` that lie in TEMPORARY (an environment that somebody tries out) stay visible there.
+    """
+    options = "size=32m,mode=1777,nr_inodes=4096"
+    mount("tmpfs", BOX, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+    for path in paths:
+        if path.startswith(TEMPORARY + "/"):
+            target = BOX + path.removeprefix(TEMPORARY)
+            os.makedirs(target)
+            mount(path, target, None, _MS_BIND | _MS_REC)  # read-only, as the path itself
+    mount(BOX, TEMPORARY, None, _MS_MOVE)
+    mount("tmpfs", BOX, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
 
 
 def landlock_abi() -> int:
@@ -121,7 +135,7 @@ def landlock_abi() -> int:
     return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))))
 
 
-def landlock(readable: Sequence[str], writable: str, abi: int) -> None:
+def landlock(readable: Sequence[str], writable: Sequence[str], abi: int) -> None:
     """Allow this process and its children to read ``readable``, to write under ``writable``, and nothing else.
 
     TCP is refused from version 4 on, signals to processes outside from version 6 on.
@@ -135,7 +149,8 @@ def landlock(readable: Sequence[str], writable: str, abi: int) -> None:
     )
     write_device = _READ_FILE | 0x2 | (1 << 14) * (abi >= 3)
     rules = [(path, _READ if os.path.isdir(path) else _READ & ~0x8) for path in readable]
-    for path, access in [*rules, *((path, write_device) for path in _DEVICES), (writable, every)]:
+    rules += [*((path, write_device) for path in _DEVICES), *((path, every) for path in writable)]
+    for path, access in rules:
         if not os.path.exists(path):
             continue
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)

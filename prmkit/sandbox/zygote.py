@@ -113,7 +113,8 @@ def _rehearse(user: bool, uid: bool) -> None:
     confine.enter_namespaces(user=user)
     confine.private_root(readable_paths())
     confine.unshare(_PROGRAM_NAMESPACES)
-    if not confine.works(confine.mount_box):  # forked: the first process of a pid namespace
+    # Forked: the first process of a pid namespace.
+    if not confine.works(functools.partial(confine.mount_folders, readable_paths())):
         raise OSError("no private folder")
     confine.drop_privileges(_uid() if uid else None)
 
@@ -215,7 +216,7 @@ def _wall_in(request: dict[str, Any], box: str, uid: int | None, walls: list[str
         os.dup2(null, standard)
     os.close(null)
     if "root" in walls:
-        confine.mount_box()
+        confine.mount_folders(readable_paths())
     os.chdir(box)
     os.environ.update({"HOME": box, "TMPDIR": box, "MPLCONFIGDIR": box})
     confine.limit_resources(seconds=request["seconds"], memory_mb=request["memory_mb"])
@@ -226,7 +227,7 @@ def _wall_in(request: dict[str, Any], box: str, uid: int | None, walls: list[str
         confine.die_with_parent()
     abi = next((int(wall.removeprefix("landlock")) for wall in walls if wall.startswith("landlock")), 0)
     if abi:
-        confine.landlock(readable_paths(), box, abi)
+        confine.landlock(readable_paths(), [box, confine.TEMPORARY] if "root" in walls else [box], abi)
     if "seccomp" in walls:
         seccomp.refuse_system_calls()
     for name in [name for name in sys.modules if name.partition(".")[0] == "prmkit"]:

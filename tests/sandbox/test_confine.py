@@ -1,6 +1,7 @@
 import os
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def tried(attempt):
 read = lambda path: open(path).read()
 write = lambda path: open(path, "w").write("text")
 confine.no_new_privileges()
-confine.landlock([readable, alone, "/no/such/path"], box, abi)
+confine.landlock([readable, alone, "/no/such/path"], [box], abi)
 print(json.dumps([
     tried(lambda: read(readable + "/a")), tried(lambda: os.listdir(readable)), tried(lambda: read(alone)),
     tried(lambda: write(box + "/new")), tried(lambda: read(box + "/new")), tried(lambda: write("/dev/null")),
@@ -120,7 +121,7 @@ def reached():
     return "connected"
 before = reached()
 confine.no_new_privileges()
-confine.landlock([], "/tmp", given[1])
+confine.landlock([], ["/tmp"], given[1])
 print(json.dumps([before, reached()]))
 """
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -198,7 +199,7 @@ user = os.getuid() != 0
 def prepare():
     confine.enter_namespaces(user=user)
     confine.private_root([])
-    confine.mount_box()
+    confine.mount_folders([])
 if not confine.works(prepare):
     print("null")
     sys.exit()
@@ -235,7 +236,7 @@ print(json.dumps([
 """
     found = behind_namespaces(program, shown, hidden, tmp_path / "link")
     top = tmp_path.parts[1]
-    assert found == [sorted({"box", "dev", top}), ["link", "shown"], "text", "shown", False, *["OSError"] * 3, 4]
+    assert found == [sorted({"box", "dev", "tmp", top}), ["link", "shown"], "text", "shown", False, *["OSError"] * 3, 4]
     assert (shown / "a").read_text() == "text"
     assert [file.name for file in shown.iterdir()] == ["a"]
 
@@ -244,7 +245,7 @@ def test_the_box_holds_32_mib_and_no_other_process_sees_it() -> None:
     program = """
 confine.enter_namespaces(user=user)
 confine.private_root([])
-confine.mount_box()
+confine.mount_folders([])
 size = os.statvfs(confine.BOX).f_blocks * os.statvfs(confine.BOX).f_frsize
 before = os.listdir(confine.BOX)
 open(confine.BOX + "/a", "wb").write(bytes(1 << 24))
@@ -252,6 +253,29 @@ print(json.dumps([before, size, tried(lambda: open(confine.BOX + "/b", "wb").wri
 """
     assert behind_namespaces(program) == [[], 32 << 20, "OSError"]
     assert not os.path.exists(confine.BOX)
+
+
+def test_a_temporary_folder_hides_all_of_the_machine_s_but_what_is_shown() -> None:
+    # An environment may itself lie there.
+    program = """
+confine.enter_namespaces(user=user)
+confine.private_root(given)
+confine.mount_folders(given)
+open("/tmp/new", "w").write("text")
+shown, = given
+print(json.dumps([
+    sorted(os.listdir("/tmp")), os.listdir(os.path.dirname(shown)), open(shown + "/a").read(), os.listdir(confine.BOX),
+    tried(lambda: open(shown + "/b", "w")),
+]))
+"""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        shown, hidden = Path(folder, "shown"), Path(folder, "hidden")
+        shown.mkdir()
+        (shown / "a").write_text("text")
+        hidden.write_text("secret")
+        found = behind_namespaces(program, shown)
+        assert found == [sorted(["new", Path(folder).name]), ["shown"], "text", [], "OSError"]
+        assert not Path("/tmp/new").exists()
 
 
 def test_a_namespace_of_its_own_has_no_network() -> None:

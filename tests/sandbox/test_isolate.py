@@ -148,6 +148,13 @@ def test_the_folder_of_a_program_is_private_writable_and_empty() -> None:
     assert [run(program), run(program)] == [Outcome(value_json='[[], ["left"]]')] * 2
 
 
+def test_the_temporary_folder_of_a_program_is_private_too() -> None:
+    needs("root")
+    program = "import os\ndef f(x):\n    open('/tmp/left', 'w').write('x')\n    return os.listdir('/tmp')"
+    assert [run(program), run(program)] == [Outcome(value_json='["left"]')] * 2
+    assert not Path("/tmp/left").exists()
+
+
 def test_the_disk_cannot_be_filled() -> None:
     assert run("def f(x): open('a', 'wb').write(bytes(1 << 25))").error == "OSError"  # 32 MiB, 16 are allowed
 
