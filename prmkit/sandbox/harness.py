@@ -18,6 +18,7 @@ import os
 import random
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,7 +67,9 @@ def _function(request: dict[str, Any], result: int) -> Callable[..., list[str]]:
     Errors of the whole program are those of each call.
     """
     sys.set_int_max_str_digits(0)
-    namespace: dict[str, Any] = {"__name__": "__program__"}
+    # A module that can be looked up by its name, as data classes and pickles do with their own.
+    module = sys.modules["__program__"] = types.ModuleType("__program__")
+    namespace = module.__dict__
     failure: str | None = None
     function: Any = None
     # BaseException: sys.exit and the like are an outcome of the program, not of this harness.
@@ -166,7 +169,6 @@ def _unittest(request: dict[str, Any], result: int, feed: int | None) -> int:
     The program shares this process with its tests, since these patch its modules. So it could make them pass: what it
     would change for that, the classes of unittest and the built-in functions, is compared with what they were.
     """
-    import types
     import unittest
 
     seal, write = request.pop("seal"), os.write

@@ -256,6 +256,13 @@ def test_a_unittest_class_reports_every_test() -> None:
     assert found == {"test_a": "", "test_b": "AssertionError: 1 != 2", "test_c": "AssertionError: no"}
 
 
+def test_a_program_is_a_module_that_its_own_classes_find() -> None:
+    fields = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\n"
+    assert run(fields + "def f(x): return A(x).x").value_json == "1"
+    named = "import pickle\nfrom typing import NamedTuple\nclass A(NamedTuple):\n    x: int\n"
+    assert run(named + "def f(x): return pickle.loads(pickle.dumps(A(x))).x").value_json == "1"
+
+
 def test_installed_packages_are_seen_only_when_asked_for() -> None:
     program = "def f(x):\n    import numpy\n    return numpy.arange(x).sum()"
     assert run(program, "[4]").error == "ModuleNotFoundError"
