@@ -58,8 +58,8 @@ class MathGrader:
     """The judge of math answers. Equality is symmetric, and the same relation votes and grades.
 
     Args:
-        relation: whose equality; ``prm800k`` and ``qwen`` are for figures to be compared with theirs. The latter
-            extracts answers its own way too.
+        relation: whose equality; ``prm800k`` and ``qwen`` are for figures to be compared with theirs. They know which
+            answer is gold when they grade, and vote if either may be. The latter finds answers its own way too.
         workers: the processes that compare.
 
     Attributes:
@@ -70,13 +70,15 @@ class MathGrader:
         self._workers = workers or Workers(relation=relation)
         self._ours = relation == "math-verify"
         self._solver = Solver(self._workers)
-        self._find = _as_qwen if relation == "qwen" else extraction.find
+        self._as_qwen = relation == "qwen"
         self._verdicts: dict[Pair, Agreement] = {}
         self.timeouts = 0
 
     def found(self, problem: Problem, solutions: Sequence[str]) -> list[Found | None]:
         """The declared final answer of each solution, and the rule that found it (see extraction.py)."""
-        return [self._find(solution) for solution in solutions]
+        if self._as_qwen:
+            return [qwen.find(solution, problem.answer) for solution in solutions]
+        return [extraction.find(solution) for solution in solutions]
 
     def answers(self, problem: Problem, solutions: Sequence[str]) -> list[str | None]:
         """The declared final answer of each solution."""
@@ -92,7 +94,7 @@ class MathGrader:
         }
         given = list(distinct.values())
         pairs = list(combinations(given, 2))
-        verdicts = dict(zip(pairs, self._judge(pairs), strict=True))
+        verdicts = dict(zip(pairs, self._judge_either_way(pairs), strict=True))
         details = [detail(read(answer)) if self._ours else 0 for answer in given]
         labels = classes_of(details, lambda one, other: verdicts[given[one], given[other]])
         label_of = dict(zip(distinct, labels, strict=True))
@@ -141,6 +143,12 @@ class MathGrader:
             self.timeouts += late and agreement is DIFFERENT
         return [found[pair] if pair in found else self._verdicts[pair] for pair in pairs]
 
+    def _judge_either_way(self, pairs: Sequence[Pair]) -> list[Agreement]:
+        """How equal two answers are of which none is gold: the relations of others are one-sided, a vote is not."""
+        there = self._judge(pairs)
+        back = there if self._ours else self._judge([(other, one) for one, other in pairs])
+        return [one if one is not DIFFERENT else other for one, other in zip(there, back, strict=True)]
+
     def _cheap(self, pair: Pair) -> Agreement | None:
         """What text alone says: the same text, or two plain numbers; None for open."""
         gold, answer = pair
@@ -157,11 +165,6 @@ class MathGrader:
             return self._solver.solved(comparisons, deadline)
         replies = self._workers.ask([("same", *pair) for pair in pairs], deadline)
         return [(SAME if reply is True else DIFFERENT, reply is LATE) for reply in replies]
-
-
-def _as_qwen(solution: str) -> Found | None:
-    answer = qwen.extract(solution)
-    return None if answer is None else Found(answer, "as Qwen2.5-Math")
 
 
 def on_sight(gold: str, answer: str) -> Agreement | None:

@@ -193,7 +193,7 @@ def _serve() -> None:
         raise _OutOfTime
 
     seconds = float(sys.argv[1])
-    work = _math_verify() if sys.argv[2] == "math-verify" else {"same": _either(f"prmkit.grade.math.{sys.argv[2]}")}
+    work = _math_verify() if sys.argv[2] == "math-verify" else {"same": _one_way(f"prmkit.grade.math.{sys.argv[2]}")}
     signal.signal(signal.SIGPROF, out_of_time)
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     print("ready", flush=True)
@@ -212,13 +212,13 @@ def _serve() -> None:
         print(reply, flush=True)
 
 
-def _either(module: str) -> Callable[[str, str], bool]:
-    """Another grader's relation: equal if it says so in either direction."""
+def _one_way(module: str) -> Callable[[str, str], bool]:
+    """Another grader's relation, which takes the first answer for gold."""
     same: Callable[[str, str], bool] = importlib.import_module(module).same
 
     def compare(gold: str, answer: str) -> bool:
         try:
-            return same(gold, answer) or same(answer, gold)
+            return same(gold, answer)
         # Recursion and the like: what it cannot compare is not equal.
         except Exception:
             return False

@@ -213,3 +213,19 @@ def test_every_math_test_solution_answers_its_gold(data_dir, grader: MathGrader)
     ]
     assert len(problems) == 5000
     assert exceptions == []
+
+
+def test_a_preset_grades_in_its_authors_direction_and_votes_in_either() -> None:
+    grader = MathGrader(relation="qwen", workers=Workers(count=1, relation="qwen", seconds=60.0, budget=120.0))
+    assert grader.correct(problem("B"), ["A or B"]) == [True]  # the last letter of the answer
+    assert grader.correct(problem("A or B"), ["B"]) == [False]
+    assert grader.classes(problem(None), ["A or B", "B", "x"]) == grader.classes(problem(None), ["B", "A or B", "x"])
+    assert grader.classes(problem(None), ["A or B", "B", "x"]) == [0, 0, 1]
+    grader.close()
+
+
+def test_the_preset_qwen_looks_for_a_choice_where_the_gold_answer_is_one() -> None:
+    grader = MathGrader(relation="qwen")
+    solution = "\\boxed{12}. So the answer is (C) of the five."
+    assert grader.answers(problem("C"), [solution]) == ["C"]
+    assert grader.answers(problem("12"), [solution]) == ["12"]

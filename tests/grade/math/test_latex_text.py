@@ -1,6 +1,6 @@
 import pytest
 
-from prmkit.grade.math.latex_text import strip_text
+from prmkit.grade.math.latex_text import braced_fractions, stacked, strip_text
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,9 @@ from prmkit.grade.math.latex_text import strip_text
         ("\\text{ yes }", "yes"),
         ("\\text{a} b", "\\text{a}b"),
         ("50\\%", "50"),
+        ("50%", "50%"),  # only with a backslash, as there
+        ("5\\text{ h }30\\text{ min}", "5\\text{ h }30\\text{ min}"),  # two units: all stays as it was
+        ("x = 5 + \\frac", "x = 5 + \\frac"),  # and so with a fraction of nothing
         ("\\$1.50", "1.50"),
         ("90^\\circ", "90"),
         ("90^{\\circ}", "90"),
@@ -39,3 +42,9 @@ from prmkit.grade.math.latex_text import strip_text
 )
 def test_every_answer_has_one_spelling(answer: str, text: str) -> None:
     assert strip_text(answer) == text
+
+
+def test_the_other_grader_takes_the_same_spelling_of_fractions_and_stacks_roots_too() -> None:
+    assert braced_fractions("\\frac12+\\frac") == "\\frac12+\\frac"
+    assert stacked("\\sqrt{3}/2") == "\\sqrt{3}/2"
+    assert stacked("\\sqrt{3}/2", roots=True) == "\\frac{\\sqrt{3}}{2}"
