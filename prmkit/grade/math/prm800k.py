@@ -1,7 +1,8 @@
 r"""PRM800K's grader, for figures that are to be compared with those of OpenAI and of tools that took it over.
 
 It is stricter than math-verify: a fraction must be reduced, and an integer must be written as one. Its parser
-evaluates text, which is why it refuses what has more than two unknown letters.
+evaluates text, which is why it refuses what has more than two unknown letters. Two letters and a text of escapes would
+still run, so quotes are refused here too.
 
 Source: openai/prm800k, prm800k/grading/grader.py (Lightman et al. 2023, arXiv 2305.20050).
 """
@@ -30,6 +31,7 @@ _UNITS = [
     "yard",
 ]
 _REFUSED = re.compile(r"\^\{|\^\(|\^[0-9]+\^|\^[0-9][0-9]+")
+_QUOTED = re.compile(r"[\"'\\]")
 _BRACKETS = "()[]"
 _SIGNS = (("√", "sqrt"), ("π", "pi"), ("∞", "inf"), ("\u222a", "U"), ("\u00b7", "*"), ("\u00d7", "*"))
 
@@ -61,6 +63,8 @@ def _same_expression(wanted: str, given: str) -> bool:
     text = f"({wanted})-({given})"
     letters = {letter for letter in text.replace("sqrt", "").replace("frac", "") if letter.isalpha()}
     if len(letters) > 2 or _REFUSED.search(text):
+        return False
+    if _QUOTED.search(text):  # nothing with a text in it is equal there, and sympy would evaluate some as Python
         return False
     import sympy
     from sympy.parsing import sympy_parser as parser
