@@ -220,8 +220,16 @@ def _problem(record: dict[str, Any]) -> Problem:
     for name, known in _WORDS.items():
         if name in fields and fields[name] not in known:
             raise InputError(f"illegal problem.{name}", got=fields[name], expected=" or ".join(known))
-    fields["tests"] = tuple(Case(**test) for test in fields.get("tests") or ())
-    for test in fields["tests"]:
-        if not isinstance(test.input, str) or not isinstance(test.output, str | None):
-            raise InputError("illegal test", got=(test.input, test.output), expected="texts")
-    return Problem(**fields)
+    tolerance = fields.get("atol", 0.0)
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
+        raise InputError("illegal problem.atol", got=tolerance, expected="a number")
+    return Problem(**{**fields, "tests": tuple(map(_case, fields.get("tests") or ()))})
+
+
+def _case(record: dict[str, Any]) -> Case:
+    test = Case(**record)
+    if not isinstance(test.input, str) or not isinstance(test.output, str | None):
+        raise InputError("illegal test", got=(test.input, test.output), expected="texts")
+    if not isinstance(test.public, bool):
+        raise InputError("illegal test", got=test.public, expected="public: true or false")
+    return test

@@ -151,3 +151,19 @@ def test_append_lines_appends(tmp_path: Path) -> None:
     append_lines(path, [{"a": 1}])
     append_lines(path, [{"a": 2}, {"a": 3}])
     assert [(number, record["a"]) for number, record in read_lines(path)] == [(1, 1), (2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("answer", 2, "illegal problem.answer, got 2; expected text or null"),
+        ("input_file", ["a"], "illegal problem.input_file"),
+        ("tests", [{"input": 1}], "illegal test"),
+        ("tests", [{"input": "1", "public": {}}], "illegal test, got {}; expected public: true or false"),
+        ("tests", [{"colour": "red"}], "not a tree"),
+        ("atol", "0.1", "illegal problem.atol, got '0.1'; expected a number"),
+    ],
+)
+def test_a_field_of_the_problem_of_another_type_is_named(field: str, value: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        from_record({"schema": 1, "problem": {"id": "p", "prompt": "?", field: value}, "nodes": []})

@@ -95,7 +95,7 @@ class Gathered:
         self._found[problem] = self._named(given) if before is None else _together(before, given)
         self._places.setdefault(problem, []).append(given.where)
 
-    def set_aside(self, raw: RawRow, error: Exception) -> None:
+    def set_aside(self, raw: RawRow, error: InputError) -> None:
         """Keep a bad row with its fault."""
         self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()[:QUARANTINED_TEXT]})
 

@@ -50,8 +50,10 @@ def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Gathered:
         try:
             given = given_in(raw.parse(), raw.where)
             found.add(_solutions(given, raw.where, known), given.chosen)
-        except (InputError, RecursionError) as error:
+        except InputError as error:
             found.set_aside(raw, error)
+        except RecursionError:
+            found.set_aside(raw, InputError("the row is nested too deeply", where=raw.where))
     found.settle_scores()
     if not found.read:
         raise InputError("the file holds no row", where=path, expected="one problem a line")

@@ -137,6 +137,33 @@ def test_a_bad_row_is_set_aside_and_the_others_go_on(tmp_path: Path) -> None:
     assert "nothing to judge the responses by, got ['id', 'response'" in read.bad[2]["error"]
 
 
+def test_a_row_may_be_nested_as_deeply_as_it_likes(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    deep = "[" * 900 + '"x"' + "]" * 900
+    path.write_text(
+        f'{{"id": "a", "answer": "2", "responses": {deep}}}\n{{"id": "b", "answer": "2", "response": "x"}}\n'
+    )
+    read = read_responses(path)
+    assert [each.problem.id for each in read.solutions] == ["b"]
+    assert read.bad[0]["error"] == f"{path}:1: the row is nested too deeply"
+
+
+def test_the_same_samples_under_another_filter_count_once_and_epochs_are_samples(tmp_path: Path) -> None:
+    doc = {"doc_id": 0, "doc": {"question": "1 + 1?"}, "target": "2", "resps": [["#### 2", "#### 3"]]}
+    path = write(tmp_path / "a.jsonl", {**doc, "filter": "strict-match"}, {**doc, "filter": "flexible-extract"})
+    assert evaluate(path)["correct"] == {"0": [True, False]}
+    assert read_responses(path).record().repeated == 1
+    sample = {"id": 1, "input": "1 + 1?", "target": "2"}
+    path = write(
+        tmp_path / "b.jsonl",
+        *[
+            {**sample, "epoch": epoch, "output": {"choices": [{"message": {"role": "assistant", "content": text}}]}}
+            for epoch, text in ((1, "#### 2"), (2, "#### 3"))
+        ],
+    )
+    assert evaluate(path)["correct"] == {"1": [True, False]}
+
+
 def test_if_no_row_is_good_the_first_ones_fault_is_the_error(tmp_path: Path) -> None:
     rows = [{"id": "a", "response": "x"}, {"id": "b"}]
     message = r"a\.jsonl:1: nothing to judge the responses by.* \(none of 2 rows is good\)"
@@ -259,6 +286,7 @@ FOREIGN = (
     {"question_id": "q", "code_list": ["print(1)"], "graded_list": [True]},
     {"prompt": CHAT[:1], "reward_model": {"ground_truth": "2"}, "responses": ["\\boxed{2}"]},
     {"messages": CHAT, "answer": 2.0},
+    {"problem": to_record(StepTree(DOUBLE))["problem"], "response": "def f(x): return 2 * x"},
 )
 
 
