@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from prmkit.errors import InputError
-from prmkit.grade import isolation_of
+from prmkit.grade import grader_for, isolation_of
+from prmkit.grade.config import GradingConfig
 from prmkit.run.files import write_whole
 from prmkit.search.answer import answer
 from prmkit.search.options import StrategyConfig, bind_strategy
@@ -113,6 +114,17 @@ def check(problems: Sequence[Problem]) -> None:
             raise InputError("the problem has no answer to be graded by", where=problem.id, cure="Remove the row.")
         if problem.domain == "code" and not problem.tests and problem.check is None:
             raise InputError("the problem has no test to be graded by", where=problem.id, cure="Remove the row.")
+
+
+def check_gold_answers(problems: Sequence[Problem], grading: GradingConfig) -> None:
+    """Refuse gold answers that do not parse, before anything is spent on them. Plain numbers take no time.
+
+    Raises:
+        InputError: with the id of the problem, there is one.
+    """
+    for problem in problems:
+        if problem.domain == "math":
+            grader_for("math", grading).correct(problem, [])
 
 
 def _ended(

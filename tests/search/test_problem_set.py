@@ -14,7 +14,7 @@ from prmkit.generate.format import PolicyFormat
 from prmkit.generate.text import PolicyText
 from prmkit.generate.transformers import TransformersGenerator
 from prmkit.grade import grader_for
-from prmkit.grade.config import GradingConfig
+from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
 from prmkit.models.config import ModelConfig
@@ -23,7 +23,7 @@ from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer
 from prmkit.search.options import StrategyConfig
-from prmkit.search.problem_set import search
+from prmkit.search.problem_set import check_gold_answers, search
 from prmkit.search.progress import Progress
 from prmkit.search.result import read_costs
 from prmkit.session import Engines, concurrent
@@ -200,3 +200,10 @@ def test_a_search_finds_programs_of_every_form(form: str, tmp_path: Path) -> Non
     (tree,) = read_trees(tmp_path / "t.jsonl")
     assert tree.problem == FORMS[form].problem
     assert " + 1" in tree.solution(tree.chosen) or " + 2 - 1" in tree.solution(tree.chosen)
+
+
+def test_a_gold_answer_that_does_not_parse_is_refused_before_anything_is_spent() -> None:
+    good = [Problem(id="number", prompt="?", answer="4"), Problem(id="code", prompt="?", domain="code", check="x")]
+    check_gold_answers(good, DEFAULT)
+    with pytest.raises(InputError, match=r"^torn: the gold answer does not parse, got 'x\^2\+'"):
+        check_gold_answers([*good, Problem(id="torn", prompt="?", answer="x^2+")], DEFAULT)

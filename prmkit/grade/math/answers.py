@@ -7,6 +7,7 @@ forms are compared (agreement.py); what takes algebra goes to worker processes, 
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import combinations
 
@@ -101,17 +102,21 @@ class MathGrader:
         return [label_of.get(text) if text is not None else None for text in spelled]
 
     def correct(self, problem: Problem, answers: Sequence[str | None]) -> list[bool]:
-        """Whether each answer equals ``problem.answer``; different answers are judged side by side."""
+        """Whether each answer equals ``problem.answer``; different answers are judged side by side.
+
+        Where nothing is right, it is asked whether the gold answer is one.
+        """
         gold = problem.answer
         if gold is None or not gold.strip():
             raise InputError("the problem has no gold answer", where=problem.id, cure="Grade problems that have one.")
         given = list(dict.fromkeys(answer for answer in answers if answer is not None))
         verdicts = dict(zip(given, self._judge([(gold, answer) for answer in given]), strict=True))
-        if self._ours and self._is_nonsense(gold):
+        right = [answer is not None and verdicts[answer] is not DIFFERENT for answer in answers]
+        if self._ours and not any(right) and self._is_nonsense(gold):
             raise InputError(
                 "the gold answer does not parse", where=problem.id, got=gold, expected="LaTeX or a plain expression"
             )
-        return [answer is not None and verdicts[answer] is not DIFFERENT for answer in answers]
+        return right
 
     def unsupported(self, problem: Problem) -> str:
         """Nothing: every answer can be judged here."""
@@ -128,9 +133,13 @@ class MathGrader:
         return normalise(answer) if answer is not None and self._ours else answer
 
     def _is_nonsense(self, gold: str) -> bool:
-        """Whether the gold answer was tried as mathematics and is none."""
+        """Whether the gold answer looks like mathematics and is none."""
         form = read(gold)
-        return isinstance(form, Expression) and self._solver.is_nonsense(form.text)
+        if is_number(normalise(gold)) or not isinstance(form, Expression):
+            return False
+        itself = form.text
+        self._solver.solved([lambda known: known.equal(itself, itself, Fraction(0))], self._workers.deadline())
+        return self._solver.is_nonsense(itself)
 
     def _judge(self, pairs: Sequence[Pair]) -> list[Agreement]:
         """How equal each (gold, answer) is; within the budget of one problem."""

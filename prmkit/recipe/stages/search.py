@@ -24,7 +24,7 @@ from prmkit.run.results import Result, write_result
 from prmkit.score import ScorerConfig, load_scorer
 from prmkit.score.aggregate import default_aggregation
 from prmkit.search.options import StrategyConfig, bind_strategy
-from prmkit.search.problem_set import check, search
+from prmkit.search.problem_set import check, check_gold_answers, search
 from prmkit.search.progress import Progress
 from prmkit.search.result import SearchResult, read_costs
 from prmkit.session import Engines
@@ -65,6 +65,7 @@ def _prepare(recipe: SearchRecipe, watch: Watch | None) -> Work:
         bind_strategy(each)
     problems = recipe.problems.load()
     check(problems)
+    check_gold_answers(problems, recipe.grading)
     one = partial(_one, recipe, problems, _engines(recipe), watch)
     strategy = recipe.strategy
     if strategy is None:

@@ -162,6 +162,10 @@ def test_a_pair_that_ran_out_of_time_is_different_and_counted() -> None:
 def test_a_gold_answer_that_does_not_parse_is_an_error(grader: MathGrader) -> None:
     with pytest.raises(InputError, match="gold answer does not parse"):
         grader.correct(problem(r"\ldots"), ["x+1"])
+    for answers in (["7"], ["no such answer"], [None], []):  # nothing that would need algebra
+        with pytest.raises(InputError, match="gold answer does not parse"):
+            grader.correct(problem("x^2+"), answers)
+    assert grader.correct(problem("x^2+"), ["x^2+", "7"]) == [True, False]  # the same text is the same answer
     with pytest.raises(InputError, match="no gold answer"):
         grader.correct(problem(None), ["x+1"])
 
