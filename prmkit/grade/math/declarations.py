@@ -9,17 +9,17 @@ from collections import deque
 
 from prmkit.grade.math.values import value
 
-_MARKS = r"[*_`'\"“”‘’{}]{0,6}"
+_MARKS = r"[*_`'\"“”‘’{}]{0,6}+"
 _DECLARATION = re.compile(
     rf"""
     (?: (?<![A-Za-z]) (?: (?:answers?|ans\.?) (?:[ ](?:choice|option|key))?
                         | (?:correct|right|best)[ ](?:option|choice)
                       ) (?![A-Za-z])
-        {_MARKS} [ \t]{{0,4}}
+        {_MARKS} [ \t]{{0,4}}+
         (?: (?: \( [^()\n]{{0,40}} \)
-              | (?:to|for|of|in|we|I|that)\b [^\n.:：=]{{0,40}}? (?=[ \t*:：=])
+              | (?:to|for|of|in|we|I|that)\b (?: [ ] [^\s.:：=]{{1,20}} ){{0,8}}? (?=[ *:：=])
               | , [^\n.,:]{{1,30}}, )
-            {_MARKS} [ \t]{{0,4}} )?
+            {_MARKS} [ \t]{{0,4}}+ )?
         (?: [:：=→⇒–—] | (?:is|are|was|were|equals|becomes) \b | (?:would|should|must|will|can)(?:[ ]\w{{3,9}})?[ ]be\b
           | (?<=['’]) s \b | (?:comes|works|turns|evaluates|simplifies) [ ] (?:out[ ])? to (?:[ ]be)? \b
           | of [ ] (?=[$\\\d*(-]) )

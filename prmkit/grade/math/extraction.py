@@ -30,16 +30,19 @@ _TURN = re.compile(
 
 _TAG = re.compile(r"[<\[](/?)(?:final[_ ]?)?answer[>\]]", re.IGNORECASE)
 _HASHES = re.compile(r"#{4,}[ \t]*((?:\n\s{0,9})?[^\n#]*)")
+_REMARK = re.compile(r"\s*(?:\Z|-{3,}|I hope|Hope|Let me know)")
 _HEADING = re.compile(
     r"""
     \s* [*_]{0,3}
-    (?: \d{1,2} [.)] \s+ [A-Za-z*]
+    (?: \d{1,2} [.)] \s+ (?!(?:I|We|Let|Hope)\b) [A-Za-z*]
       | (?: step | case | part | conclusion | solution | verif | check | expla | final | answer | summary | note
           | proof )
       | [^\n]* : [*_\s]* $ )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+# With nothing or a blank line below it: "A: (0, 0)" above "B: (1, 2)" is a point.
+_A_LINE = re.compile(r"^[*_> \t]{0,9}A[*_]{0,3}:([^\n]+)(?=\s*\Z|\n[ \t]*\n)", re.MULTILINE)
 _BLOCK = re.compile(r"^# Answer[ \t]*\n\s*(.*(?:\n(?!\s*\n).*)*)", re.MULTILINE)  # PRM800K's
 
 
@@ -82,12 +85,11 @@ def _tagged(text: str) -> str | None:
 
 
 def _hashes(text: str) -> str | None:
-    end = len(text.rstrip())
     for line in last_ones(_HASHES, text):
         content = line[1]
         if not _HEADING.match(content) and not declares(content):
             # In words only at the end: elsewhere it is the heading of what follows.
-            found = value(content, in_words=line.end() >= end)
+            found = value(content, in_words=_REMARK.match(text, line.end()) is not None)
             if found is not None:
                 return found
     return None
@@ -99,8 +101,8 @@ def _answer_block(text: str) -> str | None:
 
 
 def _a_line(text: str) -> str | None:
-    line = re.fullmatch(r"[*_> \t]{0,9}A[*_]{0,3}:(.+)", text.rstrip().rpartition("\n")[2])
-    return value(line[1]) if line else None
+    lines = last_ones(_A_LINE, text)
+    return value(lines[0][1]) if lines else None
 
 
 RULES: tuple[tuple[str, Callable[[str], str | None]], ...] = (

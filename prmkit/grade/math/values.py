@@ -43,12 +43,13 @@ _REASON = re.compile(r",\s+as\b|,?\s+(?:because|since)\b")
 _AFTERTHOUGHT = re.compile(
     r"""
     [,;] \s+ (?!and\b|or\b) ["“]? [a-z]{2,}
-    | ,\s* "
+    | , \s* "
     | [,;]? \s+ [([]? (?: because | since | which | as | so | when | where | if | for | after | by | from | that | while
-        | with | giving | meaning | thus | hence | therefore | see | rounded | approximately | approx
-        | is | are | on | of | at | out
-        | in (?= [ ] (?!base) [a-z]) | to (?= [ ] [a-z])
-        | and [ ] (?: we | the | this | it | that | hence | so | thus | is | not | you ) ) (?![A-Za-z])
+        | with | giving | meaning | thus | hence | therefore | see | rounded | approx(?:imately)? | is | are | on | of
+        | at | out | such | in (?= [ ] (?!base) [a-z]) | to (?= [ ] [a-z])
+        | and (?= [ ] (?: we | the | this | it | that | hence | so | thus | is | not | you ) \b )
+        | and (?= [ ] [a-z]{3,} [a-z\ ]* $ ) ) (?![A-Za-z])
+    | \s+ (?: I[ ](?:hope|think|believe|am) | We | Let | This | Please | Hope | Thanks? | Thus | Hence | So ) \b
     | \s+ [–—] \s
     """,
     re.VERBOSE,

@@ -1,7 +1,9 @@
+import itertools
+import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prmkit.grade.found import Found
@@ -46,11 +48,48 @@ def test_hashes_may_stand_anywhere_before_their_answer(line: str) -> None:
     assert str(extract(f"Working.\n{line}\n\nI hope it helps.")).strip("$") == "5"
 
 
+ANSWERS = (
+    "5",
+    "-5",
+    "3.5",
+    "1,000",
+    r"\frac{1}{2}",
+    "x = 5",
+    "(3, 4)",
+    "5 cm",
+    "5 sq. ft.",
+    "(B)",
+    "3 and 4",
+    "3 p.m.",
+)
+WRAPPED = ("{}", "**{}**", "`{}`", '"{}"', "${}$", r"**\({}\)**", r"\[{}\]", "\n$$\n{}\n$$", "\n\n**{}**")
+WRAPPED += (r"$\boxed{{{}}}$",)
+DECLARED = ("The answer is {}", "**Answer:** {}", "### Final Answer\n\n{}", "**So the correct answer is {}**")
+DECLARED += ("答案是{}", "Final Answer: The final answer is {}", "<answer>{}</answer>")
+BEHIND = ("", ".", "\n\nI hope it is correct.", ". I hope it is correct.", "<|im_end|>", " 🎉")
+BEHIND += (".\n\nQ: 1 + 1?\nThe answer is 2.",)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_however_it_is_wrapped_declared_and_followed_the_same_answer_is_found(answer: str) -> None:
+    for wrapped, declaration, behind in itertools.product(WRAPPED, DECLARED, BEHIND):
+        solution = "Working, 2 + 2 = 4.\n" + declaration.format(wrapped.format(answer)) + behind
+        found = re.sub(r"\\[()]|[$.]", "", extract(solution) or "")
+        assert found == re.sub(r"[$.]", "", answer), solution
+
+
+def test_a_line_of_a_list_of_points_is_no_answer() -> None:
+    assert extract("Working.\nA: 18") == extract("Working.\n**A:** 18\n\nI hope it helps.") == "18"
+    assert extract("A: (0, 0)\nB: (1, 2)\nC: (3, 4)\nThey are on a line.") is None
+
+
 def test_a_heading_is_no_answer() -> None:
     assert extract("#### Step 1: add\n2 + 5\n#### 2. Check\nIt holds.\n#### Conclusion\nThe answer is 7.") == "7"
     assert extract("#### 3\n\n#### Verification\nIt holds.") == "3"
     assert extract("#### A remark\n2 + 5 is 7.") is None
     assert extract("2 + 5 is 7.\n#### no solution") == "no solution"
+    assert extract("2 + 5 is 7.\n#### no solution\n\nI hope it is correct.") == "no solution"
+    assert extract("#### 5. I hope it is correct.") == "5"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +149,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(FRAGMENTS, min_size=1, max_size=4).map("".join))
 def test_the_search_is_linear_in_the_text(fragment: str) -> None:
     text = (fragment * 200_000)[:200_000]
