@@ -9,30 +9,32 @@ from collections import deque
 
 from prmkit.grade.math.values import value
 
-_MARKS = r"[*_`'\"“”‘’{}]{0,6}+"
+_MARKS = r"[*_`'\"“”‘’{}\])]{0,6}+"
 _DECLARATION = re.compile(
     rf"""
     (?: (?<![A-Za-z]) (?: (?:answers?|ans\.?) (?:[ ](?:choice|option|key))?
                         | (?:correct|right|best)[ ](?:option|choice)
                       ) (?![A-Za-z])
-        {_MARKS} [ \t]{{0,4}}+
+        (?:</[a-z]{{1,8}}>)? {_MARKS} [ \t]{{0,4}}+
         (?: (?: \( [^()\n]{{0,40}} \)
               | (?:to|for|of|in|we|I|that)\b (?: [ ] [^\s.:：=]{{1,20}} ){{0,8}}? (?=[ *:：=])
               | , [^\n.,:]{{1,30}}, )
             {_MARKS} [ \t]{{0,4}}+ )?
-        (?: [:：=→⇒–—] | (?:is|are|was|were|equals|becomes) \b | (?:would|should|must|will|can)(?:[ ]\w{{3,9}})?[ ]be\b
+        (?: [:：=→⇒–—] | -[ ] | (?:is|are|was|were|equals|becomes) \b | (?:would|should|must|will|can)(?:[ ]\w{{3,9}})?[ ]be\b
           | (?<=['’]) s \b | (?:comes|works|turns|evaluates|simplifies) [ ] (?:out[ ])? to (?:[ ]be)? \b
           | of [ ] (?=[$\\\d*(-]) )
       # A heading: the line holds nothing else; or what follows the word in bold.
-      | ^ [ \t\#>*_=]{{0,12}} (?:\\(?:sub)?section\*?\{{)? (?:the[ ]|my[ ])? (?:final[ ]|correct[ ])? answers?
-        (?: [}}*_ \t=]{{0,12}} $ | [*_]{{2,4}} [ \t] )
+      | ^ [^A-Za-z0-9\n]{{0,12}}+ (?:(?:sub)?section\*?\{{ | (?:step[ ])?\d{{1,2}}[.):][ *]{{1,4}})?
+        (?:the[ ]|my[ ])? (?:final[ ]|correct[ ])? answers? (?: [^A-Za-z0-9\n]{{0,12}} $ | [*_]{{2,4}} [ \t] )
       | (?:最终|最后)?答案 [*_]{{0,4}} (?:[:：=]|是|为)
     )
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _REVERSED = re.compile(
-    r" is (?:the|our|my|your) (?:final |correct |right |required |desired )?answer(?![A-Za-z])", re.IGNORECASE
+    r" is (?:(?:the|our|my|your) (?:final |correct |right |required |desired |best )?(?:answer|option|choice)|correct)"
+    r"(?![A-Za-z])",
+    re.IGNORECASE,
 )
 # What stands before the value in such a sentence.
 _CONNECTED = re.compile(r".*(?:[.\n!?;,:]\s|\b(?:hence|so|thus|therefore|that|get|have)\s)", re.IGNORECASE | re.DOTALL)

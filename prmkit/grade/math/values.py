@@ -43,7 +43,7 @@ _REASON = re.compile(r",\s+as\b|,?\s+(?:because|since)\b")
 _AFTERTHOUGHT = re.compile(
     r"""
     [,;] \s+ (?!and\b|or\b) ["“]? [a-z]{2,}
-    | , \s* "
+    | , \s* (?: " | i\.e\. ) | \s+ (?: ≈ | \\approx ) \s
     | [,;]? \s+ [([]? (?: because | since | which | as | so | when | where | if | for | after | by | from | that | while
         | with | giving | meaning | thus | hence | therefore | see | rounded | approx(?:imately)? | is | are | on | of
         | at | out | such | in (?= [ ] (?!base) [a-z]) | to (?= [ ] [a-z])
@@ -64,6 +64,7 @@ _PROSE = re.compile(
 _STATED = re.compile(
     r"(?:\b(?:is|are|was|equals|get|gets|have|has|be)\b|=)(?=\s*[*$\\\d(-])(?!.*\b(?:is|are|was|equals)\b)"
 )
+_STEPS = re.compile(r"1[.)]\s[^\n]*\n\s*2[.)]\s")  # a list of them, of which the first number is no answer
 _FORMULA = re.compile(r"(?<!\\)\$((?:\\.|[^$\\])*)\$", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _LONGEST_PROSE = 80
@@ -83,6 +84,8 @@ def value(text: str, *, in_words: bool = True) -> str | None:
         if text.startswith(opening):
             inside, closed, _ = text[2:].partition(closing)
             return _accepted(inside.strip().rstrip(".,").strip()) if closed else None
+    if _STEPS.match(text):
+        return None
     if not _QUANTITY.match(text):
         return _in_words(text) if in_words else None
     formula = _formula_end(text)

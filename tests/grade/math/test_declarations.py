@@ -31,6 +31,7 @@ from prmkit.grade.math.declarations import declared, declared_behind, declares
         "Answer for part (b): 5",
         "Final answer: 5",
         "Final answer → 5",
+        "Final answer - 5",
         "Answer：5",
         "最终答案是5。",
         "答案：5",
@@ -58,6 +59,9 @@ def test_an_answer_is_declared_in_many_words(text: str) -> None:
         "**Answer** 5",
         "***Answer:*** 5",
         "<b>Answer:</b> 5",
+        "<b>Answer</b>: 5",
+        "[Answer]: 5",
+        "_Answer_: 5",
         "### Answer: 5",
         "> Answer: 5",
         r"\textbf{Answer: } 5",
@@ -82,6 +86,9 @@ def test_emphasis_and_the_like_are_no_part_of_it(text: str) -> None:
         "Answer:\n```math\n5\n```",
         "Answer:\r\n5\r\n",
         "===== ANSWER =====\n5",
+        "✅ Final Answer\n\n5",
+        "### Step 3: Final Answer\n\n5",
+        "Answer\n------\n5",
         "\\section*{Answer}\n5",
         "### Final Answer\n\n5",
         "## Answer\n**5**\n\n---\nLet me know!",
@@ -126,6 +133,8 @@ def test_what_goes_on_behind_it_is_no_part_of_it(behind: str) -> None:
         "The answer is not clear.",
         "I hope the answer is correct.",
         "The answer is ____.",
+        "Answer:\n\n1. We add.\n2. We divide.",
+        "Answer -5",
         "The answer is [answer].",
         r"The answer is $\frac{1",  # cut
         r"The answer is \boxed{5",
@@ -146,7 +155,9 @@ def test_the_last_declaration_counts() -> None:
 def test_a_sentence_may_end_with_its_declaration() -> None:
     assert declared_behind("Hence x = 5 is the answer.") == "x = 5"
     assert declared_behind("3 fails. Therefore, (B) is the correct answer, I think.") == "(B)"
+    assert declared_behind("Therefore, option B is correct.") == "B"
     assert declared_behind("This is the answer.") is None
+    assert declared_behind("The calculation of 5 is correct.") is None
 
 
 def test_a_word_within_another_declares_nothing() -> None:

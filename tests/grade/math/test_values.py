@@ -38,6 +38,8 @@ from prmkit.grade.math.values import value
         ("3 and 4", "3 and 4"),
         ("5 candles and flashlights", "5 candles"),
         ("5 such numbers", "5"),
+        (r"$\frac12$, i.e. 50%.", r"$\frac12$"),
+        (r"$\sqrt{2}$ ≈ 1.41.", r"$\sqrt{2}$"),
         ("**5** I hope it is correct.", "5"),
         ("$3$ or $4$.", "3 or 4"),
         ("$x=3$ and $y=4$.", "x=3 and y=4"),
