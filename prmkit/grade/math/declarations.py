@@ -20,7 +20,8 @@ _DECLARATION = re.compile(
               | (?:to|for|of|in|we|I|that)\b (?: [ ] [^\s.:：=]{{1,20}} ){{0,8}}? (?=[ *:：=])
               | , [^\n.,:]{{1,30}}, )
             {_MARKS} [ \t]{{0,4}}+ )?
-        (?: [:：=→⇒–—] | -[ ] | (?:is|are|was|were|equals|becomes) \b | (?:would|should|must|will|can)(?:[ ]\w{{3,9}})?[ ]be\b
+        (?: [:：=→⇒–—] | -[ ] | (?:is|are|was|were|equals|becomes) \b
+          | (?:would|should|must|will|can) (?:[ ]\w{{3,9}})? [ ]be\b
           | (?<=['’]) s \b | (?:comes|works|turns|evaluates|simplifies) [ ] (?:out[ ])? to (?:[ ]be)? \b
           | of [ ] (?=[$\\\d*(-]) )
       # A heading: the line holds nothing else; or what follows the word in bold.
