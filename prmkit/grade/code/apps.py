@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from prmkit.grade.code.outcomes import Terms, compared, expected_of, outcomes_of, verdict_of
+from prmkit.grade.code.source import parsed
 from prmkit.grade.code.verdicts import Verdict
 from prmkit.sandbox.isolate import Outcome
 from prmkit.sandbox.policy import STRICT, Policy
@@ -83,10 +84,8 @@ def _returning(script: str) -> str:
 
 
 def _returns(script: str) -> bool:
-    try:
-        left: list[ast.AST] = [*ast.parse(script).body] if "return" in script else []
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
+    tree = parsed(script) if "return" in script else None
+    left: list[ast.AST] = [*tree.body] if tree is not None else []
     while left:
         node = left.pop()
         if isinstance(node, ast.Return):

@@ -4,7 +4,6 @@ Each problem names its rule; every rule makes its verdict in this process, from 
 """
 
 import os
-import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from prmkit.grade.code import (
 )
 from prmkit.grade.code.equality import same_text
 from prmkit.grade.code.outcomes import Terms, entry_of, outcomes_of, without_layout
+from prmkit.grade.code.source import bound, parsed
 from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.grade.config import Vote
 from prmkit.grade.found import Found, texts
@@ -192,10 +192,9 @@ class CodeGrader:
 
 def _entry(problem: Problem, program: str) -> str | None:
     """The function, or a method of ``class Solution`` where a program has no such function."""
-    name = problem.entry_point
-    if name is not None and re.search(rf"^(?:def\s+{re.escape(name)}\b|{re.escape(name)}\s*=)", program, re.MULTILINE):
-        return name
-    return entry_of(problem, program)
+    tree = parsed(program) if "class Solution" in program else None
+    has_function = tree is not None and problem.entry_point in bound(tree)
+    return problem.entry_point if has_function else entry_of(problem, program)
 
 
 def _right(problem: Problem, case: Case, returned: str) -> bool:
