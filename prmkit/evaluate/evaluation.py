@@ -8,7 +8,7 @@ from pydantic import Field
 from prmkit.errors import InputError
 from prmkit.evaluate.compare import Comparison
 from prmkit.evaluate.contamination import Contamination
-from prmkit.evaluate.gathered import RowsRecord
+from prmkit.evaluate.intake import RowsRecord
 from prmkit.evaluate.judging import judge_all, judgeable, refuse_unjudgeable
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.samples import SampleFigures, evaluate_samples

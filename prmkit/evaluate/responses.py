@@ -15,7 +15,7 @@ from typing import Any
 from prmkit.columns import gold_of, id_of, level_of, problem_text, subject_of
 from prmkit.errors import InputError
 from prmkit.evaluate.forms import Given, given_in, sample_rows
-from prmkit.evaluate.gathered import Gathered
+from prmkit.evaluate.intake import Intake
 from prmkit.evaluate.judging import can_judge
 from prmkit.evaluate.named import Named
 from prmkit.evaluate.solutions import Solution, Solutions, groups_of
@@ -31,7 +31,7 @@ _OF_PROGRAMS = ("entry_point", "test_list", "canonical_solution", "starter_code"
 """Columns of problems that ask for a program, which a gold answer does not judge."""
 
 
-def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Gathered:
+def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Intake:
     """The solutions of each problem of a file; rows of one problem are put together, in order.
 
     A bad row is set aside with its place and its fault, and the others go on. Two problems of one id are two problems,
@@ -44,7 +44,7 @@ def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Gathered:
     Raises:
         InputError: there is no row, or no good one: with ``file:line``, the first one's fault.
     """
-    known, found = Named(problems), Gathered()
+    known, found = Named(problems), Intake()
     for raw in sample_rows(path):
         found.read += 1
         try:

@@ -18,7 +18,7 @@ from prmkit.evaluate.evaluation import (
     refuse_solutions,
 )
 from prmkit.evaluate.forms import holds_samples
-from prmkit.evaluate.gathered import Gathered
+from prmkit.evaluate.intake import Intake
 from prmkit.evaluate.responses import read_responses
 from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.searches import aggregation_of, search_in
@@ -92,7 +92,7 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
 
 def read_samples(
     recipe: EvaluateSamplesRecipe,
-) -> tuple[Gathered | None, list[Solutions], GradingConfig, Aggregation]:
+) -> tuple[Intake | None, list[Solutions], GradingConfig, Aggregation]:
     """What was read of a file of samples, the solutions, how they are judged, and how step scores are put together.
 
     Raises:

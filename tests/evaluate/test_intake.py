@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.evaluate.gathered import Gathered
+from prmkit.evaluate.intake import Intake
 from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.rows_io import RawRow
 from prmkit.tree import Problem
@@ -14,12 +14,12 @@ def solutions(where: str, name: str = "p", prompt: str = "?", *, score: float | 
     return Solutions(problem=problem, solutions=(Solution(text=where, score=score),), where=where)
 
 
-def texts(found: Gathered) -> dict[str, list[str]]:
+def texts(found: Intake) -> dict[str, list[str]]:
     return {each.problem.id: [one.text for one in each.solutions] for each in found.solutions}
 
 
 def test_rows_of_one_problem_are_put_together_and_others_are_renamed() -> None:
-    found = Gathered()
+    found = Intake()
     for where, name, prompt in (("f:1", "p", "a"), ("f:2", "p", "b"), ("f:3", "p#2", "c"), ("f:4", "p", "a")):
         found.add(solutions(where, name, prompt), "")
     found.add(solutions("f:5", "p", "b"), "")
@@ -31,7 +31,7 @@ def test_rows_of_one_problem_are_put_together_and_others_are_renamed() -> None:
 
 
 def test_the_same_samples_under_another_filter_count_once() -> None:
-    found = Gathered()
+    found = Intake()
     for where, chosen in (("f:1", "strict"), ("f:2", "flexible"), ("f:3", "strict")):
         found.add(solutions(where), chosen)
     assert texts(found) == {"p": ["f:1", "f:3"]}
@@ -39,7 +39,7 @@ def test_the_same_samples_under_another_filter_count_once() -> None:
 
 
 def test_rows_that_do_not_go_together_are_an_error() -> None:
-    found = Gathered()
+    found = Intake()
     found.add(solutions("f:1", score=0.5), "")
     with pytest.raises(InputError, match=r"^f:2: two rows of one problem differ in their columns, got 'f:1'"):
         found.add(solutions("f:2"), "")
@@ -47,7 +47,7 @@ def test_rows_that_do_not_go_together_are_an_error() -> None:
 
 @pytest.mark.parametrize(("with_scores", "kept"), [(2, "scored"), (1, "scored"), (0, "bare")])
 def test_scores_are_for_all_or_for_none_by_the_greater_number(with_scores: int, kept: str) -> None:
-    found = Gathered()
+    found = Intake()
     found.add(solutions("f:0", "bare"), "")
     for number in range(with_scores):
         found.add(solutions(f"f:{number + 1}", f"scored{number}", score=0.5), "")
@@ -57,7 +57,7 @@ def test_scores_are_for_all_or_for_none_by_the_greater_number(with_scores: int, 
 
 
 def test_the_record_counts_every_row_and_shows_the_first_bad_ones() -> None:
-    found = Gathered(read=31)
+    found = Intake(read=31)
     found.add(solutions("f:1"), "")
     for number in range(2, 32):
         found.set_aside(RawRow(f"f:{number}", b"{}\n"), InputError("no", where=f"f:{number}"))

@@ -1,4 +1,4 @@
-"""The rows of a file of samples, put together by problem: ids made unique, bad rows set aside, all of them counted."""
+"""The intake of a file of samples: rows put together by problem, ids made unique, bad rows set aside, all counted."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class RowsRecord(Figures):
 
 
 @dataclass(slots=True)
-class Gathered:
+class Intake:
     """The solutions of each problem as far as the rows of a file have been read, and what became of the rows.
 
     Attributes:
