@@ -34,6 +34,7 @@ _MOST_BYTES = 1 << 30
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_PACKED = (".gz", ".zst")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 _WRAPPERS = ("samples", "data", "rows", "examples", "instances")
@@ -87,7 +88,7 @@ def local_rows(path: Path) -> Iterator[RawRow]:
         raise InputError("no such file", where=path, cure="Check the path.")
     reader = _reader(path)
     if reader is None:
-        raise InputError("unknown kind of file", where=path, got=path.suffix, expected=", ".join(SUFFIXES))
+        raise InputError("unknown kind of file", where=path, got=path.suffix, expected=_KINDS)
     yield from reader(path)
 
 
@@ -169,7 +170,7 @@ def _files(folder: Path) -> Iterator[Path]:
         except InputError:  # a folder of something else
             continue
     if not found:
-        raise InputError("the folder holds no data", where=folder, expected=f"files ending in {', '.join(SUFFIXES)}")
+        raise InputError("the folder holds no data", where=folder, expected=_KINDS)
     yield from found
 
 
@@ -187,7 +188,9 @@ def _holds_rows(file: Path) -> bool:
 
 
 def _reader(path: Path) -> Callable[[Path], Iterator[RawRow]] | None:
-    return next((reader for suffix, reader in _READERS.items() if path.name.endswith(suffix)), None)
+    packed = path.suffix in _PACKED
+    reader = _READERS.get(path.with_suffix("").suffix if packed else path.suffix)
+    return None if packed and reader not in (_json, _json_lines) else reader
 
 
 def _json(path: Path) -> Iterator[RawRow]:
@@ -315,15 +318,11 @@ def _parsed(data: bytes, where: str) -> Any:
 
 _READERS: Mapping[str, Callable[[Path], Iterator[RawRow]]] = {
     ".jsonl": _json_lines,
-    ".jsonl.gz": _json_lines,
-    ".jsonl.zst": _json_lines,
     ".ndjson": _json_lines,
     ".json": _json,
-    ".json.gz": _json,
     ".parquet": _parquet,
     ".arrow": _arrow,
     ".eval": _inspect_log,
 }
 
-SUFFIXES = tuple(_READERS)
-"""The kinds of files that are read."""
+_KINDS = f"{', '.join(_READERS)} (JSON also with {' or '.join(_PACKED)})"

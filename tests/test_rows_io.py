@@ -55,6 +55,8 @@ def test_a_bad_row_does_not_end_the_reading(tmp_path: Path) -> None:
         ("a.csv", b"a,b", r"unknown kind of file, got '\.csv'; expected \.jsonl"),
         ("a.json", b"{}", "not a list of rows"),
         ("a.json", b"1", "not a list of rows"),
+        ("a.parquet.gz", b"", r"unknown kind of file, got '\.gz'"),
+        ("a.gz", b"", "unknown kind of file"),
         ("a.eval", b"no archive", "not a whole archive"),
         ("a.arrow", b"no arrow", "not a whole arrow file"),
         ("a.jsonl.zst", b"not zstd", "cannot read the file"),
@@ -130,7 +132,7 @@ def test_nothing_and_what_has_parts_have_none(value: object) -> None:
         b'{"first": {"a": 1}, "second": {"a": 2}}',
     ],
 )
-@pytest.mark.parametrize("name", ["a.json", "a.json.gz"])
+@pytest.mark.parametrize("name", ["a.json", "a.json.gz", "a.b.json.gz"])
 def test_a_json_file_holds_its_rows_in_any_of_the_usual_ways(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     assert [raw.parse() for raw in local_rows(tmp_path / name)] == ROWS

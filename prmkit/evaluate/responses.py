@@ -100,7 +100,12 @@ def _verdicts(given: Any, where: str, count: int, column: str) -> tuple[bool, ..
 
 def _scores(row: Fields, where: str, count: int) -> list[Any] | None:
     given = row.get("scores", [row["score"]] if row.get("score") is not None else None)
-    return None if given is None else _counted(given, where, count, "scores")
+    if given is None or (isinstance(given, list) and given and all(score is None for score in given)):
+        return None
+    scores = _counted(given, where, count, "scores")
+    if None in scores:
+        raise InputError("a response has no score, and others have", where=where, got=scores)
+    return scores
 
 
 def _counted(given: Any, where: str, count: int, column: str) -> list[Any]:

@@ -125,6 +125,14 @@ def test_scores_for_all_or_for_none(tmp_path: Path) -> None:
     assert [row["where"].rpartition(":")[2] for row in read.bad] == ["1", "2", "3"]
 
 
+def test_a_row_has_a_score_for_each_response_or_for_none(tmp_path: Path) -> None:
+    row = {"problem": "1 + 1?", "answer": "2", "responses": ["#### 2", "#### 3"]}
+    rows = [{**row, "id": "a", "scores": [None, None]}, {**row, "id": "b", "scores": [0.5, None]}]
+    read = read_responses(write(tmp_path / "a.jsonl", *rows))
+    assert [(each.problem.id, each.solutions[0].has_score) for each in read.solutions] == [("a", False)]
+    assert "a.jsonl:2: a response has no score, and others have, got [0.5, None]" in read.bad[0]["error"]
+
+
 def test_a_bad_row_is_set_aside_and_the_others_go_on(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     good = json.dumps({"id": "a", "problem": "1 + 1?", "answer": "2", "response": "#### 2"})
