@@ -33,22 +33,25 @@ _DECLARATION = re.compile(
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _REVERSED = re.compile(
-    r" is (?:(?:the|our|my|your) (?:final |correct |right |required |desired |best )?(?:answer|option|choice)|correct)"
-    r"(?![A-Za-z])",
-    re.IGNORECASE,
+    r"""
+    (?: [ ]is[ ](?:the|our|my|your)[ ](?:(?:final|correct|right|required|desired|best)[ ])?(?:answer|option|choice)
+      | (?: (?<=\([A-J]\)) | (?<=(?:option|choice)[ ][A-J]) ) [ ]is[ ]correct
+    ) (?![A-Za-z])
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
 # What stands before the value in such a sentence.
 _CONNECTED = re.compile(r".*(?:[.\n!?;,:]\s|\b(?:hence|so|thus|therefore|that|get|have)\s)", re.IGNORECASE | re.DOTALL)
 _MOST_CANDIDATES = 100
-_LONGEST, _LONGEST_BEFORE = 1000, 80
-"""Characters in which a value is looked for, behind a declaration and before one."""
+_LONGEST_BEFORE = 80
+"""Characters in which a value is looked for before a declaration."""
 
 
 def declared(text: str) -> str | None:
     """The value of the last declaration that has one."""
     end = len(text)
     for declaration in last_ones(_DECLARATION, text):
-        found = value(text[declaration.end() : min(end, declaration.end() + _LONGEST)])
+        found = value(text[declaration.end() : end])
         if found is not None:
             return found
         end = declaration.start()

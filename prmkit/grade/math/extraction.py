@@ -16,7 +16,7 @@ _MOST_TURNS = 63
 # Where a model has ended its answer: a token of its chat template, or a new problem or turn that it goes on to make up.
 _TURN = re.compile(
     r"""
-    <[|｜] (?!(?:begin|end)_of_box) [A-Za-z_▁\ ]{2,40} [|｜]>
+    <[|｜] (?!(?:begin|end)_of_box) [A-Za-z_▁] [\w▁\ ]{1,39} [|｜]>
     | </?s> | <(?:eos|pad|bos)> | <(?:start|end)_of_turn> | \[/?INST\]
     | ^ [ \t#>*_]{0,12}
       (?: (?:(?:new|next|another)[ ])?
@@ -27,7 +27,6 @@ _TURN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
-
 _TAG = re.compile(r"[<\[](/?)(?:final[_ ]?)?answer[>\]]", re.IGNORECASE)
 _HASHES = re.compile(r"#{4,}[ \t]*((?:\n\s{0,9})?[^\n#]*)")
 _REMARK = re.compile(r"\s*(?:\Z|-{3,}|I hope|Hope|Let me know)")
@@ -97,7 +96,10 @@ def _hashes(text: str) -> str | None:
 
 def _answer_block(text: str) -> str | None:
     blocks = _BLOCK.findall(text)
-    return blocks[-1] if blocks and not declares(blocks[-1]) else None
+    if not blocks or declares(blocks[-1]):
+        return None
+    block: str = blocks[-1]
+    return block if "\n" in block else value(block)
 
 
 def _a_line(text: str) -> str | None:

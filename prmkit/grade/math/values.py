@@ -67,8 +67,8 @@ _STATED = re.compile(
 _STEPS = re.compile(r"1[.)]\s[^\n]*\n\s*2[.)]\s")  # a list of them, of which the first number is no answer
 _FORMULA = re.compile(r"(?<!\\)\$((?:\\.|[^$\\])*)\$", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
-_LONGEST_PROSE = 80
-"""Characters: an answer in words is no longer."""
+_LONGEST, _LONGEST_PROSE = 1000, 80
+"""Characters: no answer is longer, and none in words."""
 
 
 def value(text: str, *, in_words: bool = True) -> str | None:
@@ -79,7 +79,8 @@ def value(text: str, *, in_words: bool = True) -> str | None:
         in_words: whether words may be the answer; else only a formula, a number, a quantity or the letter of a choice.
     """
     lead = _LEAD.match(text)
-    text = text[lead.end() :] if lead else text
+    start = lead.end() if lead else 0
+    text = text[start : start + _LONGEST]
     for opening, closing in (("$$", "$$"), (r"\[", r"\]")):
         if text.startswith(opening):
             inside, closed, _ = text[2:].partition(closing)

@@ -157,7 +157,8 @@ def test_a_sentence_may_end_with_its_declaration() -> None:
     assert declared_behind("3 fails. Therefore, (B) is the correct answer, I think.") == "(B)"
     assert declared_behind("Therefore, option B is correct.") == "B"
     assert declared_behind("This is the answer.") is None
-    assert declared_behind("The calculation of 5 is correct.") is None
+    assert declared_behind("Thus (C) is correct.") == "(C)"
+    assert declared_behind("Check: 2 + 3 = 5 is correct.") is None
 
 
 def test_a_word_within_another_declares_nothing() -> None:

@@ -22,6 +22,7 @@ from prmkit.grade.math.extraction import RULES, extract, find
         ("<|begin_of_box|>5<|end_of_box|>", "5", "box"),
         ("#### 3\nno\n#### 1,072", "1,072", "#### x"),
         ("We add.\n\n# Answer\n\n29", "29", "# Answer block"),
+        ("# Answer\n\n**29**.", "29", "# Answer block"),
         ("# Answer\n\n1,\n2\n\nsome more", "1,\n2", "# Answer block"),
         ("so 3 + 4 = 7\nThe answer is 17?\nA: 18", "18", "A: line"),
         ("Step 2.\nThe answer is: 3.5.", "3.5", "declaration"),
@@ -141,6 +142,7 @@ FRAGMENTS = st.sampled_from(
         *"{}$#*_`\n \\(.5'\"<",
         *("\\boxed{", "\\boxed ", "\\boxed{...} ", "\\boxed{1}, ", "\\fbox", "\\text{", "\\begin{a}", "\\[", "\\("),
         *("answer is ", "The answer: ", "answer to ", "answer (", "answer, ", " is the answer", "答案是", "Answer\n"),
+        *("has *ab ", "is *", "and ", "5 ", "<answer>"),
         *("#### ", "#### a\n", "# Answer\n", "# Answer\n\n", "A: ", "Q:", "\nQ:\n", "**", "<|im_end|>", "</answer>"),
     ]
 )
