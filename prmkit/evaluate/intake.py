@@ -7,7 +7,6 @@ from pathlib import Path
 
 from prmkit.errors import InputError
 from prmkit.evaluate.solutions import Solutions
-from prmkit.rows_io import RawRow
 from prmkit.run.results import Figures
 from prmkit.sources import QUARANTINED_TEXT
 from prmkit.tree import Problem
@@ -56,10 +55,10 @@ class Intake:
     bad: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     repeated: int = 0
-    _found: dict[Problem, Solutions] = field(default_factory=dict)
-    _places: dict[Problem, list[str]] = field(default_factory=dict)
-    _names: dict[str, str] = field(default_factory=dict)
+    _rows: list[Solutions] = field(default_factory=list)
     _filters: dict[Problem, str] = field(default_factory=dict)
+    _found: dict[Problem, Solutions] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
 
     @property
     def solutions(self) -> list[Solutions]:
@@ -85,30 +84,34 @@ class Intake:
             yield f"{len(self.bad)} of {self.read} rows are set aside in {quarantine}: {self.bad[0]['error']}"
         yield from self.notes[:_SHOWN]
 
-    def add(self, given: Solutions, chosen: str) -> None:
-        """Put the solutions of a row to those of its problem. ``chosen`` is the filter under which they stand."""
-        problem = given.problem
-        if chosen and self._filters.setdefault(problem, chosen) != chosen:
+    def add(self, given: Solutions, chosen: str = "") -> None:
+        """Take the solutions of a row. ``chosen`` is the filter of another tool under which they stand."""
+        if chosen and self._filters.setdefault(given.problem, chosen) != chosen:
             self.repeated += 1
-            return
-        before = self._found.get(problem)
-        self._found[problem] = self._named(given) if before is None else _together(before, given)
-        self._places.setdefault(problem, []).append(given.where)
+        else:
+            self._rows.append(given)
 
-    def set_aside(self, raw: RawRow, error: InputError) -> None:
+    def set_aside(self, where: str, error: InputError, row: str = "") -> None:
         """Keep a bad row with its fault."""
-        self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()[:QUARANTINED_TEXT]})
+        self.bad.append({"where": where, "error": str(error), "row": row[:QUARANTINED_TEXT]})
 
-    def settle_scores(self) -> None:
-        """Scores are for all or for none: problems that differ in it from most others are set aside."""
-        counts = Counter(_scored(each) for each in self._found.values())
+    def settle(self) -> None:
+        """Put the rows of each problem together, when all are there.
+
+        Scores are for all or for none: rows that differ in it from most others are set aside.
+        """
+        counts = Counter(map(_scored, self._rows))
         scored = counts[True] >= counts[False]
         what = "a row has no scores, and others have" if scored else "a row has scores, and most have none"
-        for problem in [problem for problem, each in self._found.items() if _scored(each) != scored]:
-            del self._found[problem]
-            for where in self._places[problem]:
-                error = InputError(what, where=where, expected="scores for all or for none")
-                self.bad.append({"where": where, "error": str(error), "row": ""})
+        for given in self._rows:
+            try:
+                if _scored(given) != scored:
+                    raise InputError(what, where=given.where, expected="scores for all or for none")
+                before = self._found.get(given.problem)
+                self._found[given.problem] = self._named(given) if before is None else _together(before, given)
+            except InputError as error:
+                self.set_aside(given.where, error)
+        self._rows = []
 
     def _named(self, given: Solutions) -> Solutions:
         """With an id that no other problem has."""
@@ -127,8 +130,9 @@ def _scored(solutions: Solutions) -> bool:
 
 
 def _together(one: Solutions, other: Solutions) -> Solutions:
-    if _scored(one) != _scored(other) or (one.verdicts is None) != (other.verdicts is None):
-        raise InputError("two rows of one problem differ in their columns", where=other.where, got=one.where)
+    if (one.verdicts is None) != (other.verdicts is None):
+        what = "one of two rows of a problem has verdicts"
+        raise InputError(what, where=other.where, expected=f"both or none, as {one.where}")
     return replace(
         one,
         solutions=one.solutions + other.solutions,

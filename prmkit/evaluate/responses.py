@@ -51,10 +51,10 @@ def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Intake:
             given = given_in(raw.parse(), raw.where)
             found.add(_solutions(given, raw.where, known), given.chosen)
         except InputError as error:
-            found.set_aside(raw, error)
+            found.set_aside(raw.where, error, raw.text())
         except RecursionError:
-            found.set_aside(raw, InputError("the row is nested too deeply", where=raw.where))
-    found.settle_scores()
+            found.set_aside(raw.where, InputError("the row is nested too deeply", where=raw.where), raw.text())
+    found.settle()
     if not found.read:
         raise InputError("the file holds no row", where=path, expected="one problem a line")
     if not found.solutions:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,6 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.evaluate.intake import Intake
 from prmkit.evaluate.solutions import Solution, Solutions
-from prmkit.rows_io import RawRow
 from prmkit.tree import Problem
 
 
@@ -18,11 +18,17 @@ def texts(found: Intake) -> dict[str, list[str]]:
     return {each.problem.id: [one.text for one in each.solutions] for each in found.solutions}
 
 
+def settled(*rows: Solutions) -> Intake:
+    found = Intake(read=len(rows))
+    for row in rows:
+        found.add(row)
+    found.settle()
+    return found
+
+
 def test_rows_of_one_problem_are_put_together_and_others_are_renamed() -> None:
-    found = Intake()
-    for where, name, prompt in (("f:1", "p", "a"), ("f:2", "p", "b"), ("f:3", "p#2", "c"), ("f:4", "p", "a")):
-        found.add(solutions(where, name, prompt), "")
-    found.add(solutions("f:5", "p", "b"), "")
+    places = (("f:1", "p", "a"), ("f:2", "p", "b"), ("f:3", "p#2", "c"), ("f:4", "p", "a"), ("f:5", "p", "b"))
+    found = settled(*[solutions(where, name, prompt) for where, name, prompt in places])
     assert texts(found) == {"p": ["f:1", "f:4"], "p#2": ["f:2", "f:5"], "p#2#2": ["f:3"]}
     assert found.notes == [
         "f:2: another problem than that of f:1 has its id; it is 'p#2' here",
@@ -34,36 +40,46 @@ def test_the_same_samples_under_another_filter_count_once() -> None:
     found = Intake()
     for where, chosen in (("f:1", "strict"), ("f:2", "flexible"), ("f:3", "strict")):
         found.add(solutions(where), chosen)
+    found.settle()
     assert texts(found) == {"p": ["f:1", "f:3"]}
     assert found.repeated == 1
 
 
-def test_rows_that_do_not_go_together_are_an_error() -> None:
-    found = Intake()
-    found.add(solutions("f:1", score=0.5), "")
-    with pytest.raises(InputError, match=r"^f:2: two rows of one problem differ in their columns, got 'f:1'"):
-        found.add(solutions("f:2"), "")
+def test_verdicts_are_for_all_rows_of_a_problem_or_for_none() -> None:
+    found = settled(solutions("f:1"), replace(solutions("f:2"), verdicts=(True,)), solutions("f:3"))
+    assert texts(found) == {"p": ["f:1", "f:3"]}
+    assert [row["error"] for row in found.bad] == [
+        "f:2: one of two rows of a problem has verdicts; expected both or none, as f:1"
+    ]
 
 
 @pytest.mark.parametrize(("with_scores", "kept"), [(2, "scored"), (1, "scored"), (0, "bare")])
 def test_scores_are_for_all_or_for_none_by_the_greater_number(with_scores: int, kept: str) -> None:
-    found = Intake()
-    found.add(solutions("f:0", "bare"), "")
-    for number in range(with_scores):
-        found.add(solutions(f"f:{number + 1}", f"scored{number}", score=0.5), "")
-    found.settle_scores()
-    assert {name.rstrip("01") for name in texts(found)} == {kept}
+    scored = [solutions(f"f:{number}", f"scored{number}", score=0.5) for number in range(1, with_scores + 1)]
+    found = settled(solutions("f:0", "bare"), *scored)
+    assert {name.rstrip("12") for name in texts(found)} == {kept}
     assert [row["where"] for row in found.bad] == (["f:0"] if with_scores else [])
 
 
+def test_one_row_without_a_score_takes_no_other_with_it() -> None:
+    found = settled(solutions("f:1"), *[solutions(f"f:{line}", score=0.5) for line in range(2, 9)])
+    assert texts(found) == {"p": [f"f:{line}" for line in range(2, 9)]}
+    assert found.bad == [
+        {
+            "where": "f:1",
+            "error": "f:1: a row has no scores, and others have; expected scores for all or for none",
+            "row": "",
+        }
+    ]
+
+
 def test_the_record_counts_every_row_and_shows_the_first_bad_ones() -> None:
-    found = Intake(read=31)
-    found.add(solutions("f:1"), "")
+    found = settled(solutions("f:1"))
     for number in range(2, 32):
-        found.set_aside(RawRow(f"f:{number}", b"{}\n"), InputError("no", where=f"f:{number}"))
+        found.set_aside(f"f:{number}", InputError("no", where=f"f:{number}"), "{}")
     record = found.record()
-    assert (record.read, record.quarantined, record.repeated, record.notes) == (31, 30, 0, [])
+    assert (record.read, record.quarantined, record.repeated, record.notes) == (1, 30, 0, [])
     assert len(record.bad) == 20
     assert (record.bad[0].where, record.bad[0].error) == ("f:2", "no")
-    assert list(found.warnings(Path("q.jsonl"))) == ["30 of 31 rows are set aside in q.jsonl: f:2: no"]
+    assert list(found.warnings(Path("q.jsonl"))) == ["30 of 1 rows are set aside in q.jsonl: f:2: no"]
     assert found.bad[0] == {"where": "f:2", "error": "f:2: no", "row": "{}"}

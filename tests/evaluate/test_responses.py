@@ -119,9 +119,9 @@ def test_scores_for_all_or_for_none(tmp_path: Path) -> None:
     assert [each.problem.id for each in read.solutions] == ["a", "b"]
     assert [row["where"] for row in read.bad] == [f"{tmp_path}/a.jsonl:4"]
     assert "a row has no scores, and others have" in read.bad[0]["error"]
-    others = [{**bare, "id": str(number)} for number in range(3)]
+    others = [{**bare, "id": str(number)} for number in range(4)]
     read = read_responses(write(tmp_path / "b.jsonl", *ROWS, *others))
-    assert [each.problem.id for each in read.solutions] == ["0", "1", "2"]
+    assert [each.problem.id for each in read.solutions] == ["0", "1", "2", "3"]
     assert [row["where"].rpartition(":")[2] for row in read.bad] == ["1", "2", "3"]
 
 
