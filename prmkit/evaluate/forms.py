@@ -30,6 +30,7 @@ RESPONSES = (
 EXTRACTED = frozenset(("predictions", "prediction", "preds", "pred"))
 """Columns that may hold bare answers, which no rule of finding would find."""
 
+_LETTERS = ("A", "B", "C", "D", "E")
 _VERDICTS = ("verdicts", "is_correct", "passed", "graded_list")
 
 
@@ -198,9 +199,10 @@ def _livecodebench(row: Fields, where: str) -> Fields:
 
 
 def _qwen(row: Fields, where: str) -> Fields:
-    """``score`` holds verdicts, and ``answer`` the gold answer before it was cleaned."""
-    kept = {name: value for name, value in row.items() if name not in ("score", "answer")}
-    return {**kept, "answer": row["gt"], "responses": row["code"], "verdicts": row.get("score")}
+    """``score`` holds verdicts; ``answer`` is the gold answer before it was cleaned to ``gt``, but of choices no letter."""
+    kept = {name: value for name, value in row.items() if name != "score"}
+    gold = first(row, ("gt", "answer") if str(row["gt"]) in _LETTERS else ("answer", "gt"))[1]
+    return {**kept, "answer": gold, "responses": row["code"], "verdicts": row.get("score")}
 
 
 def _verl(row: Fields, where: str) -> Fields:

@@ -83,6 +83,20 @@ def test_programs_and_the_verdicts_of_others(row: dict[str, Any], texts: list[st
     assert (given.responses, given.verdicts) == (texts, verdicts)
 
 
+@pytest.mark.parametrize(
+    ("row", "gold"),
+    [
+        ({"gt": "4:30p..", "answer": "4:30 p.m."}, "4:30 p.m."),
+        ({"gt": "18", "answer": "16 - 3 = 13\n#### 18"}, "18"),
+        ({"gt": "C", "answer": 2, "choices": ["1", "2", "4", "8"]}, "C"),
+        ({"gt": "A", "answer": "-2"}, "A"),
+        ({"gt": "2,3"}, "2,3"),
+    ],
+)
+def test_the_gold_answer_of_qwens_rows_is_the_one_that_was_not_cleaned(row: dict[str, Any], gold: str) -> None:
+    assert gold_of(given_in({"code": ["x"], **row}, "f:1").row, "f:1") == gold
+
+
 def test_a_reward_or_verdict_of_another_tool_is_no_score_of_a_prm() -> None:
     for row in (
         {"question": "q", "gt": "2", "code": ["2"], "score": [True]},
