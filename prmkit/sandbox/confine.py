@@ -82,12 +82,7 @@ def private_root(paths: Sequence[str]) -> None:
     root = "/proc"
     mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
     for path in paths:
-        target = root + path
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        if os.path.islink(path):
-            os.symlink(os.readlink(path), target)
-        elif not os.path.exists(target):
-            _show(path, target, read_only=True)
+        _place(path, root + path)
     for path in _DEVICES:
         os.makedirs(root + "/dev", exist_ok=True)
         _show(path, root + path, read_only=False)
@@ -98,6 +93,15 @@ def private_root(paths: Sequence[str]) -> None:
     _check(_libc.umount2(b".", _MNT_DETACH), "umount")
     os.chdir("/")
     mount("none", "/", None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
+
+
+def _place(path: str, target: str) -> None:
+    """Show a path at another place, read-only, unless something shows it there already."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), target)
+    elif not os.path.exists(target):
+        _show(path, target, read_only=True)
 
 
 def _show(path: str, target: str, *, read_only: bool) -> None:
@@ -121,9 +125,7 @@ def mount_folders(paths: Sequence[str]) -> None:
     mount("tmpfs", BOX, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
     for path in paths:
         if path.startswith(TEMPORARY + "/"):
-            target = BOX + path.removeprefix(TEMPORARY)
-            os.makedirs(target)
-            mount(path, target, None, _MS_BIND | _MS_REC)  # read-only, as the path itself
+            _place(path, BOX + path.removeprefix(TEMPORARY))
     mount(BOX, TEMPORARY, None, _MS_MOVE)
     mount("tmpfs", BOX, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
 

@@ -64,9 +64,14 @@ def main(descriptor: int, *, packages: bool) -> None:
 
 
 def readable_paths() -> list[str]:
-    """The system, the interpreter and, if programs may see them, the installed packages; outermost first."""
+    """The system, the interpreter and, if programs may see them, the installed packages; outermost first.
+
+    With the packages an environment shows its interpreter too: ``sys.executable`` is what a program starts another by.
+    """
     found: list[str] = []
     packages = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    if packages and sys.prefix != sys.base_prefix:
+        packages += [f"{sys.prefix}/bin", f"{sys.prefix}/pyvenv.cfg"]
     for path in ("/usr", "/lib", "/lib64", "/lib32", "/bin", sys.base_prefix, sys.base_exec_prefix, *packages):
         inside = any(path == shown or path.startswith(shown + "/") for shown in found)
         if not inside and os.path.exists(path):

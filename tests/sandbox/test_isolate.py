@@ -263,6 +263,16 @@ def test_a_program_is_a_module_that_its_own_classes_find() -> None:
     assert run(named + "def f(x): return pickle.loads(pickle.dumps(A(x))).x").value_json == "1"
 
 
+def test_a_program_with_packages_can_start_another() -> None:
+    program = (
+        "import subprocess, sys\ndef f(x):\n"
+        "    return subprocess.check_output([sys.executable, '-c', 'import numpy; print(numpy.arange(3).sum())'])"
+    )
+    assert run_calls(program, "f", ["[4]"], packages=True, seconds=60, memory_mb=4096) == [
+        Outcome(value_json='{"$bytes": "330a"}')
+    ]
+
+
 def test_installed_packages_are_seen_only_when_asked_for() -> None:
     program = "def f(x):\n    import numpy\n    return numpy.arange(x).sum()"
     assert run(program, "[4]").error == "ModuleNotFoundError"

@@ -35,10 +35,11 @@ RULES = {
 }
 """The rules of finding, and what each finds."""
 
-_END = re.compile(
-    r"<\|(?:im_end|endoftext|eot_id|eom_id|end|end_of_text|EOT)\|>|<end_of_turn>|(?:</s>|<eos>)\s*\Z"
-    "|<\N{FULLWIDTH VERTICAL LINE}end\u2581of\u2581sentence\N{FULLWIDTH VERTICAL LINE}>"
-)
+_BAR = "[|\N{FULLWIDTH VERTICAL LINE}]"
+_TOKEN = rf"<{_BAR}[A-Za-z_\u2581 ]{{2,40}}{_BAR}>"
+_START = re.compile(rf"\A(?:\s*{_TOKEN}(?:assistant\b)?\n?)+")
+# Within quotes such a token is a text of the program.
+_END = re.compile(rf"(?<![\"'])(?:{_TOKEN}|<end_of_turn>|\[/INST\])(?=\s|<|\Z)|(?:</s>|<eos>)\s*\Z")
 _ESCAPES = re.compile(r"\x1b(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
 _READS = re.compile(r"\binput\s*\(|\bstdin\b|\bopen\(\s*0|\bfileinput\b|\bos\.read\(")
 _PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.)(?: |$)")
@@ -90,7 +91,8 @@ def extract(problem: Problem, solution: str) -> str | None:
 
 
 def _cleaned(solution: str) -> str:
-    """The text up to a chat's end token, without escape sequences of terminals and other kinds of line breaks."""
+    """The text between tokens of a chat, without escape sequences of terminals and other kinds of line breaks."""
+    solution = _START.sub("", solution)
     end = _END.search(solution)
     text = _ESCAPES.sub("", solution[: end.start()] if end else solution).removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n")
