@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prmkit.benchmarks.math_rows import problem_in
 from prmkit.errors import InputError
-from prmkit.grade.math.answers import normalise
+from prmkit.grade.math.answers import plain_number
 from prmkit.rows_io import first_rows
 from prmkit.tree import Problem
 
@@ -34,8 +34,8 @@ def load(*, path: Path | None, limit: int | None, seed: int, year: int = 2024) -
     rows = first_rows(path, hub=_HUB.get(year, ""), split="train", limit=limit)
     for index, (where, row) in enumerate(rows):
         problem = problem_in(row, where, f"aime{year}", index)
-        answer = normalise(problem.answer or "")
-        if not answer.isdecimal() or int(answer) > 999:
+        answer = plain_number(problem.answer or "")
+        if answer is None or not answer.isdecimal() or int(answer) > 999:
             raise InputError("not an AIME answer", where=where, got=problem.answer, expected="an integer from 0 to 999")
         problems.append(replace(problem, answer=answer))
     return problems

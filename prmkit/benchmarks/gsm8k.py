@@ -9,7 +9,7 @@ from typing import Literal
 from prmkit.benchmarks.math_rows import id_in
 from prmkit.columns import ANSWER, WORKED, first, problem_of
 from prmkit.errors import InputError
-from prmkit.grade.math.answers import is_number, normalise
+from prmkit.grade.math.answers import plain_number
 from prmkit.grade.math.extraction import extract
 from prmkit.rows_io import Fields, first_rows, plain
 from prmkit.tree import Problem
@@ -32,7 +32,7 @@ def load(*, path: Path | None, limit: int | None, seed: int, split: Literal["tra
 
 def _problem(row: Fields, where: str, name: str, index: int) -> Problem:
     rationale = plain(first(row, (*ANSWER, *WORKED))[1]) or ""
-    answer = normalise(extract(rationale) or rationale)
-    if not is_number(answer):
+    answer = plain_number(extract(rationale) or rationale)
+    if answer is None:
         raise InputError("the rationale has no answer", where=where, got=rationale[-40:], expected="a line '#### 72'")
     return Problem(id=id_in(row, name, index), prompt=problem_of(row, where), answer=answer)

@@ -4,7 +4,7 @@ Source: Cobbe et al. 2021, arXiv 2110.14168; openai/gsm8k on the Hugging Face hu
 """
 
 from prmkit.errors import InputError
-from prmkit.grade.math.answers import normalise
+from prmkit.grade.math.answers import normalise, plain_number
 from prmkit.grade.math.extraction import extract
 from prmkit.rows_io import Fields, field
 from prmkit.sources import gold_path, problem_id
@@ -21,5 +21,5 @@ def tree_of(row: Fields, where: str, *, gold: bool = False) -> StepTree:
     answer = extract(rationale)
     if answer is None:
         raise InputError("the rationale has no answer", where=where, got=rationale[-40:], expected="a line '#### 72'")
-    problem = Problem(id=problem_id("gsm8k", prompt), prompt=prompt, answer=normalise(answer))
+    problem = Problem(id=problem_id("gsm8k", prompt), prompt=prompt, answer=plain_number(answer) or normalise(answer))
     return gold_path(problem, rationale.splitlines()) if gold else StepTree(problem)

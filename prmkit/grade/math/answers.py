@@ -47,6 +47,12 @@ def is_number(text: str) -> bool:
     return _PLAIN.fullmatch(text) is not None and text.isascii()
 
 
+def plain_number(answer: str) -> str | None:
+    """The plain number that an answer is, without degrees or dollars, in its shortest form; None if it is none."""
+    text = normalise(answer).strip("$°")
+    return _shortest(text) if is_number(text) else None
+
+
 def _shortest(number: str) -> str:
     value = Decimal(number)
     if value == 0:

@@ -9,7 +9,7 @@ from prmkit.benchmarks import load
 from prmkit.errors import InputError
 from prmkit.grade.math import equality
 from prmkit.grade.math.agreement import DIFFERENT, SAME, Agreement
-from prmkit.grade.math.answers import MathGrader, is_number, normalise, on_sight
+from prmkit.grade.math.answers import MathGrader, is_number, normalise, on_sight, plain_number
 from prmkit.grade.math.equality import Workers
 from prmkit.grade.math.extraction import extract
 from prmkit.tree import Problem
@@ -168,6 +168,13 @@ def test_a_gold_answer_that_does_not_parse_is_an_error(grader: MathGrader) -> No
     assert grader.correct(problem("x^2+"), ["x^2+", "7"]) == [True, False]  # the same text is the same answer
     with pytest.raises(InputError, match="no gold answer"):
         grader.correct(problem(None), ["x+1"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"), [(r"\$18.00", "18"), (r"073^\circ", "73"), ("1,072", "1072"), ("5 cm", None)]
+)
+def test_the_plain_number_of_a_gold_answer(answer: str, number: str | None) -> None:
+    assert plain_number(answer) == number
 
 
 def test_a_plain_number_is_what_the_shortest_form_covers() -> None:
