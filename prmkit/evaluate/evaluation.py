@@ -31,6 +31,7 @@ class EvaluationResult(SampleFigures, Result):
             least score, in the AUC and the calibration of scores too. None in a result of version 1.
         isolation: the layers of the sandbox around the programs that were run; empty where none was.
         unsupported: {problem id: why it cannot be judged, or not on this machine}; these problems are in no figure.
+        timeouts: {problem id: pairs of answers whose comparison ran out of time, and that count as different}.
         rows: what became of the rows of a file of samples; None where a search was evaluated.
         comparison: with another evaluation of the same problems.
         contamination: which of the problems a training corpus has seen.
@@ -44,6 +45,7 @@ class EvaluationResult(SampleFigures, Result):
     unfinished: int | None = None
     isolation: list[str] = Field([])
     unsupported: dict[str, str] = Field({})
+    timeouts: dict[str, int] = Field({})
     comparison: list[Comparison] = Field([])
     contamination: Contamination | None = None
     rows: RowsRecord | None = None
@@ -95,7 +97,8 @@ def evaluate_solutions(
     refuse_solutions(every, aggregation)
     scored = _are_scored(every)
     kept, unsupported = judgeable(every, grading)
-    judged = judge_all(kept, grading, watch=watch, finished=finished, faults=unsupported)
+    timeouts: dict[str, int] = {}
+    judged = judge_all(kept, grading, watch=watch, finished=finished, faults=unsupported, timeouts=timeouts)
     if not judged:
         raise InputError(f"no problem can be judged: {next(iter(unsupported.values()))}")
     if verdicts is not None:
@@ -108,6 +111,7 @@ def evaluate_solutions(
         aggregation=aggregation,
         unfinished=sum(len(each.solutions) - len(each.finished) + each.unwritten for each in judged),
         unsupported=unsupported,
+        timeouts=timeouts,
         isolation=isolation_of(run_here),
     )
 

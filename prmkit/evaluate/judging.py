@@ -74,6 +74,7 @@ def judge_all(
     watch: Callable[[int], None] = lambda done: None,
     finished: Finished | None = None,
     faults: dict[str, str] | None = None,
+    timeouts: dict[str, int] | None = None,
 ) -> list[Solutions]:
     """All solutions with answers and verdicts, in their order, several problems at a time.
 
@@ -84,15 +85,18 @@ def judge_all(
         finished: where the verdicts are kept as they are found, and taken from.
         faults: takes {problem id: why} of the problems that prove to have nothing to judge by, such as a gold answer
             that does not parse; they are left out.
+        timeouts: takes {problem id: pairs of answers whose comparison ran out of time}, where there are any.
 
     Raises:
         InputError: there is such a problem, and no ``faults``.
     """
     known = finished or Finished(None)
+    late = {} if timeouts is None else timeouts
 
     def one(number: int) -> Solutions | InputError:
         verdicts = known.get(number)
         if verdicts is not None:
+            late.update(verdicts.get("timeouts") or {})
             texts_and_rules = verdicts.get("found") or [None] * len(verdicts["right"])
             found = [None if each is None else Found(*each) for each in texts_and_rules]
             return every[number].judged(verdicts["answers"], verdicts["right"], verdicts.get("base"), found)
@@ -105,6 +109,10 @@ def judge_all(
         if judged.tells_base:
             record["base"] = [each.right_on_base for each in done]
         record["found"] = [None if each.found is None else [each.found.text, each.found.rule] for each in done]
+        problem = judged.problem
+        if out_of_time := grader_for(problem.domain, grading).timeouts(problem):
+            late[problem.id] = out_of_time
+            record["timeouts"] = {problem.id: out_of_time}
         known.put(number, record)
         return judged
 

@@ -51,6 +51,10 @@ class Judge(Grader, Protocol):
         """Why this machine cannot judge answers to the problem; nothing if it can."""
         ...
 
+    def timeouts(self, problem: Problem) -> int:
+        """Pairs of answers to the problem whose comparison ran out of time so far, and that count as different."""
+        ...
+
     def correct_on_base(self, problem: Problem, answers: Sequence[str | None]) -> list[bool] | None:
         """Whether each answer passes the base tests alone; None unless the problem tells them apart.
 

@@ -12,6 +12,7 @@ from prmkit.evaluate.resumable import Finished
 from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.grade.found import Found
+from prmkit.grade.math.answers import MathGrader
 from prmkit.tree import Case, Problem
 
 HERE = Problem(id="here", prompt="?", answer="1")
@@ -173,3 +174,19 @@ def test_a_problem_whose_gold_answer_does_not_parse_is_left_out_with_its_reason(
 def test_a_blank_gold_answer_is_none(answer: str | None) -> None:
     assert not can_judge(replace(HERE, answer=answer))
     assert can_judge(replace(HERE, answer=answer, check="assert f() == 1"))
+
+
+def test_pairs_of_answers_that_ran_out_of_time_are_counted_also_of_a_judging_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MathGrader, "timeouts", lambda self, problem: 3)
+    every, finished = [solutions(HERE, "#### 1")], Finished(tmp_path / "judged.jsonl")
+    first: dict[str, int] = {}
+    judge_all(every, DEFAULT, finished=finished, timeouts=first)
+    monkeypatch.undo()
+    again: dict[str, int] = {}
+    judge_all(every, DEFAULT, finished=Finished(tmp_path / "judged.jsonl"), timeouts=again)
+    assert first == again == {"here": 3}
+    none: dict[str, int] = {}
+    judge_all(every, DEFAULT, timeouts=none)
+    assert none == {}

@@ -114,6 +114,10 @@ class CodeGrader:
 
         return self._each(answers, judged)
 
+    def timeouts(self, problem: Problem) -> int:
+        """None: a program that runs out of time is judged by that."""
+        return 0
+
     def correct_on_base(self, problem: Problem, answers: Sequence[str | None]) -> list[bool] | None:
         """Whether each program passes the base tests; None unless the problem's rule tells them apart (evalplus)."""
         if problem.rule != "evalplus":

@@ -5,6 +5,7 @@ forms are compared (agreement.py); what takes algebra goes to worker processes, 
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -68,9 +69,6 @@ class MathGrader:
         relation: whose equality; ``prm800k`` and ``qwen`` are for figures to be compared with theirs. They know which
             answer is gold when they grade, and vote if either may be. The latter finds answers its own way too.
         workers: the processes that compare.
-
-    Attributes:
-        timeouts: pairs of answers that ran out of time so far, and so count as different.
     """
 
     def __init__(self, *, relation: Relation = "math-verify", workers: Workers | None = None) -> None:
@@ -79,7 +77,7 @@ class MathGrader:
         self._solver = Solver(self._workers)
         self._as_qwen = relation == "qwen"
         self._verdicts: dict[Pair, Agreement] = {}
-        self.timeouts = 0
+        self._timeouts: Counter[str] = Counter()
 
     def found(self, problem: Problem, solutions: Sequence[str]) -> list[Found | None]:
         """The declared final answer of each solution, and the rule that found it (see extraction.py)."""
@@ -101,7 +99,7 @@ class MathGrader:
         }
         given = list(distinct.values())
         pairs = list(combinations(given, 2))
-        verdicts = dict(zip(pairs, self._judge_either_way(pairs), strict=True))
+        verdicts = dict(zip(pairs, self._judge_either_way(problem, pairs), strict=True))
         details = [detail(read(answer)) if self._ours else 0 for answer in given]
         labels = classes_of(details, lambda one, other: verdicts[given[one], given[other]])
         label_of = dict(zip(distinct, labels, strict=True))
@@ -116,7 +114,7 @@ class MathGrader:
         if gold is None or not gold.strip():
             raise InputError("the problem has no gold answer", where=problem.id, cure="Grade problems that have one.")
         given = list(dict.fromkeys(answer for answer in answers if answer is not None))
-        verdicts = dict(zip(given, self._judge([(gold, answer) for answer in given]), strict=True))
+        verdicts = dict(zip(given, self._judge(problem, [(gold, answer) for answer in given]), strict=True))
         right = [answer is not None and verdicts[answer] is not DIFFERENT for answer in answers]
         if self._ours and not any(right) and self._is_nonsense(gold):
             raise InputError(
@@ -127,6 +125,10 @@ class MathGrader:
     def unsupported(self, problem: Problem) -> str:
         """Nothing: every answer can be judged here."""
         return ""
+
+    def timeouts(self, problem: Problem) -> int:
+        """Pairs of answers to the problem that ran out of time so far."""
+        return self._timeouts[problem.id]
 
     def correct_on_base(self, problem: Problem, answers: Sequence[str | None]) -> None:
         """A gold answer is one test."""
@@ -147,7 +149,7 @@ class MathGrader:
         self._solver.solved([lambda known: known.equal(itself, itself, Fraction(0))], self._workers.deadline())
         return self._solver.is_nonsense(itself)
 
-    def _judge(self, pairs: Sequence[Pair]) -> list[Agreement]:
+    def _judge(self, problem: Problem, pairs: Sequence[Pair]) -> list[Agreement]:
         """How equal each (gold, answer) is; within the budget of one problem."""
         deadline = self._workers.deadline()
         cheap = self._cheap
@@ -155,13 +157,13 @@ class MathGrader:
         left = [pair for pair in dict.fromkeys(pairs) if pair not in found and pair not in self._verdicts]
         for pair, (agreement, late) in zip(left, self._compared(left, deadline), strict=True):
             self._verdicts[pair] = agreement
-            self.timeouts += late and agreement is DIFFERENT
+            self._timeouts[problem.id] += late and agreement is DIFFERENT
         return [found[pair] if pair in found else self._verdicts[pair] for pair in pairs]
 
-    def _judge_either_way(self, pairs: Sequence[Pair]) -> list[Agreement]:
+    def _judge_either_way(self, problem: Problem, pairs: Sequence[Pair]) -> list[Agreement]:
         """How equal two answers are of which none is gold: the relations of others are one-sided, a vote is not."""
-        there = self._judge(pairs)
-        back = there if self._ours else self._judge([(other, one) for one, other in pairs])
+        there = self._judge(problem, pairs)
+        back = there if self._ours else self._judge(problem, [(other, one) for one, other in pairs])
         return [one if one is not DIFFERENT else other for one, other in zip(there, back, strict=True)]
 
     def _cheap(self, pair: Pair) -> Agreement | None:

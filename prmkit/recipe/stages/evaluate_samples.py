@@ -83,6 +83,12 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
         if result.unsupported:
             (problem, why), *others = result.unsupported.items()
             _LOG.warning("%d problems cannot be judged; the first, %r: %s", 1 + len(others), problem, why)
+        if result.timeouts:
+            _LOG.warning(
+                "%d pairs of answers ran out of time and count as different, first of problem %r",
+                sum(result.timeouts.values()),
+                next(iter(result.timeouts)),
+            )
         compared = compare(result.rules, other.rules) if other is not None else []
         rows = None if read is None else read.record()
         return result.model_copy(update={"comparison": compared, "contamination": seen, "rows": rows})

@@ -152,9 +152,9 @@ def test_a_pair_that_ran_out_of_time_is_different_and_counted() -> None:
     try:
         slow = r"\sum_{k=1}^{10^{12}}\frac{x}{k^2+x}"
         assert grader.correct(problem("x+1"), [slow, "1+x"]) == [False, True]
-        assert grader.timeouts == 1
+        assert grader.timeouts(problem("x+1")) == 1
         assert grader.correct(problem("x+1"), [slow]) == [False]
-        assert grader.timeouts == 1  # known
+        assert grader.timeouts(problem("x+1")) == 1  # known
     finally:
         grader.close()
 
