@@ -228,10 +228,10 @@ def test_every_math_test_solution_answers_its_gold(data_dir, grader: MathGrader)
 
 def test_a_preset_grades_in_its_authors_direction_and_votes_in_either() -> None:
     grader = MathGrader(relation="qwen", workers=Workers(count=1, relation="qwen", seconds=60.0, budget=120.0))
-    assert grader.correct(problem("B"), ["A or B"]) == [True]  # the last letter of the answer
-    assert grader.correct(problem("A or B"), ["B"]) == [False]
-    assert grader.classes(problem(None), ["A or B", "B", "x"]) == grader.classes(problem(None), ["B", "A or B", "x"])
-    assert grader.classes(problem(None), ["A or B", "B", "x"]) == [0, 0, 1]
+    assert grader.correct(problem("B"), ["5, B"]) == [True]  # the last letter of the answer
+    assert grader.correct(problem("5, B"), ["B"]) == [False]
+    assert grader.classes(problem(None), ["5, B", "B", "x"]) == grader.classes(problem(None), ["B", "5, B", "x"])
+    assert grader.classes(problem(None), ["5, B", "B", "x"]) == [0, 0, 1]
     grader.close()
 
 
