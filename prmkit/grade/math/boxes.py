@@ -2,7 +2,6 @@ r"""The boxed answers of a solution: ``\boxed{...}`` and its like."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 _NAME = re.compile("boxed|fbox|framebox")
 _TOKEN = re.compile(
@@ -27,40 +26,12 @@ _NO_ANSWER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _LONGEST_PLACEHOLDER = 60
-# What stands between the boxes of one answer: \boxed{1} and $\boxed{2}$, x = \boxed{1} or x = \boxed{2}.
-_JOINT = re.compile(
-    r"""
-    (?: \s | [$,;&{}] | \\[()\[\],; ] | \\(?:q?quad|text|mbox|mathrm)(?![a-z]) | \b(?:and|or)\b
-      | [a-zA-Z] (?:_\{?\w{1,9}\}?)? \s* = )*
-    """,
-    re.VERBOSE,
-)
-_LONGEST_JOINT = 60
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """A complete box: where it begins, where its content begins and ends, and where it ends."""
-
-    start: int
-    opened: int
-    closed: int
-    end: int
 
 
 def boxed(text: str) -> str | None:
-    """The content of the last complete box that is an answer; with commas, of all that one sentence joins with it."""
-    found: list[str] = []
-    later: _Box | None = None
-    for box in _boxes(text):
-        content = text[box.opened : box.closed].strip().rstrip(".,").strip()
-        if is_placeholder(content):
-            continue
-        if later is not None and not _are_joined(text, box, later):
-            break
-        found.append(content)
-        later = box
-    return ", ".join(reversed(found)) or None
+    """The content of the last complete box that is an answer."""
+    contents = (content.strip().rstrip(".,").strip() for content in _boxes(text))
+    return next((content for content in contents if not is_placeholder(content)), None)
 
 
 def is_placeholder(content: str) -> bool:
@@ -68,17 +39,8 @@ def is_placeholder(content: str) -> bool:
     return len(content) <= _LONGEST_PLACEHOLDER and _NO_ANSWER.fullmatch(content) is not None
 
 
-def _are_joined(text: str, box: _Box, later: _Box) -> bool:
-    if later.start - box.end > _LONGEST_JOINT:
-        return False
-    between = text[box.end : later.start]
-    # A bare "or" mostly stands between two forms of one answer: \boxed{0.5} or \boxed{\frac12}.
-    joint = r"=" if re.search(r"\bor\b", between) else r"[,;]|\band\b"
-    return _JOINT.fullmatch(between) is not None and re.search(joint, between) is not None
-
-
-def _boxes(text: str) -> Iterator[_Box]:
-    """Complete boxes without another in them, the last first: the braces are matched in one pass over the text."""
+def _boxes(text: str) -> Iterator[str]:
+    """Contents of complete boxes without another in them, the last first: braces are matched in one pass."""
     first = _NAME.search(text)
     if first is None:
         return
@@ -86,15 +48,15 @@ def _boxes(text: str) -> Iterator[_Box]:
     open_braces: list[re.Match[str] | None] = []  # None for a brace that opens no box
     for token in _TOKEN.finditer(text, max(0, first.start() - 2)):  # with its backslashes
         if token["bare"]:
-            found.append(_Box(token.start(), *token.span("bare"), token.end()))
+            found.append((*token.span(), *token.span("bare")))
         elif token["opening"]:
             open_braces.append(token)
         elif token[0] == "{":
             open_braces.append(None)
         elif token[0] == "}" and open_braces and (opening := open_braces.pop()):
-            found.append(_Box(opening.start(), opening.end(), token.start(), token.end()))
+            found.append((opening.start(), token.end(), opening.end(), token.start()))
     inner = len(text)
-    for box in sorted(found, key=lambda box: -box.start):
-        if box.end <= inner:
-            yield box
-        inner = box.start
+    for start, end, *content in sorted(found, reverse=True):
+        if end <= inner:
+            yield text[slice(*content)]
+        inner = start

@@ -56,17 +56,13 @@ def test_a_box_that_is_only_mentioned_is_none(mention: str) -> None:
 @pytest.mark.parametrize(
     ("text", "content"),
     [
-        (r"$x = \boxed{1}$ or $x = \boxed{2}$", "1, 2"),
-        (r"$\boxed{1}$ and $\boxed{2}$", "1, 2"),
-        (r"$x = \boxed{1}$, $y = \boxed{2}$, and $z_1 = \boxed{3}$", "1, 2, 3"),
-        (r"\[\boxed{1} \quad\text{and}\quad \boxed{2}\]", "1, 2"),
-        (r"\boxed{0.5} or \boxed{\frac12}", r"\frac12"),  # two forms of one answer
+        (r"$x = \boxed{1}$ or $x = \boxed{2}$", "2"),
+        (r"\boxed{0.5} or \boxed{\frac12}", r"\frac12"),
         (r"\boxed{41}. No: \boxed{42}.", "42"),
-        (r"\boxed{41}" + "\n" + r"\boxed{42}", "42"),
-        (r"\boxed{1} and, by a second argument, \boxed{2}", "2"),
+        (r"\boxed{41} and \boxed{42", "41"),
     ],
 )
-def test_the_boxes_that_a_sentence_joins_are_one_answer(text: str, content: str) -> None:
+def test_of_several_boxes_the_last_complete_one_counts(text: str, content: str) -> None:
     assert boxed(text) == content
 
 
