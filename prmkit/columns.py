@@ -40,7 +40,7 @@ _BEFORE = ("context", "body", "passage")
 """What a question is about, where it stands in a column of its own."""
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_RATIONALE = re.compile(r"####|\\boxed|\\fbox|\banswer\s*(?:is\b|:)", re.IGNORECASE)
+_RATIONALE = re.compile(r"####|\\boxed|\\fbox|\banswer\s*(?:is\b|:)|\n(?-i:A:\s)", re.IGNORECASE)
 """What stands in the rationales that data sets give for gold answers."""
 
 _LONGEST_LIST = 10_000

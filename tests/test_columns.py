@@ -99,6 +99,7 @@ def test_a_chat_says_what_its_last_turn_says() -> None:
         ('"84/3=<<84/3=28>>28 days\\n#### 4"', "4"),
         ('"It is 2.\\n#### 1,006"', "1,006"),
         ('"84/3=28 #### 28\\nThe answer is: 28"', "28"),  # MetaMathQA
+        ('"16 - 3 = 13\\nA: 18"', "18"),  # the published solutions of GSM8K
         ('"So it is four. The answer is 4."', "4"),
         ('"So $x=\\\\boxed{5}$."', "5"),
         ('"\\\\boxed{5}"', "5"),

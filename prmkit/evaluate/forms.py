@@ -199,7 +199,7 @@ def _livecodebench(row: Fields, where: str) -> Fields:
 
 
 def _qwen(row: Fields, where: str) -> Fields:
-    """``score`` holds verdicts; ``answer`` is the gold answer before it was cleaned to ``gt``, but for letters."""
+    """``score`` holds verdicts. ``gt`` is ``answer`` without its units, and of a choice the letter."""
     kept = {name: value for name, value in row.items() if name != "score"}
     gold = first(row, ("gt", "answer") if str(row["gt"]) in _LETTERS else ("answer", "gt"))[1]
     return {**kept, "answer": gold, "responses": row["code"], "verdicts": row.get("score")}
