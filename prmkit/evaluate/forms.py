@@ -36,11 +36,19 @@ _VERDICTS = ("verdicts", "is_correct", "passed", "graded_list")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A foreign form: the columns that tell it, and its row as one of ours."""
+    """A foreign form.
+
+    Attributes:
+        name: of the tool that writes it.
+        columns: that tell it.
+        read: its row as one of ours.
+        once_by: a column under each value of which the same samples stand again.
+    """
 
     name: str
     columns: tuple[str, ...]
     read: Callable[[Fields, str], Fields]
+    once_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Given:
         responses: what a model wrote.
         extracted: whether bare answers may be among them.
         verdicts: of the tool that wrote the row, as it wrote them.
-        chosen: by which filter another tool chose an answer from them.
+        again: under which value of ``once_by`` they stand; empty for any other form.
     """
 
     row: Fields
@@ -61,7 +69,7 @@ class Given:
     responses: list[str]
     extracted: bool = False
     verdicts: Any = None
-    chosen: str = ""
+    again: str = ""
 
 
 def given_in(row: Fields, where: str) -> Given:
@@ -71,8 +79,10 @@ def given_in(row: Fields, where: str) -> Given:
         InputError: the row has no responses (its columns are listed), or no texts in them.
     """
     columns = sorted(map(str, row))
+    again = ""
     form = next((form for form in FORMS if row.keys() >= set(form.columns)), None)
     if form is not None and "responses" not in row:
+        again = str(row.get(form.once_by) or "")
         row = form.read(row, where)
     name, given = first(row, RESPONSES)
     if not name:
@@ -84,7 +94,7 @@ def given_in(row: Fields, where: str) -> Given:
         responses=texts_of(given, where),
         extracted=name in EXTRACTED,
         verdicts=first(row, _VERDICTS)[1],
-        chosen=str(row.get("filter") or ""),
+        again=again,
     )
 
 
@@ -150,7 +160,7 @@ def _harness(row: Fields, where: str) -> Fields:
         raise InputError("log-likelihoods are no responses", where=where, got=given, expected="generated texts")
     target = _one_of(row.get("target"), where)
     judged = {"answer": target} if target is not None else {}
-    return {**doc, "id": id_of(doc) or row.get("doc_id"), **judged, "responses": given, "filter": row.get("filter")}
+    return {**doc, "id": id_of(doc) or row.get("doc_id"), **judged, "responses": given}
 
 
 def _inspect(row: Fields, where: str) -> Fields:
@@ -224,7 +234,7 @@ def _chat(row: Fields, where: str) -> Fields:
 
 
 FORMS = (
-    Form("lm-evaluation-harness", ("doc", "resps"), _harness),
+    Form("lm-evaluation-harness", ("doc", "resps"), _harness, once_by="filter"),
     Form("inspect", ("epoch", "input", "output"), _inspect),
     Form("LiveCodeBench", ("question_id", "code_list"), _livecodebench),
     Form("Qwen2.5-Math", ("code", "gt"), _qwen),

@@ -56,7 +56,7 @@ class Intake:
     notes: list[str] = field(default_factory=list)
     repeated: int = 0
     _rows: list[Solutions] = field(default_factory=list)
-    _filters: dict[Problem, str] = field(default_factory=dict)
+    _again: dict[Problem, str] = field(default_factory=dict)
     _found: dict[Problem, Solutions] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
@@ -84,9 +84,9 @@ class Intake:
             yield f"{len(self.bad)} of {self.read} rows are set aside in {quarantine}: {self.bad[0]['error']}"
         yield from self.notes[:_SHOWN]
 
-    def add(self, given: Solutions, chosen: str = "") -> None:
-        """Take the solutions of a row. ``chosen`` is the filter of another tool under which they stand."""
-        if chosen and self._filters.setdefault(given.problem, chosen) != chosen:
+    def add(self, given: Solutions, again: str = "") -> None:
+        """Take the solutions of a row; of those that stand ``again`` under another value, only the first count."""
+        if again and self._again.setdefault(given.problem, again) != again:
             self.repeated += 1
         else:
             self._rows.append(given)

@@ -49,7 +49,7 @@ def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Intake:
         found.read += 1
         try:
             given = given_in(raw.parse(), raw.where)
-            found.add(_solutions(given, raw.where, known), given.chosen)
+            found.add(_solutions(given, raw.where, known), given.again)
         except InputError as error:
             found.set_aside(raw.where, error, raw.text())
         except RecursionError:
@@ -75,7 +75,6 @@ def _solutions(given: Given, where: str, known: Named) -> Solutions:
         raise InputError("nothing to judge the responses by", where=where, got=given.columns, cure=cure)
     if given.extracted and problem.domain == "math":
         texts = [_answer(text) for text in texts]
-    named = {"level": level_of(row), "subject": subject_of(row), "domain": plain(row.get("domain"))}
     return Solutions(
         problem=problem,
         solutions=tuple(
@@ -83,9 +82,16 @@ def _solutions(given: Given, where: str, known: Named) -> Solutions:
             for number, text in enumerate(texts)
         ),
         verdicts=correct,
-        groups={**groups_of(problem), **{kind: name for kind, name in named.items() if name is not None}},
+        groups=_groups(row, problem),
         where=where,
     )
+
+
+def _groups(row: Fields, problem: Problem) -> dict[str, str]:
+    """What the problem belongs to: by our columns of the row, by a benchmark, or by other columns of the row."""
+    named = {"level": level_of(row), "subject": subject_of(row), "domain": plain(row.get("domain"))}
+    found = {kind: name for kind, name in named.items() if name is not None}
+    return {**found, **groups_of(problem), **{kind: name for kind, name in found.items() if row.get(kind) is not None}}
 
 
 def _verdicts(given: Any, where: str, count: int, column: str) -> tuple[bool, ...] | None:

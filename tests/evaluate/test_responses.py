@@ -161,6 +161,9 @@ def test_the_same_samples_under_another_filter_count_once_and_epochs_are_samples
     path = write(tmp_path / "a.jsonl", {**doc, "filter": "strict-match"}, {**doc, "filter": "flexible-extract"})
     assert evaluate(path)["correct"] == {"0": [True, False]}
     assert read_responses(path).record().repeated == 1
+    own = {"id": "a", "problem": "?", "answer": "2", "response": "#### 2"}
+    path = write(tmp_path / "c.jsonl", {**own, "filter": "a"}, {**own, "filter": "b"})
+    assert evaluate(path)["correct"] == {"a": [True, True]}  # a column of that name and another meaning
     sample = {"id": 1, "input": "1 + 1?", "target": "2"}
     path = write(
         tmp_path / "b.jsonl",
@@ -232,6 +235,15 @@ def test_levels_and_subjects_are_grouped_whatever_their_columns(tmp_path: Path) 
         "level": {"3": 2, "4": 1},
         "subject": {"Algebra": 1, "Geometry": 2},
     }
+
+
+def test_of_a_benchmark_s_problem_only_our_own_columns_say_another_group(tmp_path: Path) -> None:
+    known = Problem(id="a", prompt="?", answer="2", level="5", subject="Algebra")
+    row = {"id": "a", "response": "#### 2", "type": "instruct"}
+    (one,) = read_responses(write(tmp_path / "a.jsonl", {**row, "difficulty": "?"}), problems=[known]).solutions
+    (other,) = read_responses(write(tmp_path / "b.jsonl", {**row, "level": "Level 4"}), problems=[known]).solutions
+    assert one.groups == {"level": "5", "subject": "Algebra", "domain": "math"}
+    assert other.groups == {"level": "4", "subject": "Algebra", "domain": "math"}
 
 
 @pytest.mark.parametrize("given", [[True, False], [1, 0], [1.0, 0.0]])
