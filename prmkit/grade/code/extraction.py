@@ -72,15 +72,15 @@ def find(problem: Problem, solution: str) -> Found | None:
     if problem.stub is not None and not blocks and text.strip("\n")[0] in " \t":
         # What begins indented goes on from the stub, whatever a base model defines behind it.
         outside = [_indented(text)]
-    groups = [[*_of_blocks(blocks)], [*_of_texts(outside, whole=not blocks)], [*_of_indented(outside)]]
+    groups = [[*_of_blocks(blocks)], [*_of_texts(outside, whole=not blocks)]]
     if blocks:
         groups.append([*_of_texts([text], whole=True)])  # a program whose docstring has fences
-    for qualifies in (defines, lambda tree, name: name in bound(tree)):
-        for group in groups:
-            own = [each for each in group if each.tree is not None and qualifies(each.tree, name)]
-            if own:
-                chosen = [each for each in own if not each.foreign] or own
-                return _whole(problem, name, chosen[-1])
+    tries = [(defines, group) for group in [*groups, [*_of_indented(outside)]]] + [(_binds, group) for group in groups]
+    for qualifies, group in tries:
+        own = [each for each in group if each.tree is not None and qualifies(each.tree, name)]
+        if own:
+            chosen = [each for each in own if not each.foreign] or own
+            return _whole(problem, name, chosen[-1])
     return _incomplete(problem, name, blocks, outside)
 
 
@@ -107,6 +107,10 @@ def _is_code(problem: Problem, before: str) -> bool:
     if tree is not None:
         return acts(tree)
     return any(_READS.search(run.text) if name is None else defines(run.tree, name) for run in runs(before))
+
+
+def _binds(tree: ast.Module, name: str) -> bool:
+    return name in bound(tree)
 
 
 def _of_blocks(blocks: list[fences.Block]) -> Iterator[_Candidate]:

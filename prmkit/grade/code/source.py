@@ -8,9 +8,13 @@ import ast
 import builtins
 import re
 import sys
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+_FILE = "<program of a model>"
+warnings.filterwarnings("ignore", module=_FILE)  # such as '\\d' outside of raw strings: not for the user to mend
 
 _TIMES, _SMALL = 3, 200_000
 """``runs`` parses no more characters than so many times the text's, and at least those of the second."""
@@ -28,7 +32,7 @@ def parsed(code: str) -> ast.Module | None:
 
 def _parsed(code: str) -> ast.Module | SyntaxError | None:
     try:
-        return ast.parse(code)
+        return ast.parse(code, _FILE)
     except SyntaxError as error:
         return error
     except (ValueError, RecursionError, MemoryError):
@@ -65,8 +69,9 @@ def runs(text: str) -> Iterator[Part]:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """The start at or before which parsing stops, and whether something is left open there."""
+    """The line at which parsing stops, the start at or before it, and whether something is left open there."""
 
+    line: int
     start: int
     is_open: bool
 
@@ -83,30 +88,33 @@ class _Work:
         last, good, size, part = len(self.starts) - 1, at, 1, None
         while good < last and self.left > 0:
             end = min(at + size, last)
-            found = self._parsed(at, end)
+            found = self._parsed(at, self.starts[end])
             if isinstance(found, Part):
                 good, part = end, found
             elif end == last or not (found.is_open or found.start >= end - 1):
-                # Up to the statement at fault, or to the one before it, of which it may be a part (try, except).
-                for each in (found.start, found.start - 1):
-                    shorter = self._parsed(at, each) if each > good else None
-                    if isinstance(shorter, Part):
-                        return shorter, each
-                break
+                return self._shorter(at, found) or (part, good)
             size *= 2
         return part, good
 
+    def _shorter(self, at: int, fault: _Fault) -> tuple[Part, int] | None:
+        """What parses up to the line at fault, to its statement, or to the one before it, of which it may be a part."""
+        begin, before = self.starts[fault.start], self.starts[max(fault.start - 1, at)]
+        for end in dict.fromkeys((fault.line, begin, before)):
+            shorter = self._parsed(at, end) if end > self.starts[at] else None
+            if isinstance(shorter, Part):
+                return shorter, fault.start + (end > begin)
+        return None
+
     def _parsed(self, at: int, end: int) -> Part | _Fault:
-        text = "\n".join(self._lines[self.starts[at] : self.starts[end]])
+        text = "\n".join(self._lines[self.starts[at] : end])
         self.left -= len(text)
         found = _parsed(text)
         if isinstance(found, ast.Module):
             return Part(text, found)
         if found is None or found.lineno is None:
-            return _Fault(at, False)
-        line = self.starts[at] + found.lineno - 1
-        start = min(max(bisect_right(self.starts, line) - 1, at), end - 1)
-        return _Fault(start, _OPEN.search(found.msg) is not None)
+            return _Fault(self.starts[at], at, False)
+        line = min(self.starts[at] + found.lineno - 1, end - 1)
+        return _Fault(line, bisect_right(self.starts, line) - 1, _OPEN.search(found.msg) is not None)
 
 
 def _active(part: Part) -> Iterator[Part]:
@@ -214,6 +222,8 @@ def _is_own(node: ast.stmt, known: set[str]) -> bool:
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").partition(".")[0] in sys.stdlib_module_names
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    if isinstance(value, ast.Constant | ast.List | ast.Tuple | ast.Dict | ast.Set | ast.ListComp):
+        return False  # nothing to call
     while isinstance(value, ast.Attribute | ast.Call | ast.Subscript):
         value = value.func if isinstance(value, ast.Call) else value.value
     return not isinstance(value, ast.Name) or value.id in known or hasattr(builtins, value.id)

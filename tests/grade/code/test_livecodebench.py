@@ -56,6 +56,11 @@ def test_a_function_returns_exactly_the_value() -> None:
     assert judge(FUNCTION, free + "def depth(n): return n == 0 or depth(n - 1)").passed
 
 
+def test_imports_from_the_future_stand_before_those_that_are_put_before_a_program() -> None:
+    program = '"""Doc."""\nfrom __future__ import annotations\nprint(sqrt(int(input())))'
+    assert judge(script(("4", "2")), program).passed
+
+
 def test_a_late_test_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prmkit.grade.code.livecodebench.SECONDS", 0.5)
     assert judge(script(("", "1")), "while True: pass").status == "timeout"

@@ -1,4 +1,6 @@
 import ast
+import subprocess
+import sys
 import time
 
 import pytest
@@ -19,6 +21,12 @@ def test_what_is_no_python_is_none(code: str) -> None:
     assert parsed(code) is None
 
 
+def test_nobody_is_warned_of_what_models_write() -> None:
+    program = """from prmkit.grade.code.source import parsed; print(parsed("'\\\\d'") is not None)"""
+    done = subprocess.run([sys.executable, "-W", "always", "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
@@ -30,6 +38,8 @@ def test_what_is_no_python_is_none(code: str) -> None:
         ("I say (this\nx = 1", ["x = 1"]),  # a bracket of prose that stays open
         ("x = 1\ndef f(a", ["x = 1"]),  # cut
         ("x = 1\ntry:\n    y()", ["x = 1"]),
+        ("x = 1\ndef f():\n    y()\n    z = (y", ["x = 1\ndef f():\n    y()"]),  # cut within a function
+        ("x = 1\ndef f():\n    y = (\nSo be it.", ["x = 1"]),
         ("Answer\nx = 1\nDone\ny = 2\n[END]", ["x = 1\ny = 2"]),  # names alone do nothing
         ("Done", []),
         ("no code at all", []),
@@ -105,6 +115,7 @@ def test_a_program_acts_if_a_statement_does() -> None:
         ("def f(x): raise NotImplementedError", False),
         ("from solution import f", False),
         ("f = Solution().f", False),
+        ("f = [1, 2]", False),
         ("f(1)", False),
     ],
 )
