@@ -79,8 +79,6 @@ def _named(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
         equations = _is_equation(one) and _is_equation(other)
         return SAME if algebra.equivalent(one.text, other.text, equations=equations) else DIFFERENT
     if isinstance(one, Named):
-        if isinstance(other, Group) and other.kind == "record":
-            return None
         return min(ALIKE, agree(one.value, other, algebra))
     if isinstance(other, (Group, Expression)) and not one.is_equation:
         return ALIKE if algebra.equivalent(one.text, other.text, equations=False) else DIFFERENT
@@ -108,7 +106,7 @@ def _choice(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
         return ALIKE if one.letter == other.letter else DIFFERENT
     if one.text is not None:
         return min(ALIKE, agree(one.text, other, algebra))
-    return ALIKE if isinstance(other, Expression) and other.text.upper() == one.letter <= "E" else DIFFERENT
+    return ALIKE if isinstance(other, Expression) and other.text.upper() == one.letter <= "E" else None
 
 
 def _quantity(one: Form, other: Form, algebra: Algebra) -> Agreement | None:

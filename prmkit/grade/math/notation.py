@@ -123,7 +123,7 @@ def _undelimited(text: str) -> str:
 
 _POWER = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
 _INDEX = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
-_ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?)")
+_ROOT = re.compile(r"([√∛])\s*(\d+(?:\.\d+)?)")
 _OVERLINED = re.compile(r"((?:\d\u0305)+)")
 
 
@@ -133,7 +133,7 @@ def _characters(text: str) -> str:
     text = _OVERLINED.sub(lambda match: "\\overline{" + match[1].replace("\u0305", "") + "}", text)
     text = _POWER.sub(lambda match: "^{" + "".join(map(_SUPERSCRIPTS.__getitem__, match[0])) + "}", text)
     text = _INDEX.sub(lambda match: "_{" + "".join(map(_SUBSCRIPTS.__getitem__, match[0])) + "}", text)
-    text = _ROOT.sub(lambda match: "\\sqrt{" + match[1] + "}", text)
+    text = _ROOT.sub(lambda match: _SYMBOLS[match[1]].strip() + "{" + match[2] + "}", text)
     return "".join(character if character.isascii() else _ascii(character) for character in text)
 
 
@@ -197,7 +197,11 @@ def _escaped(character: str) -> str:
 
 _ONE = r"\s*([0-9a-zA-Z])"
 _SPELLINGS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"~|\\\\\s*$"), " "),
     (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\\mathbb\s*([A-Z])"), r"\\mathbb{\1}"),
+    (re.compile(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])"), r"\\pi "),
+    (re.compile(r"(?<=\d)\s*x\s*(?=10\s*\^)"), r"\\cdot "),
     (re.compile(r"\\frac\s+"), r"\\frac"),
     (re.compile(rf"\\frac{_ONE}\s*\{{"), r"\\frac{\1}{"),
     (re.compile(rf"\\frac{_ONE}{_ONE}"), r"\\frac{\1}{\2}"),

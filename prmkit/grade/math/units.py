@@ -15,8 +15,8 @@ length 1/1000 mm millimeter millimetre
 length 1/100 cm centimeter centimetre
 length 1/10 dm decimeter decimetre
 length 1000 km kilometer kilometre
-length 127/5000 in inch inches
-length 381/1250 ft foot feet
+length 127/5000 in inch inches "
+length 381/1250 ft foot feet '
 length 1143/1250 yd yard
 length 201168/125 mi mile
 length 1852 nautical-mile

@@ -13,7 +13,7 @@ _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*([ap])\.?\s?m\.?|(\d{1,2}):(\d{2}
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _IN_BASE = re.compile(
     r"(-?)\(?([0-9A-Z][0-9A-Z. ,]*?)\)?\s*"
-    r"(?:_\s*\{?\s*\(?(?:base\s*)?(\d{1,2}|[a-z]+)\s*\)?\}?|\(?\s*(?:in\s+)?base[ -](\d{1,2}|[a-z]+)\s*\)?)"
+    r"(?:_\s*\{?\s*\(?\s*(?:base\s*)?(\d{1,2}|[a-z]+)\s*\)?\}?|\(?\s*(?:in\s+)?base[ -](\d{1,2}|[a-z]+)\s*\)?)"
 )
 _MAX_DIGITS = 1000
 _PART = re.compile(r"(\d[\d.,/ ]*?)\s*([a-zA-Z]+\.?|°|'|\"|\$|¢)(?=[\s\d,]|$)\s*,?\s*(?:and\s+)?")

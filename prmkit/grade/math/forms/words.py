@@ -43,7 +43,6 @@ _CONSTANTS: dict[str, Form] = {
     "the empty set": Expression(r"\emptyset"),
     "infinity": Expression(r"\infty"),
     "-infinity": Expression(r"-\infty"),
-    "pi": Expression(r"\pi"),
 }
 
 
