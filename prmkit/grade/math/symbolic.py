@@ -13,7 +13,7 @@ from zlib import crc32
 import math_verify
 import sympy
 from latex2sympy2_extended import NormalizationConfig
-from math_verify.parser import ExprExtractionConfig, LatexExtractionConfig
+from math_verify.parser import LatexExtractionConfig
 
 _DIGITS = 40
 _MAX_EXPONENT = 1_000_000
@@ -24,14 +24,12 @@ Values = dict[str, Any]
 """``values``: at each point [real, imaginary part] as decimals, or None; one for what has no variables. ``name`` is the
 structure of what has no values."""
 
-_READERS = [
-    LatexExtractionConfig(
-        boxed_match_priority=0,
-        # Not its units: it takes the m of 2m for metres.
-        normalization_config=NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="all"),
-    ),
-    ExprExtractionConfig(),
-]
+_LATEX = LatexExtractionConfig(
+    boxed_match_priority=0,
+    # Not its units: it takes the m of 2m for metres.
+    normalization_config=NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="all"),
+)
+"""Not its reader of plain expressions either, which has Python evaluate them."""
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*°")
 _FUNCTION = re.compile(
     r"(?<![a-zA-Z\\])(arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln|exp|gcd|lcm|max|min|det)(?![a-z])"
@@ -44,7 +42,7 @@ def parse(text: str) -> Any:
     text = _DEGREES.sub(r"(\\frac{\1\\pi}{180})", text)
     text = _FUNCTION.sub(r"\\\1", text).replace("...", r"\ldots")
     try:
-        found = math_verify.parse("\\boxed{" + text + "}", _READERS, parsing_timeout=None)
+        found = math_verify.parse("\\boxed{" + text + "}", [_LATEX], parsing_timeout=None)
     except Exception:  # of antlr, sympy and recursion, of any kind
         return None
     return found[0] if found and not isinstance(found[0], str) else None

@@ -1,5 +1,7 @@
 import gzip
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -99,6 +101,26 @@ def test_equal_answers(grader: MathGrader, kind: str) -> None:
 def test_answers_that_are_not_equal_on_purpose(grader: MathGrader, kind: str) -> None:
     pairs = [pair for gold, answer in APART[kind] for pair in ((gold, answer), (answer, gold))]
     assert [pair for pair in pairs if right(grader, *pair)] == []
+
+
+def test_the_documented_examples(grader: MathGrader) -> None:
+    """In each cell groups stand between semicolons: the first example of a group with each of the others."""
+    rows = re.findall(r"^\| [a-z].* \| (`.*) \| (.*) ?\|$", DOCUMENTED, re.MULTILINE)
+    assert len(rows) == 17
+    for cells in rows:
+        for cell, equal in zip(cells, (True, False), strict=True):
+            for group in cell.split("; "):
+                first, *others = re.findall(r"`([^`]+)`", group) or [""]
+                for other in others:
+                    assert right(grader, first, other) is right(grader, other, first) is equal, (first, other)
+
+
+DOCUMENTED = (
+    (Path(__file__).parents[3] / "docs" / "benchmarks.md")
+    .read_text()
+    .partition("### When two answers are equal")[2]
+    .partition("\n### ")[0]
+)
 
 
 def right(grader: MathGrader, gold: str, answer: str) -> bool:
