@@ -211,6 +211,9 @@ _SPELLINGS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z])|\{\s*°\s*\}|°)"), "°"),
     (re.compile(r"\\circ(?![a-zA-Z])\s*(?=[CF]\b)"), "°"),
     (re.compile(r"(?<=\d)\s*(?:\^\s*\{?)?\s*(?:st|nd|rd|th)(?![a-zA-Z])\s*\}?"), ""),  # 25th is 25
+    (re.compile(r"(?<=\d)\s*\(([A-Za-z]{3,}(?: [a-z]+)*)\)\s*$"), r" \1"),  # 18 (dollars)
+    (re.compile(r"\{([^{}\\]*)\\choose\s*([^{}\\]*)\}"), r"\\binom{\1}{\2}"),
+    (re.compile(r"\{([^{}\\]*)\\over\s*([^{}\\]*)\}"), r"\\frac{\1}{\2}"),
     (re.compile(r"<="), r"\\le "),
     (re.compile(r">="), r"\\ge "),
     (re.compile(r"\*\*"), "^"),

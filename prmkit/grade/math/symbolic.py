@@ -30,6 +30,9 @@ _LATEX = LatexExtractionConfig(
     normalization_config=NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="all"),
 )
 """Not its reader of plain expressions either, which has Python evaluate them."""
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_PRIME = re.compile(r"(?<=[A-Za-z])'+")
+"""Of a derivative: no part of what is read."""
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*°")
 _FUNCTION = re.compile(
     r"(?<![a-zA-Z\\])(arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln|exp|gcd|lcm|max|min|det)(?![a-z])"
@@ -39,13 +42,25 @@ _FUNCTION = re.compile(
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Any:
     """What sympy makes of LaTeX in the spelling of notation.py; None if nothing."""
-    text = _DEGREES.sub(r"(\\frac{\1\\pi}{180})", text)
+    if not _is_balanced(text) or "$" in text:
+        return None  # else a part of it would be read
+    text = _PRIME.sub(r"_{prime}", _DEGREES.sub(r"(\\frac{\1\\pi}{180})", text))
     text = _FUNCTION.sub(r"\\\1", text).replace("...", r"\ldots")
     try:
         found = math_verify.parse("\\boxed{" + text + "}", [_LATEX], parsing_timeout=None)
     except Exception:  # of antlr, sympy and recursion, of any kind
         return None
     return found[0] if found and not isinstance(found[0], str) else None
+
+
+def _is_balanced(text: str) -> bool:
+    """Whether every brace is closed, and none before it was opened."""
+    depth = 0
+    for brace in _BRACE.finditer(text):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def values(text: str) -> Values | None:

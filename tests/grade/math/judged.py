@@ -49,6 +49,8 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         (r"12\text{ square units}", "12"),
         ("25^{\\text{th}}", "25"),
         ("18 m/s", "18"),
+        ("18 (meters)", "18"),
+        (r"2x\text{ cm}", "2x"),
         ("10元", "10"),
     ],
     "currencies": [
@@ -117,6 +119,7 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         (r"\emptyset", r"\varnothing"),
         ("(-1,0] U [3,∞)", r"(-1,0]\cup[3,+\infty)"),
         ("all real numbers", r"\mathbb{R}"),
+        (r"\{x\mid x>2\}", r"(2,\infty)"),
     ],
     "matrices": [
         (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{bmatrix}1\\2\end{bmatrix}"),
@@ -192,6 +195,7 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         (r"\sqrt{1/n}", r"\frac{1}{\sqrt{n}}"),
         ("(x+1)(x-1)", "x^2-1"),
         (r"\sin^2 x", r"1-\cos^2 x"),
+        (r"{n \choose 2}", r"\frac{n(n-1)}{2}"),
         (r"\frac{1}{2}\sin 2x", r"\sin x\cos x"),
         (r"2\cdot2^n", "2^{n+1}"),
         ("3+5i", "5i+3"),
@@ -291,5 +295,12 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
         ("(C) 12", "(B) 12"),
         (r"\text{Monday}", "Tuesday"),
     ],
-    "algebra": [("|x|", "x"), (r"\sqrt{x^2}", "x"), ("x+1", "x-1"), ("a", "b"), (r"4\pi", "4")],
+    "algebra": [
+        ("|x|", "x"),
+        (r"\sqrt{x^2}", "x"),
+        ("x+1", "x-1"),
+        ("a", "b"),
+        ("x'", "x"),
+        (r"4\pi", "4"),
+    ],
 }

@@ -35,6 +35,7 @@ def test_a_variable_stands_at_the_same_points_in_every_expression() -> None:
 
 def test_what_is_no_expression() -> None:
     assert values(r"\ldots") is None
+    assert values("7}{") is None  # no part of it either
     assert sides("x+1") is None
     assert not equivalent(r"\ldots", "x<1")
 

@@ -24,7 +24,9 @@ _BEHIND = re.compile(
     r"|(?:/ ?)?[A-Za-z°%$£€¥₹₩¢Ωμ元円个][A-Za-z°%$£€.,'/ ^{}\d()-]*)$"
 )
 """A unit at the end: behind a number, a space, a bracket or pi."""
-_TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])|(?<![a-z])(?:sin|cos|tan)(?![a-z])")
+_MAX_TRIED = 6
+_NO_AMOUNT = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])|(?<![a-zA-Z\\])[a-zA-Z]{2,}")
+"""An angle's function, or words before the unit."""
 
 
 def number(text: str, inner: Inner) -> Form | None:
@@ -102,12 +104,15 @@ def quantity(text: str, inner: Inner) -> Form | None:
 
 
 def _unit_behind(text: str) -> tuple[str, units.Unit] | None:
-    """The amount and the unit that stands behind it."""
-    found = _BEHIND.search(text)
-    amount = text[: found.start()] if found else ""
-    if found is None or not re.search(r"\d|\\pi|\\infty", amount):
-        return None
-    if has_variables(amount) or _TRIGONOMETRY.search(amount):
-        return None
-    said = units.unit(found[0], spaced=amount.endswith(" "))
-    return (amount, said) if said is not None else None
+    """The amount and the unit that stands behind it: of the longest texts at the end, the first that is a unit."""
+    at = 0
+    for _ in range(_MAX_TRIED):
+        found = _BEHIND.search(text, at)
+        if found is None:
+            return None
+        amount, at = text[: found.start()], found.start() + 1
+        if amount.strip() and not _NO_AMOUNT.search(amount):
+            said = units.unit(found[0], spaced=amount.endswith(" ") and not has_variables(amount))
+            if said is not None:
+                return amount, said
+    return None

@@ -141,8 +141,10 @@ def _set(inside: str, text: str, inner: Inner) -> Form | None:
     parts = _parts(inside, _SEMICOLON if ";" in inside else _COMMA)
     if text.startswith("{") and len(parts) < 2:
         return inner(inside) if inside else None
-    if not text.startswith("{") and _CONDITION.search(inside):
-        return Relation(text, is_equation=False)
+    if not text.startswith("{") and (bar := _CONDITION.search(inside)):
+        condition = inner(inside[bar.end() :])
+        said = isinstance(condition, Named) and isinstance(condition.value, Group)
+        return condition if said else Relation(text, is_equation=False)
     return Group("set", tuple(_flat(map(inner, parts))), text) if parts else None
 
 
