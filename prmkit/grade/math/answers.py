@@ -98,10 +98,12 @@ class MathGrader:
             if text is not None and answer is not None
         }
         given = list(distinct.values())
-        pairs = list(combinations(given, 2))
+        numbers = {answer for text, answer in distinct.items() if self._ours and is_number(text)}
+        # Plain numbers in their shortest form are different: there may be many.
+        pairs = [pair for pair in combinations(given, 2) if not numbers.issuperset(pair)]
         verdicts = dict(zip(pairs, self._judge_either_way(problem, pairs), strict=True))
         details = [detail(read(answer)) if self._ours else 0 for answer in given]
-        labels = classes_of(details, lambda one, other: verdicts[given[one], given[other]])
+        labels = classes_of(details, lambda one, other: verdicts.get((given[one], given[other]), DIFFERENT))
         label_of = dict(zip(distinct, labels, strict=True))
         return [label_of.get(text) if text is not None else None for text in spelled]
 
