@@ -255,4 +255,5 @@ def _times(one: TimeOfDay, other: TimeOfDay) -> Agreement:
 @lru_cache(maxsize=4096)
 def _words(text: str) -> str:
     words = re.sub(r"^(?:the|an?)\s+", "", text.casefold().strip(" .!?"))
+    words = re.sub(r"[a-z]{4,}", lambda word: units.singular(word[0]), words)
     return re.sub(r"[\s.,!?'\"$-]+", "", words)

@@ -90,6 +90,7 @@ _COLOURED = _set("textcolor colorbox")
 
 _GROUPS = re.compile(r",\s*\\!\s*(?=\d)")
 """A comma between groups of digits: 111,\\!111."""
+_NO_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 _TOKEN = re.compile(r"\\([a-zA-Z]+)\*?|\\(.)|([{}])|([^\\{}]+)|\\", re.DOTALL)
 _ARGUMENT = re.compile(r"\s*\{[^{}]*\}")
 _OPENING = re.compile(r"\s*\{")
@@ -99,7 +100,7 @@ _SPACES = frozenset(",;:> ")
 def plain(answer: str) -> str:
     """The answer in one spelling, without styling; spaces are single and stand where they may mean something."""
     text = _undelimited(answer.strip())
-    text = _commands(_characters(_GROUPS.sub(",", text)))
+    text = _commands(_characters(_NO_DELIMITER.sub(" ", _GROUPS.sub(",", text))))
     for pattern, replacement in _SPELLINGS:
         text = pattern.sub(replacement, text)
     text = text.strip(" ,;")

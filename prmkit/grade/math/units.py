@@ -99,7 +99,7 @@ _SPACED = _set("in mi nm mo pt um ms ha wk yd cc")
 _NO_UNIT = _set("and or mod sin cos tan cot sec csc log ln exp lim max min gcd lcm det such where if pi x by")
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _PER = re.compile(r"\s*(/|\bper\b|\ban?\b)\s*")
-_TIMES = re.compile(r"\s*(?:\\cdot\s|(?<=[a-z])-(?=[a-z]))\s*")
+_TIMES = re.compile(r"\s*(?:\\cdot\s|(?<=[a-z])-(?=[a-z])|(?<=[a-z])\s+(?=[A-Za-z]{1,3}\s*\^\s*\{?\s*-))\s*")
 _FRACTION = re.compile(r"\\frac\s*\{\s*([A-Za-z ]+?)\s*\}\s*\{\s*([A-Za-z ^{}\d]+?)\s*\}")
 _ASIDE = re.compile(
     r"(?<=\w)\s+(?:of|in|for|from|to|at|on|with|by|left|total|altogether|each|more|remaining|long|tall|wide|old|ago)\b.*"

@@ -50,6 +50,12 @@ def agreement(one: str, other: str) -> Agreement:
         ("101_2", "101", DIFFERENT),
         ("x^2+y^2=13", "13", DIFFERENT),
         (r"\{5\}", "5", ALIKE),
+        ("10 m/s", "10 m s^{-1}", SAME),
+        ("b)", r"\mathbf{B}", SAME),
+        ("b) fifteen", "15", DIFFERENT),
+        ("no solution", "No solutions.", SAME),
+        ("5 : 3", "5 to 3", SAME),
+        (r"\left. 42 \right.", "42", SAME),
     ],
 )
 def test_how_equal_two_answers_are(one: str, other: str, expected: Agreement) -> None:

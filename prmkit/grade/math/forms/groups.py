@@ -23,7 +23,7 @@ _SEMICOLON = re.compile(r";")
 _AND = re.compile(r"\s*,?\s*(?<![a-zA-Z])(?:and|or|&)(?![a-zA-Z])\s*")
 _COMMA = re.compile(r",")
 _CUP = re.compile(r"\\cup(?![a-zA-Z])")
-_RATIO = re.compile(r"\s*:\s*(?!=)")
+_RATIO = re.compile(r"\s*:\s*(?!=)|(?<=\d)\s+to\s+(?=\d)")
 _PLUS_MINUS = re.compile(r"\\([pm][mp])(?![a-zA-Z])")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3}(?:,\d{3})+)(?!\d|,\d)")
 _MATRIX = re.compile(r"\\begin\{[pbvBV]?(?:small)?matrix\}(.*)\\end\{[pbvBV]?(?:small)?matrix\}", re.DOTALL)
@@ -73,7 +73,7 @@ def enclosed(text: str, inner: Inner) -> Form | None:
 
 
 def ratio(text: str, inner: Inner) -> Form | None:
-    """2:4 is a half; 2:4:6 is 1:2:3."""
+    """2:4 and 2 to 4 are a half; 2:4:6 is 1:2:3."""
     parts = brackets.split(text, _RATIO)[::2]
     if len(parts) < 2 or not all(parts):
         return None

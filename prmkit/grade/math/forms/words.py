@@ -24,7 +24,7 @@ _NO_WORDS = re.compile(r"\\begin\{[a-z]+\}|\\end\{[a-z]+\}|_\{[^{}]*\}|\\mathbb\
 _NAME = re.compile(r"[A-Z][a-z]+|[A-Z]{2,}")
 
 _CHOICE = re.compile(
-    r"(?:\(\s*([A-Ja-e])\s*\)|([A-J])\s*\)|([A-J])\.(?=\s|$)|([A-J])\s*:(?=\s|$)|([A-Z])$)[.:,]?(\s*)(.*)",
+    r"(?:\(\s*([A-Ja-e])\s*\)|([A-Ja-e])\s*\)|([A-J])\.(?=\s|$)|([A-J])\s*:(?=\s|$)|([A-Z])$)[.:,]?(\s*)(.*)",
     re.DOTALL,
 )
 """(C) 12, C) 12, C. 12, C: 12, C."""
@@ -60,8 +60,8 @@ def choice(text: str, inner: Inner) -> Form | None:
     if found is None:
         return None
     letter, space, said = next(filter(None, found.groups()[:5])), found[6], found[7].strip()
-    if said and (_OPERATOR.match(said) or (not space and said[0] in "+-(['") or letter.islower()):
-        return None  # (A)(B), (A) = ...: a factor or a set
+    if said and (_OPERATOR.match(said) or (not space and said[0] in "+-(['") or (letter.islower() and found[1])):
+        return None  # (A)(B), (A) = ..., (a) 2: a factor or a set
     return Choice(letter.upper(), inner(said) if said else None)
 
 
