@@ -76,7 +76,7 @@ def test_gradients_are_those_of_plain_layers(layers: Layers) -> None:
     plain(input).sum().backward()
     for one, other in zip(layers.parameters(), plain.parameters(), strict=True):
         assert one.grad is not None
-        assert torch.equal(one.grad, other.grad)
+        torch.testing.assert_close(one.grad, other.grad)  # sums over weights that lie otherwise end in other last bits
 
 
 def test_weights_stay_what_they_are_and_those_of_layers_inside_lie_by_columns(layers: Layers) -> None:
