@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 
@@ -28,3 +29,17 @@ def test_the_first_error_is_raised_as_itself() -> None:
     session = make_session(ScriptedGenerator(lambda prompt, sample: ("4", "eos")))
     with pytest.raises(RunError, match="engine lost"):
         asyncio.run(run_sessions([session], strategy, done=lambda _: None))
+
+
+def test_the_collector_passes_over_what_was_there_before() -> None:
+    seen: list[int] = []
+
+    async def strategy(session: Session) -> None:
+        seen.append(gc.get_freeze_count())
+        raise RunError("engine lost")
+
+    session = make_session(ScriptedGenerator(lambda prompt, sample: ("4", "eos")))
+    with pytest.raises(RunError, match="engine lost"):
+        asyncio.run(run_sessions([session], strategy, done=lambda _: None))
+    assert seen[0] > 0
+    assert gc.get_freeze_count() == 0
