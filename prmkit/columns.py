@@ -7,7 +7,7 @@ column. What is null, NaN or blank counts as not there.
 import ast
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prmkit.errors import InputError
@@ -15,7 +15,7 @@ from prmkit.grade.math.extraction import extract
 from prmkit.rows_io import Fields, plain
 
 ID = (
-    "id", "task_id", "unique_id", "question_id", "problem_id", "doc_id", "custom_id", "uid", "uuid", "_id", "qid",
+    "custom_id", "id", "task_id", "unique_id", "question_id", "problem_id", "doc_id", "uid", "uuid", "_id", "qid",
     "example_id", "instance_id", "idx", "index", "extra_info.index", "sample_id", "name",
 )  # fmt: skip
 PROBLEM = (
@@ -25,7 +25,7 @@ PROBLEM = (
 ANSWER = (
     "answer", "final_answer", "expected_answer", "ground_truth", "reward_model.ground_truth", "gold", "gold_answer",
     "golden_answer", "gt", "gts", "gt_answer", "gt_ans", "target", "reference_answer", "correct_answer", "ref_answer",
-    "reference", "expected", "answers",
+    "reference", "expected", "answers", "answer_key", "answerkey",
 )  # fmt: skip
 WORKED = ("solution", "reference_solution", "worked_solution", "rationale", "gt_cot")
 """Worked solutions, which declare the answer where no column of its own does."""
@@ -113,13 +113,39 @@ def gold_of(row: Fields, where: str) -> str | None:
         InputError: as ``gold_text``.
     """
     name, value = first(row, ANSWER)
-    choices = row.get("choices", row.get("options"))
-    if type(value) is int and isinstance(choices, list) and 0 <= value < min(len(choices), len(_LETTERS)):
-        return _LETTERS[value]  # MMLU's number of the right choice
     if value is not None:
-        return gold_text(value, where, name)
+        text, choices = gold_text(value, where, name), _choices(row)
+        return _chosen(text, choices, numbered=not isinstance(value, str)) if choices else text
     worked = first(row, WORKED)[1]
     return extract(worked) if isinstance(worked, str) else None
+
+
+def _choices(row: Fields) -> dict[str, str]:
+    """The texts of a row's choices by their letters, in MMLU's form, MedQA's or ARC's; empty where it has none."""
+    pairs: Iterable[tuple[Any, Any]] = ()
+    match first(row, ("choices", "options"))[1]:
+        case {"label": list(letters), "text": list(texts)}:
+            pairs = zip(letters, texts, strict=False)
+        case dict(given):
+            pairs = given.items()
+        case list(texts):
+            pairs = zip(_LETTERS, texts, strict=False)
+    named = {str(letter): text for letter, each in pairs if (text := plain(each)) is not None}
+    return named if all(len(letter) == 1 for letter in named) else {}  # longer ones are settings of a generation
+
+
+def _chosen(gold: str, choices: Mapping[str, str], *, numbered: bool) -> str:
+    """A gold answer that names one of the choices: its letter, which its text stands behind where a file gives that.
+
+    A number that is none of the texts, or that the file has as a number, counts the choices from 0, as in MMLU.
+    """
+    if gold in choices:
+        return gold
+    letters = [letter for letter, text in choices.items() if text == gold]
+    if len(letters) == 1 and not numbered:
+        return f"({letters[0]}) {gold}"
+    counted = re.fullmatch("[0-9]{1,2}", gold) and int(gold) < len(choices)
+    return list(choices)[int(gold)] if counted else gold
 
 
 def gold_text(value: Any, where: str, column: str = "answer") -> str:

@@ -142,10 +142,25 @@ def test_no_answer_is_none() -> None:
     assert gold_of({"problem": "p", "solution": "It is small.", "answer": ""}, "f:1") is None
 
 
-def test_the_number_of_a_choice_is_its_letter() -> None:
-    assert gold_of({"answer": 2, "choices": ["1", "2", "4", "8"]}, "f:1") == "C"
-    assert gold_of({"answer": "2", "choices": ["1", "2"]}, "f:1") == "2"
-    assert gold_of({"answer": 2, "choices": ["1", "2"]}, "f:1") == "2"
+@pytest.mark.parametrize(
+    ("row", "gold"),
+    [
+        ({"answer": 2, "choices": ["1", "2", "4", "8"]}, "C"),
+        ({"answer": 2.0, "choices": ["1", "2", "4", "8"]}, "C"),
+        ({"answer": "0", "choices": ["Rome", "Bern"]}, "A"),
+        ({"answer": "2", "choices": ["1", "2"]}, "(B) 2"),
+        ({"answer": 2, "choices": ["1", "2"]}, "2"),
+        ({"answer": "B", "options": ["Rome", "Bern"]}, "B"),
+        ({"answer": "Bern", "options": {"A": "Rome", "B": "Bern"}}, "(B) Bern"),
+        ({"answer": "Bern", "options": ["Bern", "Rome", "Bern"]}, "Bern"),
+        ({"answerKey": "2", "choices": {"text": ["Rome", "Bern"], "label": ["1", "2"]}}, "2"),
+        ({"answer": 5, "options": {"temperature": 0.7, "seed": 5}}, "5"),
+        ({"answer": 5, "options": {}}, "5"),
+        ({"answer": 5, "choices": [None, {"message": "x"}]}, "5"),
+    ],
+)
+def test_a_gold_answer_that_names_a_choice_is_its_letter(row: dict[str, Any], gold: str) -> None:
+    assert gold_of(row, "f:1") == gold
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,9 @@ def read_evaluation(path: Path) -> EvaluationResult:
 def evaluation_file(path: Path) -> Path:
     """Where ``read_evaluation`` finds it. Raises InputError if there is none."""
     folder = RunFolder(path)
-    places = (folder.evaluation, folder.metrics_file, path)
+    places = (folder.evaluation, folder.metrics_file, *([path] if path.suffix == ".json" else []))
     file = next((each for each in places if each.is_file()), None)
     if file is None:
-        cure = f"Run prmkit evaluate {path} first."
-        raise InputError("no evaluation to compare with", where=folder.evaluation, expected="metrics.json", cure=cure)
+        cure = f"Run prmkit evaluate {path} first, and name the folder that it writes."
+        raise InputError("no evaluation to compare with", where=path, expected="a folder with metrics.json", cure=cure)
     return file

@@ -85,6 +85,8 @@ def given_in(row: Fields, where: str) -> Given:
         again = str(row.get(form.once_by) or "")
         row = form.read(row, where)
     name, given = first(row, RESPONSES)
+    if not name and (blank := [column for column in RESPONSES if isinstance(row.get(column), str)]):
+        name, given = blank[0], row[blank[0]]  # a model that said nothing
     if not name:
         expected = "responses, response, completion, output or the like"
         raise InputError("the row has no responses", where=where, got=columns, expected=expected)
@@ -159,7 +161,7 @@ def _harness(row: Fields, where: str) -> Fields:
     if any(isinstance(part, list) for request in given if isinstance(request, list) for part in request):
         raise InputError("log-likelihoods are no responses", where=where, got=given, expected="generated texts")
     target = _one_of(row.get("target"), where)
-    judged = {"answer": target} if target is not None else {}
+    judged = {"answer": target} if target not in (None, "") else {}
     return {**doc, "id": id_of(doc) or row.get("doc_id"), **judged, "responses": given}
 
 

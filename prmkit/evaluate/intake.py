@@ -30,7 +30,7 @@ class RowsRecord(Figures):
         quarantined: of these, how many were set aside.
         repeated: rows that repeat the samples of another, as under each filter of lm-evaluation-harness.
         bad: the first of those that were set aside.
-        notes: what else became of rows, such as a new id for a second problem of one id; the first of them.
+        notes: what else a user must know: problems of a benchmark without samples, and the first new ids.
     """
 
     read: int
@@ -47,7 +47,7 @@ class Intake:
     Attributes:
         read: how many rows there were.
         bad: those that were set aside, each with ``where``, ``error`` and ``row``.
-        notes: a sentence for each second problem of one id.
+        notes: a sentence for each second problem of one id, and one for the problems of a benchmark without samples.
         repeated: rows that repeat the samples of another.
     """
 

@@ -125,7 +125,7 @@ def judge_all(
                 elif faults is None:
                     raise found
                 else:
-                    faults[each.problem.id] = str(found)
+                    faults[each.problem.id] = str(found).removeprefix(f"{each.problem.id}: ")
                 watch(1)
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)

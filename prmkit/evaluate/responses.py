@@ -8,6 +8,7 @@ caller gives. ``scores`` (``score``): for each response one number, or the list 
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,10 @@ def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Intake:
         except RecursionError:
             found.set_aside(raw.where, InputError("the row is nested too deeply", where=raw.where), raw.text())
     found.settle()
+    answered = {each.problem for each in found.solutions}
+    if missing := [problem.id for problem in problems if problem not in answered]:
+        count = f"{len(missing)} of the benchmark's {len(problems)} problems"
+        found.notes.insert(0, f"{path}: {count} have no samples and are in no figure, first {missing[0]!r}")
     if not found.read:
         raise InputError("the file holds no row", where=path, expected="one problem a line")
     if not found.solutions:
@@ -128,6 +133,8 @@ def _problem(row: Fields, where: str, known: Named, *, judged: bool) -> Problem:
             return from_record({"schema": 1, "problem": given, "nodes": []}).problem
         except InputError as error:
             raise InputError(str(error), where=where) from None
+    if isinstance(given, list) and problem_text(row) is None:
+        raise InputError("illegal problem", where=where, got=given, expected="one text, or a chat")
     if known:
         return known.find(row, where)
     name, text, answer = id_of(row), problem_text(row), gold_of(row, where)
@@ -158,8 +165,13 @@ def _solution(text: str, where: str, *, judged: bool, score: Any) -> Solution:
 def _score(score: Any, where: str) -> dict[str, Any]:
     """The score of a solution: one number, or those of its steps."""
     steps = score if isinstance(score, list) else [score]
-    if not steps or not all(
-        isinstance(step, int | float) and not isinstance(step, bool) and math.isfinite(step) for step in steps
-    ):
+    if not steps or not all(map(_is_number, steps)):
         raise InputError("illegal score", where=where, got=score, expected="a number, or a list of step scores")
     return {"step_scores": tuple(map(float, steps))} if isinstance(score, list) else {"score": float(score)}
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) <= sys.float_info.max

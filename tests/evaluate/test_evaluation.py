@@ -115,6 +115,9 @@ def test_an_evaluation_is_read_from_a_search_its_own_folder_or_a_file(tmp_path: 
     assert isinstance(read_evaluation(places[0]), EvaluationResult)
     with pytest.raises(InputError, match=r"no evaluation to compare with.* Run prmkit evaluate"):
         read_evaluation(tmp_path)
+    (tmp_path / "samples.jsonl").write_text("{}\n{}\n")
+    with pytest.raises(InputError, match=r"samples\.jsonl: no evaluation to compare with"):
+        read_evaluation(tmp_path / "samples.jsonl")
 
 
 def test_there_is_nothing_to_evaluate_of_nothing() -> None:

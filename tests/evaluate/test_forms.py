@@ -55,6 +55,12 @@ HARNESS = {
             | {"response": {"status_code": 200, "body": {"choices": [{"index": 0, "message": SAID}]}}},
             ["\\boxed{2}"],
         ),
+        (
+            {"id": "batch_req_1", "custom_id": 7, "question": "1 + 1?", "answer": "2"}
+            | {"response": {"status_code": 200, "body": {"choices": [{"index": 0, "message": SAID}]}}},
+            ["\\boxed{2}"],
+        ),
+        ({"doc_id": 7, "doc": {"question": "1 + 1?", "answer": "2"}, "target": "", "resps": [["2"]]}, ["2"]),
     ],
 )
 def test_problem_gold_answer_and_responses_of_a_foreign_row(row: dict[str, Any], texts: list[str]) -> None:
@@ -119,6 +125,21 @@ def test_every_usual_name_of_the_responses_is_known(name: str) -> None:
     given = given_in({"id": "a", "answer": "2", name: ["x", "y"]}, "f:1")
     assert given.responses == ["x", "y"]
     assert given.extracted == name.startswith("pred")
+
+
+@pytest.mark.parametrize(
+    ("row", "texts"),
+    [
+        ({"response": ""}, [""]),
+        ({"completion": " \n"}, [" \n"]),
+        ({"response": None, "output": ""}, [""]),
+        ({"response": "", "output": "x"}, ["x"]),
+        ({"task_id": "a", "solution": ""}, [""]),
+        ({"task_id": "a", "completion": "", "solution": "x"}, ["x"]),
+    ],
+)
+def test_a_model_that_said_nothing_has_answered(row: dict[str, Any], texts: list[str]) -> None:
+    assert given_in(row, "f:1").responses == texts
 
 
 @pytest.mark.parametrize(

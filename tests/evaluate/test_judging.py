@@ -165,7 +165,7 @@ def test_a_problem_whose_gold_answer_does_not_parse_is_left_out_with_its_reason(
     faults: dict[str, str] = {}
     (found,) = judge_all(every, DEFAULT, faults=faults)
     assert (found.problem, right(found)) == (HERE, [True])
-    assert faults == {"prose": "prose: the gold answer does not parse"}
+    assert faults == {"prose": "the gold answer does not parse"}
     with pytest.raises(InputError, match="prose: the gold answer does not parse"):
         judge_all(every, DEFAULT)
 

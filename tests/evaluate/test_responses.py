@@ -104,6 +104,8 @@ def test_another_grader_is_another_relation(tmp_path: Path) -> None:
         ({"id": "a", "answer": "1", "responses": ["x"], "scores": [1, 2]}, "scores and responses differ in number"),
         ({"id": "a", "answer": "1", "responses": ["x"], "scores": ["high"]}, "illegal score"),
         ({"id": "a", "answer": "1", "responses": ["x"], "scores": [[]]}, "illegal score"),
+        ({"id": "a", "answer": "1", "responses": ["x"], "scores": [10**400]}, "illegal score"),
+        ({"problem": ["p", "q"], "answer": ["1", "2"], "responses": [["x"], ["y"]]}, "illegal problem"),
         ({"id": "a", "responses": ["x"], "correct": ["yes"]}, "illegal correct"),
         ({"problem": {"id": "a", "colour": "red"}, "responses": ["x"]}, "not a tree"),
     ],
@@ -190,6 +192,17 @@ def test_a_line_of_a_benchmark_names_a_problem_by_its_id_or_its_text(tmp_path: P
     (found,) = read.solutions
     assert [each.text for each in found.solutions] == ["#### 2", "#### 3"]
     assert "a.jsonl:3: the row names no problem, got ['response'" in read.bad[0]["error"]
+
+
+def test_problems_of_a_benchmark_without_samples_are_told(tmp_path: Path) -> None:
+    problems = [Problem(id=name, prompt=f"{name}?", answer="2") for name in "abc"]
+    path = write(tmp_path / "a.jsonl", {"id": "b", "response": ""})
+    read = read_responses(path, problems=problems)
+    assert [each.problem.id for each in read.solutions] == ["b"]
+    note = f"{path}: 2 of the benchmark's 3 problems have no samples and are in no figure, first 'a'"
+    assert read.notes == [note]
+    rows = [{"id": name, "response": "#### 2"} for name in "abc"]
+    assert read_responses(write(path, *rows), problems=problems).notes == []
 
 
 def test_two_problems_of_one_id_are_two(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
                 _LOG.warning("%s", said)
         if result.unsupported:
             (problem, why), *others = result.unsupported.items()
-            _LOG.warning("%d problems cannot be judged; the first, %r: %s", 1 + len(others), problem, why)
+            _LOG.warning("problems that cannot be judged: %d; the first, %r: %s", 1 + len(others), problem, why)
         if result.timeouts:
             _LOG.warning(
                 "%d pairs of answers ran out of time and count as different, first of problem %r",
