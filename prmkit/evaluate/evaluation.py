@@ -1,6 +1,6 @@
 """Evaluation of solutions, a search's or anybody's: every number is a recomputation, nothing is sampled again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -49,6 +49,20 @@ class EvaluationResult(SampleFigures, Result):
     comparison: list[Comparison] = Field([])
     contamination: Contamination | None = None
     rows: RowsRecord | None = None
+
+    def warnings(self) -> Iterator[str]:
+        """What is in no figure, or not in all of them, and what was not decided: a sentence for each kind."""
+        if self.fewer is not None:
+            yield str(self.fewer)
+        if self.rows is not None:
+            yield from self.rows.warnings()
+        if self.unsupported:
+            problem, why = next(iter(self.unsupported.items()))
+            count = len(self.unsupported)
+            yield f"problems that cannot be judged and are in no figure: {count}, first {problem!r}: {why}"
+        if self.timeouts:
+            pairs, problem = sum(self.timeouts.values()), next(iter(self.timeouts))
+            yield f"pairs of answers that ran out of time and count as different: {pairs}, first of problem {problem!r}"
 
 
 def refuse_solutions(every: Sequence[Solutions], aggregation: Aggregation) -> None:

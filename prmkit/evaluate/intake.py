@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from prmkit.errors import InputError
 from prmkit.evaluate.solutions import Solutions
@@ -38,6 +37,13 @@ class RowsRecord(Figures):
     repeated: int
     bad: list[BadRow]
     notes: list[str]
+
+    def warnings(self) -> Iterator[str]:
+        """What a user must know of the rows: how many were set aside, why the first one was, and the notes."""
+        if self.bad:
+            count = f"{self.quarantined} of {self.read}"
+            yield f"{count} rows are set aside in quarantine.jsonl: {self.bad[0].where}: {self.bad[0].error}"
+        yield from self.notes
 
 
 @dataclass(slots=True)
@@ -77,12 +83,6 @@ class Intake:
             ],
             notes=self.notes[:_SHOWN],
         )
-
-    def warnings(self, quarantine: Path) -> Iterator[str]:
-        """What a user must know of the rows: how many were set aside, why the first one was, and the first new ids."""
-        if self.bad:
-            yield f"{len(self.bad)} of {self.read} rows are set aside in {quarantine}: {self.bad[0]['error']}"
-        yield from self.notes[:_SHOWN]
 
     def add(self, given: Solutions, again: str = "") -> None:
         """Take the solutions of a row; of those that stand ``again`` under another value, only the first count."""

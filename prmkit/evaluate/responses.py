@@ -59,7 +59,7 @@ def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Intake:
     answered = {each.problem for each in found.solutions}
     if missing := [problem.id for problem in problems if problem not in answered]:
         count = f"{len(missing)} of the benchmark's {len(problems)} problems"
-        found.notes.insert(0, f"{path}: {count} have no samples and are in no figure, first {missing[0]!r}")
+        found.notes.insert(0, f"{count} have no samples and are in no figure, first {missing[0]!r}")
     if not found.read:
         raise InputError("the file holds no row", where=path, expected="one problem a line")
     if not found.solutions:

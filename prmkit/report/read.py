@@ -244,9 +244,6 @@ def _missing(run: Run, folder: RunFolder) -> Iterator[str]:
     if not run.trees:
         yield f"{folder.trees} is missing: no tree of this run is shown."
     yield from _unread(run)
-    if run.evaluation is not None and (unjudged := run.evaluation.unsupported):
-        problem, reason = next(iter(unjudged.items()))
-        yield f"{run.path}: {len(unjudged)} problems were not judged, the first, {problem}, because: {reason}"
 
 
 def _unevaluated(run: Run) -> bool:

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -81,5 +80,5 @@ def test_the_record_counts_every_row_and_shows_the_first_bad_ones() -> None:
     assert (record.read, record.quarantined, record.repeated, record.notes) == (1, 30, 0, [])
     assert len(record.bad) == 20
     assert (record.bad[0].where, record.bad[0].error) == ("f:2", "no")
-    assert list(found.warnings(Path("q.jsonl"))) == ["30 of 1 rows are set aside in q.jsonl: f:2: no"]
+    assert list(record.warnings()) == ["30 of 1 rows are set aside in quarantine.jsonl: f:2: no"]
     assert found.bad[0] == {"where": "f:2", "error": "f:2: no", "row": "{}"}

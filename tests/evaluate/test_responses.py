@@ -199,8 +199,7 @@ def test_problems_of_a_benchmark_without_samples_are_told(tmp_path: Path) -> Non
     path = write(tmp_path / "a.jsonl", {"id": "b", "response": ""})
     read = read_responses(path, problems=problems)
     assert [each.problem.id for each in read.solutions] == ["b"]
-    note = f"{path}: 2 of the benchmark's 3 problems have no samples and are in no figure, first 'a'"
-    assert read.notes == [note]
+    assert read.notes == ["2 of the benchmark's 3 problems have no samples and are in no figure, first 'a'"]
     rows = [{"id": name, "response": "#### 2"} for name in "abc"]
     assert read_responses(write(path, *rows), problems=problems).notes == []
 

@@ -113,13 +113,6 @@ def test_what_is_missing_is_named(tmp_path: Path, file: str, line: str) -> None:
     assert read_runs([run])[0].missing == (line.format(run=run),)
 
 
-def test_problems_that_were_not_judged_are_counted(tmp_path: Path) -> None:
-    run = search_run(tmp_path / "s", evaluation=evaluated(unsupported={"three": "no such interpreter"}))
-    assert read_runs([run])[0].missing == (
-        f"{run}: 1 problems were not judged, the first, three, because: no such interpreter",
-    )
-
-
 def old_search(folder: Path) -> Path:
     """As a prmkit before version 1 of results left it: the same keys but no grading, no schema, evaluation.json."""
     run = strategy_run(folder, {"p": True})

@@ -74,24 +74,14 @@ def _prepare(recipe: EvaluateSamplesRecipe, watch: Watch | None) -> Work:
                 every, grading, aggregation, watch=done, finished=Finished(finished), verdicts=folder.verdicts
             )
         finished.unlink(missing_ok=True)
-        if result.fewer is not None:
-            _LOG.warning("%s: %s", recipe.path, result.fewer)
         if read is not None:
             write_bad(folder.quarantine, read.bad)
-            for said in read.warnings(folder.quarantine):
-                _LOG.warning("%s", said)
-        if result.unsupported:
-            (problem, why), *others = result.unsupported.items()
-            _LOG.warning("problems that cannot be judged: %d; the first, %r: %s", 1 + len(others), problem, why)
-        if result.timeouts:
-            _LOG.warning(
-                "%d pairs of answers ran out of time and count as different, first of problem %r",
-                sum(result.timeouts.values()),
-                next(iter(result.timeouts)),
-            )
         compared = compare(result.rules, other.rules) if other is not None else []
         rows = None if read is None else read.record()
-        return result.model_copy(update={"comparison": compared, "contamination": seen, "rows": rows})
+        result = result.model_copy(update={"comparison": compared, "contamination": seen, "rows": rows})
+        for said in result.warnings():
+            _LOG.warning("%s", said)
+        return result
 
     return work
 

@@ -25,8 +25,8 @@ def warnings(runs: Sequence[Run]) -> list[Block]:
     """What is missing, what rests on a part of the problems, and which runs were made by different versions."""
     lines = [line for run in with_members(runs) for line in run.missing]
     every = single(runs)
-    evaluated = [(run.title, run.evaluation) for run in every if run.evaluation is not None]
-    lines += [f"{title}: {found.fewer}." for title, found in evaluated if found.fewer is not None]
+    for run in every:
+        lines += [f"{run.title}: {said}." for said in (run.evaluation.warnings() if run.evaluation is not None else ())]
     for name in _VERSIONED:
         found = defaultdict(list)
         for run in every:

@@ -2,6 +2,7 @@ import math
 from pathlib import Path
 
 from prmkit.annotate.result import AnnotationResult, PassCost, Read
+from prmkit.evaluate.intake import BadRow, RowsRecord
 from prmkit.evaluate.samples import FewerSamples
 from prmkit.report.blocks import Card, Cards, Prose, Section
 from prmkit.report.read import read_runs
@@ -107,6 +108,21 @@ def test_problems_with_fewer_samples_than_others_are_a_warning(tmp_path: Path) -
     assert list(warning.lines) == [
         "s (synthetic-math): 3 of 200 problems have fewer samples than 4, the fewest 1: "
         "a figure at k counts the problems that have k (n)."
+    ]
+
+
+def test_what_is_in_no_figure_is_a_warning(tmp_path: Path) -> None:
+    rows = RowsRecord(
+        read=9, quarantined=2, repeated=0, bad=[BadRow(where="f:3", error="no")], notes=["f:5: another problem"]
+    )
+    found = evaluated(rows=rows, unsupported={"p": "no gold", "q": "?"}, timeouts={"p": 2, "q": 1})
+    (warning,) = warnings(read_runs([search_run(tmp_path / "s", evaluation=found)]))
+    assert isinstance(warning, Prose)
+    assert list(warning.lines) == [
+        "s (synthetic-math): 2 of 9 rows are set aside in quarantine.jsonl: f:3: no.",
+        "s (synthetic-math): f:5: another problem.",
+        "s (synthetic-math): problems that cannot be judged and are in no figure: 2, first 'p': no gold.",
+        "s (synthetic-math): pairs of answers that ran out of time and count as different: 3, first of problem 'p'.",
     ]
 
 
