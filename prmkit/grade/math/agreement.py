@@ -59,7 +59,7 @@ def agree(one: Form, other: Form, algebra: Algebra) -> Agreement:
     """How equal two answers are; symmetric if the algebra is."""
     if one == other:
         return SAME
-    for rule in (_named, _choice, _quantity, _groups, _group_and_other, _single):
+    for rule in (_choice, _named, _quantity, _groups, _group_and_other, _single):
         for first, second in ((one, other), (other, one)):
             agreement = rule(first, second, algebra)
             if agreement is not None:

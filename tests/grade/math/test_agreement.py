@@ -34,6 +34,7 @@ def agreement(one: str, other: str) -> Agreement:
         ("y=x+1", "f(x)=1+x", SAME),
         ("C", "(C) 12", ALIKE),
         ("(C) 12", "12", ALIKE),
+        ("(C) x^2+y^2=13", "x^2+y^2=13", ALIKE),
         ("(C) 12", "(C) twelve", ALIKE),
         ("0.333333", r"\frac13", ALIKE),
         ("1,2", "2,1", SAME),
