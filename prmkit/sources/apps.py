@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Fields, field
+from prmkit.rows_io import Fields, field, plain
 from prmkit.sources import problem_id, required
 from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
 from prmkit.tree import Case, Problem, StepTree
@@ -32,7 +32,7 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
     Raises:
         InputError: a column is missing or illegal.
     """
-    starter = str(row.get("starter_code") or "")
+    starter = plain(row.get("starter_code")) or ""
     if "sample_io" in row:
         function = _FUNCTION.search(starter)
         name = function[1] if function else None
@@ -41,15 +41,15 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         inputs, outputs, name = pairs_of(json_column(row, where, "input_output"), where, "tests")
         tests = cases_of(inputs, outputs, name, where, most=max_tests)
     prompt = field(row, where, "question", "description")
-    if starter.strip():
-        prompt += f"\n\n{starter.strip()}"
+    if starter:
+        prompt += f"\n\n{starter}"
     if not tests:
         return None
     problem = Problem(
         id=problem_id("apps", prompt),
         prompt=asked(prompt, ask=ask),
         domain="code",
-        level=str(row.get("difficulty") or "") or None,
+        level=plain(row.get("difficulty")),
         entry_point=name,
         tests=tuple(tests),
         input_file="input.txt" if name is None else None,

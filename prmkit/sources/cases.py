@@ -60,7 +60,9 @@ def asked(prompt: str, *, ask: bool) -> str:
 
 
 def json_column(row: Fields, where: str, column: str) -> Any:
-    """The value of a column that holds JSON as text, or has been read already; None for an empty one.
+    """The value of a column that holds JSON as text (or such a text as JSON again), or has been read already.
+
+    None for an empty one.
 
     Raises:
         InputError: there is no such column, or it is no JSON.
@@ -75,7 +77,8 @@ def json_column(row: Fields, where: str, column: str) -> Any:
     if not isinstance(text, str):
         raise InputError(f"illegal {column}", where=where, got=text, expected="JSON as text")
     try:
-        return loads(text.encode())
+        value = loads(text.encode())
+        return loads(value.encode()) if isinstance(value, str) else value
     except ValueError as error:
         raise InputError(f"{column} is not JSON ({error})", where=where, got=text) from None
 

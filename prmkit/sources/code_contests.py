@@ -6,7 +6,7 @@ Source: Li et al. 2022, arXiv 2203.07814; deepmind/code_contests on the Hugging 
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Fields, field
+from prmkit.rows_io import Fields, field, plain
 from prmkit.sources import problem_id
 from prmkit.sources.cases import asked, cases_of
 from prmkit.tree import Case, Problem, StepTree
@@ -50,7 +50,7 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         output_file=_file(row, where, "output_file"),
         rule="code-contests",
     )
-    return StepTree(problem, meta={"name": str(row.get("name") or "")})
+    return StepTree(problem, meta={"name": plain(row.get("name")) or ""})
 
 
 def _pairs(given: Any, where: str, kind: str) -> tuple[list[Any], list[Any]]:
@@ -72,7 +72,7 @@ def _level(rating: Any) -> str | None:
 
 def _file(row: Fields, where: str, column: str) -> str | None:
     name = row.get(column)
-    if name is None or name == "":
+    if name is None or name == "" or name != name:  # NaN stands for nothing in tables
         return None
     if not isinstance(name, str) or "/" in name or "\0" in name or len(name) > 100 or name in _IN_FOLDER:
         raise InputError(f"illegal {column}", where=where, got=name, expected="the name of a file")

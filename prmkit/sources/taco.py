@@ -3,7 +3,7 @@
 Source: Li et al. 2023, arXiv 2312.14852; BAAI/TACO on the Hugging Face hub.
 """
 
-from prmkit.rows_io import Fields, field
+from prmkit.rows_io import Fields, field, plain
 from prmkit.sources import problem_id
 from prmkit.sources.cases import asked, cases_of, json_column, pairs_of
 from prmkit.tree import Problem, StepTree
@@ -28,7 +28,7 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         InputError: a column is missing or illegal.
     """
     inputs, outputs, name = pairs_of(json_column(row, where, "input_output"), where, "tests")
-    starter = str(row.get("starter_code") or "").strip()
+    starter = plain(row.get("starter_code")) or ""
     if name is None and "class Solution" in starter and all(isinstance(given, str) for given in inputs):
         return None
     tests = cases_of(inputs, outputs, name, where, most=max_tests)
@@ -39,11 +39,11 @@ def tree_of(row: Fields, where: str, *, max_tests: int = 32, ask: bool = False) 
         id=problem_id("taco", prompt),
         prompt=asked(prompt, ask=ask),
         domain="code",
-        level=str(row.get("difficulty") or "") or None,
+        level=plain(row.get("difficulty")),
         entry_point=name,
         tests=tuple(tests),
         input_file="input.txt" if name is None else None,
         output_file="output.txt" if name is None else None,
         rule="taco",
     )
-    return StepTree(problem, meta={"source": str(row.get("source") or "")})
+    return StepTree(problem, meta={"source": plain(row.get("source")) or ""})

@@ -77,6 +77,12 @@ def test_a_method_of_a_class_is_named_as_a_function_is() -> None:
 
 def test_tests_may_have_been_read_from_their_text_already() -> None:
     assert problem({"input_output": json.loads(ROW["input_output"])}) == problem()
+    assert problem({"input_output": json.dumps(ROW["input_output"])}) == problem()  # or not once, but twice written
+
+
+def test_nan_is_no_text() -> None:
+    found = problem({"starter_code": float("nan"), "difficulty": float("nan")})
+    assert (found.prompt, found.level) == ("Add.", None)
 
 
 @pytest.mark.parametrize("row", [ROW, CONVERTED])

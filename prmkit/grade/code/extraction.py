@@ -39,9 +39,14 @@ _BAR = "[|\N{FULLWIDTH VERTICAL LINE}]"
 _TOKEN = rf"<{_BAR}[A-Za-z_\u2581 ]{{2,40}}{_BAR}>"
 _START = re.compile(rf"\A(?:\s*{_TOKEN}(?:assistant\b)?\n?)+")
 # Within quotes such a token is a text of the program.
-_END = re.compile(rf"(?<![\"'])(?:{_TOKEN}|<end_of_turn>|\[/INST\])(?=\s|<|\Z)|(?:</s>|<eos>)\s*\Z")
+_END = re.compile(
+    rf"(?<![\"'])(?:(?:{_TOKEN}|<end_of_turn>|\[/INST\])(?=\s|<|\Z)|<\|(?:endoftext|im_end|eot_id|end_of_text)\|>(?=[A-Z]))"
+    r"|(?:</s>|<eos>)\s*\Z"
+)
 _ESCAPES = re.compile(r"\x1b(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
+_THOUGHT = re.compile(r"</think(?:ing)?>")
 _READS = re.compile(r"\binput\s*\(|\bstdin\b|\bopen\(\s*0|\bfileinput\b|\bos\.read\(")
+_WRITES = re.compile(r"\bprint\s*\(|\bstdout\b|\.write\(|\bos\.write\(")
 _PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.)(?: |$)")
 
 _LONGEST_BODY = 20_000
@@ -60,9 +65,16 @@ def find(problem: Problem, solution: str) -> Found | None:
 
     Of a function: the last fenced block that defines it, else the last part of the text that does. What uses the
     function behind its definition is left out; names of the problem's stub that it lacks are put before it. What does
-    not define the function is its body. Of a script: the last fenced block that reads input, else that does anything.
+    not define the function is its body. Of a script: the last fenced block that reads input and writes, else that
+    reads, else that does anything. What was thought before, up to ``</think>``, counts where no program is behind it.
     """
     text = _cleaned(solution)
+    thoughts = [*_THOUGHT.finditer(text)]
+    answered = _find(problem, text[thoughts[-1].end() :]) if thoughts else None
+    return _find(problem, text) if answered is None or answered.rule == "as it stands" else answered
+
+
+def _find(problem: Problem, text: str) -> Found | None:
     if not text.strip():
         return None
     blocks, outside = fences.split(text, lambda before: _is_code(problem, before))
@@ -165,15 +177,15 @@ def _script(blocks: list[fences.Block], outside: list[str]) -> Found | None:
         found += _of_texts(outside, whole=not blocks)
     ranked = [(_worth(each), index, each.found) for index, each in enumerate(found)]
     best = max(ranked, default=None)
-    if best is not None and best[0] > (0, 0):
+    if best is not None and best[0][0]:
         return best[2]
     return _as_it_stands(blocks, outside)
 
 
-def _worth(candidate: _Candidate) -> tuple[int, int]:
-    """How much speaks for a script: it does something and is not called another language's, and it reads input."""
-    does = candidate.tree is not None and acts(candidate.tree)
-    return does * (1 + (not candidate.foreign)), int(does and _READS.search(candidate.found.text) is not None)
+def _worth(candidate: _Candidate) -> tuple[int, bool, bool]:
+    """How much speaks for a script: it does something and is not called another language's; it reads; it writes."""
+    text, does = candidate.found.text, candidate.tree is not None and acts(candidate.tree)
+    return does * (1 + (not candidate.foreign)), _READS.search(text) is not None, _WRITES.search(text) is not None
 
 
 def _whole(problem: Problem, name: str, candidate: _Candidate) -> Found:
@@ -267,6 +279,8 @@ def _parameters(prompt: str, name: str) -> str:
     function = tree.body[0] if tree is not None else None
     if not isinstance(function, ast.FunctionDef):
         return "x"
+    if function.args.args and function.args.args[0].arg == "self":  # of a method that is asked for: a function will do
+        del function.args.args[0]
     for argument in ast.walk(function.args):
         if isinstance(argument, ast.arg):
             argument.annotation = None

@@ -126,7 +126,8 @@ def without_layout(outcome: Outcome) -> Outcome:
 def entry_of(problem: Problem, program: str) -> str | None:
     """How to call a program: a class that it has goes before a function, as in all runners of these corpora."""
     name = problem.entry_point
-    return f"Solution().{name}" if name is not None and "class Solution" in program else name
+    is_method = name is not None and "()." not in name and "class Solution" in program
+    return f"Solution().{name}" if is_method else name
 
 
 def _shown(value: Any) -> str:

@@ -100,7 +100,9 @@ class CodeGrader:
         """
         rule = _RULES.get(problem.rule)
         if rule is None:
-            _check_calls(problem)
+            _check_outputs(problem)
+        if problem.entry_point is not None and (rule is None or problem.rule in _RUNS):
+            _check_calls(problem, problem.entry_point)
 
         def judged(program: str) -> Verdict:
             with self._lock:
@@ -207,7 +209,21 @@ def _right(problem: Problem, case: Case, returned: str) -> bool:
     return same_text(returned, case.output or "")
 
 
-def _check_calls(problem: Problem) -> None:
+def _check_calls(problem: Problem, entry: str) -> None:
+    """Raise InputError for what no program can be called by: it would be blamed for it."""
+    if not all(part.isidentifier() for part in entry.split("().", 1)):
+        raise InputError("illegal entry_point", where=problem.id, got=entry, expected="a name, or Class().method")
+    for case in problem.tests:
+        try:
+            arguments = values.decode(case.input)
+        except (ValueError, RecursionError):
+            arguments = None
+        if not isinstance(arguments, list | tuple):
+            expected = "a JSON list of arguments"
+            raise InputError("illegal input of a test", where=problem.id, got=case.input, expected=expected)
+
+
+def _check_outputs(problem: Problem) -> None:
     if not problem.tests:
         raise InputError("the problem has no tests", where=problem.id, cure="Grade problems that have some.")
     for case in problem.tests:
@@ -215,5 +231,5 @@ def _check_calls(problem: Problem) -> None:
             raise InputError("a test has no output", where=problem.id, got=case.input)
         try:
             _ = problem.entry_point is None or values.decode(case.output)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError("an expected output is not JSON", where=problem.id, got=case.output) from None

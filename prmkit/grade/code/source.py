@@ -19,9 +19,10 @@ warnings.filterwarnings("ignore", module=_FILE)  # such as '\\d' outside of raw 
 _TIMES, _SMALL = 3, 200_000
 """``runs`` parses no more characters than so many times the text's, and at least those of the second."""
 _OPEN = re.compile(r"was never closed|unterminated triple-quoted|EOF|expected '(?:except|finally)")
-_LEAVES = frozenset(("input", "stdin", "exit", "quit", "testmod"))
+_LEAVES = frozenset(("input", "stdin", "exit", "quit", "testmod", "main"))  # unittest.main ends the process
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Branch = ast.ExceptHandler | ast.match_case
 
 
 def parsed(code: str) -> ast.Module | None:
@@ -182,9 +183,9 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
         node = waiting.pop()
         yield node
         if not isinstance(node, Definition):
-            inner = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.stmt | ast.ExceptHandler)]
+            inner = [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.stmt | _Branch)]
             for each in reversed(inner):
-                waiting.extend(each.body[::-1] if isinstance(each, ast.ExceptHandler) else [each])
+                waiting.extend(each.body[::-1] if isinstance(each, _Branch) else [each])
 
 
 def _names(node: ast.stmt) -> set[str]:

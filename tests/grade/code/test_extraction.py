@@ -34,6 +34,7 @@ READ = "n = int(input())\nprint(n)\n"
         (">>> def f(a):\n...     return sum(a)\n>>> f([1])\n1", F, "session"),
         (f"\ufeff```python\n{F}```<|im_end|>\n<|im_start|>user".replace("\n", "\r\n"), F, "block"),
         (f"{F}</s>", F.strip(), "text"),
+        (f"```python\n{F}```<|endoftext|>Human: And f of f?\n```python\n{F}{F}```", F, "block"),
         (f"<|im_start|>assistant\n{F}<|im_end|>\n<|im_start|>user\n{F}", F.strip(), "text"),
         (f"{F}<\uff5cend\u2581of\u2581sentence\uff5c>", F.strip(), "text"),
         ("def f(a): return '<|endoftext|>'", "def f(a): return '<|endoftext|>'", "text"),
@@ -84,6 +85,7 @@ def test_what_stands_behind_a_program_does_not_replace_it(behind: str) -> None:
         "from __future__ import annotations\ndef f(a): return a\n",
         'def f(a):\n    """Doc.\n\n    ```\n    f([1])\n    ```\n    """\n    return a\n',
         "def f(a):\n\treturn a\n",
+        "match 1:\n    case 1:\n        def f(a): return a\n",
     ],
 )
 def test_a_function_is_bound_in_many_ways(program: str) -> None:
@@ -98,7 +100,23 @@ def test_of_several_programs_the_last_counts_and_never_their_union() -> None:
     assert extract(SCRIPT, f"```python\nprint(0)\n```\nfixed:\n```python\n{READ}```") == READ
 
 
+@pytest.mark.parametrize("posed", [BARE, SCRIPT])
+def test_what_was_thought_counts_only_where_the_answer_is_no_program(posed: Problem) -> None:
+    draft, program = (
+        f"<think>\nPerhaps\n```python\n{READ}{F}```\nNo.\n</think>",
+        f"x = input()\ny = 1\nprint(x)\n{F.strip()}",
+    )
+    assert extract(posed, draft + program) == program
+    assert extract(posed, draft + "The code above.") == extract(posed, draft)
+
+
+def test_a_method_that_is_asked_for_may_be_the_body_of_a_function() -> None:
+    posed = Problem(id="p", prompt="class Solution:\n    def f(self, a: int) -> int:", domain="code", entry_point="f")
+    assert extract(posed, "    return a") == "def f(a):\n    return a"
+
+
 def test_use_of_the_function_is_left_out() -> None:
+    assert extract(BARE, f"```python\n{F}\nimport unittest\nunittest.main()\n```") == F + "\nimport unittest\n"
     assert extract(BARE, f"```python\n{F}\nassert f([1]) == 2\nprint(f(input()))\n```") == F
 
 
@@ -147,6 +165,7 @@ def test_the_body_of_a_method_goes_on_from_its_class() -> None:
         f"```python\n{READ}```\nInput:\n```\n3\n```\nOutput:\n```\n3\n```",
         f"```python\n{READ}```\nRun it:\n```\nprint(3)\n```",
         f"```python\n{READ}```\n```bash\nls -l\n```",
+        f"```python\n{READ}```\nThe first line:\n```python\nn = int(input())\n```",
         f"```cpp\nint main() {{}}\n```\n```python\n{READ}```\n```cpp\nint main() {{}}\n```",
         f"So: ```python\n{READ}```.",
         f"~~~python\n{READ}~~~",

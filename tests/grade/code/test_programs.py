@@ -158,6 +158,22 @@ def test_a_value_that_is_no_json_is_wrong_and_not_a_crash(grader: CodeGrader) ->
     assert grader.correct(DOUBLE, ["def f(x): return float('nan')"]) == [False]
 
 
+@pytest.mark.parametrize("rule", ["calls", "apps", "taco", "livecodebench"])
+def test_a_problem_that_no_program_can_be_called_by_is_an_input_error(grader: CodeGrader, rule: Rule) -> None:
+    posed = replace(DOUBLE, rule=rule)
+    for given in ("1", "1 2", '{"x": 1}'):
+        with pytest.raises(InputError, match=r"^double: illegal input of a test, got .*; expected a JSON list"):
+            grader.correct(replace(posed, tests=(Case(input=given, output="2"),)), ["def f(x): return 2 * x"])
+    with pytest.raises(InputError, match=r"^double: illegal entry_point, got"):
+        grader.correct(replace(posed, entry_point="f("), ["def f(x): return 2 * x"])
+
+
+@pytest.mark.parametrize("rule", ["calls", "apps", "taco", "livecodebench"])
+def test_a_problem_may_name_the_class_of_its_method(grader: CodeGrader, rule: Rule) -> None:
+    posed = replace(DOUBLE, entry_point="Solution().f", rule=rule)
+    assert grader.correct(posed, ["class Solution:\n    def f(self, x): return 2 * x"]) == [True]
+
+
 def test_what_cannot_be_judged_is_an_input_error(grader: CodeGrader) -> None:
     with pytest.raises(InputError, match="no tests"):
         grader.correct(Problem(id="p", prompt="", domain="code", entry_point="f"), ["x"])
