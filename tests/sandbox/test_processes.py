@@ -71,6 +71,14 @@ def test_a_limit_of_seconds_ends_a_program() -> None:
         assert run.status() == "Timeout"
 
 
+def test_a_limit_of_seconds_holds_where_it_is_seen_late() -> None:
+    # Five times the limit, as of a parent that is busy: it is no other end.
+    with closing(ProgramRun(calls(LOOP, "[1]"), replace(LIMITS, seconds=0.5))) as run:
+        time.sleep(2.5)
+        assert run.line(None) is None
+        assert run.status() == "Timeout"
+
+
 def test_the_wall_clock_ends_a_program_that_has_had_nothing_of_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_BACKSTOP", 0.01)
     with closing(ProgramRun(calls(LOOP, "[1]"), LIMITS)) as run:  # after 0.6 s
