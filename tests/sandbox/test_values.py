@@ -58,6 +58,9 @@ def test_special_values_by_hand() -> None:
     assert encode({"$tuple": [1]}) == '{"$dict": [["$tuple", [1]]]}'  # no text can pose as a tag
     assert encode(float("inf")) == "Infinity"
     assert decode(encode(10**6000)) == 10**6000  # beyond what int() reads in decimal
+    assert decode(f"[-1{'0' * 5000}, 12, 1.5]") == [-(10**5000), 12, 1.5]
+    with pytest.raises(ValueError, match="too many digits"):
+        decode("1" * 100_001)
     assert encode({3, 1, 2}) == encode({2, 3, 1})
     assert decode(encode([Decimal("1.50"), Fraction(1, 3), range(1, 9, 2)])) == [
         Decimal("1.5"),

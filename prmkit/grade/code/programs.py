@@ -23,6 +23,7 @@ from prmkit.grade.code import (
 )
 from prmkit.grade.code.equality import same_text
 from prmkit.grade.code.outcomes import Terms, entry_of, outcomes_of, without_layout
+from prmkit.grade.code.prelude import after_future_imports
 from prmkit.grade.code.source import bound, parsed
 from prmkit.grade.code.verdicts import TestResult, Verdict
 from prmkit.grade.config import Vote
@@ -166,6 +167,8 @@ class CodeGrader:
             elif entry is None:
                 known = tuple(outcomes_of(problem, program, cases, Terms(seconds=_SECONDS), policy=self._policy))
             else:
+                if entry.startswith("Solution()."):  # LeetCode's form, which takes imports for granted
+                    program = after_future_imports(livecodebench.PRELUDE, program)
                 limits = Limits(
                     seconds=min(_SECONDS + _SECONDS_A_CALL * len(inputs), _SECONDS_AT_MOST),
                     packages=needs_packages(program),

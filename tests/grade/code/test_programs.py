@@ -174,6 +174,12 @@ def test_a_problem_may_name_the_class_of_its_method(grader: CodeGrader, rule: Ru
     assert grader.correct(posed, ["class Solution:\n    def f(self, x): return 2 * x"]) == [True]
 
 
+def test_leetcode_s_form_takes_imports_for_granted(grader: CodeGrader) -> None:
+    body = "    def f(self, x: Optional[int]) -> List[int]:\n        return sum(Counter([x] * 2).elements())"
+    method = f"class Solution:\n{body}"
+    assert grader.correct(DOUBLE, [method, "def f(x: List[int]): return 2 * x"]) == [True, False]
+
+
 def test_what_cannot_be_judged_is_an_input_error(grader: CodeGrader) -> None:
     with pytest.raises(InputError, match="no tests"):
         grader.correct(Problem(id="p", prompt="", domain="code", entry_point="f"), ["x"])
