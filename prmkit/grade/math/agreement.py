@@ -77,7 +77,8 @@ def _named(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
         if isinstance(one, Named) and isinstance(other, Named) and not (_open(one.value) or _open(other.value)):
             return DIFFERENT
         equations = _is_equation(one) and _is_equation(other)
-        return SAME if algebra.equivalent(one.text, other.text, equations=equations) else DIFFERENT
+        first, second = (one.text, other.text) if equations else (_set_text(one), _set_text(other))
+        return SAME if algebra.equivalent(first, second, equations=equations) else DIFFERENT
     if isinstance(one, Named):
         return min(ALIKE, agree(one.value, other, algebra))
     if isinstance(other, (Group, Expression)) and not one.is_equation:
@@ -89,6 +90,13 @@ def _same_name(one: str, other: str) -> bool:
     """The same name, or both of a function: y and f(x)."""
     functions = [re.fullmatch(r"y|[a-zA-Z]\([a-z]\)", name) for name in (one, other)]
     return re.sub(r"[{}\s]", "", one) == re.sub(r"[{}\s]", "", other) or ("y" in (one, other) and all(functions))
+
+
+def _set_text(form: Named | Relation) -> str:
+    """The interval or union that an inequality says; else its text."""
+    sets = ("union", *_INTERVALS)
+    said = form.value if isinstance(form, Named) else form
+    return said.text if isinstance(said, Group) and said.kind in sets else form.text
 
 
 def _open(value: Form) -> bool:
@@ -110,10 +118,12 @@ def _choice(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
 
 
 def _quantity(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
-    """Of one dimension, and as much; where only one has a unit, the numbers count."""
+    """Of one dimension, and as much; where only one has a unit, the numbers count, in dozens or one by one."""
     if not isinstance(one, Quantity):
         return None
     if isinstance(other, Quantity):
+        if bool(one.unit.dimension) is not bool(other.unit.dimension):  # 5 million, and 5000000 dollars
+            return None if one.unit.dimension else min(ALIKE, agree(_converted(one), other, algebra))
         if one.unit.dimension != other.unit.dimension and not units.one_name(one.unit, other.unit):
             return DIFFERENT
         if one.unit.factor == other.unit.factor or one.unit.dimension != other.unit.dimension:
@@ -122,8 +132,8 @@ def _quantity(one: Form, other: Form, algebra: Algebra) -> Agreement | None:
     if isinstance(other, (Text, Based, TimeOfDay)):
         return DIFFERENT
     agreement = agree(one.magnitude, other, algebra)
-    if not agreement and one.unit.is_percent:
-        agreement = agree(_scaled(one.magnitude, Fraction(1, 100)), other, algebra)
+    if not agreement and one.unit.multiple != 1:
+        agreement = agree(_scaled(one.magnitude, one.unit.multiple), other, algebra)
     if not agreement and isinstance(other, Expression):
         agreement = ALIKE if algebra.equal(one.text, other.text, Fraction(0)) else DIFFERENT
     return min(ALIKE, agreement)
@@ -168,7 +178,13 @@ def _distinct(group: Group) -> Sequence[Form]:
 
 
 def _values(group: Group) -> Sequence[Form]:
-    return [item.value if isinstance(item, Named) and group.kind == "record" else item for item in group.items]
+    """A group's items; of a record its values, by their names where those are letters: y=2, x=1 is (1,2)."""
+    named = [item for item in group.items if isinstance(item, Named)]
+    if group.kind != "record" or len(named) < len(group.items):
+        return group.items
+    if all(len(item.name) == 1 for item in named):
+        named.sort(key=lambda item: item.name)
+    return [item.value for item in named]
 
 
 def _cells(group: Group) -> Sequence[Form]:

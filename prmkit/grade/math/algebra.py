@@ -81,6 +81,9 @@ class Known:
     def equivalent(self, one: str, other: str, *, equations: bool) -> bool:
         """Whether two equations are multiples of each other, or two sets or inequalities the same set."""
         if not equations:
+            first, second = self._known(("region", one), ("region", other))
+            if first is not None and second is not None and (first or second):
+                return bool(first[1:] == second[1:] and (first[0] == second[0] or "" in (first[0], second[0])))
             return bool(self._known(("equivalent", *sorted((one, other))))[0])
         first, second = self._known(("sides", one), ("sides", other))
         return first is not None and second is not None and _same(first, second, Fraction(0))

@@ -20,7 +20,7 @@ from prmkit.grade.math.agreement import DIFFERENT, SAME, Agreement, agree
 from prmkit.grade.math.algebra import Solver
 from prmkit.grade.math.classes import classes_of
 from prmkit.grade.math.equality import LATE, Workers
-from prmkit.grade.math.forms import Expression, detail
+from prmkit.grade.math.forms import Expression, detail, numbers
 from prmkit.grade.math.forms.reading import MAX_LENGTH, read
 from prmkit.grade.math.notation import compact, plain
 from prmkit.tree import Problem
@@ -98,9 +98,16 @@ class MathGrader:
             if text is not None and answer is not None
         }
         given = list(distinct.values())
-        numbers = {answer for text, answer in distinct.items() if self._ours and is_number(text)}
-        # Plain numbers in their shortest form are different: there may be many.
-        pairs = [pair for pair in combinations(given, 2) if not numbers.issuperset(pair)]
+        plain_ones = {answer for text, answer in distinct.items() if self._ours and is_number(text)}
+        consist_of = {answer: numbers(read(answer)) if self._ours else None for answer in given}
+
+        def open_to(one: str, other: str) -> bool:
+            """Whether two may be equal: there may be many of which text or numbers say that they are not."""
+            first, second = consist_of[one], consist_of[other]
+            different = first is not None and second is not None and first != second
+            return not (different or (one in plain_ones and other in plain_ones))
+
+        pairs = [pair for pair in combinations(given, 2) if open_to(*pair)]
         verdicts = dict(zip(pairs, self._judge_either_way(problem, pairs), strict=True))
         details = [detail(read(answer)) if self._ours else 0 for answer in given]
         labels = classes_of(details, lambda one, other: verdicts.get((given[one], given[other]), DIFFERENT))

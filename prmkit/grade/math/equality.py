@@ -239,7 +239,7 @@ def _math_verify() -> dict[str, Callable[..., Any]]:
 
         return call
 
-    functions = (symbolic.values, symbolic.sides, symbolic.equivalent)
+    functions = (symbolic.values, symbolic.sides, symbolic.region, symbolic.equivalent)
     return {function.__name__: guarded(function) for function in functions}
 
 

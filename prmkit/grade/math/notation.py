@@ -108,8 +108,8 @@ def plain(answer: str) -> str:
 
 
 def compact(text: str) -> str:
-    """A plain text without its spaces: what is compared where only the text is."""
-    return re.sub(r"\s+", "", text)
+    """A plain text without its spaces, save between digits (1 3/4 is not 13/4): compared where only the text is."""
+    return re.sub(r"\s+(?!\d)|(?<!\d)\s+", "", text.strip())
 
 
 def _undelimited(text: str) -> str:
@@ -210,11 +210,12 @@ _SPELLINGS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"\\sqrt{_ONE}"), r"\\sqrt{\1}"),
     (re.compile(r"(?:\\sqrt|(?<![a-zA-Z\\])sqrt)\s*\(([^()]*)\)"), r"\\sqrt{\1}"),
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z])|\{\s*°\s*\}|°)"), "°"),
-    (re.compile(r"\\circ(?![a-zA-Z])\s*(?=[CF]\b)"), "°"),
+    (re.compile(r"(?:\\circ(?![a-zA-Z])|°)\s*(?=[CF]\b)"), "°"),
     (re.compile(r"(?<=\d)\s*(?:\^\s*\{?)?\s*(?:st|nd|rd|th)(?![a-zA-Z])\s*\}?"), ""),  # 25th is 25
     (re.compile(r"(?<=\d)\s*\(([A-Za-z]{3,}(?: [a-z]+)*)\)\s*$"), r" \1"),  # 18 (dollars)
     (re.compile(r"\{([^{}\\]*)\\choose\s*([^{}\\]*)\}"), r"\\binom{\1}{\2}"),
     (re.compile(r"\{([^{}\\]*)\\over\s*([^{}\\]*)\}"), r"\\frac{\1}{\2}"),
+    (re.compile(r"(?<=\d)\s*''(?!')"), '"'),
     (re.compile(r"<="), r"\\le "),
     (re.compile(r">="), r"\\ge "),
     (re.compile(r"\*\*"), "^"),
@@ -222,5 +223,7 @@ _SPELLINGS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\\\{\s*\\\}"), r"\\emptyset "),
     (re.compile(r"(?<=[\])}])\s*U\s*(?=[\[(\\{])"), r"\\cup "),
     (re.compile(r"\+\s*\\infty"), r"\\infty"),
+    (re.compile(r"^<([^<>]+,[^<>]+)>$"), r"\\langle \1\\rangle"),
+    (re.compile(r"\\[pb]?mod(?![a-z])\s*(?:\{([^{}]*)\}|(\w))?|\(\s*mod\s+(\w+)\s*\)"), r" mod \1\2\3"),
     (re.compile(r"\s+"), " "),
 )

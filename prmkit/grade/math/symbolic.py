@@ -84,6 +84,39 @@ def sides(text: str) -> Values | None:
     return _values(numerator / first)
 
 
+def region(text: str) -> list[Any] | None:
+    """A set of real numbers, or an inequality of one variable: its name, or none, and the pieces of its numbers.
+
+    A piece is its two ends, to 20 digits, and whether they are open. Nothing for an expression; None for any other set.
+    """
+    found = parse(text)
+    if found is None or isinstance(found, sympy.Expr):
+        return None if found is None else []
+    names = sorted(symbol.name for symbol in found.free_symbols)
+    if isinstance(found, (sympy.And, sympy.Or, sympy.Ne, *_INEQUALITIES)) and len(names) == 1:
+        found = found.as_set()
+    elif names or not isinstance(found, sympy.Set):
+        return None
+    exact = found.xreplace({number: sympy.Rational(str(number)) for number in found.atoms(sympy.Float)})
+    return [*names, ""][:1] + _pieces(exact)
+
+
+_INEQUALITIES = (sympy.StrictGreaterThan, sympy.StrictLessThan, sympy.GreaterThan, sympy.LessThan)
+
+
+def _pieces(found: Any) -> list[Any]:
+    if isinstance(found, sympy.Complement):
+        whole, without = (sympy.Interval(-sympy.oo, sympy.oo) if part == sympy.S.Reals else part for part in found.args)
+        found = whole - without
+    if found == sympy.S.Reals:
+        found = sympy.Interval(-sympy.oo, sympy.oo)
+    pieces = []
+    for part in found.args if isinstance(found, sympy.Union) else [found]:
+        ends = [(point, point, False, False) for point in part] if isinstance(part, sympy.FiniteSet) else [part.args]
+        pieces += [[str(low.evalf(20)), str(high.evalf(20)), *map(bool, opened)] for low, high, *opened in ends]
+    return sorted(pieces)
+
+
 def equivalent(one: str, other: str) -> bool:
     """Whether two sets or inequalities hold for the same values: by math-verify, in either direction.
 

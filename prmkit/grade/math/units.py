@@ -8,13 +8,14 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from math import prod
 
 _TABLE = """
-length 1 m meter metre
-length 1/1000 mm millimeter millimetre
-length 1/100 cm centimeter centimetre
+length 1 m meter metre 米
+length 1/1000 mm millimeter millimetre 毫米
+length 1/100 cm centimeter centimetre 厘米
 length 1/10 dm decimeter decimetre
-length 1000 km kilometer kilometre
+length 1000 km kilometer kilometre 千米 公里
 length 127/5000 in inch inches "
 length 381/1250 ft foot feet '
 length 1143/1250 yd yard
@@ -24,26 +25,26 @@ length 1/1000000 μm um micrometer micrometre micron
 length 1/1000000000 nm nanometer nanometre
 length^2 316160658/78125 acre
 length^2 10000 ha hectare
-length^3 1/1000 L l liter litre
-length^3 1/1000000 mL ml milliliter millilitre cc
+length^3 1/1000 L l liter litre 升
+length^3 1/1000000 mL ml milliliter millilitre cc 毫升
 length^3 473176473/125000000000 gal gallon
 length^3 473176473/500000000000 qt quart
 length^3 473176473/1000000000000 pt pint
 length^3 473176473/2000000000000 cup
 length/time 1397/3125 mph
 length/time 5/18 kph kmh kmph
-mass 1 g gm gram gramme
+mass 1 g gm gram gramme 克
 mass 1/1000 mg milligram
-mass 1000 kg kilogram kilo
-mass 1000000 tonne metric-ton
+mass 1000 kg kilogram kilo 千克 公斤
+mass 1000000 tonne metric-ton 吨
 mass 45359237/100000 lb pound
 mass 45359237/1600000 oz ounce
 mass 45359237/50 ton
-time 1 s sec second
+time 1 s sec second 秒
 time 1/1000 ms millisecond
-time 60 min minute
-time 3600 h hr hour
-time 86400 day
+time 60 min minute 分钟
+time 3600 h hr hour 小时
+time 86400 day 天
 time 604800 wk week
 month 1 mo month
 month 12 yr year
@@ -54,16 +55,17 @@ dollar 1/100 ¢ cent
 pound-sterling 1 £ gbp quid
 pound-sterling 1/100 p pence penny
 euro 1 € eur euro
+yuan 1/10 角
 yuan 1 元 yuan rmb cny
 yen 1 ¥ yen jpy 円
 rupee 1 ₹ rs rupee inr
 won 1 ₩ won krw
-degree 1 ° deg degree
+degree 1 ° deg degree 度
 degree 1/60 arcminute
 degree 1/3600 arcsecond
 radian 1 rad radian
-celsius 1 °c celsius degree-celsius degrees-celsius
-fahrenheit 1 °f fahrenheit degree-fahrenheit degrees-fahrenheit
+celsius 1 °c celsius degree-celsius degrees-celsius degree-c degrees-c
+fahrenheit 1 °f fahrenheit degree-fahrenheit degrees-fahrenheit degree-f degrees-f
 kelvin 1 K kelvin
 percent 1 % percent pct percentage
 force 1 N newton
@@ -79,7 +81,6 @@ frequency 1 Hz hertz
 pressure 1 Pa pascal
 data 1 byte
 data 1/8 bit
-number 12 dozen
 person 1 person people
 child 1 child children
 man 1 man men
@@ -97,7 +98,9 @@ _NONE = _set("unit 个 only")
 _SPACED = _set("in mi nm mo pt um ms ha wk yd cc")
 """Like single letters, they name variables where no space stands before them."""
 _NO_UNIT = _set("and or mod sin cos tan cot sec csc log ln exp lim max min gcd lcm det such where if pi x by")
-_POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
+_POWERS = {"square": 2, "sq": 2, "squared": 2, "平方": 2, "cubic": 3, "cu": 3, "cubed": 3, "立方": 3}
+_MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 _PER = re.compile(r"\s*(/|\bper\b|\ban?\b)\s*")
 _TIMES = re.compile(r"\s*(?:\\cdot\s|(?<=[a-z])-(?=[a-z])|(?<=[a-z])\s+(?=[A-Za-z]{1,3}\s*\^\s*\{?\s*-))\s*")
 _FRACTION = re.compile(r"\\frac\s*\{\s*([A-Za-z ]+?)\s*\}\s*\{\s*([A-Za-z ^{}\d]+?)\s*\}")
@@ -115,15 +118,12 @@ class Unit:
         dimension: pairs of a base and its power, sorted; a word of no table is a base of its own. Empty for a unit
             that says nothing (square units).
         factor: how many of the dimension's own units one is.
+        multiple: what a word such as dozen, million or percent multiplies the number by.
     """
 
     dimension: tuple[tuple[str, int], ...]
     factor: Fraction = Fraction(1)
-
-    @property
-    def is_percent(self) -> bool:
-        """Whether it means hundredths."""
-        return self.dimension == (("percent", 1),)
+    multiple: Fraction = Fraction(1)
 
     def times(self, other: "Unit", power: int = 1) -> "Unit":
         """The product with a power of another unit."""
@@ -131,7 +131,7 @@ class Unit:
         for base, exponent in other.dimension:
             powers[base] = powers.get(base, 0) + power * exponent
         kept = tuple(sorted((base, exponent) for base, exponent in powers.items() if exponent))
-        return Unit(kept, self.factor * other.factor**power)
+        return Unit(kept, self.factor * other.factor**power, self.multiple * other.multiple**power)
 
 
 @cache
@@ -142,7 +142,8 @@ def _table() -> dict[str, Unit]:
         base, _, divisor = dimension.partition("/")
         base, _, power = base.partition("^")
         pairs = ((base, int(power or 1)), *([(divisor, -1)] if divisor else []))
-        units |= {word.replace("-", " "): Unit(pairs, Fraction(factor)) for word in words}
+        multiple = Fraction(1, 100) if base == "percent" else Fraction(1)
+        units |= {word.replace("-", " "): Unit(pairs, Fraction(factor), multiple) for word in words}
     return units
 
 
@@ -182,9 +183,13 @@ def _factor(text: str, *, spaced: bool) -> Unit | None:
     power = 1
     if exponent := _EXPONENT.search(text):
         power, text = int(exponent[1]), text[: exponent.start()]
-    words = text.replace(".", " ").strip(" ()").split()
+    words = re.sub("(平方|立方)", r"\1 ", text.replace(".", " ").strip(" ()")).split()
     power *= max((_POWERS.get(word.lower(), 1) for word in words), default=1)
-    words = [word for word in words if word.lower() not in _POWERS]
+    multiple = Fraction(prod(_MULTIPLES.get(singular(word.lower()), 1) for word in words))
+    multiples = Unit((), multiple, multiple)
+    words = [word for word in words if word.lower() not in _POWERS and singular(word.lower()) not in _MULTIPLES]
+    if not words and multiple != 1:
+        return multiples
     if not words or any(word.lower() in _NO_UNIT for word in words[: len(words) if len(words) > 1 else 0]):
         return Unit(()) if not words and power != 1 else None
     known = _known(" ".join(words)) or _known(words[-1])
@@ -195,10 +200,11 @@ def _factor(text: str, *, spaced: bool) -> Unit | None:
     ):
         return None
     if known is None and singular(words[-1].lower()) not in _NONE:
-        if not (spaced and re.fullmatch(r"[A-Za-z][A-Za-z'-]{2,}", words[-1])) or words[-1].lower() in _NO_UNIT:
+        named = _CHINESE.fullmatch(words[-1]) or (spaced and re.fullmatch(r"[A-Za-z][A-Za-z'-]{2,}", words[-1]))
+        if not named or words[-1].lower() in _NO_UNIT:
             return None
         known = Unit(((singular(words[-1].lower()), 1),))
-    return Unit(()).times(known or Unit(()), power)
+    return multiples.times(known or Unit(()), power)
 
 
 def _known(word: str) -> Unit | None:

@@ -8,7 +8,7 @@ from prmkit.grade.math.boxes import is_placeholder
 # Words that may stand between the declaration and its value.
 _BEFORE = (
     r"either|both|approximately|approx\.?|about|roughly|around|equal to|exactly|simply|just|only|therefore|thus|hence|"
-    r"then|indeed|clearly|now|also|given by|found to be|option|choice|"
+    r"then|indeed|clearly|now|also|given by|given below|as follows|found to be|option|choice|"
     r"the (?:number|value|integer|fraction|expression|option|choice|letter)|that there (?:is|are)|是|为"
 )
 _LEAD = re.compile(
@@ -66,6 +66,7 @@ _STATED = re.compile(
 )
 _STEPS = re.compile(r"1[.)]\s[^\n]*\n\s*2[.)]\s")  # a list of them, of which the first number is no answer
 _FORMULA = re.compile(r"(?<!\\)\$((?:\\.|[^$\\])*)\$", re.DOTALL)
+_INCHES = re.compile(r"'\s?\d{1,2}(?:\.\d+)?\"\W*$")
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _LONGEST, _LONGEST_PROSE = 1000, 80
 """Characters: no answer is longer, and none in words."""
@@ -136,7 +137,7 @@ def _cleaned(text: str) -> str:
     for opening, closing in (("{", "}"), (r"\(", r"\)"), (r"\[", r"\]")):
         if text.endswith(closing) and text.count(closing) > text.count(opening):
             text = text.removesuffix(closing).rstrip()
-    text = text.rstrip(' .…。,;:*_`#”"')
+    text = text.rstrip(" .…。,;:*_`#”" + ("" if _INCHES.search(text) else '"'))
     if re.search(r"\d [AaPp]\.[Mm]$", text):
         text += "."
     if text.endswith("$") and _dollars(text) % 2:

@@ -2,6 +2,10 @@
 
 EQUAL: dict[str, list[tuple[str, str]]] = {
     "equations": [
+        (r"\vec{v}=(1,2)", "(1,2)"),
+        ("a:b=2:3", "2:3"),
+        ("5*3=15 dollars", "15"),
+        (r"x\equiv 3\pmod 7", r"x \equiv 3 (mod 7)"),
         ("x=5", "5"),
         ("5=x", "5"),
         ("f(x)=2x", "2x"),
@@ -21,6 +25,11 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         (r"x \approx 3.14", "3.14"),
     ],
     "several names": [
+        ("y=2, x=1", "(1,2)"),
+        ("a = 1, b = 2, and c = 3", "(1,2,3)"),
+        (r"\begin{cases}x=1\\y=2\end{cases}", "(1,2)"),
+        (r"\left\{\begin{array}{l}x=1,\\y=2\end{array}\right.", "x=1, y=2"),
+        (r"\begin{aligned}x&=1\\y&=2\end{aligned}", "x=1, y=2"),
         ("x=1,y=2", "(1,2)"),
         ("x=1,y=2", "1,2"),
         ("x=1,y=2", "y=2, x=1"),
@@ -31,6 +40,16 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("k = 45, n = 2", r"k = 45 \quad \text{and} \quad n = 2"),
     ],
     "units": [
+        ("2.5 million", "2500000"),
+        ("2.5 million", "2.5"),  # if asked in millions
+        ("3 dozen eggs", "36 eggs"),
+        ("3 dozen eggs", "36"),
+        ("36 eggs", "3 dozen"),
+        ("3e8 m/s", "300000 km/s"),
+        (r"25^{\circ}\text{C}", "25 degrees Celsius"),
+        ("5厘米", "5 cm"),
+        ("10平方米", "10 m^2"),
+        ("5个苹果", "5"),
         ("5", "5 cm"),
         (r"2\text{ km}", "2"),
         (r"2\text{ km}", r"2000\text{ m}"),
@@ -54,6 +73,9 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("10元", "10"),
     ],
     "currencies": [
+        (r"\$2.5 \text{ million}", "2.5 million dollars"),
+        (r"\$2.5 \text{ million}", r"\$2,500,000"),
+        (r"\$2{,}500{,}000", "2.5 million"),
         (r"\$18", "18 dollars"),
         (r"\$18", "18 USD"),
         (r"\$18 \text{ dollars}", "18"),
@@ -72,6 +94,8 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("2 dollars and 50 cents", r"\$2.50"),
     ],
     "degrees and percent": [
+        (r"30^\circ 15'", r"30.25^\circ"),
+        ("30°15'36''", "30.26°"),
         (r"90^\circ", "90"),
         ("90°", r"90\text{ degrees}"),
         (r"60^\circ", r"60\degree"),
@@ -92,6 +116,8 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("12_{10}", "12"),
     ],
     "lists": [
+        ("<1,2,3>", r"\langle 1,2,3\rangle"),
+        (r"\frac34, or 0.75", "0.75"),
         ("1,2", "2,1"),
         ("1,2", r"\{2,1\}"),
         ("1,2", "2 and 1"),
@@ -108,6 +134,11 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         (r"\text{C,E}", "E and C"),
     ],
     "sets and intervals": [
+        ("x>1 and x<3", "(1,3)"),
+        (r"x<3, x \ge 1", "[1,3)"),
+        ("2x>6", "x>3"),
+        ("x^2>4", "x<-2 or x>2"),
+        ("0.1<2x<6", r"(\frac{1}{20},3)"),
         ("1<x<2", "(1,2)"),
         ("x>2", r"(2,\infty)"),
         (r"m\ge\sqrt2", r"m\in[\sqrt2,\infty)"),
@@ -183,6 +214,11 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         (r"\textbf{(C)}\ 12", "12"),
     ],
     "words": [
+        ("five", "5"),
+        ("twenty-one", "21"),
+        ("DNE", "does not exist"),
+        ("I only", "I"),
+        (r"5 \text{ (since } x>0)", "5"),
         ("yes", "Yes."),
         (r"\text{True}", "true"),
         (r"\text{Evelyn}", "evelyn"),
@@ -227,6 +263,14 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
         ("x<3", r"x\le3"),
     ],
     "units": [
+        (r"\$2.5\text{ million}", r"\$2.5"),
+        (r"\$2.5\text{ million}", r"\$2.5\text{ billion}"),
+        ("3 dozen eggs", "3 eggs"),
+        ("3 dozen eggs", "36 apples"),
+        ("3e8 m/s", "3e7 m/s"),
+        ("3小时", "3分钟"),
+        ("2020-01-02", "2017"),
+        ("1/2/2020", r"\frac{1}{4040}"),
         (r"2\text{ km}", r"2\text{ m}"),
         ("15 cm^2", "15 cm"),
         ("5 apples", "5 oranges"),
@@ -247,6 +291,10 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
     ],
     "bases": [("101_2", "101_3"), ("101_2", "101"), ("145_8", "145_{16}"), ("20", "20_5"), ("101_2", "5")],
     "lists": [
+        ("y=1, x=2", "(1,2)"),
+        ("x>1 and x<3", "x<1 or x>3"),
+        ("2x>6", "2y>6"),
+        ("x^2>4", "x^2>5"),
         ("5,5,6", "5,6,6"),
         ("1,1,2", "1,2"),
         ("2,2", "2"),
@@ -266,6 +314,9 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
         (r"(0,1)\cup(2,3)", r"(0,1)\cup(2,4)"),
     ],
     "numbers": [
+        ("1 3/4", "13/4"),
+        ("x=2 1/2", "x=21/2"),
+        ("1 2", "12"),
         ("1e-20", "0"),
         ("10^{-20}", "-10^{-20}"),
         ("10^{100}+1", "10^{100}"),
@@ -285,6 +336,8 @@ DIFFERENT: dict[str, list[tuple[str, str]]] = {
         ("0.5", "50"),
     ],
     "words": [
+        ("I only", "II only"),
+        ("ninety-nine", "98"),
         ("IV", "VI"),
         ("MATH", "HTAM"),
         ("ABC", "CBA"),

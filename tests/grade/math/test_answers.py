@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from prmkit.benchmarks import load
 from prmkit.errors import InputError
+from prmkit.grade.math import answers as answers_module
 from prmkit.grade.math import equality
 from prmkit.grade.math.agreement import DIFFERENT, SAME, Agreement
 from prmkit.grade.math.answers import MathGrader, is_number, normalise, on_sight, plain_number
@@ -167,6 +168,15 @@ def test_a_vote_and_a_grade_agree_where_no_answer_may_mean_two_things(grader: Ma
     classes = grader.classes(problem(None), answers)
     for gold, label in zip(answers, classes, strict=True):
         assert grader.correct(problem(gold), answers) == [other == label for other in classes]
+
+
+def test_a_vote_of_many_answers_that_numbers_tell_apart_compares_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def agree(*_: object) -> None:
+        raise AssertionError("two answers were compared")
+
+    monkeypatch.setattr(answers_module, "agree", agree)
+    tuples = [f"({number},{number + 1})" for number in range(500)]
+    assert MathGrader().classes(problem(None), tuples) == list(range(500))
 
 
 def test_a_pair_that_ran_out_of_time_is_different_and_counted() -> None:

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from prmkit.grade.math.symbolic import equivalent, sides, values
+from prmkit.grade.math.symbolic import equivalent, region, sides, values
 
 
 def test_a_number_has_one_value_and_keeps_its_size() -> None:
@@ -60,3 +60,13 @@ def test_sets_and_inequalities_in_either_direction() -> None:
     assert equivalent("(1,2)", "1<x<2")
     assert equivalent(r"(0,9)\cup(9,36)", r"(0,36)\setminus\{9\}")
     assert not equivalent("(0,1)", "(0,2)")
+
+
+def test_what_an_inequality_or_a_set_holds_for() -> None:
+    assert region("2x>6") == region("x>3") == ["x", ["3.0000000000000000000", "oo", True, True]]
+    assert region(r"(0,9)\cup(9,36)")[1:] == region(r"(0,36)\setminus\{9\}")[1:]
+    assert region(r"\mathbb{R}") == ["", ["-oo", "oo", True, True]]
+    assert region("[0.1,1]") == region(r"[\frac{1}{10},1]")
+    assert region("x+1") == []  # no set
+    for neither in ("(0,a)", "x+y>3", "x=3", r"\ldots"):
+        assert region(neither) is None

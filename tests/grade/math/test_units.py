@@ -26,7 +26,9 @@ METRE = (("length", 1),)
         (r"\frac{ m }{ s }", (("length", 1), ("time", -1)), Fraction(1)),
         ("dollars a day", (("dollar", 1), ("time", -1)), Fraction(1, 86_400)),
         ("cents", (("dollar", 1),), Fraction(1, 100)),
-        ("%", (("percent", 1),), Fraction(1)),
+        ("厘米", (("length", 1),), Fraction(1, 100)),
+        ("平方米", (("length", 2),), Fraction(1)),
+        ("个苹果", (("个苹果", 1),), Fraction(1)),
         ("degrees Celsius", (("celsius", 1),), Fraction(1)),
         ("apples", (("apple", 1),), Fraction(1)),
         ("children tickets", (("ticket", 1),), Fraction(1)),
@@ -63,3 +65,20 @@ def test_currencies_stand_in_front() -> None:
 )
 def test_the_singular(word: str, one: str) -> None:
     assert singular(word) == one
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension", "multiple"),
+    [
+        ("%", (("percent", 1),), Fraction(1, 100)),
+        ("dozen", (), Fraction(12)),
+        ("dozens of eggs", (), Fraction(12)),
+        ("dozen eggs", (("egg", 1),), Fraction(12)),
+        ("million dollars", (("dollar", 1),), Fraction(10**6)),
+        ("hundred thousand", (), Fraction(10**5)),
+    ],
+)
+def test_words_that_multiply(text: str, dimension: tuple[tuple[str, int], ...], multiple: Fraction) -> None:
+    found = unit(text)
+    assert found is not None
+    assert (found.dimension, found.multiple) == (dimension, multiple)

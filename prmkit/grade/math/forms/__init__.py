@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from prmkit.grade.math.rational import tolerance
 from prmkit.grade.math.units import Unit
 
 Kind = Literal["list", "order", "set", "tuple", "record", "union", "matrix", "ratio", "()", "[)", "(]", "[]"]
@@ -101,6 +102,18 @@ Form = Number | Expression | Text | Choice | Based | Quantity | TimeOfDay | Grou
 
 Inner = Callable[[str], Form]
 """Reads a part of an answer into its form."""
+
+
+def numbers(form: Form) -> frozenset[Fraction] | None:
+    """The different numbers of a form that consists of exact ones only: those that are equal have the same."""
+    if isinstance(form, Named):
+        return numbers(form.value)
+    if isinstance(form, Number):
+        return None if tolerance(form.value, form.step) else frozenset((form.value,))
+    if not isinstance(form, Group) or form.kind == "union":
+        return None
+    found = [numbers(item) for item in form.items]
+    return None if None in found else frozenset().union(*filter(None, found))
 
 
 def detail(form: Form | None) -> int:

@@ -10,18 +10,21 @@ from prmkit.grade.math.notation import compact
 from prmkit.grade.math.rational import TooLarge, written
 
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*([ap])\.?\s?m\.?|(\d{1,2}):(\d{2})", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{4}")
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _IN_BASE = re.compile(
     r"(-?)\(?([0-9A-Z][0-9A-Z. ,]*?)\)?\s*"
     r"(?:_\s*\{?\s*\(?\s*(?:base\s*)?(\d{1,2}|[a-z]+)\s*\)?\}?|\(?\s*(?:in\s+)?base[ -](\d{1,2}|[a-z]+)\s*\)?)"
 )
 _MAX_DIGITS = 1000
+_ARC = {"'": "arcminute", '"': "arcsecond"}
+"""What the marks of feet and inches mean behind degrees."""
 _PART = re.compile(r"(\d[\d.,/ ]*?)\s*([a-zA-Z]+\.?|°|'|\"|\$|¢)(?=[\s\d,]|$)\s*,?\s*(?:and\s+)?")
 _PRICE = re.compile(r"(-?)\s*(US\$|USD|GBP|EUR|Rs\.?|INR|[$£€¥₹₩])\s*(?=[\d.\\(-])", re.IGNORECASE)
 _BEHIND = re.compile(
-    r"(?:(?<=[\d\s)}\]!])|(?<=\\pi)|(?<=\d\.))"
+    r"(?:(?<=[\d\s)}\]!])|(?<=\\pi)|(?<=\d\.))(?!(?<=[\d.])[eE][+-]?\d)"
     r"(?:\\frac\{ ?[A-Za-z]+ ?\}\{ ?[A-Za-z]+(?:\^\{?\d\}?)? ?\}"
-    r"|(?:/ ?)?[A-Za-z°%$£€¥₹₩¢Ωμ元円个][A-Za-z°%$£€.,'/ ^{}\d()-]*)$"
+    r"|(?:/ ?)?[A-Za-z°%$£€¥₹₩¢Ωμ円\u4e00-\u9fff][A-Za-z°%$£€.,'/ ^{}\d()\u4e00-\u9fff-]*)$"
 )
 """A unit at the end: behind a number, a space, a bracket or pi."""
 _MAX_TRIED = 6
@@ -49,6 +52,12 @@ def time_of_day(text: str, inner: Inner) -> Form | None:
     return TimeOfDay(hour, minute, half and half + "m")
 
 
+def date(text: str, inner: Inner) -> Form | None:
+    """2020-01-02, 1/2/2020: no difference and no fraction."""
+    found = _DATE.fullmatch(text)
+    return Text(re.sub(r"\b0(?=\d)", "", text)) if found else None
+
+
 def in_base(text: str, inner: Inner) -> Form | None:
     """101_2, 101_{two}, 101 (base 2). Base ten is a number like any other."""
     found = _IN_BASE.fullmatch(text)
@@ -72,7 +81,8 @@ def compound(text: str, inner: Inner) -> Form | None:
     while at < len(text):
         found = _PART.match(text, at)
         part = inner(found[1].strip()) if found else None
-        unit = units.unit(found[2]) if found else None
+        arc = bool(parts) and parts[0][1] == units.unit("°")
+        unit = units.unit(_ARC.get(found[2], found[2]) if arc else found[2]) if found else None
         if found is None or unit is None or not isinstance(part, Number) or not unit.dimension:
             return None
         if parts and (unit.dimension != parts[-1][1].dimension or unit.factor >= parts[-1][1].factor):
@@ -100,7 +110,7 @@ def quantity(text: str, inner: Inner) -> Form | None:
     magnitude = inner(amount.strip())
     if not isinstance(magnitude, (Number, Expression, Group)):
         return None
-    return Quantity(magnitude, unit, text) if unit.dimension else magnitude
+    return Quantity(magnitude, unit, text) if unit.dimension or unit.multiple != 1 else magnitude
 
 
 def _unit_behind(text: str) -> tuple[str, units.Unit] | None:

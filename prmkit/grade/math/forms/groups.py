@@ -27,6 +27,7 @@ _RATIO = re.compile(r"\s*:\s*(?!=)|(?<=\d)\s+to\s+(?=\d)")
 _PLUS_MINUS = re.compile(r"\\([pm][mp])(?![a-zA-Z])")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3}(?:,\d{3})+)(?!\d|,\d)")
 _MATRIX = re.compile(r"\\begin\{[pbvBV]?(?:small)?matrix\}(.*)\\end\{[pbvBV]?(?:small)?matrix\}", re.DOTALL)
+_SYSTEM = re.compile(r"(?:\\\{\s*)?\\begin\{(cases|aligned|gathered|array)\}(?:\{[lcr]*\})?(.*)\\end\{\1\}", re.DOTALL)
 _CONDITION = re.compile(r"\\mid|\||:(?!\d)")
 _BRACKETS: tuple[tuple[str, str, Kind], ...] = (
     ("(", ")", "tuple"),
@@ -37,7 +38,7 @@ _BRACKETS: tuple[tuple[str, str, Kind], ...] = (
     ("{", "}", "set"),
     ("\\langle", "\\rangle", "tuple"),
 )
-_INTERVALS = ("()", "[)", "(]", "[]")
+_INTERVALS: tuple[Kind, ...] = ("()", "[)", "(]", "[]")
 
 
 def several(text: str, inner: Inner) -> Form | None:
@@ -48,9 +49,18 @@ def several(text: str, inner: Inner) -> Form | None:
     parts = _parts(text, _SEMICOLON)
     if len(parts) < 2 or not any("," in part for part in parts):
         parts = [part for half in parts for part in _parts(half, _AND)]
-    if len(parts) < 2 or not any(_RECORD.search(part) for part in parts):
+    if len(parts) < 2 or not all(_RECORD.search(part) for part in parts):
         parts = [part for half in parts for part in _parts(half, _COMMA)]
-    return _together([inner(part) for part in parts], text) if len(parts) > 1 else None
+    if len(parts) < 2:
+        return None
+    forms = [inner(part) for part in parts]
+    if re.search(r"\bor\b", text) and all(_equals(form, forms[0]) for form in forms):
+        return forms[0]  # 3/4, or 0.75
+    return _together(forms, text)
+
+
+def _equals(one: Form, other: Form) -> bool:
+    return isinstance(one, Number) and isinstance(other, Number) and one.value == other.value
 
 
 _RECORD = re.compile(r"=.*,.*=|;")
@@ -58,13 +68,17 @@ _RECORD = re.compile(r"=.*,.*=|;")
 
 
 def enclosed(text: str, inner: Inner) -> Form | None:
-    """What stands between brackets, in a matrix, or in a union of such."""
+    """What stands between brackets, in a matrix, on the lines of a system, or in a union of such."""
     parts = _parts(text, _CUP)
     if len(parts) > 1:
         return Group("union", tuple(map(inner, parts)), text)
     if matrix := _MATRIX.fullmatch(text):
         rows = (row for row in matrix[1].split("\\\\") if row.strip())
         return Group("matrix", tuple(Group("matrix", tuple(map(inner, row.split("&"))), row) for row in rows), text)
+    if system := _SYSTEM.fullmatch(text):
+        lines = [line.strip(" ,;") for line in re.sub(r"&\s*(?==)", "", system[2]).split("\\\\") if line.strip(" ,;")]
+        if lines and not any("&" in line for line in lines):
+            return _together([inner(line) for line in lines], text)
     for opening, closing, kind in _BRACKETS:
         inside = brackets.enclosed(text, opening, closing)
         if inside is not None:
@@ -128,12 +142,28 @@ def _together(forms: list[Form], text: str) -> Form:
 def _bare(forms: list[Form], text: str) -> Form:
     """A list; a union where all are intervals for certain; an order of letters from A on, or of words."""
     flat = _flat(forms)
-    if all(isinstance(item, Group) and item.kind in _INTERVALS for item in flat):
-        return Group("union", tuple(flat), text)
+    intervals = [item for item in flat if isinstance(item, Group) and item.kind in _INTERVALS]
+    if len(intervals) == len(flat):
+        return _overlap(intervals) or Group("union", tuple(flat), r"\cup ".join(item.text for item in intervals))
     letters = [item.letter for item in flat if isinstance(item, Choice) and item.text is None]
     ranking = sorted(letters) == [chr(ord("A") + place) for place in range(len(flat))]
     words = all(isinstance(item, Text) for item in flat)
     return Group("order" if len(flat) > 2 and (ranking or words) else "list", tuple(flat), text)
+
+
+def _overlap(intervals: list[Group]) -> Form | None:
+    """What two half-lines have in common, as of x > 1 and x < 3: one who joined them would mean every number."""
+    for low, high in (intervals, intervals[::-1]) if len(intervals) == 2 else ():
+        (start, top), (bottom, end) = low.items, high.items
+        if not (isinstance(start, Number) and isinstance(end, Number) and start.value < end.value):
+            continue
+        if top == _INFINITY and bottom == _MINUS_INFINITY:
+            kind = next(kind for kind in _INTERVALS if kind == low.kind[0] + high.kind[1])
+            return Group(kind, (start, end), f"{kind[0]}{start.value},{end.value}{kind[1]}")
+    return None
+
+
+_INFINITY, _MINUS_INFINITY = Expression(r"\infty"), Expression(r"-\infty")
 
 
 def _set(inside: str, text: str, inner: Inner) -> Form | None:

@@ -19,8 +19,13 @@ _MAX_DEPTH = 30
 _MAX_NESTED = 8
 """What lies deeper within parts of parts is not taken apart."""
 _LEADING = re.compile(r"^(?:(?:\\approx|\\sim|=|:|about|approximately|roughly|exactly|only)\s*)+(?=\S)", re.IGNORECASE)
+_REMARK = re.compile(
+    r"(?<=[^\s=(,])\s*\(\s*(?:since|because|as|where|for|when|if|or|approx\w*|rounded|see|in)\s[^()]*\)$|\s+only$"
+)
+"""5 (since x > 0), I only."""
 
 _RULES: tuple[Callable[[str, Inner], Form | None], ...] = (
+    amounts.date,
     amounts.number,
     words.constant,
     amounts.time_of_day,
@@ -41,7 +46,7 @@ def read(answer: str) -> Form:
     """The form of an answer. Takes any text; what is long or deep is compared as text."""
     if len(answer) > MAX_LENGTH:
         return Text(answer.strip())
-    text = _LEADING.sub("", plain(answer))
+    text = _REMARK.sub("", _LEADING.sub("", plain(answer)))
     return _form(text) if len(text) <= MAX_LENGTH and depth(text) <= _MAX_DEPTH else Text(compact(text))
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from prmkit.grade.math.forms import Form, Group, Inner, Kind, Named, Number, Relation, brackets
+from prmkit.grade.math.forms import Form, Group, Inner, Kind, Named, Number, Quantity, Relation, brackets
 from prmkit.grade.math.forms.words import GREEK, has_variables
 from prmkit.grade.math.notation import compact
 
@@ -13,9 +13,10 @@ _NAME = re.compile(
         (
             rf"{_LETTER}(?:\^\{{-1\}})?(?:\s*\([^()=]*\))?",  # x, a_{3}, f(x), f^{-1}(x), y'
             rf"\(\s*{_LETTER}(?:\s*,\s*{_LETTER})+\s*\)",  # (x, y)
+            r"\\(?:vec|hat|overrightarrow)\s*(?:\{[^{}]*\}|[A-Za-z])",
             r"(?:m\s*)?\\angle\s*[A-Z]+|\\triangle\s*[A-Z]+|\|?[A-Z]{2,4}\|?|\\overline\{[A-Z]+\}|\|[a-zA-Z]\|",
             r"\\frac\{\s*d\s*[^{}]*\}\{\s*d[^{}]*\}|\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}",  # dy/dx, AB/CD
-            rf"{_POINTS}\s*:\s*{_POINTS}",
+            rf"{_POINTS}\s*:\s*{_POINTS}|[a-z](?:\s*:\s*[a-z])+",
             r"[A-Za-z]{4,}(?:[ '-][A-Za-z]+)*",  # area, the probability
         )
     )
@@ -58,10 +59,12 @@ def _equation(text: str, sides: list[str], signs: list[str], inner: Inner) -> Fo
     if len(sides) == 2 and re.fullmatch(_LETTER, sides[1]):
         return Named(compact(sides[1]), inner(sides[0]), text)
     forms = [inner(sides[0])] if signs[0] in _ABOUT else [inner(side) for side in (sides[0], *exact)]
-    numbers = [form for form in forms if isinstance(form, Number)]
+    values = [form.magnitude if isinstance(form, Quantity) else form for form in forms]
+    numbers = [form for form in values if isinstance(form, Number)]
     if len(numbers) == len(forms):
         agree = all(abs(number.value - numbers[0].value) <= (number.step or 0) for number in numbers)
-        return numbers[0] if agree else Relation(text, is_equation=True)
+        total = forms[-1] if isinstance(forms[-1], Quantity) else forms[0]
+        return total if agree else Relation(text, is_equation=True)
     return Relation(text, is_equation=True) if any(map(has_variables, sides)) else forms[0]
 
 
@@ -75,15 +78,16 @@ def _inequality(sides: list[str], signs: list[str], inner: Inner, text: str) -> 
         sides, signs = sides[::-1], [_FLIPPED[sign] for sign in signs[::-1]]
     weak = [sign in _WEAK for sign in signs]
     if len(sides) == 3 and _NAME.fullmatch(sides[1]):
-        return Named(compact(sides[1]), _interval(sides[0], sides[2], weak[0], weak[1], inner, text), text)
+        return Named(compact(sides[1]), _interval(sides[0], sides[2], weak[0], weak[1], inner), text)
     name, bound = sides[0], sides[1]
     if len(sides) != 2 or not re.fullmatch(_LETTER, name) or name in re.findall(r"[A-Za-z]+", bound):
         return None
     if signs[0] in _LESS:
-        return Named(compact(name), _interval("-\\infty", bound, False, weak[0], inner, text), text)
-    return Named(compact(name), _interval(bound, "\\infty", weak[0], False, inner, text), text)
+        return Named(compact(name), _interval("-\\infty", bound, False, weak[0], inner), text)
+    return Named(compact(name), _interval(bound, "\\infty", weak[0], False, inner), text)
 
 
-def _interval(low: str, high: str, from_low: bool, to_high: bool, inner: Inner, text: str) -> Form:
+def _interval(low: str, high: str, from_low: bool, to_high: bool, inner: Inner) -> Form:
     closed = (from_low and "infty" not in low, to_high and "infty" not in high)
-    return Group(_KINDS[closed], (inner(low), inner(high)), text)
+    kind = _KINDS[closed]
+    return Group(kind, (inner(low), inner(high)), f"{kind[0]}{low},{high}{kind[1]}")

@@ -1,8 +1,9 @@
 """Words, choices and letters; and where a text holds words of a language rather than variables."""
 
 import re
+from fractions import Fraction
 
-from prmkit.grade.math.forms import Choice, Expression, Form, Inner, Text
+from prmkit.grade.math.forms import Choice, Expression, Form, Inner, Number, Text
 
 GREEK = r"\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|rho|sigma|tau|phi|chi|psi|omega|Delta|Omega|Phi|Sigma)"
 """Greek letters that stand for numbers; pi is a number."""
@@ -43,12 +44,25 @@ _CONSTANTS: dict[str, Form] = {
     "the empty set": Expression(r"\emptyset"),
     "infinity": Expression(r"\infty"),
     "-infinity": Expression(r"-\infty"),
+    "dne": Text("does not exist"),
+}
+_ONES = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_NUMBERS = {
+    **{word: value for value, word in enumerate(_ONES)},
+    **{word: 10 * tens for tens, word in enumerate(_TENS, 2)},
+    **{f"{word} {_ONES[one]}": 10 * tens + one for tens, word in enumerate(_TENS, 2) for one in range(1, 10)},
 }
 
 
 def constant(text: str, inner: Inner) -> Form | None:
-    """What mathematics has a sign for."""
-    return _CONSTANTS.get(text.lower())
+    """What mathematics has a sign for, and the numbers below a hundred."""
+    word = text.lower()
+    number = _NUMBERS.get(word.replace("-", " "))
+    return _CONSTANTS.get(word) if number is None else Number(Fraction(number))
 
 
 def choice(text: str, inner: Inner) -> Form | None:
