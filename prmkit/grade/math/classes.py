@@ -1,6 +1,7 @@
 """From how equal answers are in pairs to the classes that they vote in."""
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 from prmkit.grade.math.agreement import Agreement
 
@@ -9,7 +10,8 @@ def classes_of(details: Sequence[int], agreement: Callable[[int, int], Agreement
     """The class of each answer, numbered from 0 by first appearance; it does not depend on the order of the answers.
 
     Answers that are the same share a class, and so do all that are linked by such. A class that is alike another which
-    says more (5 and 5 cm) joins it, if that is the only one: where 5 cm and 5 km were said, 5 is neither.
+    says more (5 and 5 cm) joins it, and all others that say more, if these are alike: 5, x = 5 and 5 cm are one class,
+    but where 5 cm and 5 km were said, 5 is neither.
 
     Args:
         details: how much each answer says (``forms.detail``).
@@ -23,15 +25,20 @@ def classes_of(details: Sequence[int], agreement: Callable[[int, int], Agreement
             found = agreement(one, other)
             if found is Agreement.SAME:
                 _join(root, one, other)
-            elif found is Agreement.ALIKE and details[one] != details[other]:
+            elif found is Agreement.ALIKE:
                 alike.append((one, other) if details[one] < details[other] else (other, one))
     fuller: dict[int, set[int]] = {}
+    linked: set[frozenset[int]] = set()
     for vague, full in alike:
-        fuller.setdefault(_root(root, vague), set()).add(_root(root, full))
+        ends = _root(root, vague), _root(root, full)
+        linked.add(frozenset(ends))
+        if details[vague] != details[full]:
+            fuller.setdefault(ends[0], set()).add(ends[1])
     for vague, found_fuller in fuller.items():
         others = found_fuller - {vague}
-        if len(others) == 1:
-            _join(root, vague, *others)
+        if all(frozenset(pair) in linked for pair in combinations(others, 2)):
+            for full in others:
+                _join(root, vague, full)
     numbers: dict[int, int] = {}
     return [numbers.setdefault(_root(root, place), len(numbers)) for place in range(count)]
 

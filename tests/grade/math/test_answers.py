@@ -134,6 +134,22 @@ def test_classes_are_numbered_by_first_appearance_and_ignore_the_gold_answer(gra
     assert grader.classes(problem(None), answers) == [0, 1, None, 0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("answers", "classes"),
+    [
+        (["5", "x=5", "5 cm"], [0, 0, 0]),
+        (["5", "x=5", "5 cm", "5 km"], [0, 1, 2, 3]),
+        (["C", "(C) 12", "12"], [0, 0, 0]),
+        (["35", "0.35", "35%"], [0, 1, 2]),  # which of them is meant?
+        (["0.35", "35%", r"\frac{7}{20}"], [0, 0, 0]),
+        (["2.5 million", "2500000", r"\$2.5 million", r"\$2,500,000"], [0, 0, 0, 0]),
+        (["1 3/4", "13/4", "1.75"], [0, 1, 0]),
+    ],
+)
+def test_who_votes_for_the_same(grader: MathGrader, answers: list[str], classes: list[int]) -> None:
+    assert grader.classes(problem(None), answers) == classes
+
+
 VOTES = [
     "5",
     "5 cm",

@@ -25,6 +25,11 @@ def test_a_bare_number_joins_the_only_quantity_that_is_like_it() -> None:
     assert by_value([(5, ""), (5, ""), (5, "cm"), (5, "cm")]) == [0, 0, 0, 0]
 
 
+def test_a_bare_number_joins_all_that_are_like_it_and_each_other() -> None:
+    assert classes_of([0, 2, 2], lambda *_: ALIKE) == [0, 0, 0]  # 5, x = 5, 5 cm
+    assert classes_of([0, 2, 2], lambda one, _: DIFFERENT if one else ALIKE) == [0, 1, 2]
+
+
 def test_what_is_linked_is_one_class_whatever_stands_between() -> None:
     near = [0, 2, 1]  # 0 is the same as 1, and 1 as 2
     assert classes_of([0, 0, 0], lambda one, other: SAME if abs(near[one] - near[other]) < 2 else DIFFERENT) == [

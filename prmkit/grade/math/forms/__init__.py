@@ -117,7 +117,12 @@ def numbers(form: Form) -> frozenset[Fraction] | None:
 
 
 def detail(form: Form | None) -> int:
-    """How much a form says beyond a bare value: its unit, its name, the text of a choice, an order, exactness."""
+    """How much a form says beyond a bare value: its unit, its name, the text of a choice, an order, exactness.
+
+    What may mean two numbers says less than either: 35% is 35 or 0.35.
+    """
+    if isinstance(form, Quantity) and form.unit.multiple != 1:
+        return -1 if any(base != "percent" for base, _ in form.unit.dimension) else -2
     if isinstance(form, Quantity):
         return 2 + detail(form.magnitude)
     if isinstance(form, Named):
