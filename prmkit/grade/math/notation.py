@@ -196,7 +196,8 @@ def _escaped(character: str) -> str:
     return " " if character in _SPACES else "" if character == "!" else character
 
 
-_ONE = r"\s*([0-9a-zA-Z])"
+_ONE = r"\s*([0-9a-zA-Z]|\\(?!d?frac|sqrt|binom|overline|text)[a-zA-Z]+(?![a-zA-Z]))"
+"""What TeX takes for an argument without braces: one sign, a command for one included."""
 _SPELLINGS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"~|\\\\\s*$"), " "),
     (re.compile(r"\{,\}"), ","),

@@ -101,7 +101,7 @@ _NO_UNIT = _set("and or mod sin cos tan cot sec csc log ln exp lim max min gcd l
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "平方": 2, "cubic": 3, "cu": 3, "cubed": 3, "立方": 3}
 _MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
-_PER = re.compile(r"\s*(/|\bper\b|\ban?\b)\s*")
+_PER = re.compile(r"\s*(/|\bper\b|\ban?\b(?=\s+[A-Za-z]))\s*")
 _TIMES = re.compile(r"\s*(?:\\cdot\s|(?<=[a-z])-(?=[a-z])|(?<=[a-z])\s+(?=[A-Za-z]{1,3}\s*\^\s*\{?\s*-))\s*")
 _FRACTION = re.compile(r"\\frac\s*\{\s*([A-Za-z ]+?)\s*\}\s*\{\s*([A-Za-z ^{}\d]+?)\s*\}")
 _ASIDE = re.compile(
@@ -166,15 +166,16 @@ def unit(text: str, *, spaced: bool = True) -> Unit | None:
     """
     text = _ASIDE.sub("", _FRACTION.sub(r"\1/\2", text).strip(" .,"))
     whole, power = Unit(()), 1
-    for part in _PER.split(text):
-        if part.strip() in ("/", "per", "a", "an"):
-            power = -1
-            continue
+    counted, *divisors = _PER.split(text)[::2]
+    if not all(divisors) or not (counted or divisors):
+        return None
+    for part in (counted, *divisors):
         for factor in filter(None, _TIMES.split(part)):
             one = _factor(factor, spaced=spaced or power < 0)
             if one is None:
                 return None
             whole = whole.times(one, power)
+        power = -1
     return whole
 
 

@@ -53,6 +53,8 @@ def agreement(one: str, other: str) -> Agreement:
         ("x^2+y^2=13", "13", DIFFERENT),
         (r"\{5\}", "5", ALIKE),
         ("10 m/s", "10 m s^{-1}", SAME),
+        ("a^3 + a^2", "a^3", DIFFERENT),
+        ("5 a day", "5 per day", SAME),
         ("b)", r"\mathbf{B}", SAME),
         ("b) fifteen", "16", DIFFERENT),
         ("no solution", "No solutions.", SAME),

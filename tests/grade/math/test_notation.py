@@ -42,6 +42,8 @@ from prmkit.grade.math.notation import compact, plain
         (r"\sin^{-1}x", r"\sin^{-1}x"),
         (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
         ("(-1,0] U [3,∞)", r"(-1,0]\cup [3,\infty )"),
+        (r"\frac \pi4", r"\frac{\pi}{4}"),
+        (r"\sqrt\pi", r"\sqrt{\pi}"),
     ],
 )
 def test_one_spelling(written: str, spelled: str) -> None:

@@ -28,8 +28,8 @@ _BEHIND = re.compile(
 )
 """A unit at the end: behind a number, a space, a bracket or pi."""
 _MAX_TRIED = 6
-_NO_AMOUNT = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])|(?<![a-zA-Z\\])[a-zA-Z]{2,}")
-"""An angle's function, or words before the unit."""
+_NO_AMOUNT = re.compile(r"[-+*/=^]\s*$|\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])|(?<![a-zA-Z\\])[a-zA-Z]{2,}")
+"""What goes on behind an operator, an angle's function, or words before the unit."""
 
 
 def number(text: str, inner: Inner) -> Form | None:
@@ -121,8 +121,9 @@ def _unit_behind(text: str) -> tuple[str, units.Unit] | None:
         if found is None:
             return None
         amount, at = text[: found.start()], found.start() + 1
-        if amount.strip() and not _NO_AMOUNT.search(amount):
-            said = units.unit(found[0], spaced=amount.endswith(" ") and not has_variables(amount))
+        spaced, varies = amount.endswith(" "), has_variables(amount)
+        if amount.strip() and " - " not in found[0] and (spaced or not varies) and not _NO_AMOUNT.search(amount):
+            said = units.unit(found[0], spaced=spaced and not varies)
             if said is not None:
                 return amount, said
     return None

@@ -23,6 +23,8 @@ _COMMAND = re.compile(r"\\[a-zA-Z]+")
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _NO_WORDS = re.compile(r"\\begin\{[a-z]+\}|\\end\{[a-z]+\}|_\{[^{}]*\}|\\mathbb\{[A-Z]\}")
 _NAME = re.compile(r"[A-Z][a-z]+|[A-Z]{2,}")
+_SUM = re.compile(r"[+^=]|(?<=\S)\s*-")
+"""What makes two letters beside it a product: AB + BC."""
 
 _CHOICE = re.compile(
     r"(?:\(\s*([A-Ja-e])\s*\)|([A-Ja-e])\s*\)|([A-J])\.(?=\s|$)|([A-J])\s*:(?=\s|$)|([A-Z])$)[.:,]?(\s*)(.*)",
@@ -94,7 +96,13 @@ def has_variables(text: str) -> bool:
 def has_words(text: str) -> bool:
     """Whether it holds words of a language, or names, rather than letters that stand for numbers."""
     words = _WORD.findall(_COMMAND.sub(" ", _NO_WORDS.sub(" ", text)))
+    shortest_name = 3 if _SUM.search(text) else 2
     return any(
-        word not in _FUNCTIONS and (len(word) > 3 or word.lower() in _SHORT_WORDS or _NAME.fullmatch(word))
+        word not in _FUNCTIONS
+        and (
+            len(word) > 3
+            or word.lower() in _SHORT_WORDS
+            or (len(word) >= shortest_name and _NAME.fullmatch(word) is not None)
+        )
         for word in words
     )

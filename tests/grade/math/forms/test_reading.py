@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prmkit.grade.math.forms import Number, Text
+from prmkit.grade.math.forms import Expression, Number, Text
 from prmkit.grade.math.forms.reading import MAX_LENGTH, read
 from prmkit.grade.math.notation import plain
 from tests.grade.math.forms.shown import shown
@@ -52,3 +52,10 @@ def test_deep_brackets_are_compared_as_text() -> None:
 def test_the_step_of_a_decimal_is_its_last_place() -> None:
     assert read("0.50") == Number(Fraction(1, 2), Fraction(1, 100))
     assert read("1/2") == Number(Fraction(1, 2))
+
+
+@pytest.mark.parametrize(
+    "text", ["a^3 + a^2", "g-2a", "2a - g", "2f - J", "2x+2m", "AB + BC", "T-Ab", "3n + kW", "r^3-3h"]
+)
+def test_letters_of_a_sum_are_neither_units_nor_words(text: str) -> None:
+    assert read(text) == Expression(text)
