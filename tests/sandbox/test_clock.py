@@ -85,7 +85,7 @@ def test_the_clock_of_another_process_is_that_process_s_own() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         measured.resume()
-        assert 0.3 <= measured.seconds() < 0.3 + WINDOW
+        assert 0.2 < measured.seconds() < 0.3 + WINDOW  # its own start is not all charged
         process.kill()
 
 
