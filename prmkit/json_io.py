@@ -8,14 +8,15 @@ from typing import Any
 
 import orjson
 
+from prmkit.digits import MOST, integer
+
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _LONG_NUMBER = re.compile(rb"\d[\d.]{15}|\d[eE][-+\d]")
 """What orjson may read as another number than the one that stands there, wherever it stands."""
 
-_MOST_DIGITS = 100_000
 _MOST_ZEROS = 10_000
 _PLAIN_DIGITS = 4_000
-"""Digits that Python converts to an integer and back without a word (its limit is 4,300)."""
+"""Digits that Python writes without being told to (its limit is 4,300)."""
 
 
 class LongFloat(float):
@@ -98,15 +99,15 @@ def _next(text: str, position: int) -> int:
 
 
 def _integer(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"a number of over {_MOST_DIGITS:,} digits")
-    return int(text) if len(text) < _PLAIN_DIGITS else int(Decimal(text))
+    if len(text) > MOST:
+        raise ValueError(f"a number of over {MOST:,} digits")
+    return integer(text)
 
 
 def _float(text: str) -> float:
     value = float(text)
     try:
-        exact = len(text) <= _MOST_DIGITS and Decimal(repr(value)) == Decimal(text)
+        exact = len(text) <= MOST and Decimal(repr(value)) == Decimal(text)
     except InvalidOperation:  # an exponent beyond any machine's
         exact = False
     if exact:

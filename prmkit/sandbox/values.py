@@ -15,11 +15,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from prmkit.digits import LONG, MOST, integer
+
 _EXACT_INT = 1 << 63
 """From here on integers are written in hexadecimal: reading decimals of thousands of digits takes quadratic time."""
-_MOST_DIGITS = 100_000
-_MANY_DIGITS = re.compile(r"\d{4301}")
-"""More than Python reads by default: expected values of benchmarks have them, in decimal."""
 _PLAIN = frozenset((int, float, str, bool, type(None)))
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _REPR_CAP = 400
@@ -49,17 +48,17 @@ def decode(text: str) -> Any:
         ValueError: the text is not of this form, or an integer has over 100,000 decimal digits.
         RecursionError: it is nested too deeply.
     """
-    parse_int = _integer if _MANY_DIGITS.search(text) else None
+    parse_int = _integer if LONG.search(text) else None  # expected values of benchmarks have such
     try:
         return json.loads(text, object_hook=_unpacked, parse_int=parse_int)
     except (TypeError, ArithmeticError, KeyError, MemoryError) as error:
         raise ValueError(f"not a value ({error})") from None
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
+def _integer(text: str) -> int:
+    if len(text) > MOST:
         raise ValueError("too many digits")
-    return int(Decimal(digits))
+    return integer(text)
 
 
 def _packed(value: Any) -> Any:

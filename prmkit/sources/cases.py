@@ -1,10 +1,10 @@
 """The tests of a programming problem, from the forms that corpora give them."""
 
 import ast
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from prmkit.digits import LONG
 from prmkit.errors import InputError
 from prmkit.json_io import loads
 from prmkit.rows_io import Fields
@@ -106,13 +106,9 @@ def literal_arguments(text: str) -> list[Any]:
     return [_literal(line) for line in text.split("\n")]
 
 
-_LONG_INTEGER = re.compile(r"\d{4301}")
-"""More digits than Python reads by default."""
-
-
 def _literal(line: str) -> Any:
     try:
-        value = loads(line.encode()) if _LONG_INTEGER.search(line) else ast.literal_eval(line)
+        value = loads(line.encode()) if LONG.search(line) else ast.literal_eval(line)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return line
     return value if _is_of_json(value) else line  # "()" is a text of parentheses

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from prmkit.grade.code.outcomes import Terms, compared, expected_of, outcomes_of, verdict_of
+from prmkit.grade.code.outcomes import Terms, outcomes_of, verdict_of
 from prmkit.grade.code.source import parsed
 from prmkit.grade.code.verdicts import Verdict
 from prmkit.sandbox.isolate import Outcome
@@ -60,11 +60,7 @@ def judge_by(same: Callable[[str, str], bool], problem: Problem, program: str, p
         InputError: as ``judge``.
     """
     relation = same if problem.entry_point is None else same_value
-
-    def fault(case: Case, outcome: Outcome) -> str:
-        return compared(outcome, expected_of(problem, case), relation)
-
-    return verdict_of(problem, run(problem, program, problem.tests, policy=policy), fault)
+    return verdict_of(problem, run(problem, program, problem.tests, policy=policy), relation)
 
 
 def run(

@@ -11,7 +11,7 @@ import re
 import string
 from collections.abc import Generator, Sequence
 
-from prmkit.grade.code.outcomes import Terms, compared, expected_of, outcomes_of, verdict_of
+from prmkit.grade.code.outcomes import Terms, outcomes_of, verdict_of
 from prmkit.grade.code.verdicts import Verdict
 from prmkit.sandbox.isolate import Outcome
 from prmkit.sandbox.policy import STRICT, Policy
@@ -29,11 +29,7 @@ def judge(problem: Problem, program: str, *, policy: Policy = STRICT) -> Verdict
     Raises:
         InputError: the problem has no tests, or one has no output.
     """
-
-    def fault(case: Case, outcome: Outcome) -> str:
-        return compared(outcome, expected_of(problem, case), same_output)
-
-    return verdict_of(problem, run(problem, program, problem.tests, policy=policy), fault)
+    return verdict_of(problem, run(problem, program, problem.tests, policy=policy), same_output)
 
 
 def run(

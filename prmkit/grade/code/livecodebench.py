@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from prmkit.grade.code.outcomes import Terms, compared, expected_of, outcomes_of, verdict_of
+from prmkit.grade.code.outcomes import Terms, outcomes_of, verdict_of
 from prmkit.grade.code.verdicts import Verdict
 from prmkit.sandbox.isolate import Outcome
 from prmkit.sandbox.policy import STRICT, Policy
@@ -51,11 +51,7 @@ def judge(problem: Problem, program: str, *, policy: Policy = STRICT) -> Verdict
         InputError: the problem has no tests, one has no output, or that of a function is not JSON.
     """
     relation = same_output if problem.entry_point is None else _same_value
-
-    def fault(case: Case, outcome: Outcome) -> str:
-        return compared(outcome, expected_of(problem, case), relation)
-
-    return verdict_of(problem, run(problem, program, problem.tests, policy=policy), fault)
+    return verdict_of(problem, run(problem, program, problem.tests, policy=policy), relation)
 
 
 def run(

@@ -62,13 +62,11 @@ def _has_answered(found: Output) -> bool:
     return found.error not in ("Timeout", "OutputTooLarge") and bool(found.text.strip())
 
 
-def verdict_of(
-    problem: Problem, outcomes: Generator[Outcome, None, None], fault: Callable[[Case, Outcome], str]
-) -> Verdict:
-    """The verdict from the outcomes of all tests; it ends at the first for which ``fault`` gives a reason.
+def verdict_of(problem: Problem, outcomes: Generator[Outcome, None, None], same: Callable[[Any, Any], bool]) -> Verdict:
+    """The verdict from the outcomes of all tests; it ends at the first that is not the ``same`` as what is expected.
 
     Raises:
-        InputError: the problem has no tests, or one has no output.
+        InputError: the problem has no tests, one has no output, or that of a function is no text of a value.
     """
     if not problem.tests:
         raise InputError("the problem has no tests", where=problem.id, cure="Grade problems that have some.")
@@ -77,7 +75,7 @@ def verdict_of(
         for case, outcome in zip(problem.tests, outcomes, strict=True):
             if case.output is None:
                 raise InputError("a test has no output", where=problem.id, got=case.input)
-            reason = fault(case, outcome)
+            reason = compared(outcome, expected_of(problem, case), same)
             results.append(TestResult(name=str(len(results)), reason=reason, seconds=outcome.seconds))
             if reason:
                 return Verdict(status="timeout" if reason == "Timeout" else "fail", tests=tuple(results))

@@ -6,9 +6,10 @@ is.
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from math import factorial
+
+from prmkit.digits import integer
 
 MAX_BITS = 100_000
 """Of a numerator or denominator; 30,000 digits."""
@@ -65,11 +66,6 @@ def written(text: str) -> Written | None:
     except (_NotRational, ZeroDivisionError):
         return None
     return Written(value)
-
-
-def integer(digits: str) -> int:
-    """The integer of any number of digits; ``int`` refuses more than 4,300."""
-    return int(digits) if len(digits) < 4000 else int(Decimal(digits))
 
 
 def tolerance(value: Fraction, step: Fraction | None) -> Fraction:

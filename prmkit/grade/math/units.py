@@ -189,23 +189,28 @@ def _factor(text: str, *, spaced: bool) -> Unit | None:
     multiple = Fraction(prod(_MULTIPLES.get(singular(word.lower()), 1) for word in words))
     multiples = Unit((), multiple, multiple)
     words = [word for word in words if word.lower() not in _POWERS and singular(word.lower()) not in _MULTIPLES]
-    if not words and multiple != 1:
-        return multiples
-    if not words or any(word.lower() in _NO_UNIT for word in words[: len(words) if len(words) > 1 else 0]):
-        return Unit(()) if not words and power != 1 else None
-    known = _known(" ".join(words)) or _known(words[-1])
-    if (
-        len(words) == 1
-        and not spaced
-        and ((len(words[0]) == 1 and words[0].isascii() and words[0].isalpha()) or words[0] in _SPACED)
-    ):
+    if not words:
+        return multiples if multiple != 1 else Unit(()) if power != 1 else None
+    if len(words) > 1 and any(word.lower() in _NO_UNIT for word in words):
         return None
-    if known is None and singular(words[-1].lower()) not in _NONE:
-        named = _CHINESE.fullmatch(words[-1]) or (spaced and re.fullmatch(r"[A-Za-z][A-Za-z'-]{2,}", words[-1]))
-        if not named or words[-1].lower() in _NO_UNIT:
-            return None
-        known = Unit(((singular(words[-1].lower()), 1),))
-    return multiples.times(known or Unit(()), power)
+    if len(words) == 1 and not spaced and _is_variable(words[0]):
+        return None
+    known = _known(" ".join(words)) or _known(words[-1]) or _things(words[-1], spaced=spaced)
+    return multiples.times(known, power) if known is not None else None
+
+
+def _is_variable(word: str) -> bool:
+    """Whether it names a variable where no space stands before it."""
+    return word in _SPACED or (len(word) == 1 and word.isascii() and word.isalpha())
+
+
+def _things(word: str, *, spaced: bool) -> Unit | None:
+    """What a word that is in no table counts: things of its own kind, or nothing that has a name."""
+    thing = singular(word.lower())
+    if thing in _NONE:
+        return Unit(())
+    named = _CHINESE.fullmatch(word) or (spaced and re.fullmatch(r"[A-Za-z][A-Za-z'-]{2,}", word))
+    return Unit(((thing, 1),)) if named and word.lower() not in _NO_UNIT else None
 
 
 def _known(word: str) -> Unit | None:

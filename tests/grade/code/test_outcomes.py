@@ -57,17 +57,17 @@ def test_the_verdict_ends_at_the_first_reason() -> None:
 
     def verdict(*errors: str) -> tuple[str, int]:
         outcomes = (Outcome(error=error) if error else Outcome(value_json="5") for error in errors)
-        found = verdict_of(posed, outcomes, lambda case, outcome: outcome.error or "")
+        found = verdict_of(posed, outcomes, lambda found, expected: str(found) == expected)
         return found.status, len(found.tests)
 
     assert verdict("", "", "") == ("pass", 3)
     assert verdict("", "Error", "") == ("fail", 2)
     assert verdict("Timeout", "", "") == ("timeout", 1)
     with pytest.raises(InputError, match="no tests"):
-        verdict_of(problem(), (each for each in ()), lambda case, outcome: "")
+        verdict_of(problem(), (each for each in ()), lambda found, expected: True)
     mute = Problem(id="p", prompt="?", domain="code", tests=(Case(input="1"),))
     with pytest.raises(InputError, match="a test has no output"):
-        verdict_of(mute, (each for each in [Outcome(value_json="5")]), lambda case, outcome: "")
+        verdict_of(mute, (each for each in [Outcome(value_json="5")]), lambda found, expected: True)
 
 
 def test_what_is_expected_is_a_text_or_a_value() -> None:
