@@ -25,7 +25,7 @@ _DECLARATION = re.compile(
           | (?<=['’]) s \b | (?:comes|works|turns|evaluates|simplifies) [ ] (?:out[ ])? to (?:[ ]be)? \b
           | of [ ] (?=[$\\\d*(-]) )
       # A heading: the line holds nothing else; or what follows the word in bold.
-      | ^ [^A-Za-z0-9\n]{{0,12}}+ (?:(?:sub)?section\*?\{{ | (?:step[ ])?\d{{1,2}}[.):][ *]{{1,4}})?
+      | ^ (?!\n) [^A-Za-z0-9\n]{{0,12}}+ (?:(?:sub)?section\*?\{{ | (?:step[ ])?\d{{1,2}}[.):][ *]{{1,4}})?
         (?:the[ ]|my[ ])? (?:final[ ]|correct[ ])? answers? (?: [^A-Za-z0-9\n]{{0,12}} $ | [*_]{{2,4}} [ \t] )
       | (?:最终|最后)?答案 [*_]{{0,4}} (?:[:：=]|是|为)
     )

@@ -18,7 +18,7 @@ _TURN = re.compile(
     r"""
     <[|｜] (?!(?:begin|end)_of_box) [A-Za-z_▁] [\w▁\ ]{1,39} [|｜]>
     | </?s> | <(?:eos|pad|bos)> | <(?:start|end)_of_turn> | \[/?INST\]
-    | ^ [ \t#>*_]{0,12}
+    | ^ (?!\n) [ \t#>*_]{0,12}
       (?: (?:(?:new|next|another)[ ])?
           (?:question|problem|exercise|example|instruction|input|query|task|human|user|q) (?:[ ]?\d{1,4}[.)]?)?
         | 问题 | 题目 )
