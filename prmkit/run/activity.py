@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 
 class Activity:
-    """Something that takes a while. Whoever does it sets ``share``, from 0 to 1, as far as it knows how much is done.
+    """Something that takes a while. Whoever does it sets ``share``, from 0 to 1, as far as it knows how much is done,
+    and ``figures`` that say how it stands, such as ``{"rows": "12,000"}``.
 
     Args:
         what: it is, in a few words.
@@ -15,12 +16,19 @@ class Activity:
     def __init__(self, what: str) -> None:
         self.what = what
         self.share: float | None = None
+        self.figures: dict[str, str] = {}
         self._start = time.monotonic()
 
     def __str__(self) -> str:
-        """What it is, how much of it is done, and for how long it has been going on."""
+        """What it is, how much of it is done, for how long it has been going on, and its figures."""
         share = "" if self.share is None else f", {100 * self.share:.0f} %"
-        return f"{self.what}{share}, {time.monotonic() - self._start:.0f} s"
+        figures = "".join(f", {value} {name}" for name, value in self.figures.items())
+        return f"{self.what}{share}, {self.seconds:.0f} s{figures}"
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has been going on."""
+        return time.monotonic() - self._start
 
 
 ActivityWatch = Callable[[Activity], AbstractContextManager[object]]

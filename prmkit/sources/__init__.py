@@ -4,6 +4,7 @@ A source turns one row of a corpus into one tree: ``source(row, where, **options
 the row is left out on purpose, and InputError that it is bad. Reading streams, and one bad row does not end it.
 """
 
+import copy
 import hashlib
 import inspect
 import logging
@@ -130,9 +131,10 @@ class Corpus:
         stop_at_first_error: bool = False,
         min_steps: int = 0,
     ) -> None:
-        self.counts = Counts()
-        self.bad: list[dict[str, str]] = []
-        self._faults: list[str] = []
+        self.counts: Counts
+        self.bad: list[dict[str, str]]
+        self._faults: list[str]
+        self._forget()
         self.name, self.path = name, path
         self._limit, self._max_bad = limit, max_bad
         self._stop_at_first_error, self._min_steps = stop_at_first_error, min_steps
@@ -145,18 +147,58 @@ class Corpus:
 
     def __iter__(self) -> Iterator[StepTree]:
         """Read from the beginning."""
-        self.counts, self.bad, self._faults = Counts(), [], []
-        for raw in rows_at(self.path):
+        self._forget()
+        yield from self.read(rows_at(self.path))
+        self.end()
+
+    def read(self, rows: Iterable[RawRow]) -> Iterator[StepTree]:
+        """The trees of some rows, which are counted with those before them; none beyond ``limit``."""
+        for raw in rows:
             tree = self._tree(raw)
             if tree is not None:
                 yield tree
-            if self._limit is not None and self.counts.kept >= self._limit:
+            if self.full:
                 break
             if len(self._faults) > _HOPELESS:
                 self.refuse_bad(self._max_bad)
+
+    @property
+    def full(self) -> bool:
+        """Whether ``limit`` is reached."""
+        return self._limit is not None and self.counts.kept >= self._limit
+
+    def end(self) -> None:
+        """Look back when the last row has been read.
+
+        Raises:
+            InputError: there was none, or more bad ones than ``max_bad``.
+        """
         self.refuse_bad(self._max_bad)
         if not self.counts.read:
             raise InputError("the file holds no row", where=self.path, expected="one row a line, or a JSON array")
+
+    def part(self) -> "Corpus":
+        """The same corpus of which nothing has been read, to read some of its rows elsewhere (see ``add``)."""
+        part = copy.copy(self)
+        part._forget()
+        part._limit, part._max_bad = None, 1.0
+        return part
+
+    def add(self, part: "Corpus") -> None:
+        """Count what a part has read.
+
+        Raises:
+            InputError: so many rows are bad by now that the others need not be read.
+        """
+        for name, count in part.counts.as_dict().items():
+            setattr(self.counts, name, getattr(self.counts, name) + count)
+        self.bad += part.bad
+        self._faults += part._faults
+        if len(self._faults) > _HOPELESS:
+            self.refuse_bad(self._max_bad)
+
+    def _forget(self) -> None:
+        self.counts, self.bad, self._faults = Counts(), [], []
 
     def _tree(self, raw: RawRow) -> StepTree | None:
         counts = self.counts
