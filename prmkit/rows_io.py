@@ -124,6 +124,12 @@ def rows_at(path: str) -> Iterator[RawRow]:
     return hub_rows(name, config=config or None, split=named or "train")
 
 
+def bytes_at(path: str) -> int | None:
+    """How many bytes the rows at a path have in all; None where that shows only when they have been read."""
+    files = [Path(path)] if Path(path).is_file() else []
+    return sum(file.stat().st_size for file in files if file.suffix in (".jsonl", ".ndjson")) or None
+
+
 def first_rows(
     path: Path | None, *, hub: str, config: str | None = None, split: str, limit: int | None
 ) -> list[tuple[str, Fields]]:

@@ -4,13 +4,13 @@ Shapes: B rows, T tokens, S steps.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from prmkit.packing.rows import TokenRow
 from prmkit.packing.sequence import Packing
+from prmkit.packing.table import TokenRow
 
 
 class StepBatch:
@@ -58,11 +58,12 @@ class StepBatch:
         )
 
 
-def collate(rows: Sequence[TokenRow], total_weight: float | None = None, *, scale: float = 1.0) -> StepBatch:
+def collate(given: Iterable[TokenRow], total_weight: float | None = None, *, scale: float = 1.0) -> StepBatch:
     """Rows as one padded batch; without ``total_weight``, the batch is its own optimiser step.
 
     ``scale`` multiplies the weight of every label.
     """
+    rows = tuple(given)
     longest, steps = max(len(row.ids) for row in rows), max(len(row.ends) for row in rows)
     ids_BT = torch.zeros(len(rows), longest, dtype=torch.long)
     mask_BT = torch.zeros_like(ids_BT)
@@ -77,9 +78,9 @@ def collate(rows: Sequence[TokenRow], total_weight: float | None = None, *, scal
         mask_BT[index, : len(row.ids)] = 1
         positions_BT[index, : len(row.ids)] = torch.from_numpy(row.positions)
         until_BT[index, : len(row.ids)] = torch.from_numpy(row.until)
-        ends_BS[index, : len(row.ends)] = torch.tensor(row.ends)
-        labels_BS[index, : len(row.ends)] = torch.tensor(row.labels, dtype=torch.float32)
-        weights_BS[index, : len(row.ends)] = scale * torch.tensor(row.weights)
+        ends_BS[index, : len(row.ends)] = torch.from_numpy(row.ends)
+        labels_BS[index, : len(row.ends)] = torch.from_numpy(row.labels)
+        weights_BS[index, : len(row.ends)] = torch.from_numpy(row.weights).float() * scale
     supervised_BS = ~labels_BS.isnan()
     weights_BS = weights_BS * supervised_BS
     return StepBatch(

@@ -51,7 +51,7 @@ def train(
     }
     model = ModelConfig(name=name, head_dropout=dropout, max_length=length)
     rows = training_rows(trees, model, TrainConfig(**settings), seed=0)  # type: ignore[arg-type]
-    return train_prm(rows, model, out, label_source="human", progress=False)
+    return train_prm(rows, model, out, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def test_a_prm_that_is_asked_by_the_chat_template_is_asked_alike_in_training_and
     model = ModelConfig(name=name, format=format, max_length=512)
     config = TrainConfig(epochs=1, packing="none", batch_size=16, validation_share=0.25, devices=1)
     rows = training_rows(told_by_a_token(), model, config, seed=0)
-    result = train_prm(rows, model, tmp_path / "run", label_source="human", progress=False)
+    result = train_prm(rows, model, tmp_path / "run", progress=False)
     assert result.metrics["steps"] == 2
     file.unlink()
 

@@ -31,20 +31,17 @@ class TrainRecipe(BaseModel):
 
 def _prepare(recipe: TrainRecipe, watch: Watch | None) -> Work:
     """Bad rows of the corpus go to quarantine.jsonl. A run that has its checkpoint is done."""
-    from prmkit.train.fit import train_prm, training_rows
+    from prmkit.train.fit import prepared_training_rows, train_prm
 
     corpus = recipe.data.corpus()
-    trees = list(corpus)
-    sources = sorted({node.label.source for tree in trees for node in tree if node.label is not None})
-    rows = training_rows(trees, recipe.model, recipe.train, seed=recipe.seed)
+    rows = prepared_training_rows(corpus, recipe.model, recipe.train, seed=recipe.seed)
 
     def work(folder: RunFolder) -> TrainingResult:
         if folder.checkpoint.exists():
             return read_result(folder.metrics_file, TrainingResult)
         if not folder.follower:
             write_quarantine(folder.quarantine, [corpus])
-        label_source = "+".join(sources)
-        trained = train_prm(rows, recipe.model, folder.path, label_source=label_source, progress=watch is not None)
+        trained = train_prm(rows, recipe.model, folder.path, progress=watch is not None)
         return TrainingResult(**trained.metrics, corpus=corpus.record())
 
     return work
