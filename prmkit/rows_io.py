@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -92,8 +92,14 @@ def local_rows(path: Path) -> Iterator[RawRow]:
     yield from reader(path)
 
 
-def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[RawRow]:
+def hub_rows(name: str, *, config: str | None = None, split: str, revision: str | None = None) -> Iterator[RawRow]:
     """The rows of a data set on the Hugging Face hub, downloaded as they are read. No code of the data set is run.
+
+    Args:
+        name: ``org/name``, or a folder of such a data set.
+        config: which of its parts; None: its only or its default one.
+        split: of it.
+        revision: a commit; None: the newest one.
 
     Raises:
         InputError: it cannot be loaded.
@@ -101,7 +107,8 @@ def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[Ra
     try:
         import datasets
 
-        for index, row in enumerate(datasets.load_dataset(name, config, split=split, streaming=True)):
+        commit = {} if revision is None else {"revision": revision}
+        for index, row in enumerate(datasets.load_dataset(name, config, split=split, streaming=True, **commit)):
             yield RawRow(f"{name}:{split}[{index}]", row)
     # The hub client raises errors of four libraries (datasets, huggingface_hub, httpx, fsspec); all mean the same here.
     except Exception as error:
@@ -111,17 +118,33 @@ def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[Ra
         ) from error
 
 
-def rows_at(path: str) -> Iterator[RawRow]:
-    """The rows at a local path or at ``hub:org/name[@config][:split]``, by default of the split train.
+class HubPlace(NamedTuple):
+    """Rows on the hub: see ``hub_rows``."""
+
+    name: str
+    config: str | None
+    split: str
+
+
+def hub_place(path: str) -> HubPlace | None:
+    """What ``hub:org/name[@config][:split]`` names, by default the split train; None for a path of this machine."""
+    if not path.startswith(HUB):
+        return None
+    place, _, split = path.removeprefix(HUB).partition(":")
+    name, _, config = place.partition("@")
+    return HubPlace(name, config or None, split or "train")
+
+
+def rows_at(path: str, *, revision: str | None = None) -> Iterator[RawRow]:
+    """The rows at a local path or on the hub (see ``hub_place``), there of a revision.
 
     Raises:
         InputError: as ``local_rows`` or ``hub_rows``.
     """
-    if not path.startswith(HUB):
+    place = hub_place(path)
+    if place is None:
         return local_rows(Path(path))
-    place, _, named = path.removeprefix(HUB).partition(":")
-    name, _, config = place.partition("@")
-    return hub_rows(name, config=config or None, split=named or "train")
+    return hub_rows(place.name, config=place.config, split=place.split, revision=revision)
 
 
 def bytes_at(path: str) -> int | None:

@@ -1,12 +1,21 @@
 """``prmkit data``: look at corpora, and make files of trees from them."""
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_record, print_table
+from prmkit.commands.console import (
+    JsonOption,
+    OverwriteOption,
+    RecipeArgument,
+    SetOption,
+    print_record,
+    print_table,
+)
+from prmkit.commands.runs import composed_recipe
 from prmkit.errors import InputError
 from prmkit.run.files import refuse_existing
 from prmkit.yaml_io import parse_value
@@ -217,6 +226,31 @@ def decontaminate(
     write_records(listed, removed)
     counts = {"wrote": wrote, "removed": len(removed), "exact": sum(each["how"] == "exact" for each in removed)}
     _finish(out, [corpus], counts, max_bad, as_json=as_json)
+
+
+@app.command("prepare")
+def prepare(recipe: RecipeArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Turn the corpus of a training recipe into token rows, which prmkit train then finds; needs no GPU."""
+    import time
+
+    from prmkit.recipe.bind import bind_stage
+    from prmkit.recipe.stages.train import TrainRecipe, prepare_rows
+
+    start = time.monotonic()
+    bound = bind_stage(composed_recipe(recipe, overrides), "train")
+    assert isinstance(bound, TrainRecipe)
+    rows = prepare_rows(bound)
+    counts = dataclasses.asdict(rows.about.counts)
+    record = {
+        "prepared": "made" if rows.made else "there",
+        "folder": str(rows.folder),
+        "bytes": rows.about.bytes,
+        "tokens": rows.about.tokens,
+        **counts,
+        "seconds": round(time.monotonic() - start, 2),
+        "corpus": rows.about.corpus.model_dump(),
+    }
+    print_record(record, as_json=as_json)
 
 
 @app.command("download")

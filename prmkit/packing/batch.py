@@ -4,7 +4,7 @@ Shapes: B rows, T tokens, S steps.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -43,14 +43,22 @@ class StepBatch:
 
     def to(self, device: torch.device) -> "StepBatch":
         """The batch on a device."""
+        # From pinned memory, a GPU takes what comes next while it computes.
+        return self._with(lambda tensor: tensor.to(device, non_blocking=device.type == "cuda"))
+
+    def pin_memory(self) -> "StepBatch":
+        """The batch in memory that a GPU copies from by itself; a DataLoader calls it."""
+        return self._with(Tensor.pin_memory)
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> "StepBatch":
         return StepBatch(
-            ids_BT=self.ids_BT.to(device),
-            mask_BT=self.mask_BT.to(device),
-            ends_BS=self.ends_BS.to(device),
-            labels_BS=self.labels_BS.to(device),
-            weights_BS=self.weights_BS.to(device),
-            steps_B=self.steps_B.to(device),
-            packing=self.packing and Packing(*(tensor.to(device) for tensor in self.packing)),
+            ids_BT=change(self.ids_BT),
+            mask_BT=change(self.mask_BT),
+            ends_BS=change(self.ends_BS),
+            labels_BS=change(self.labels_BS),
+            weights_BS=change(self.weights_BS),
+            steps_B=change(self.steps_B),
+            packing=self.packing and Packing(*map(change, self.packing)),
             total_weight=self.total_weight,
             tokens=self.tokens,
             pairs=self.pairs,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tokenizers import AddedToken
 from tokenizers.models import BPE
 from tokenizers.normalizers import NFC
 from transformers import PreTrainedTokenizerBase
@@ -18,7 +19,8 @@ from transformers import PreTrainedTokenizerBase
 _CUTS = frozenset(
     {
         # Qwen2 and 3
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+        r"|\s+(?!\S)|\s+",
         # Llama 3, GPT-4
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
         r"|\s+(?!\S)|\s+",
@@ -79,10 +81,17 @@ def cuts_at_words(tokenizer: PreTrainedTokenizerBase) -> bool:
         return False
     if backend.normalizer is not None and not isinstance(backend.normalizer, NFC):
         return False
+    # Special tokens are not looked for in these texts; other ones that were added are, before the text is cut.
     added = [token for token in tokenizer.added_tokens_decoder.values() if not token.special]
-    if any(token.rstrip or (token.content.strip() and len(token.content.split()) > 1) for token in added):
+    if not all(_is_one_piece(token) for token in added):
         return False
     return _known_cut(json.loads(backend.pre_tokenizer.__getstate__()))
+
+
+def _is_one_piece(token: AddedToken) -> bool:
+    """Whether an added token is found in a piece as it is found in the text."""
+    inside = _WORD_OR_NUMBER.fullmatch(token.content) or not token.content.strip()
+    return bool(inside) and not token.rstrip and not token.single_word
 
 
 def _known_cut(rule: dict[str, Any]) -> bool:

@@ -34,6 +34,7 @@ class Encoding:
     """How portions are made. It is sent to the worker processes once."""
 
     corpus: Corpus
+    revision: str | None
     encoder: StepEncoder
     shape: RowShape
 
@@ -64,7 +65,7 @@ def portions(encoding: Encoding) -> Iterator[tuple[Portion, int]]:
 
 
 def _made(encoding: Encoding) -> Iterator[tuple[list[RawRow], Portion]]:
-    cut = _cut(rows_at(encoding.corpus.path))
+    cut = _cut(rows_at(encoding.corpus.path, revision=encoding.revision))
     first = list(itertools.islice(cut, _SMALL))
     count = min(_cores(), _MOST_WORKERS)
     if len(first) < _SMALL or count == 1:

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from prmkit.errors import InputError
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import EncodedTrees, RowShape
-from prmkit.prepare.content import content_of
+from prmkit.prepare.content import content_of, is_commit
 from prmkit.prepare.files import META, QUARANTINE, Damaged, Prepared, RowWriter, open_rows
 from prmkit.prepare.key import Key, key_of, name_of
 from prmkit.prepare.portions import Encoding, portions
-from prmkit.rows_io import bytes_at
+from prmkit.rows_io import bytes_at, hub_place
 from prmkit.run.activity import Activity, busy
 from prmkit.run.files import cache_folder, whole_folder, writing
 from prmkit.sources import Corpus, Counts, write_bad
@@ -54,7 +54,7 @@ def prepared_rows(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Prep
     root = _root()
     with writing(root, resumes=False, elsewhere=_ELSEWHERE):
         root.mkdir(parents=True, exist_ok=True)
-    key = _key(corpus, encoder, shape)
+    key = key_of(corpus, _content(corpus.path), encoder, shape)
     folder = root / name_of(key)
     found = _opened(folder)
     made = False
@@ -62,7 +62,7 @@ def prepared_rows(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Prep
         with _alone(folder):
             found = _opened(folder)  # another process may have made it meanwhile
             if found is None:
-                _make(folder, key, Encoding(corpus, encoder, shape))
+                _make(folder, key, corpus, encoder, shape)
                 made, found = True, open_rows(folder)
     about, encoded = found
     corpus.counts = Counts(**about.corpus.model_dump(include=set(Counts.__slots__)))
@@ -71,17 +71,35 @@ def prepared_rows(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Prep
 
 
 def find_prepared(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Prepared | None:
-    """What is known of the rows of a corpus, if they are in the cache; nothing is made."""
-    file = _root() / name_of(_key(corpus, encoder, shape)) / META
-    return _read(file)
+    """What is known of the rows of a corpus, if they are in the cache; nothing is made.
+
+    Raises:
+        InputError: the corpus is not there.
+    """
+    return _read(_root() / name_of(key_of(corpus, _content(corpus.path), encoder, shape)) / META)
 
 
 def _root() -> Path:
     return cache_folder() / "prepared"
 
 
-def _key(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Key:
-    return key_of(corpus, content_of(corpus.path), encoder, shape)
+def _content(path: str) -> str:
+    """What is at a path; where the hub cannot be reached, what was there when its rows were prepared last."""
+    try:
+        return content_of(path)
+    except InputError as error:
+        before = [found for found in _before(path) if is_commit(str(found.key.get("content")))]
+        if hub_place(path) is None or not before:
+            raise
+        content = str(before[0].key["content"])
+        _LOG.warning("%s; its rows of commit %s are used", error, content[:12])
+        return content
+
+
+def _before(path: str) -> list[Prepared]:
+    """What was prepared of the corpus at a path, the last one first."""
+    files = sorted(_root().glob(f"*/{META}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return [found for file in files if (found := _read(file)) is not None and found.corpus.path == path]
 
 
 def _opened(folder: Path) -> tuple[Prepared, EncodedTrees] | None:
@@ -107,8 +125,8 @@ def _alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make(folder: Path, key: Key, encoding: Encoding) -> None:
-    corpus = encoding.corpus
+def _make(folder: Path, key: Key, corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> None:
+    revision = key["content"] if is_commit(key["content"]) else None
     _say_what_changed(corpus.path, key)
     shutil.rmtree(folder, ignore_errors=True)  # a damaged one
     with (
@@ -116,7 +134,7 @@ def _make(folder: Path, key: Key, encoding: Encoding) -> None:
         whole_folder(folder) as partial,
         RowWriter(partial) as writer,
     ):
-        _write(encoding, writer, partial)
+        _write(Encoding(corpus, revision, encoder, shape), writer, partial)
         write_bad(partial / QUARANTINE, corpus.bad)
         writer.finish(key, corpus.record())
 
@@ -162,8 +180,7 @@ def _refuse_too_large(folder: Path, needed: int) -> None:
 
 def _say_what_changed(path: str, key: Key) -> None:
     """Why rows of a corpus that has been prepared before are made again, if it is not the user who asks for others."""
-    before = [found for file in _root().glob(f"*/{META}") if (found := _read(file)) and found.corpus.path == path]
-    differing = [{name for name in key if found.key.get(name) != key[name]} for found in before]
+    differing = [{name for name in key if found.key.get(name) != key[name]} for found in _before(path)]
     for named, said in (
         ({"content"}, "has changed"),
         ({"tokenizer"}, "was prepared for another tokenizer"),

@@ -5,10 +5,8 @@ from collections.abc import Callable
 import lightning.pytorch as pl
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
 
 from prmkit.errors import InputError
-from prmkit.packing.batch import StepBatch
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import EncodedTrees, RowCounts, RowShape
 from prmkit.packing.sequence import Sequences, alone, pack
@@ -16,7 +14,8 @@ from prmkit.packing.table import RowTable
 from prmkit.run.activity import busy
 from prmkit.train.config import TrainConfig
 from prmkit.train.labels import balanced, known, taught
-from prmkit.train.plan import BatchPlan, RowDataset
+from prmkit.train.loading import BatchLoader
+from prmkit.train.plan import BatchPlan
 from prmkit.train.split import split
 from prmkit.train.strategies import data_parallel
 
@@ -55,6 +54,8 @@ class StepDataModule(pl.LightningDataModule):
         self.counts = encoded.counts
         self.label_source = "+".join(sorted(filter(None, encoded.rows.label_sources)))
         self._length = config.pack_tokens or max_length
+        self._learned: BatchLoader | None = None
+        self._waited_before = 0.0
         rows = taught(encoded.rows, hard_above=config.hard_above, source_weights=config.source_weights)
         everything = np.arange(len(rows))
         _check(known(rows, everything)[0], self.counts, max_length)
@@ -77,11 +78,27 @@ class StepDataModule(pl.LightningDataModule):
                 cure="Raise train.validation_share, or monitor the loss.",
             )
 
-    def train_dataloader(self) -> DataLoader[StepBatch]:
-        """This rank's batches, in a new order each epoch."""
-        return self._loader(self.train_rows, accumulate=self.config.accumulate, seed=self.seed, done=self._done)
+    @property
+    def waited(self) -> float:
+        """Seconds that the training has waited for its batches."""
+        return self._waited_before + (self._learned.waited if self._learned is not None else 0.0)
 
-    def val_dataloader(self) -> DataLoader[StepBatch]:
+    def state_dict(self) -> dict[str, float]:
+        """What is to be known where the training goes on."""
+        return {"waited": self.waited}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Take it up again."""
+        self._waited_before = state_dict["waited"]
+
+    def train_dataloader(self) -> BatchLoader:
+        """This rank's batches, in a new order each epoch."""
+        self._learned = self._loader(
+            self.train_rows, accumulate=self.config.accumulate, seed=self.seed, done=self._done
+        )
+        return self._learned
+
+    def val_dataloader(self) -> BatchLoader:
         """This rank's batches of the held-out problems."""
         return self._loader(self.validation_rows, accumulate=1, seed=None)
 
@@ -91,7 +108,7 @@ class StepDataModule(pl.LightningDataModule):
 
     def _loader(
         self, rows: Sequences, *, accumulate: int, seed: int | None, done: Callable[[], int] = lambda: 0
-    ) -> DataLoader[StepBatch]:
+    ) -> BatchLoader:
         parts, part = data_parallel(self.trainer)
         plan = BatchPlan(
             rows.lengths,
@@ -103,7 +120,7 @@ class StepDataModule(pl.LightningDataModule):
             seed=seed,
             done=done,
         )
-        return DataLoader(RowDataset(rows), sampler=plan, batch_size=None)
+        return BatchLoader(rows, plan, self.config.workers)
 
 
 def _check(labels: NDArray[np.floating], counts: RowCounts, max_length: int) -> None:

@@ -46,8 +46,9 @@ class TrainResult:
     """What a training gave.
 
     ``metrics``: the held-out metrics of the kept weights; steps (of the optimiser), tokens, flops and seconds of the
-    training; flops of the pre-training, where its tokens are published; rows, labels, cut, dropped and labels_lost of
-    the trees. ``history``: one record for each validation. ``checkpoint``: the folder of the kept weights.
+    training, and how many of these it waited for data; flops of the pre-training, where its tokens are published; rows,
+    labels, cut, dropped, labels_lost and too_long of the trees. ``history``: one record for each validation.
+    ``checkpoint``: the folder of the kept weights.
     """
 
     metrics: dict[str, float]
@@ -69,7 +70,7 @@ def training_rows(trees: Sequence[StepTree], model: ModelConfig, config: TrainCo
             StepDataModule).
     """
     strategy_of(config)  # refuses devices that this machine does not have
-    encoder = StepEncoder(load_tokenizer(model.name), model.format)
+    encoder = encoder_of(model)
     encoded = encode_trees(trees, encoder, shape_of(config, model.max_length))
     return StepDataModule(encoded, encoder, max_length=model.max_length, config=config, seed=seed)
 
@@ -81,9 +82,18 @@ def prepared_training_rows(corpus: Corpus, model: ModelConfig, config: TrainConf
         InputError: as ``training_rows``; the corpus is refused, or the cache cannot be written.
     """
     strategy_of(config)
-    encoder = StepEncoder(load_tokenizer(model.name), model.format)
+    encoder = encoder_of(model)
     prepared = prepared_rows(corpus, encoder, shape_of(config, model.max_length))
     return StepDataModule(prepared.encoded, encoder, max_length=model.max_length, config=config, seed=seed)
+
+
+def encoder_of(model: ModelConfig) -> StepEncoder:
+    """The tokenisation of a PRM that is to be trained.
+
+    Raises:
+        InputError: the backbone has no tokenizer, or it does not go with the text format.
+    """
+    return StepEncoder(load_tokenizer(model.name), model.format)
 
 
 def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: bool) -> TrainResult:
@@ -135,6 +145,7 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: 
         "tokens": float(module.tokens),
         "flops": module.flops,
         "seconds": history.seconds,
+        "data_seconds": data.waited,
     }
     metrics |= {name: float(count) for name, count in asdict(data.counts).items()}
     if before is not None:

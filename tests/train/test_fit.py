@@ -172,7 +172,7 @@ def test_a_checkpoint_is_never_written_over(name: str, tmp_path: Path) -> None:
         ([path_tree("1 ?", [("1", None)])], 64, "no step has a label"),
         ([path_tree(f"{n} ?", [("1", 1.0)]) for n in range(4)], 64, "all labels are the same"),
         (told_by_a_token(), 8, "every label stands beyond the length limit"),
-        ([path_tree("1 + 2 + 3 + 4 + 5 ?", [("1", 1.0)])], 8, "leaves no room for a step"),
+        ([path_tree("1 + 2 + 3 + 4 + 5 ?", [("1", 1.0)])], 8, "every label stands beyond the length limit"),
     ],
 )
 def test_trees_that_cannot_be_learned_from_are_refused(
