@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from prmkit.sources import Corpus, Counts, write_bad
 
 _LOG = logging.getLogger(__name__)
 
-_CHECKED_AT = 16 << 20
+_FORESEEN_AT = 16 << 20
 """Bytes read after which the disk that the whole will need is foreseen."""
 
 _ELSEWHERE = "Set PRMKIT_CACHE to a folder elsewhere."
@@ -52,7 +52,7 @@ def prepared_rows(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Prep
         RunError: a worker process died.
     """
     root = _root()
-    with writing(root, resumes=False, elsewhere=_ELSEWHERE):
+    with _writing(root):
         root.mkdir(parents=True, exist_ok=True)
     key = key_of(corpus, _content(corpus.path), encoder, shape)
     folder = root / name_of(key)
@@ -71,16 +71,21 @@ def prepared_rows(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Prep
 
 
 def find_prepared(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Prepared | None:
-    """What is known of the rows of a corpus, if they are in the cache; nothing is made.
+    """What is known of the rows of a corpus, if they are in the cache; nothing is made, and the hub is not asked.
 
     Raises:
         InputError: the corpus is not there.
     """
-    return _read(_root() / name_of(key_of(corpus, _content(corpus.path), encoder, shape)) / META)
+    content = content_of(corpus.path) if hub_place(corpus.path) is None else _last_commit(corpus.path)
+    return None if content is None else _read(_root() / name_of(key_of(corpus, content, encoder, shape)) / META)
 
 
 def _root() -> Path:
     return cache_folder() / "prepared"
+
+
+def _writing(path: Path) -> AbstractContextManager[None]:
+    return writing(path, resumes=False, elsewhere=_ELSEWHERE)
 
 
 def _content(path: str) -> str:
@@ -88,12 +93,17 @@ def _content(path: str) -> str:
     try:
         return content_of(path)
     except InputError as error:
-        before = [found for found in _before(path) if is_commit(str(found.key.get("content")))]
-        if hub_place(path) is None or not before:
+        commit = _last_commit(path) if hub_place(path) is not None else None
+        if commit is None:
             raise
-        content = str(before[0].key["content"])
-        _LOG.warning("%s; its rows of commit %s are used", error, content[:12])
-        return content
+        _LOG.warning("%s; its rows of commit %s are used", error, commit[:12])
+        return commit
+
+
+def _last_commit(path: str) -> str | None:
+    """Of a data set of the hub, the one whose rows were prepared last."""
+    contents = (str(found.key.get("content")) for found in _before(path))
+    return next(filter(is_commit, contents), None)
 
 
 def _before(path: str) -> list[Prepared]:
@@ -117,8 +127,11 @@ def _opened(folder: Path) -> tuple[Prepared, EncodedTrees] | None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     lock = FileLock(f"{folder}.lock")
-    with busy("waiting for another process that prepares the same rows"):
-        lock.acquire()
+    with busy("waiting for another process that prepares the same rows"), _writing(folder):
+        try:
+            lock.acquire()
+        except NotImplementedError:  # two that write there would not know of each other
+            raise InputError("the file system has no locks", where=folder.parent, cure=_ELSEWHERE) from None
     try:
         yield
     finally:
@@ -129,11 +142,7 @@ def _make(folder: Path, key: Key, corpus: Corpus, encoder: StepEncoder, shape: R
     revision = key["content"] if is_commit(key["content"]) else None
     _say_what_changed(corpus.path, key)
     shutil.rmtree(folder, ignore_errors=True)  # a damaged one
-    with (
-        writing(folder, resumes=False, elsewhere=_ELSEWHERE),
-        whole_folder(folder) as partial,
-        RowWriter(partial) as writer,
-    ):
+    with _writing(folder), whole_folder(folder) as partial, RowWriter(partial) as writer:
         _write(Encoding(corpus, revision, encoder, shape), writer, partial)
         write_bad(partial / QUARANTINE, corpus.bad)
         writer.finish(key, corpus.record())
@@ -141,15 +150,17 @@ def _make(folder: Path, key: Key, corpus: Corpus, encoder: StepEncoder, shape: R
 
 def _write(encoding: Encoding, writer: RowWriter, folder: Path) -> None:
     corpus = encoding.corpus
-    total, read, foreseen = bytes_at(corpus.path), 0, False
+    total, read, needed = bytes_at(corpus.path), 0, 0
     with busy(f"preparing {corpus.path}") as activity:
         for portion, size in portions(encoding):
             writer.add(portion.encoded)
             read += size
+            if total and not needed and read >= min(_FORESEEN_AT, total):
+                needed = round(writer.size * total / read)
+                _refuse_too_large(folder, needed, needed - writer.size)
             _tell(activity, corpus, writer.tokens, read, total)
-            if total and not foreseen and read >= min(_CHECKED_AT, total):
-                _refuse_too_large(folder, round(writer.size * total / read))
-                foreseen = True
+            if needed:
+                activity.figures["GB on the disk in the end"] = f"{needed / 1e9:.2f}"
 
 
 def _tell(activity: Activity, corpus: Corpus, tokens: int, read: int, total: int | None) -> None:
@@ -165,15 +176,14 @@ def _tell(activity: Activity, corpus: Corpus, tokens: int, read: int, total: int
         activity.figures["s to go"] = f"{seconds * (total - read) / max(read, 1):.0f}"
 
 
-def _refuse_too_large(folder: Path, needed: int) -> None:
+def _refuse_too_large(folder: Path, needed: int, more: int) -> None:
     free = shutil.disk_usage(folder).free
-    _LOG.info("%s will take %.2f GB; %.1f GB are free", folder.with_suffix(""), needed / 1e9, free / 1e9)
-    if needed > free:
+    if more > free:
         raise InputError(
             "the disk has too little room for the prepared rows",
             where=folder.parent,
             got=f"{free / 1e9:.2f} GB",
-            expected=f"some {needed / 1e9:.2f} GB",
+            expected=f"{more / 1e9:.2f} more of some {needed / 1e9:.2f} GB",
             cure=f"Make room. {_ELSEWHERE}",
         )
 

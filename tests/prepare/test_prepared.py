@@ -158,7 +158,9 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
 
 def test_too_small_a_disk_is_told_before(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
-    with pytest.raises(InputError, match=r"too little room for the prepared rows, got '0.00 GB'; expected some 0"):
+    with pytest.raises(
+        InputError, match=r"too little room for the prepared rows, got '0.00 GB'; expected 0.00 more of some 0"
+    ):
         prepared(write_rows(tmp_path / "a.jsonl", 40))
     assert [child.suffix for child in cache.iterdir()] == [".lock"]
 
@@ -179,7 +181,7 @@ def test_who_watches_sees_how_it_goes(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def telling(activity: Activity, *arguments: object) -> None:
         tell(activity, *arguments)  # type: ignore[arg-type]
-        seen.append((activity.share, activity.figures))
+        seen.append((activity.share, dict(activity.figures)))
 
     monkeypatch.setattr(module, "_tell", telling)
     monkeypatch.setattr("prmkit.prepare.portions._ROWS", 10)
@@ -187,7 +189,7 @@ def test_who_watches_sees_how_it_goes(tmp_path: Path, monkeypatch: pytest.Monkey
     shares, figures = zip(*seen, strict=True)
     assert list(shares) == sorted(shares)
     assert shares[-1] == 1.0
-    assert figures[0].keys() == {"rows", "MB/s", "tokens/s", "quarantined", "s to go"}
+    assert figures[0].keys() >= {"rows", "MB/s", "tokens/s", "quarantined", "s to go"}
     assert (figures[-1]["rows"], figures[-1]["quarantined"]) == ("40", "1")
 
 
