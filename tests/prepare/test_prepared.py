@@ -158,9 +158,10 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
 
 def test_too_small_a_disk_is_told_before(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
-    with pytest.raises(
-        InputError, match=r"too little room for the prepared rows, got '0.00 GB'; expected 0.00 more of some 0"
-    ):
+    monkeypatch.setattr(module, "_FORESEEN_AT", 1)
+    monkeypatch.setattr("prmkit.prepare.portions._ROWS", 10)
+    message = r"too little room for the prepared rows, got '0.00 GB'; expected 0.00 more of some 0.00 GB"
+    with pytest.raises(InputError, match=message):
         prepared(write_rows(tmp_path / "a.jsonl", 40))
     assert [child.suffix for child in cache.iterdir()] == [".lock"]
 
