@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -40,13 +41,13 @@ from prmkit.models.checkpoint import CheckpointMeta, load_prm
 from prmkit.models.foreign.imports import import_prm
 from prmkit.packing.batch import collate
 from prmkit.packing.format import StepFormat
-from prmkit.packing.rows import tree_rows
+from prmkit.packing.rows import RowShape, encode_trees
 from prmkit.sources import Corpus
-from prmkit.sources.sample import wording
 from prmkit.train.config import TrainConfig
-from prmkit.train.datamodule import StepDataModule, held_out_problems
+from prmkit.train.datamodule import StepDataModule, shape_of
 from prmkit.train.losses import step_losses
 from prmkit.train.module import PRMModule
+from prmkit.train.split import split
 from prmkit.tree import ROOT, Label, Problem, StepTree
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "prm800k_raw" / "openr_samples_prm800k.jsonl"
@@ -83,7 +84,7 @@ def compared(name: str, work: Path, trees: Sequence[StepTree], epochs: int, peer
     rows = rows_of(trees)
     labels = sum(len(row["labels"]) for row in rows)
     encoder = load_prm(work / "ours").encoder
-    longest = max(len(row.ids) for tree in trees for row in tree_rows(tree, encoder, LENGTH, budget=LENGTH).rows)
+    longest = int(encode_trees(trees, encoder, RowShape(max_length=LENGTH, budget=LENGTH)).rows.lengths.max())
     ours = {packing: trained(work, trees, packing, epochs, longest) for packing in ("tree", "none")}
     theirs = trained_by_trl(work, rows, epochs, BATCH, peer)
     runs = {"prmkit, packed": ours["tree"], "prmkit, padded": ours["none"]} | ({"trl": theirs} if theirs else {})
@@ -117,12 +118,19 @@ def curve(losses: list[float], epochs: int) -> str:
 
 def data_of(work: Path, trees: Sequence[StepTree], config: TrainConfig) -> StepDataModule:
     """The rows of the trees. Something must be held out: one more tree, made so that the choice falls on it."""
-    keys = [wording(tree.problem.prompt) for tree in trees]
+    prompts = [tree.problem.prompt for tree in trees]
     names = (f"word{number}" for number in itertools.count())
-    name = next(name for name in names if held_out_problems([*keys, name], config.validation_share, 0) == {name})
+    name = next(name for name in names if is_held_out([*prompts, name], config.validation_share))
     bystander = StepTree.from_steps(Problem(id=name, prompt=name), ["word1"], [Label(value=1.0, source="made")])
     encoder = load_prm(work / "ours").encoder
-    return StepDataModule([*trees, bystander], encoder, max_length=LENGTH, config=config, seed=0)
+    encoded = encode_trees([*trees, bystander], encoder, shape_of(config, LENGTH))
+    return StepDataModule(encoded, encoder, max_length=LENGTH, config=config, seed=0)
+
+
+def is_held_out(prompts: list[str], share: float) -> bool:
+    """Whether the last problem alone is held out."""
+    last = len(prompts) - 1
+    return split(np.arange(len(prompts)), prompts, share, 0)[1].tolist() == [last]
 
 
 def config_of(**fields: Any) -> TrainConfig:
