@@ -5,9 +5,10 @@ one system call, and a last line without a newline is the mark of a crash and is
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 import orjson
 
@@ -90,13 +91,43 @@ def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
     Raises:
         InputError: the file exists.
     """
-    refuse_existing(path)
-    count = 0
-    with whole_file(path) as file:
+    with record_file(path) as file:
         for record in records:
-            file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-            count += 1
-    return count
+            file.write(record)
+    return file.count
+
+
+class RecordFile:
+    """A new file of JSON lines."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.count = 0
+        self._file = file
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Add a line."""
+        self._file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        self.count += 1
+
+
+@contextmanager
+def record_file(path: Path, *, overwrite: bool | None = None) -> Iterator[RecordFile]:
+    """A file of JSON lines for the block to write, which is there as a whole when the block ends.
+
+    If the block fails, nothing is left of it, and what stood there stays.
+
+    Args:
+        path: of the file.
+        overwrite: whether a file that is there is replaced; None where nobody can ask for that.
+
+    Raises:
+        InputError: the file exists and may not be replaced, or it is a folder.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    if path.is_dir():
+        raise InputError("it is a folder", where=path, expected="the name of a file")
+    with whole_file(path) as file:
+        yield RecordFile(file)
 
 
 def append_tree(path: Path, tree: StepTree) -> None:

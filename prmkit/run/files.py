@@ -96,8 +96,12 @@ def refuse_existing(path: Path, *, overwrite: bool | None = None) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, *, again: str = "go on with --resume") -> Iterator[None]:
     """Turn the operating system's refusals to write below ``path`` into one line.
+
+    Args:
+        path: of a file or folder that is written within.
+        again: what to do when there is room on the disk.
 
     Raises:
         InputError: the disk is full, or the place must not be written.
@@ -106,13 +110,13 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError("the disk is full", where=path, cure="Make room, then go on with --resume.") from None
+            raise InputError("the disk is full", where=path, cure=f"Make room, then {again}.") from None
         if error.errno in _REFUSALS and _concerns(error, path):
             raise InputError(f"cannot write ({error.strerror})", where=path, cure="Choose another --out.") from None
         raise
 
 
-_REFUSALS = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+_REFUSALS = (errno.EEXIST, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 def _concerns(error: OSError, path: Path) -> bool:

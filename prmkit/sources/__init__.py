@@ -20,7 +20,7 @@ from prmkit.seam import Seam
 from prmkit.sources.reading import Reading, reading
 from prmkit.sources.shape import depth, up_to_first_error
 from prmkit.tree import Label, Problem, StepTree
-from prmkit.trees_io import write_records
+from prmkit.trees_io import record_file
 
 _LOG = logging.getLogger(__name__)
 
@@ -312,10 +312,13 @@ def write_bad(path: Path, bad: Sequence[dict[str, str]]) -> bool:
     Returns:
         Whether there is any.
     """
-    path.unlink(missing_ok=True)
-    if bad:
-        write_records(path, bad)
-    return bool(bad)
+    if not bad:
+        path.unlink(missing_ok=True)
+        return False
+    with record_file(path, overwrite=True) as file:
+        for row in bad:
+            file.write(row)
+    return True
 
 
 def _placed(bad: Mapping[str, str]) -> str:
