@@ -71,7 +71,7 @@ def trained(trees: Sequence[StepTree], seed: int, folder: Path, steps: int) -> T
     )
     model = ModelConfig(name=str(WEIGHTS / "backbone"), max_length=256)
     rows = training_rows(trees, model, config, seed=seed)
-    result = train_prm(rows, model, folder, label_source="judge", progress=False)
+    result = train_prm(rows, model, folder, progress=False)
     print({name: round(result.metrics[name], 3) for name in ("loss", "auroc", "steps", "labels")})
     return TransformersScorer(load_prm(result.checkpoint))
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import orjson
 
@@ -102,14 +102,29 @@ class RawRow:
 
 
 def bytes_at(path: str) -> int | None:
-    """The bytes on the disk of what ``rows_at`` reads there; None where nobody knows, as of the hub."""
+    """How many bytes the rows at a path have in all; None where that shows only when they have been read."""
+    files = _files_at(path)
+    return sum(map(_size, files)) or None if all(file.suffix in (".jsonl", ".ndjson") for file in files) else None
+
+
+def bytes_on_disk(path: str) -> int | None:
+    """How many bytes the files have that hold the rows at a path; None for the hub. A ``Meter`` counts up to it."""
+    return sum(map(_size, _files_at(path))) or None
+
+
+def _files_at(path: str) -> list[Path]:
+    """Those that can be read, as far as that shows from outside; none on the hub."""
     if path.startswith(HUB):
-        return None
+        return []
+    place = Path(path)
     try:
-        place = Path(path)
-        return sum(file.stat().st_size for file in (_files(place) if place.is_dir() else [place]))
+        return list(_files(place)) if place.is_dir() else [place] if place.is_file() else []
     except (InputError, OSError):  # who reads it will say what is wrong
-        return None
+        return []
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
 
 
 def local_rows(path: Path, meter: Meter | None = None) -> Iterator[RawRow]:
@@ -136,8 +151,14 @@ def local_rows(path: Path, meter: Meter | None = None) -> Iterator[RawRow]:
         yield from reader(path, meter)
 
 
-def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[RawRow]:
+def hub_rows(name: str, *, config: str | None = None, split: str, revision: str | None = None) -> Iterator[RawRow]:
     """The rows of a data set on the Hugging Face hub, downloaded as they are read. No code of the data set is run.
+
+    Args:
+        name: ``org/name``, or a folder of such a data set.
+        config: which of its parts; None: its only or its default one.
+        split: of it.
+        revision: a commit; None: the newest one.
 
     Raises:
         InputError: it cannot be loaded.
@@ -145,7 +166,8 @@ def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[Ra
     try:
         import datasets
 
-        for index, row in enumerate(datasets.load_dataset(name, config, split=split, streaming=True)):
+        commit = {} if revision is None else {"revision": revision}
+        for index, row in enumerate(datasets.load_dataset(name, config, split=split, streaming=True, **commit)):
             yield RawRow(f"{name}:{split}[{index}]", row)
     # The hub client raises errors of four libraries (datasets, huggingface_hub, httpx, fsspec); all mean the same here.
     except Exception as error:
@@ -155,19 +177,35 @@ def hub_rows(name: str, *, config: str | None = None, split: str) -> Iterator[Ra
         ) from error
 
 
-def rows_at(path: str, meter: Meter | None = None) -> Iterator[RawRow]:
-    """The rows at a local path or at ``hub:org/name[@config][:split]``, by default of the split train.
+class HubPlace(NamedTuple):
+    """Rows on the hub: see ``hub_rows``."""
+
+    name: str
+    config: str | None
+    split: str
+
+
+def hub_place(path: str) -> HubPlace | None:
+    """What ``hub:org/name[@config][:split]`` names, by default the split train; None for a path of this machine."""
+    if not path.startswith(HUB):
+        return None
+    place, _, split = path.removeprefix(HUB).partition(":")
+    name, _, config = place.partition("@")
+    return HubPlace(name, config or None, split or "train")
+
+
+def rows_at(path: str, meter: Meter | None = None, *, revision: str | None = None) -> Iterator[RawRow]:
+    """The rows at a local path or on the hub (see ``hub_place``), there of a revision.
 
     A ``meter`` tells how much of local files has been read.
 
     Raises:
         InputError: as ``local_rows`` or ``hub_rows``.
     """
-    if not path.startswith(HUB):
+    place = hub_place(path)
+    if place is None:
         return local_rows(Path(path), meter)
-    place, _, named = path.removeprefix(HUB).partition(":")
-    name, _, config = place.partition("@")
-    return hub_rows(name, config=config or None, split=named or "train")
+    return hub_rows(place.name, config=place.config, split=place.split, revision=revision)
 
 
 def first_rows(

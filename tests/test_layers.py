@@ -21,6 +21,7 @@ LAYERS = (
     "sources benchmarks",
     "segment",
     "packing",
+    "prepare",
     "models",
     "kv",
     "generate",

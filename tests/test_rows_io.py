@@ -10,7 +10,7 @@ import pyarrow
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Meter, RawRow, bytes_at, field, first_rows, local_rows, plain, rows_at
+from prmkit.rows_io import Meter, RawRow, bytes_at, bytes_on_disk, field, first_rows, local_rows, plain, rows_at
 
 ROWS = [{"a": 1}, {"a": 2}]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
@@ -246,7 +246,7 @@ def many(path: Path) -> Path:
 def test_a_meter_tells_how_much_of_a_file_has_been_read(tmp_path: Path, name: str) -> None:
     path, meter = many(tmp_path / name), Meter()
     size = path.stat().st_size
-    assert (bytes_at(str(path)), meter.read) == (size, 0)
+    assert (bytes_on_disk(str(path)), meter.read) == (size, 0)
     told = [meter.read for _ in local_rows(path, meter)]
     assert told == sorted(told)
     assert meter.read == size
@@ -263,10 +263,17 @@ def test_a_meter_adds_up_the_files_of_a_folder(tmp_path: Path) -> None:
     assert told == sorted(told)
     first = (tmp_path / "a.jsonl").stat().st_size
     assert first <= told[600]
-    assert meter.read == bytes_at(str(tmp_path)) == first + (tmp_path / "b.jsonl.gz").stat().st_size
+    assert meter.read == bytes_on_disk(str(tmp_path)) == first + (tmp_path / "b.jsonl.gz").stat().st_size
 
 
 def test_nobody_knows_the_bytes_of_what_is_elsewhere_or_missing(tmp_path: Path) -> None:
-    assert bytes_at("hub:org/name") is None
-    assert bytes_at(str(tmp_path / "gone.jsonl")) is None
+    for path in ("hub:org/name", str(tmp_path / "gone.jsonl"), str(tmp_path)):
+        assert (bytes_on_disk(path), bytes_at(path)) == (None, None)
+
+
+def test_the_bytes_of_rows_are_known_where_they_are_not_packed(tmp_path: Path) -> None:
+    size = many(tmp_path / "a.jsonl").stat().st_size
+    assert bytes_at(str(tmp_path / "a.jsonl")) == bytes_at(str(tmp_path)) == size
+    many(tmp_path / "b.jsonl.gz")
+    assert bytes_at(str(tmp_path / "b.jsonl.gz")) is None
     assert bytes_at(str(tmp_path)) is None

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerBa
 
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
+from prmkit.packing.rows import EncodedTrees, RowShape, encode_trees
 from prmkit.tree import Label, Problem, StepTree
 
 _WORDS = ("<pad>", "<eos>", "<unk>", "\n", *map(str, range(20)), *"abcdefxyz+-*/=?#!", "good", "bad", "maybe")
@@ -140,3 +141,8 @@ def path_tree(prompt: str, steps: list[tuple[str, float | None]]) -> StepTree:
         [text for text, _ in steps],
         [None if value is None else human(value) for _, value in steps],
     )
+
+
+def tree_rows(tree: StepTree, encoder: StepEncoder, max_length: int, **shape: object) -> EncodedTrees:
+    """The rows of one tree."""
+    return encode_trees([tree], encoder, RowShape(max_length=max_length, **shape))  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """``prmkit data``: look at corpora, and make files of trees from them."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -7,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from prmkit.commands.console import JsonOption, OverwriteOption, print_record, print_table
+from prmkit.commands.console import (
+    JsonOption,
+    OverwriteOption,
+    RecipeArgument,
+    SetOption,
+    print_record,
+    print_table,
+)
+from prmkit.commands.runs import composed_recipe
 from prmkit.errors import InputError, did_you_mean
 from prmkit.run.activity import busy
 from prmkit.run.files import writing
@@ -267,6 +276,31 @@ def decontaminate(
     _tell(out, [corpus], counts, max_bad, as_json=as_json)
 
 
+@app.command("prepare")
+def prepare(recipe: RecipeArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Turn the corpus of a training recipe into token rows, which prmkit train then finds; needs no GPU."""
+    import time
+
+    from prmkit.recipe.bind import bind_stage
+    from prmkit.recipe.stages.train import TrainRecipe, prepare_rows
+
+    start = time.monotonic()
+    bound = bind_stage(composed_recipe(recipe, overrides), "train")
+    assert isinstance(bound, TrainRecipe)
+    rows = prepare_rows(bound)
+    counts = dataclasses.asdict(rows.about.counts)
+    record = {
+        "prepared": "made" if rows.made else "there",
+        "folder": str(rows.folder),
+        "bytes": rows.about.bytes,
+        "tokens": rows.about.tokens,
+        **counts,
+        "seconds": round(time.monotonic() - start, 2),
+        "corpus": rows.about.corpus.model_dump(),
+    }
+    print_record(record, as_json=as_json)
+
+
 @app.command("download")
 def download(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="An asset by name, an http address, or hub:org/name.")],
@@ -376,7 +410,7 @@ def _files(corpora: Sequence["Corpus"], *outs: Path, overwrite: bool) -> Iterato
         raise InputError("two files of one name", where=outs[0], cure="Give each its own.")
     with busy(f"writing {outs[0]}"), ExitStack() as stack:
         for out in outs:
-            stack.enter_context(writing(out, again="start again"))
+            stack.enter_context(writing(out, resumes=False))
         files = [stack.enter_context(record_file(out, overwrite=overwrite)) for out in outs]
         yield files
         write_quarantine(_beside(outs[0], "quarantine"), corpora)

@@ -22,7 +22,10 @@ def _composed(
         float, typer.Option("--mfu", min=0.01, max=1.0, help="With --plan: the share of the peak that is reached.")
     ] = 0.45,
     tokens: Annotated[
-        int | None, typer.Option("--tokens", min=1, help="With --plan: tokens of the whole training, all epochs.")
+        int | None,
+        typer.Option(
+            "--tokens", min=1, help="With --plan: tokens of the whole training, all epochs; default: of prepared data."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> "Composed | None":
@@ -31,13 +34,15 @@ def _composed(
     if plan is None:
         return composed
     from prmkit.recipe.bind import bind_stage
-    from prmkit.recipe.stages.train import TrainRecipe
+    from prmkit.recipe.stages.train import TrainRecipe, find_rows, tokens_of
     from prmkit.train.machines import machine_of
 
     machine, bound = machine_of(plan), bind_stage(composed, "train")
     assert isinstance(bound, TrainRecipe)
     from prmkit.train.estimate import estimate
 
+    if tokens is None and (found := find_rows(bound)) is not None:
+        tokens = tokens_of(bound, found)
     print_record(estimate(bound.model, bound.train, machine, mfu=mfu, tokens=tokens), as_json=as_json)
     return None
 

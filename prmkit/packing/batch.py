@@ -4,13 +4,13 @@ Shapes: B rows, T tokens, S steps.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
-from prmkit.packing.rows import TokenRow
 from prmkit.packing.sequence import Packing
+from prmkit.packing.table import TokenRow
 
 
 class StepBatch:
@@ -43,14 +43,22 @@ class StepBatch:
 
     def to(self, device: torch.device) -> "StepBatch":
         """The batch on a device."""
+        # From pinned memory, a GPU takes what comes next while it computes.
+        return self._with(lambda tensor: tensor.to(device, non_blocking=device.type == "cuda"))
+
+    def pin_memory(self) -> "StepBatch":
+        """The batch in memory that a GPU copies from by itself; a DataLoader calls it."""
+        return self._with(Tensor.pin_memory)
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> "StepBatch":
         return StepBatch(
-            ids_BT=self.ids_BT.to(device),
-            mask_BT=self.mask_BT.to(device),
-            ends_BS=self.ends_BS.to(device),
-            labels_BS=self.labels_BS.to(device),
-            weights_BS=self.weights_BS.to(device),
-            steps_B=self.steps_B.to(device),
-            packing=self.packing and Packing(*(tensor.to(device) for tensor in self.packing)),
+            ids_BT=change(self.ids_BT),
+            mask_BT=change(self.mask_BT),
+            ends_BS=change(self.ends_BS),
+            labels_BS=change(self.labels_BS),
+            weights_BS=change(self.weights_BS),
+            steps_B=change(self.steps_B),
+            packing=self.packing and Packing(*map(change, self.packing)),
             total_weight=self.total_weight,
             tokens=self.tokens,
             pairs=self.pairs,
@@ -58,11 +66,12 @@ class StepBatch:
         )
 
 
-def collate(rows: Sequence[TokenRow], total_weight: float | None = None, *, scale: float = 1.0) -> StepBatch:
+def collate(given: Iterable[TokenRow], total_weight: float | None = None, *, scale: float = 1.0) -> StepBatch:
     """Rows as one padded batch; without ``total_weight``, the batch is its own optimiser step.
 
     ``scale`` multiplies the weight of every label.
     """
+    rows = tuple(given)
     longest, steps = max(len(row.ids) for row in rows), max(len(row.ends) for row in rows)
     ids_BT = torch.zeros(len(rows), longest, dtype=torch.long)
     mask_BT = torch.zeros_like(ids_BT)
@@ -77,9 +86,9 @@ def collate(rows: Sequence[TokenRow], total_weight: float | None = None, *, scal
         mask_BT[index, : len(row.ids)] = 1
         positions_BT[index, : len(row.ids)] = torch.from_numpy(row.positions)
         until_BT[index, : len(row.ids)] = torch.from_numpy(row.until)
-        ends_BS[index, : len(row.ends)] = torch.tensor(row.ends)
-        labels_BS[index, : len(row.ends)] = torch.tensor(row.labels, dtype=torch.float32)
-        weights_BS[index, : len(row.ends)] = scale * torch.tensor(row.weights)
+        ends_BS[index, : len(row.ends)] = torch.from_numpy(row.ends)
+        labels_BS[index, : len(row.ends)] = torch.from_numpy(row.labels)
+        weights_BS[index, : len(row.ends)] = torch.from_numpy(row.weights).float() * scale
     supervised_BS = ~labels_BS.isnan()
     weights_BS = weights_BS * supervised_BS
     return StepBatch(

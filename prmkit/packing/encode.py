@@ -7,13 +7,15 @@ concatenation of the ids of its parts, and a prefix of a path is a prefix of its
 tokenizer merge across a step end and cost accuracy (QwenLM/ProcessBench#12: 56.1 -> 60.3 F1 for ids over text).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
 from prmkit.packing.format import StepFormat
 from prmkit.packing.prompt import Prompter
+from prmkit.packing.words import Words, cuts_at_words
 from prmkit.tree import Problem
 
 _REMEMBERED = 8192
@@ -34,6 +36,7 @@ class StepEncoder:
         self.tokenizer = tokenizer
         self._known: dict[str, tuple[int, ...]] = {}
         self._asked: dict[str, tuple[int, ...]] = {}
+        self._words = Words(tokenizer) if cuts_at_words(tokenizer) else None
         self.prompter = Prompter(tokenizer, format)
         self.format = format.model_copy(update={"template_file": None, "date": self.prompter.date})
         if format.template == "chat":
@@ -51,6 +54,9 @@ class StepEncoder:
                 cure="Set model.format.step_end to one of its tokens.",
             )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StepEncoder, (self.tokenizer, self.format)
+
     def problem_ids(self, problem: Problem) -> list[int]:
         """Ids of the problem inside its template: what stands before the first step."""
         if self.format.template == "chat":  # as the backbone was trained: one text
@@ -60,6 +66,15 @@ class StepEncoder:
     def step_ids(self, text: str) -> list[int]:
         """Ids of one step. The last one is the step's end, where its score is read."""
         return [*self._text_ids(text), *self.step_end_ids]
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Tokenise many problems and steps at once, so that asking for one of them costs nothing soon after."""
+        wanted = dict.fromkeys(texts)
+        new = [text for text in wanted if text not in self._known]
+        if len(self._known) + len(new) > _REMEMBERED:
+            self._known = {text: ids for text, ids in self._known.items() if text in wanted}
+        found = self._words.ids(new) if self._words is not None else self._plain_ids(new)
+        self._known.update(zip(new, map(tuple, found), strict=True))
 
     def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
         """Ids of a problem and its steps, and the position of each step's end."""
@@ -74,11 +89,13 @@ class StepEncoder:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _text_ids(self, text: str) -> tuple[int, ...]:
-        return _remembered(self._known, text, self._plain_ids)
+        return _remembered(self._known, text, lambda text: self._plain_ids([text])[0])
 
-    def _plain_ids(self, text: str) -> list[int]:
+    def _plain_ids(self, texts: list[str]) -> list[list[int]]:
+        if not texts:
+            return []
         # Text of a problem or a model may spell a special token; it must not become one.
-        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+        return list(self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
 
 def _remembered(

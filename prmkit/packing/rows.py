@@ -1,209 +1,150 @@
-"""Trees as rows to train on: root-to-leaf paths, or subtrees in which a shared step stands once.
-
-A step's label is one judgement, and counts once however many solutions go through the step: otherwise a step would
-weigh as much as it has descendants. Weighting by ``rows`` restores just that, for who wants the objective of a trainer
-that reads every path on its own.
+"""Trees as rows to train on, many trees at a time.
 
 Shapes: T tokens.
 """
 
-import math
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from prmkit.errors import InputError
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import Weighting
-from prmkit.tree import ROOT, Label, StepTree
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TokenRow:
-    """One sequence.
-
-    Token i attends to token j where ``j <= i < until[j]``: to what stands before it on its own path. ``labels`` are NaN
-    at steps that are not supervised here; ``weights`` multiply their losses.
-    """
-
-    ids: NDArray[np.int32]
-    positions: NDArray[np.int32]
-    until: NDArray[np.int32]
-    ends: tuple[int, ...]
-    labels: tuple[float, ...]
-    weights: tuple[float, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def plain(self) -> bool:
-        """Whether every token attends to all before it."""
-        return bool((self.until == len(self.ids)).all())
-
-    @property
-    def pairs(self) -> int:
-        """How many pairs of a token and one that it attends to there are."""
-        return int(self.until.sum(dtype=np.int64)) - len(self.ids) * (len(self.ids) - 1) // 2
-
-    @property
-    def supervised(self) -> int:
-        """The number of labels."""
-        return sum(not math.isnan(label) for label in self.labels)
-
-    @property
-    def weight(self) -> float:
-        """The summed weight of the labels."""
-        pairs = zip(self.weights, self.labels, strict=True)
-        return math.fsum(weight for weight, label in pairs if not math.isnan(label))
+from prmkit.packing.paths import groups, labelled_paths
+from prmkit.packing.table import COLUMNS, RowTable
+from prmkit.tree import ROOT, StepTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TreeRows:
-    """The rows of a tree, and what the length limit cost.
+class RowShape:
+    """How trees become rows.
 
-    ``cut`` paths lost steps at their end, ``dropped`` paths became no row since no label was left for them, and
-    ``labels_lost`` labels stand beyond the limit.
-    """
-
-    rows: tuple[TokenRow, ...]
-    cut: int
-    dropped: int
-    labels_lost: int
-
-
-def tree_rows(
-    tree: StepTree,
-    encoder: StepEncoder,
-    max_length: int,
-    *,
-    weighting: Weighting = "once",
-    budget: int | None = None,
-    weigh: Callable[[Label], float] = lambda label: 1.0,
-) -> TreeRows:
-    """The rows of a tree, in depth-first order.
-
-    Paths are cut at a step's end to ``max_length`` tokens, and end with their last supervised step: the backbone is
-    causal, so nothing reads what would follow.
-
-    Args:
-        tree: a labelled tree.
-        encoder: the tokenisation.
+    Attributes:
         max_length: longest path in tokens.
         weighting: what a label weighs. By ``once``, it stands in the first row that holds its step.
         budget: None gives a row a path. Otherwise neighbouring paths share a row of up to ``budget`` tokens, in which
             their common steps stand once; a path longer than that has a row of its own.
-        weigh: what a label weighs each time that it counts.
-
-    Raises:
-        InputError: the problem leaves no room for a step.
     """
+
+    max_length: int
+    weighting: Weighting = "once"
+    budget: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RowCounts:
+    """What became of the trees: rows and their labels, and what the length limit took.
+
+    ``cut`` paths lost steps at their end, ``dropped`` paths became no row since no label was left for them,
+    ``labels_lost`` labels stand beyond the limit, and ``too_long`` trees have a problem that leaves no room for a step.
+    """
+
+    rows: int = 0
+    labels: int = 0
+    cut: int = 0
+    dropped: int = 0
+    labels_lost: int = 0
+    too_long: int = 0
+
+    def add(self, other: "RowCounts") -> None:
+        """Count what others became, too."""
+        for each in fields(other):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedTrees:
+    """Rows of trees, in their order and depth first; ``prompts`` are the texts of the problems that ``rows`` name."""
+
+    rows: RowTable
+    prompts: Sequence[str]
+    counts: RowCounts
+
+
+def encode_trees(trees: Sequence[StepTree], encoder: StepEncoder, shape: RowShape) -> EncodedTrees:
+    """The rows of labelled trees, tokenised together."""
+    encoder.learn(text for tree in trees for text in (tree.problem.prompt, *(node.text for node in tree)))
+    columns = _Columns()
+    for tree in trees:
+        _add(tree, encoder, shape, columns)
+    return columns.encoded()
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The columns of a RowTable while it grows."""
+
+    values: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
+    problems: dict[tuple[str, str], int] = field(default_factory=dict)
+    sources: dict[str, int] = field(default_factory=dict)
+    counts: RowCounts = field(default_factory=RowCounts)
+
+    def encoded(self) -> EncodedTrees:
+        self.values["id_starts"].append(len(self.values["ids"]))
+        self.values["step_starts"].append(len(self.values["ends"]))
+        columns = {name: np.array(self.values[name], dtype=kind) for name, kind in COLUMNS.items()}
+        names, prompts = [name for name, _ in self.problems], [prompt for _, prompt in self.problems]
+        rows = RowTable(**columns, names=names, label_sources=list(self.sources))
+        return EncodedTrees(rows=rows, prompts=prompts, counts=self.counts)
+
+
+def _add(tree: StepTree, encoder: StepEncoder, shape: RowShape, columns: _Columns) -> None:
+    """The rows of a tree to the columns."""
+    counts = columns.counts
     problem_ids = encoder.problem_ids(tree.problem)
-    if len(problem_ids) >= max_length:
-        raise InputError(
-            "the problem leaves no room for a step",
-            where=f"problem {tree.problem.id}",
-            got=f"{len(problem_ids)} tokens",
-            expected=f"fewer than max_length = {max_length}",
-            cure="Raise model.max_length, or leave the problem out.",
-        )
-    step_ids = [encoder.step_ids(node.text) for node in tree]
+    if len(problem_ids) >= shape.max_length:
+        counts.too_long += 1
+        return
+    step_ids = [encoder.step_ids(node.text) for node in tree.nodes]
     lengths = [len(ids) for ids in step_ids]
-    found = _labelled_paths(tree, lengths, max_length - len(problem_ids), weighting)
-    groups = _groups(found.paths, lengths, None if budget is None else budget - len(problem_ids))
-    rows = tuple(_row(tree, problem_ids, step_ids, found.owned, group, weigh) for group in groups)
-    read = {node for owned in found.owned for node in owned}
-    labelled = sum(node.label is not None for node in tree)
-    return TreeRows(rows=rows, cut=found.cut, dropped=found.dropped, labels_lost=labelled - len(read))
+    found = labelled_paths(tree, lengths, shape.max_length - len(problem_ids), shape.weighting)
+    for group in groups(found.paths, lengths, None if shape.budget is None else shape.budget - len(problem_ids)):
+        nodes = list(dict.fromkeys(node for index in group for node in found.paths[index]))
+        taught = Counter(node for index in group for node in found.taught[index])
+        _add_row(tree, problem_ids, step_ids, nodes, taught, columns)
+        counts.rows += 1
+        counts.labels += len(taught)
+    counts.cut += found.cut
+    counts.dropped += found.dropped
+    labelled = sum([node.label is not None for node in tree.nodes])
+    counts.labels_lost += labelled - len({node for nodes in found.taught for node in nodes})
 
 
-Path = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The paths of a tree that have labels to teach, in depth-first order, and which nodes each of them teaches."""
-
-    paths: list[Path]
-    owned: list[frozenset[int]]
-    cut: int
-    dropped: int
-
-
-def _labelled_paths(tree: StepTree, lengths: Sequence[int], room: int, weighting: Weighting) -> _Found:
-    paths, owned = [], []
-    taken: set[int] = set()
-    cut = dropped = 0
-    for path in sorted(tuple(tree.path(leaf)) for leaf in tree.leaves()):
-        kept = int((np.cumsum([lengths[node] for node in path]) <= room).sum())
-        cut += kept < len(path)
-        mine = [node for node in path[:kept] if tree.nodes[node].label is not None and node not in taken]
-        if not mine:
-            dropped += 1
-            continue
-        if weighting == "once":
-            taken.update(mine)
-        paths.append(path[: path.index(mine[-1]) + 1])
-        owned.append(frozenset(mine))
-    return _Found(paths, owned, cut, dropped)
-
-
-def _groups(paths: Sequence[Path], lengths: Sequence[int], room: int | None) -> Iterator[range]:
-    """Neighbouring paths by index, as many together as fit; one at a time where ``room`` is None."""
-    start, nodes, used = 0, set[int](), 0
-    for index, path in enumerate(paths):
-        more = sum(lengths[node] for node in path if node not in nodes)
-        if index > start and (room is None or used + more > room):
-            yield range(start, index)
-            start, nodes, used = index, set(), 0
-            more = sum(lengths[node] for node in path)
-        nodes.update(path)
-        used += more
-    if paths:
-        yield range(start, len(paths))
-
-
-def _row(
+def _add_row(
     tree: StepTree,
     problem_ids: Sequence[int],
     step_ids: Sequence[Sequence[int]],
-    owned: Sequence[Collection[int]],
-    group: range,
-    weigh: Callable[[Label], float],
-) -> TokenRow:
-    """The union of the paths of a group, depth first."""
-    teaching = [node for index in group for node in owned[index]]
-    nodes = sorted({step for node in teaching for step in tree.path(node)}, key=tree.path)
-    ids = list(problem_ids)
-    positions = list(range(len(ids)))
-    spans: dict[int, tuple[int, int]] = {ROOT: (0, len(ids))}
+    nodes: Sequence[int],
+    taught: Counter[int],
+    columns: _Columns,
+) -> None:
+    """A row of some nodes, depth first. ``taught`` tells how often each label counts."""
+    values = columns.values
+    values["id_starts"].append(len(values["ids"]))
+    values["step_starts"].append(len(values["ends"]))
+    values["prompt_tokens"].append(len(problem_ids))
+    problem = (tree.problem.id, tree.problem.prompt)
+    values["problems"].append(columns.problems.setdefault(problem, len(columns.problems)))
+    values["ids"] += problem_ids
+    stops, depth_after = {ROOT: len(problem_ids)}, {ROOT: len(problem_ids)}
+    stop = len(problem_ids)
     for node in nodes:
-        depth = positions[spans[tree.nodes[node].parent][1] - 1] + 1
-        spans[node] = (len(ids), len(ids) + len(step_ids[node]))
-        ids += step_ids[node]
-        positions += range(depth, depth + len(step_ids[node]))
-    until = np.empty(len(ids), dtype=np.int32)
-    last = {ROOT: len(ids)}
+        step = tree.nodes[node]
+        values["ids"] += step_ids[node]
+        stop += len(step_ids[node])
+        stops[node] = stop
+        depth = depth_after[step.parent]
+        depth_after[node] = depth + len(step_ids[node])
+        values["ends"].append(stop - 1)
+        values["depths"].append(depth)
+        counted = taught[node] if step.label is not None else 0
+        values["labels"].append(float(step.label.value) if step.label is not None and counted else np.nan)
+        values["weights"].append(counted or 1)
+        source = step.label.source if step.label is not None else ""
+        values["sources"].append(columns.sources.setdefault(source, len(columns.sources)))
     for node in reversed(nodes):  # children before parents: where the last descendant ends
-        last.setdefault(node, spans[node][1])
         parent = tree.nodes[node].parent
-        last[parent] = max(last.get(parent, 0), last[node])
-    for node, (begin, end) in spans.items():
-        until[begin:end] = last[node]
-    counts = [teaching.count(node) for node in nodes]
-    labels = [tree.nodes[node].label for node in nodes]
-    return TokenRow(
-        ids=np.array(ids, dtype=np.int32),
-        positions=np.array(positions, dtype=np.int32),
-        until=until,
-        ends=tuple(spans[node][1] - 1 for node in nodes),
-        labels=tuple(
-            float(label.value) if label is not None and count else math.nan
-            for label, count in zip(labels, counts, strict=True)
-        ),
-        weights=tuple(
-            count * weigh(label) if label is not None and count else 1.0
-            for label, count in zip(labels, counts, strict=True)
-        ),
-        problems=(tree.problem.id,),
-    )
+        stops[parent] = max(stops[parent], stops[node])
+    values["untils"] += [stops[node] for node in nodes]

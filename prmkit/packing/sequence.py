@@ -3,15 +3,18 @@
 Shapes: B sequences, T tokens.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
-from prmkit.packing.rows import TokenRow
+from prmkit.packing.table import RowTable, TokenRow, joined
 
 
 class Packing(NamedTuple):
@@ -23,24 +26,79 @@ class Packing(NamedTuple):
     until_BT: Tensor
 
 
-def pack(rows: Sequence[TokenRow], budget: int) -> list[TokenRow]:
-    """The rows in as few sequences of up to ``budget`` tokens as best-fit-decreasing finds.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sequences:
+    """Sequences of whole rows, each put together when it is asked for.
+
+    Attributes:
+        rows: all rows, of other sequences too.
+        order: the rows of the first sequence by index, then those of the second, ...
+        starts: where in ``order`` each sequence starts, and where the last one ends.
+    """
+
+    rows: RowTable
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, index: int) -> TokenRow:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        start, stop = self.starts[index : index + 2].tolist()
+        return joined([self.rows[row] for row in self.order[start:stop].tolist()])
+
+    def __iter__(self) -> Iterator[TokenRow]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each sequence."""
+        return self._summed(self.rows.lengths)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """The summed weight of the labels of each sequence."""
+        return self._summed(self.rows.row_weights)
+
+    def _summed(self, values: NDArray[Any]) -> NDArray[Any]:
+        return np.add.reduceat(values[self.order], self.starts[:-1]) if len(self) else values[:0]
+
+
+def alone(rows: RowTable, chosen: NDArray[np.int64]) -> Sequences:
+    """Some rows, each a sequence of its own."""
+    return Sequences(rows=rows, order=chosen, starts=np.arange(len(chosen) + 1))
+
+
+def pack(rows: RowTable, chosen: NDArray[np.int64], budget: int) -> Sequences:
+    """Some rows in as few sequences of up to ``budget`` tokens as best-fit-decreasing finds.
 
     Longest first, a row joins the fullest sequence that has room for it; one longer than the budget stands alone. The
     result does not depend on the order of the rows but among those of equal length.
     """
-    sequences: list[list[TokenRow]] = []
-    room: list[int] = []
-    for row in sorted(rows, key=lambda row: -len(row.ids)):
-        fitting = [index for index, left in enumerate(room) if left >= len(row.ids)]
+    lengths = rows.lengths[chosen]
+    placed = np.argsort(-lengths, kind="stable")
+    places = np.empty(len(placed), dtype=np.int64)
+    # Of each number of tokens that are left, the sequences that have so many; and the numbers that occur, as bits.
+    open_with: list[list[int]] = [[] for _ in range(budget + 1)]
+    occurring, count = 0, 0
+    for index, length in enumerate(lengths[placed].tolist()):
+        fitting = occurring >> length
         if fitting:
-            best = min(fitting, key=room.__getitem__)
-            sequences[best].append(row)
-            room[best] -= len(row.ids)
+            room = length + (fitting & -fitting).bit_length() - 1
+            sequence = heappop(open_with[room])
+            if not open_with[room]:
+                occurring ^= 1 << room
         else:
-            sequences.append([row])
-            room.append(budget - len(row.ids))
-    return [_joined(sequence) for sequence in sequences]
+            room, sequence, count = budget, count, count + 1
+        places[index] = sequence
+        if (left := room - length) > 0:
+            heappush(open_with[left], sequence)
+            occurring |= 1 << left
+    together = np.argsort(places, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=count))])
+    return Sequences(rows=rows, order=chosen[placed[together]], starts=starts)
 
 
 def dense_mask(packing: Packing) -> Tensor:
@@ -59,19 +117,3 @@ def block_mask(packing: Packing) -> BlockMask:
         return (j <= i) & (i < until_BT[b, j])
 
     return create_block_mask(attends, batch, None, tokens, tokens, device=until_BT.device)
-
-
-def _joined(rows: Sequence[TokenRow]) -> TokenRow:
-    if len(rows) == 1:
-        return rows[0]
-    starts = np.cumsum([0, *(len(row.ids) for row in rows[:-1])]).tolist()
-    placed = list(zip(starts, rows, strict=True))
-    return TokenRow(
-        ids=np.concatenate([row.ids for row in rows]),
-        positions=np.concatenate([row.positions for row in rows]),
-        until=np.concatenate([row.until + np.int32(start) for start, row in placed]),
-        ends=tuple(start + end for start, row in placed for end in row.ends),
-        labels=tuple(label for row in rows for label in row.labels),
-        weights=tuple(weight for row in rows for weight in row.weights),
-        problems=tuple(dict.fromkeys(problem for row in rows for problem in row.problems)),
-    )

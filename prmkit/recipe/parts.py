@@ -89,7 +89,7 @@ def first_prompt(policy: GeneratorConfig, problems: Sequence[ProblemsConfig] = (
     from prmkit.models.backbone import load_tokenizer
 
     local = policy.has_tokenizer
-    if local and not _is_here(policy.name):
+    if local and not is_here(policy.name):
         raise InputError("the tokenizer is not on this machine", where=policy.name)
     first = next((each for each in problems if each.path is not None or each.is_generated), None)
     problem = Problem(id="", prompt=_PLACEHOLDER)
@@ -100,7 +100,8 @@ def first_prompt(policy: GeneratorConfig, problems: Sequence[ProblemsConfig] = (
     return PolicyText(load_tokenizer(policy.name), policy.format).begin(problem).text
 
 
-def _is_here(model: str) -> bool:
+def is_here(model: str) -> bool:
+    """Whether the tokenizer of a model is on this machine, so that nothing has to be fetched for it."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 

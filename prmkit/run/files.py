@@ -96,12 +96,13 @@ def refuse_existing(path: Path, *, overwrite: bool | None = None) -> None:
 
 
 @contextmanager
-def writing(path: Path, *, again: str = "go on with --resume") -> Iterator[None]:
+def writing(path: Path, *, resumes: bool = True, elsewhere: str = "Choose another --out.") -> Iterator[None]:
     """Turn the operating system's refusals to write below ``path`` into one line.
 
     Args:
-        path: of a file or folder that is written within.
-        again: what to do when there is room on the disk.
+        path: a file or folder.
+        resumes: whether what is written goes on with ``--resume``.
+        elsewhere: how to choose another place.
 
     Raises:
         InputError: the disk is full, or the place must not be written.
@@ -110,9 +111,10 @@ def writing(path: Path, *, again: str = "go on with --resume") -> Iterator[None]
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError("the disk is full", where=path, cure=f"Make room, then {again}.") from None
+            cure = "Make room, then go on with --resume." if resumes else f"Make room. {elsewhere}"
+            raise InputError("the disk is full", where=path, cure=cure) from None
         if error.errno in _REFUSALS and _concerns(error, path):
-            raise InputError(f"cannot write ({error.strerror})", where=path, cure="Choose another --out.") from None
+            raise InputError(f"cannot write ({error.strerror})", where=path, cure=elsewhere) from None
         raise
 
 

@@ -148,6 +148,21 @@ class Corpus:
         self._source: Source = SOURCES.load(name)
         self._options = _checked_options(name, self._source, options or {})
 
+    @property
+    def reader(self) -> Source:
+        """What turns its rows into trees."""
+        return self._source
+
+    def choices(self) -> dict[str, Any]:
+        """What was chosen of it, beside its name and its path."""
+        return {
+            "options": dict(self._options),
+            "limit": self._limit,
+            "max_bad": self._max_bad,
+            "stop_at_first_error": self._stop_at_first_error,
+            "min_steps": self._min_steps,
+        }
+
     def record(self) -> CorpusRecord:
         """What was read and how, for the record of a run."""
         return CorpusRecord(**self.counts.as_dict(), source=self.name, path=self.path, options=dict(self._options))
@@ -181,7 +196,12 @@ class Corpus:
     @property
     def full(self) -> bool:
         """Whether ``limit`` is reached."""
-        return self._limit is not None and self.counts.kept >= self._limit
+        return self.room == 0
+
+    @property
+    def room(self) -> int | None:
+        """How many more trees there may be; None where there is no limit."""
+        return None if self._limit is None else self._limit - self.counts.kept
 
     def end(self) -> None:
         """Look back when the last row has been read.
@@ -193,11 +213,11 @@ class Corpus:
         if not self.counts.read:
             raise InputError("the file holds no row", where=self.path, expected="one row a line, or a JSON array")
 
-    def part(self) -> "Corpus":
+    def part(self, limit: int | None = None) -> "Corpus":
         """The same corpus of which nothing has been read, to read some of its rows elsewhere (see ``add``)."""
         part = copy.copy(self)
         part._forget()
-        part._limit, part._max_bad = None, 1.0
+        part._limit, part._max_bad = limit, 1.0
         return part
 
     def add(self, part: "Corpus") -> None:

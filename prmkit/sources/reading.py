@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prmkit.rows_io import Meter, bytes_at
+from prmkit.rows_io import Meter, bytes_on_disk
 from prmkit.run.activity import Activity, busy
 
 
@@ -14,7 +14,7 @@ class Reading:
 
     def __init__(self, activity: Activity, path: str) -> None:
         self.meter = Meter()
-        self._activity, self._bytes = activity, bytes_at(path)
+        self._activity, self._bytes = activity, bytes_on_disk(path)
 
     def note(self, rows: int, quarantined: int, read: int | None = None) -> None:
         """Say how it stands.

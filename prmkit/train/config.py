@@ -3,7 +3,7 @@
 import math
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from prmkit.packing.format import Weighting
 
@@ -83,6 +83,9 @@ class TrainConfig(BaseModel):
     devices: PositiveInt | Literal["auto"] = Field("auto", description="devices of this machine")
     num_nodes: PositiveInt = Field(1, description="machines")
     precision: Literal["32-true", "bf16-mixed", "bf16-true"] = Field("32-true", description="arithmetic of a step")
+    workers: NonNegativeInt | None = Field(
+        None, description="processes that put batches together on each device; default: 2 on GPUs, none on a CPU"
+    )
     gradient_checkpointing: bool = Field(False, description="recompute activations in the backward pass")
     compile: bool = Field(False, description="torch.compile each decoder layer")
 

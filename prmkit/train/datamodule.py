@@ -1,113 +1,75 @@
-"""Trees as training and held-out batches."""
+"""Rows as training and held-out batches."""
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import lightning.pytorch as pl
-from torch.utils.data import DataLoader
+import numpy as np
+from numpy.typing import NDArray
 
 from prmkit.errors import InputError
-from prmkit.packing.batch import StepBatch
 from prmkit.packing.encode import StepEncoder
-from prmkit.packing.rows import TokenRow, tree_rows
-from prmkit.packing.sequence import pack
-from prmkit.run.seeds import derived_seed
-from prmkit.sources.sample import wording
+from prmkit.packing.rows import EncodedTrees, RowCounts, RowShape
+from prmkit.packing.sequence import Sequences, alone, pack
+from prmkit.packing.table import RowTable
+from prmkit.run.activity import busy
 from prmkit.train.config import TrainConfig
-from prmkit.train.labels import balanced, hardened, weights_by_source
-from prmkit.train.plan import BatchPlan, RowDataset
+from prmkit.train.labels import balanced, known, taught
+from prmkit.train.loading import BatchLoader
+from prmkit.train.plan import BatchPlan
+from prmkit.train.split import split
 from prmkit.train.strategies import data_parallel
-from prmkit.tree import StepTree
 
 
-@dataclass(slots=True, kw_only=True)
-class RowCounts:
-    """What became of the trees: rows and their labels, and what the length limit took (see TreeRows)."""
-
-    rows: int = 0
-    labels: int = 0
-    cut: int = 0
-    dropped: int = 0
-    labels_lost: int = 0
+def shape_of(config: TrainConfig, max_length: int) -> RowShape:
+    """How trees become the rows of a training."""
+    budget = (config.pack_tokens or max_length) if config.packing == "tree" else None
+    return RowShape(max_length=max_length, weighting=config.weighting, budget=budget)
 
 
 class StepDataModule(pl.LightningDataModule):
     """Rows of labelled trees, split by problem, in seeded batches of similar length.
 
-    Every rank builds the same rows and the same plan, and takes its own part of each optimiser step. A training that
-    goes on after a stop begins with the batch after the last one it has finished.
+    Every rank has the same rows, mapped, and the same plan, and takes its own part of each optimiser step. A training
+    that goes on after a stop begins with the batch after the last one it has finished. ``label_source`` names who made
+    the labels: a checkpoint keeps it, since it decides the default aggregation.
 
     Args:
-        trees: labelled trees; read once.
-        encoder: the tokenisation.
+        encoded: the rows of the trees (see ``shape_of``).
+        encoder: the tokenisation that made them.
         max_length: of a row in tokens.
         config: batch size, accumulation and held-out share.
         seed: of the split and the order.
 
     Raises:
-        InputError: no tree has a label, all labels are the same, a side of the split would have none, or a problem
-            leaves no room for a step.
+        InputError: no tree has a label, all labels are the same, or a side of the split would have none.
     """
 
     def __init__(
-        self, trees: Iterable[StepTree], encoder: StepEncoder, *, max_length: int, config: TrainConfig, seed: int
+        self, encoded: EncodedTrees, encoder: StepEncoder, *, max_length: int, config: TrainConfig, seed: int
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.config = config
         self.seed = seed
-        self.counts = RowCounts()
-        rows = self._encode(trees, encoder, max_length)
-        held_out = held_out_problems(rows, config.validation_share, seed)
-        learned = [row for key in rows if key not in held_out for row in rows[key]]
-        watched = [row for key in rows if key in held_out for row in rows[key]]
-        self._check_held_out(watched)
-        self.train_rows = self._packed(balanced(learned) if config.class_balance else learned, max_length)
-        self.validation_rows = self._packed(watched, max_length)
+        self.counts = encoded.counts
+        self.label_source = "+".join(sorted(filter(None, encoded.rows.label_sources)))
+        self._length = config.pack_tokens or max_length
+        self._learned: BatchLoader | None = None
+        self._waited_before = 0.0
+        rows = taught(encoded.rows, hard_above=config.hard_above, source_weights=config.source_weights)
+        everything = np.arange(len(rows))
+        _check(known(rows, everything)[0], self.counts, max_length)
+        with busy("splitting and packing the rows"):
+            learned, watched = split(rows.problems, encoded.prompts, config.validation_share, seed)
+            self._check_held_out(rows, watched)
+            self.train_rows = self._packed(balanced(rows, learned) if config.class_balance else rows, learned)
+            self.validation_rows = self._packed(rows, watched)
 
-    def _encode(self, trees: Iterable[StepTree], encoder: StepEncoder, max_length: int) -> dict[str, list[TokenRow]]:
-        rows: dict[str, list[TokenRow]] = defaultdict(list)
-        values: set[float] = set()
-        budget = (self.config.pack_tokens or max_length) if self.config.packing == "tree" else None
-        weigh = weights_by_source(self.config.source_weights)
-        for given in trees:
-            tree = hardened(given, self.config.hard_above)
-            encoded = tree_rows(tree, encoder, max_length, weighting=self.config.weighting, budget=budget, weigh=weigh)
-            self.counts.cut += encoded.cut
-            self.counts.dropped += encoded.dropped
-            self.counts.labels_lost += encoded.labels_lost
-            if encoded.rows:
-                rows[wording(tree.problem.prompt)] += encoded.rows
-            self.counts.rows += len(encoded.rows)
-            self.counts.labels += sum(row.supervised for row in encoded.rows)
-            values.update(label for row in encoded.rows for label in row.labels if not math.isnan(label))
-        self._check(values, max_length)
-        return rows
+    def _packed(self, rows: RowTable, chosen: NDArray[np.int64]) -> Sequences:
+        return alone(rows, chosen) if self.config.packing == "none" else pack(rows, chosen, self._length)
 
-    def _packed(self, rows: list[TokenRow], max_length: int) -> list[TokenRow]:
-        return rows if self.config.packing == "none" else pack(rows, self.config.pack_tokens or max_length)
-
-    def _check(self, values: set[float], max_length: int) -> None:
-        if not values and self.counts.labels_lost:
-            raise InputError(
-                "every label stands beyond the length limit",
-                got=f"max_length = {max_length}",
-                expected="room for a problem and its first labelled step",
-                cure="Raise model.max_length.",
-            )
-        if not values:
-            raise InputError("no step has a label", cure="Annotate the trees first, or choose a labelled source.")
-        if len(values) == 1:
-            raise InputError(
-                "all labels are the same, so there is nothing to tell apart",
-                got=f"{self.counts.labels} labels of value {values.pop()}",
-                expected="right and wrong steps",
-            )
-
-    def _check_held_out(self, watched: list[TokenRow]) -> None:
-        kinds = {label >= 0.5 for row in watched for label in row.labels if not math.isnan(label)}
+    def _check_held_out(self, rows: RowTable, watched: NDArray[np.int64]) -> None:
+        kinds = np.unique(known(rows, watched)[0] >= 0.5)
         if self.config.monitor in ("auroc", "f1") and len(kinds) == 1:
             raise InputError(
                 f"the held-out labels are of one kind, so {self.config.monitor} says nothing",
@@ -116,11 +78,27 @@ class StepDataModule(pl.LightningDataModule):
                 cure="Raise train.validation_share, or monitor the loss.",
             )
 
-    def train_dataloader(self) -> DataLoader[StepBatch]:
-        """This rank's batches, in a new order each epoch."""
-        return self._loader(self.train_rows, accumulate=self.config.accumulate, seed=self.seed, done=self._done)
+    @property
+    def waited(self) -> float:
+        """Seconds that the training has waited for its batches."""
+        return self._waited_before + (self._learned.waited if self._learned is not None else 0.0)
 
-    def val_dataloader(self) -> DataLoader[StepBatch]:
+    def state_dict(self) -> dict[str, float]:
+        """What is to be known where the training goes on."""
+        return {"waited": self.waited}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Take it up again."""
+        self._waited_before = state_dict["waited"]
+
+    def train_dataloader(self) -> BatchLoader:
+        """This rank's batches, in a new order each epoch."""
+        self._learned = self._loader(
+            self.train_rows, accumulate=self.config.accumulate, seed=self.seed, done=self._done
+        )
+        return self._learned
+
+    def val_dataloader(self) -> BatchLoader:
         """This rank's batches of the held-out problems."""
         return self._loader(self.validation_rows, accumulate=1, seed=None)
 
@@ -129,11 +107,12 @@ class StepDataModule(pl.LightningDataModule):
         return self.trainer.fit_loop.epoch_loop.batch_progress.current.completed if self.trainer else 0
 
     def _loader(
-        self, rows: list[TokenRow], *, accumulate: int, seed: int | None, done: Callable[[], int] = lambda: 0
-    ) -> DataLoader[StepBatch]:
+        self, rows: Sequences, *, accumulate: int, seed: int | None, done: Callable[[], int] = lambda: 0
+    ) -> BatchLoader:
         parts, part = data_parallel(self.trainer)
         plan = BatchPlan(
-            rows,
+            rows.lengths,
+            rows.weights,
             batch_size=self.config.batch_size,
             accumulate=accumulate,
             world_size=parts,
@@ -141,21 +120,23 @@ class StepDataModule(pl.LightningDataModule):
             seed=seed,
             done=done,
         )
-        return DataLoader(RowDataset(rows), sampler=plan, batch_size=None)
+        return BatchLoader(rows, plan, self.config.workers)
 
 
-def held_out_problems(problems: Iterable[str], share: float, seed: int) -> set[str]:
-    """The keys of the problems to hold out: at least one, at most all but one, independent of the order of the trees.
-
-    Raises:
-        InputError: there are fewer than two problems.
-    """
-    keys = sorted(set(problems), key=lambda key: derived_seed(seed, key))
-    if len(keys) < 2:
+def _check(labels: NDArray[np.floating], counts: RowCounts, max_length: int) -> None:
+    values = np.unique(labels)
+    if not len(values) and (counts.labels_lost or counts.too_long):
         raise InputError(
-            "no problem can be held out of the training",
-            got=f"{len(keys)} problem with labels",
-            expected="two or more",
-            cure="Give trees of more problems.",
+            "every label stands beyond the length limit",
+            got=f"max_length = {max_length}",
+            expected="room for a problem and its first labelled step",
+            cure="Raise model.max_length.",
         )
-    return set(keys[: min(max(1, round(share * len(keys))), len(keys) - 1)])
+    if not len(values):
+        raise InputError("no step has a label", cure="Annotate the trees first, or choose a labelled source.")
+    if len(values) == 1:
+        raise InputError(
+            "all labels are the same, so there is nothing to tell apart",
+            got=f"{counts.labels} labels of value {values[0]}",
+            expected="right and wrong steps",
+        )

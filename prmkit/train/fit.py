@@ -4,7 +4,7 @@ import logging
 import shutil
 import signal
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,10 +21,13 @@ from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.encode import StepEncoder
+from prmkit.packing.rows import encode_trees
+from prmkit.prepare.prepared import prepared_rows
 from prmkit.run.files import refuse_existing
+from prmkit.sources import Corpus
 from prmkit.train.adapters import adapted
 from prmkit.train.config import TrainConfig
-from prmkit.train.datamodule import StepDataModule
+from prmkit.train.datamodule import StepDataModule, shape_of
 from prmkit.train.flops import pretraining_flops
 from prmkit.train.loggers import loggers_of
 from prmkit.train.module import PRMModule
@@ -43,8 +46,9 @@ class TrainResult:
     """What a training gave.
 
     ``metrics``: the held-out metrics of the kept weights; steps (of the optimiser), tokens, flops and seconds of the
-    training; flops of the pre-training, where its tokens are published; rows, labels, cut, dropped and labels_lost of
-    the trees. ``history``: one record for each validation. ``checkpoint``: the folder of the kept weights.
+    training, and how many of these it waited for data; flops of the pre-training, where its tokens are published; rows,
+    labels, cut, dropped, labels_lost and too_long of the trees. ``history``: one record for each validation.
+    ``checkpoint``: the folder of the kept weights.
     """
 
     metrics: dict[str, float]
@@ -52,11 +56,11 @@ class TrainResult:
     checkpoint: Path
 
 
-def training_rows(trees: Iterable[StepTree], model: ModelConfig, config: TrainConfig, *, seed: int) -> StepDataModule:
-    """What a training reads: the rows of labelled trees, split by problem.
+def training_rows(trees: Sequence[StepTree], model: ModelConfig, config: TrainConfig, *, seed: int) -> StepDataModule:
+    """What a training reads: the rows of labelled trees that are at hand, split by problem.
 
     Args:
-        trees: labelled trees, read once.
+        trees: labelled trees.
         model: whose tokenizer and text format are used.
         config: the optimisation.
         seed: of the head, the split, the order and the dropout.
@@ -66,11 +70,33 @@ def training_rows(trees: Iterable[StepTree], model: ModelConfig, config: TrainCo
             StepDataModule).
     """
     strategy_of(config)  # refuses devices that this machine does not have
-    encoder = StepEncoder(load_tokenizer(model.name), model.format)
-    return StepDataModule(trees, encoder, max_length=model.max_length, config=config, seed=seed)
+    encoder = encoder_of(model)
+    encoded = encode_trees(trees, encoder, shape_of(config, model.max_length))
+    return StepDataModule(encoded, encoder, max_length=model.max_length, config=config, seed=seed)
 
 
-def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, label_source: str, progress: bool) -> TrainResult:
+def prepared_training_rows(corpus: Corpus, model: ModelConfig, config: TrainConfig, *, seed: int) -> StepDataModule:
+    """The same of a corpus of any size, whose rows are prepared once and kept in the cache (see prepare/).
+
+    Raises:
+        InputError: as ``training_rows``; the corpus is refused, or the cache cannot be written.
+    """
+    strategy_of(config)
+    encoder = encoder_of(model)
+    prepared = prepared_rows(corpus, encoder, shape_of(config, model.max_length))
+    return StepDataModule(prepared.encoded, encoder, max_length=model.max_length, config=config, seed=seed)
+
+
+def encoder_of(model: ModelConfig) -> StepEncoder:
+    """The tokenisation of a PRM that is to be trained.
+
+    Raises:
+        InputError: the backbone has no tokenizer, or it does not go with the text format.
+    """
+    return StepEncoder(load_tokenizer(model.name), model.format)
+
+
+def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: bool) -> TrainResult:
     """Train a PRM on labelled trees and write the weights with the best held-out metric to ``out/checkpoint``.
 
     Beside it, ``out/history.csv`` holds the metrics of every validation, and ``out/curve.png`` their picture; with
@@ -81,7 +107,6 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, label_sour
         data: as ``training_rows`` made it for this model.
         model: backbone, head and text format.
         out: folder of the run; it is made.
-        label_source: where the labels came from; stored, since it decides the default aggregation.
         progress: whether to show a bar (on a terminal) or plain lines.
 
     Raises:
@@ -98,7 +123,7 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, label_sour
     state = last_state(out / STATE)
     history = History(out / "history.csv", show=progress)
     module = PRMModule(prm, config, seed=seed)
-    meta = CheckpointMeta(format=data.encoder.format, label_source=label_source, max_length=model.max_length)
+    meta = CheckpointMeta(format=data.encoder.format, label_source=data.label_source, max_length=model.max_length)
 
     def write(fresh: Path) -> None:
         save_prm(prm, data.encoder.tokenizer, fresh, meta)
@@ -120,6 +145,7 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, label_sour
         "tokens": float(module.tokens),
         "flops": module.flops,
         "seconds": history.seconds,
+        "data_seconds": data.waited,
     }
     metrics |= {name: float(count) for name, count in asdict(data.counts).items()}
     if before is not None:

@@ -104,7 +104,7 @@ def _kept(config: PretrainedConfig, layers: int, batch: int, tokens: int, width:
     small = copy.deepcopy(config)
     small.num_hidden_layers = layers
     if getattr(small, "layer_types", None):
-        small.layer_types = small.layer_types[:layers]
+        small.layer_types = (small.layer_types * layers)[:layers]
     AttentionInterface.register(_COUNTED, cast(Any, _counted_attention))
     with torch.device("meta"):
         model = cast(

@@ -106,7 +106,8 @@ class PRMModule(pl.LightningModule):
         if self.trainer.loggers and (self.trainer.global_step + 1) % self.config.log_every == 0:
             self._add_up()
             values = {"train_loss": self._means["step_loss"].compute(), "lr": optimizer.param_groups[0]["lr"]}
-            logged = values | {"tokens": float(self.tokens), "flops": self.flops}
+            waited = getattr(getattr(self.trainer, "datamodule", None), "waited", 0.0)
+            logged = values | {"tokens": float(self.tokens), "flops": self.flops, "data_seconds": waited}
             for logger in self.trainer.loggers:
                 logger.log_metrics(
                     {f"train/{name}": float(v) for name, v in logged.items()}, self.trainer.global_step + 1

@@ -5,14 +5,16 @@ loss is exact for any world size and accumulation without a word between the ran
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.rows import TokenRow
+from prmkit.packing.table import Rows
 
 _POOL = 8
 """Batches whose rows are sorted by length together. More would save some padding, but give every batch one length, from
@@ -31,7 +33,7 @@ class PlannedBatch:
 class RowDataset(Dataset[StepBatch]):
     """Collated batches of a plan."""
 
-    def __init__(self, rows: Sequence[TokenRow]) -> None:
+    def __init__(self, rows: Rows) -> None:
         self.rows = rows
 
     def __getitem__(self, planned: PlannedBatch) -> StepBatch:
@@ -48,7 +50,8 @@ class BatchPlan(Sampler[PlannedBatch]):
     """The batches of one rank, epoch by epoch.
 
     Args:
-        rows: all rows, of all ranks.
+        lengths: tokens of each row, of all ranks.
+        weights: the summed weight of its labels.
         batch_size: rows of a batch.
         accumulate: batches of one rank in an optimiser step.
         world_size: ranks.
@@ -59,7 +62,8 @@ class BatchPlan(Sampler[PlannedBatch]):
 
     def __init__(
         self,
-        rows: Sequence[TokenRow],
+        lengths: NDArray[np.integer[Any]],
+        weights: NDArray[np.floating[Any]],
         *,
         batch_size: int,
         accumulate: int,
@@ -68,8 +72,7 @@ class BatchPlan(Sampler[PlannedBatch]):
         seed: int | None,
         done: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._lengths = np.array([len(row.ids) for row in rows])
-        self._weights = np.array([row.weight for row in rows])
+        self._lengths, self._weights = lengths, weights
         self._batch_size, self._accumulate = batch_size, accumulate
         self._world_size, self._rank, self._seed = world_size, rank, seed
         self._epoch, self._done = 0, done
@@ -93,23 +96,23 @@ class BatchPlan(Sampler[PlannedBatch]):
         step_size = self._world_size * self._accumulate
         for start in range(0, len(batches), step_size):
             step = batches[start : start + step_size]
-            total = float(sum(self._weights[list(batch)].sum() for batch in step))
+            total = float(sum(self._weights[batch].sum() for batch in step))
             for position in range(0, len(step), self._world_size):
                 mine = position + self._rank
                 filler = mine >= len(step)
-                yield PlannedBatch(rows=shortest if filler else step[mine], total_weight=total, filler=filler)
+                rows = shortest if filler else tuple(step[mine].tolist())
+                yield PlannedBatch(rows=rows, total_weight=total, filler=filler)
 
-    def _batches(self) -> list[tuple[int, ...]]:
+    def _batches(self) -> list[NDArray[np.int64]]:
+        """All batches of the epoch, of all ranks: views of one array."""
+        size = self._batch_size
         if self._seed is None:
-            return self._sliced(np.argsort(self._lengths, kind="stable"))
+            order = np.argsort(self._lengths, kind="stable")
+            return [order[start : start + size] for start in range(0, len(order), size)]
         random = np.random.default_rng([self._seed, self._epoch])
         order = random.permutation(len(self._lengths))
-        pool = _POOL * self._batch_size
-        pools = [order[start : start + pool] for start in range(0, len(order), pool)]
-        sorted_pools = [rows[np.argsort(self._lengths[rows], kind="stable")] for rows in pools]
-        batches = [batch for rows in sorted_pools for batch in self._sliced(rows)]
+        for start in range(0, len(order), _POOL * size):
+            pool = order[start : start + _POOL * size]
+            pool[:] = pool[np.argsort(self._lengths[pool], kind="stable")]
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
         return [batches[index] for index in random.permutation(len(batches))]
-
-    def _sliced(self, order: np.ndarray) -> list[tuple[int, ...]]:
-        size = self._batch_size
-        return [tuple(order[start : start + size].tolist()) for start in range(0, len(order), size)]

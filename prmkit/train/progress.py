@@ -11,7 +11,7 @@ import lightning.pytorch as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from prmkit.run.activity import busy
+from prmkit.run.activity import Activity, busy
 from prmkit.run.files import write_text
 
 COLUMNS = (
@@ -35,7 +35,9 @@ class History(pl.Callback):
         self._console = Console(stderr=True, quiet=not show)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._setting_up = ExitStack()
+        self._under_way = ExitStack()
+        self._training: Activity | None = None
+        self._first = 0
         self._start, self._spent = time.monotonic(), 0.0
 
     @property
@@ -45,11 +47,11 @@ class History(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Say that the devices get the weights, or their shards, until the training starts."""
-        self._setting_up.enter_context(busy("setting the training up"))
+        self._under_way.enter_context(busy("setting the training up"))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar, and drop from the file what came after the state that a training goes on from."""
-        self._setting_up.close()
+        self._under_way.close()
         self._start = time.monotonic()
         if trainer.is_global_zero:
             if self.records:
@@ -62,11 +64,23 @@ class History(pl.Callback):
             total = int(trainer.estimated_stepping_batches)
             self._task = self._bar.add_task("train", total=total, completed=trainer.global_step)
             self._bar.start()
+        elif trainer.is_global_zero:
+            self._training = self._under_way.enter_context(busy("training"))
+        self._first = trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """Move the bar."""
+        step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
         if self._bar is not None:
-            self._bar.update(self._task, completed=trainer.global_step)
+            self._bar.update(self._task, completed=step)
+        elif self._training is not None and step > self._first:
+            pace = self._training.seconds / (step - self._first)
+            figures = {
+                f"of {total} steps": str(step),
+                "s a step": f"{pace:.3g}",
+                "s to go": f"{pace * (total - step):.0f}",
+            }
+            self._training.share, self._training.figures = step / total, figures
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Record the held-out metrics."""
@@ -102,7 +116,7 @@ class History(pl.Callback):
         self._close()
 
     def _close(self) -> None:
-        self._setting_up.close()
+        self._under_way.close()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -18,12 +18,14 @@ class TrainingResult(Result):
         tokens: read while training.
         flops: of the training.
         seconds: of the training.
+        data_seconds: of these, spent waiting for batches.
         pretraining_flops: of the backbone, 6 N D; None where its tokens are not published.
         rows: sequences.
         labels: in them, held-out ones included.
         cut: sequences cut at the length limit.
         dropped: sequences of which nothing was left.
         labels_lost: by cutting.
+        too_long: trees whose problem leaves no room for a step.
         corpus: what was read.
     """
 
@@ -43,5 +45,7 @@ class TrainingResult(Result):
     cut: int
     dropped: int
     labels_lost: int
+    too_long: int = 0
+    data_seconds: float | None = None
     pretraining_flops: float | None = None
     corpus: CorpusRecord

@@ -177,7 +177,7 @@ def standing(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), 2, "the disk is full. Make room, then start again.\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "the disk is full. Make room. Choose another --out.\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
     ids=["full-disk", "ctrl-c"],

@@ -1,7 +1,11 @@
 """``prmkit train`` from recipe to checkpoint, and its plan."""
 
+import csv
 import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -144,3 +148,91 @@ def test_a_plan_of_what_cannot_be_is_refused(
     answer = prmkit("train", train_recipe, *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
+
+
+COUNTING = """
+import os
+from prmkit.sources.trl import tree_of as trl
+
+def tree_of(row, where):
+    with open(os.environ["ROWS_READ"], "a") as file:
+        file.write(where + "\\n")
+    return trl(row, where)
+"""
+
+
+@pytest.fixture
+def counted(train_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Trains by the command line, with some ranks; tells the places of all rows that were read until now."""
+    (tmp_path / "counting.py").write_text(COUNTING)
+    train_recipe.write_text(train_recipe.read_text().replace("source: trl", "source: 'counting:tree_of'"))
+    monkeypatch.setenv("PRMKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ROWS_READ", str(tmp_path / "read"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
+
+    def run(out: str, *options: str, ranks: int = 1, code: int = 0) -> list[str]:
+        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"] if ranks > 1 else []
+        command = [sys.executable, *torchrun, "-m", "prmkit.commands", "train", str(train_recipe)]
+        done = subprocess.run([*command, "--out", str(tmp_path / out), *options], timeout=240, cwd=ROOT)
+        assert done.returncode == code
+        return (tmp_path / "read").read_text().splitlines()
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("packing", ["tree", "sequence", "none"])
+def test_ranks_share_what_is_prepared_once_and_learn_what_one_does(
+    counted: Callable[..., list[str]], corpus: Path, tmp_path: Path, packing: str
+) -> None:
+    shape = ("--set", f"train.packing={packing}")
+    rows = [f"{corpus}:{number}" for number in range(1, 25)]
+    # Two ranks with batches of 4 take the steps of one with batches of 8.
+    two = ("--set", "train.devices=2", "--set", "train.batch_size=4", "--set", "train.strategy=ddp")
+    assert counted("two", *shape, *two, ranks=2) == rows
+    assert counted("one", *shape) == rows
+    assert counted("faster", *shape, "--set", "train.lr=2e-3", "--set", "train.hard_above=0.5") == rows
+    losses = [read_history(tmp_path / name / "history.csv") for name in ("one", "two")]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+    assert counted("other", *shape, "--set", "model.max_length=63") == [*rows, *rows]
+
+
+def read_history(file: Path) -> list[float]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return [float(row[name]) for row in csv.DictReader(stream) for name in ("train_loss", "loss")]
+
+
+def test_a_plan_counts_the_tokens_that_are_prepared(
+    prmkit: Callable[..., Answer], train_recipe: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PRMKIT_CACHE", str(tmp_path / "cache"))
+    before = json.loads(prmkit("train", train_recipe, "--plan", "1xH100", "--json").out)
+    assert before["hours"] is None
+    made = json.loads(prmkit("data", "prepare", train_recipe, "--json").out)
+    assert (made["prepared"], made["rows"], made["labels"]) == ("made", 24, 48)
+    again = json.loads(prmkit("data", "prepare", train_recipe, "--json").out)
+    assert (again["prepared"], again["tokens"], again["bytes"]) == ("there", made["tokens"], made["bytes"])
+    plan = json.loads(prmkit("train", train_recipe, "--plan", "1xH100", "--set", "train.epochs=3", "--json").out)
+    # A quarter of the problems is held out.
+    steps = 3 * 0.75 * made["tokens"] / plan["step"]["tokens"]
+    assert plan["hours"] == pytest.approx(steps * plan["step"]["seconds"] / 3600, rel=0.01)
+
+
+def test_data_can_be_prepared_for_devices_that_are_not_here(prmkit: Callable[..., Answer], train_recipe: Path) -> None:
+    assert prmkit("data", "prepare", train_recipe, "--set", "train.devices=4096", "--json").code == 0
+
+
+def test_a_run_of_prepared_data_keeps_the_bad_rows_and_their_count(
+    prmkit: Callable[..., Answer], train_recipe: Path, corpus: Path, tmp_path: Path
+) -> None:
+    with corpus.open("a", encoding="utf-8") as file:
+        file.write('{"prompt": 5}\n')
+    few = ("--set", "data.max_bad=0.1")
+    assert prmkit("data", "prepare", train_recipe, *few).code == 0
+    out = tmp_path / "run"
+    result = json.loads(prmkit("train", train_recipe, *few, "--out", out, "--json").out)
+    assert (result["corpus"]["read"], result["corpus"]["quarantined"]) == (25, 1)
+    (bad,) = map(json.loads, (out / "quarantine.jsonl").read_text().splitlines())
+    assert bad["where"] == f"{corpus}:25"
+    assert 0 <= result["data_seconds"] <= result["seconds"]

@@ -8,8 +8,7 @@ from prmkit.errors import InputError
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM, architecture
 from prmkit.packing.batch import collate
-from prmkit.packing.rows import tree_rows
-from tests.tiny import path_tree, tiny_backbone, tiny_encoder
+from tests.tiny import path_tree, tiny_backbone, tiny_encoder, tree_rows
 
 TREES = (
     path_tree("1 + 2 ?", [("1 + 2", 1.0), ("= 3", 0.0)]),

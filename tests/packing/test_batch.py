@@ -1,13 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.rows import tree_rows
 from prmkit.packing.sequence import dense_mask, pack
 from prmkit.tree import ROOT, Label, Problem, StepTree
-from tests.tiny import human, path_tree, tiny_encoder
+from tests.tiny import human, path_tree, tiny_encoder, tree_rows
 
 ENCODER = tiny_encoder()
 
@@ -70,7 +70,7 @@ def test_tokens_and_pairs_are_counted_without_padding() -> None:
     batch = collate([*LONG, *SHORT])
     # A token attends to itself and all before it: 14 x 15 / 2 and 5 x 6 / 2.
     assert (batch.tokens, batch.pairs) == (19, 105 + 15)
-    packed = collate(pack([*SHORT, *SHORT], budget=10))
+    packed = collate(pack(SHORT, np.array([0, 0]), budget=10))
     assert packed.ids_BT.shape == (1, 10)
     assert (packed.tokens, packed.pairs) == (10, 2 * 15)
 
@@ -84,9 +84,9 @@ def test_weights_may_be_scaled_and_divided_by_those_of_a_larger_step() -> None:
 
 
 def test_a_label_weighs_what_its_row_says() -> None:
-    rows = tree_rows(forked(), ENCODER, 99, weighting="rows", budget=99, weigh=lambda label: 0.5 + label.value).rows
-    batch = collate(rows)
-    # The shared step stands once and counts for both paths: 2 x (0.5 + 0.5).
+    rows = tree_rows(forked(), ENCODER, 99, weighting="rows", budget=99).rows
+    batch = collate(rows.with_labels(rows.labels, rows.weights * [1.0, 1.5, 0.5]))
+    # The shared step stands once and counts for both paths.
     assert batch.weights_BS.tolist() == [[2.0, 1.5, 0.5]]
     assert batch.labels_BS.tolist() == [[0.5, 1.0, 0.0]]
 

@@ -1,11 +1,17 @@
 import math
+from typing import Literal
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from prmkit.errors import InputError
-from prmkit.packing.rows import TokenRow, tree_rows
+from prmkit.packing.rows import RowShape, encode_trees
+from prmkit.packing.table import TokenRow
 from prmkit.tree import ROOT, Label, Problem, StepTree
-from tests.tiny import human, path_tree, tiny_encoder
+from tests.packing import plain_rows
+from tests.packing.forests import forests
+from tests.tiny import human, path_tree, tiny_encoder, tree_rows
 
 ENCODER = tiny_encoder()
 
@@ -29,7 +35,7 @@ def test_a_shared_prefix_is_supervised_once() -> None:
     found = tree_rows(forked(), ENCODER, 256)
     # Leaf 1 learns the prefix and its own label, leaf 2 its own only, leaf 3 has nothing left to learn.
     assert [known(row) for row in found.rows] == [[(0, 1.0), (1, 0.7), (2, 0.0)], [(2, 1.0)]]
-    assert (found.cut, found.dropped, found.labels_lost) == (0, 1, 0)
+    assert (found.counts.cut, found.counts.dropped, found.counts.labels_lost) == (0, 1, 0)
 
 
 def test_a_row_is_the_path_of_its_leaf() -> None:
@@ -51,24 +57,50 @@ def test_rows_are_cut_at_a_step_end_and_the_counts_add_up() -> None:
     whole, cut, short = (tree_rows(forked(), ENCODER, length) for length in (14, 13, 11))
     assert [row.supervised for row in whole.rows] == [3, 1]
     assert [len(row.ids) for row in cut.rows] == [12]
-    assert (cut.cut, cut.dropped, cut.labels_lost) == (3, 2, 2)
+    assert (cut.counts.cut, cut.counts.dropped, cut.counts.labels_lost) == (3, 2, 2)
     assert [len(row.ids) for row in short.rows] == [9]
-    assert (short.cut, short.dropped, short.labels_lost) == (3, 2, 3)
+    assert (short.counts.cut, short.counts.dropped, short.counts.labels_lost) == (3, 2, 3)
 
 
 def test_a_tree_without_labels_has_no_rows() -> None:
     found = tree_rows(path_tree("1 ?", [("1", None)]), ENCODER, 256)
-    assert (found.rows, found.cut, found.dropped, found.labels_lost) == ((), 0, 1, 0)
+    assert (len(found.rows), found.counts.dropped, found.counts.labels_lost) == (0, 1, 0)
 
 
 @pytest.mark.parametrize("length", [4, 5])
-def test_a_problem_that_fills_the_context_is_refused(length: int) -> None:
-    with pytest.raises(InputError, match=rf"problem p: the problem leaves no room.*max_length = {length}"):
-        tree_rows(forked(), ENCODER, length)
+def test_a_problem_that_fills_the_context_is_left_out_and_counted(length: int) -> None:
+    found = tree_rows(forked(), ENCODER, length)
+    assert (len(found.rows), found.counts.too_long) == (0, 1)
 
 
 def test_labels_are_floats() -> None:
     tree = path_tree("1 ?", [("1", None), ("2", None), ("3", 0.7)])
     tree.set_label(0, Label(value=True, source="human"))
     row = tree_rows(tree, ENCODER, 256).rows[0]
-    assert (type(row.labels[0]), row.labels[0], row.labels[2]) == (float, 1.0, 0.7)
+    assert (row.labels.dtype, row.labels[0], row.labels[2]) == (float, 1.0, 0.7)
+
+
+@pytest.mark.parametrize("weighting", ["once", "rows"])
+@given(forest=forests(), length=st.integers(5, 40), budget=st.none() | st.integers(5, 80))
+def test_trees_together_have_the_rows_of_each_alone(
+    weighting: Literal["once", "rows"], forest: list[StepTree], length: int, budget: int | None
+) -> None:
+    found = encode_trees(forest, ENCODER, RowShape(max_length=length, weighting=weighting, budget=budget))
+    short = [tree for tree in forest if len(ENCODER.problem_ids(tree.problem)) < length]
+    plain = [plain_rows.tree_rows(tree, ENCODER, length, weighting=weighting, budget=budget) for tree in short]
+    wanted = [row for tree in plain for row in tree.rows]
+    assert len(found.rows) == len(wanted)
+    for row, want in zip(found.rows, wanted, strict=True):
+        for name in ("ids", "positions", "until", "ends", "labels", "weights"):
+            np.testing.assert_array_equal(getattr(row, name), getattr(want, name), err_msg=name)
+        assert row.problems == want.problems
+    counts = found.counts
+    assert (counts.cut, counts.dropped, counts.labels_lost) == tuple(
+        sum(getattr(tree, name) for tree in plain) for name in ("cut", "dropped", "labels_lost")
+    )
+    assert counts.too_long == len(forest) - len(short)
+    assert counts.rows == len(wanted)
+    assert counts.labels == sum(not math.isnan(label) for row in wanted for label in row.labels)
+    assert [found.prompts[index] for index in found.rows.problems] == [
+        tree.problem.prompt for tree, rows in zip(short, plain, strict=True) for _ in rows.rows
+    ]

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.rows import TokenRow, tree_rows
-from prmkit.packing.sequence import Packing, block_mask, dense_mask, pack
-from prmkit.tree import ROOT, Label, Problem, StepTree
-from tests.tiny import human, tiny_backbone, tiny_encoder
+from prmkit.packing.rows import RowShape, encode_trees
+from prmkit.packing.sequence import Packing, Sequences, block_mask, dense_mask, pack
+from prmkit.packing.table import Rows, RowTable
+from prmkit.tree import ROOT, Problem, StepTree
+from tests.packing import plain_rows
+from tests.packing.forests import trees
+from tests.tiny import human, tiny_backbone, tiny_encoder, tree_rows
 
 ENCODER = tiny_encoder()
-WORDS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "x"]
 
 
 @pytest.fixture(scope="module")
@@ -25,34 +27,15 @@ def prm(tmp_path_factory: pytest.TempPathFactory) -> PRM:
     return PRM.from_backbone(name, ModelConfig(name=name, max_length=64)).eval()
 
 
-@st.composite
-def trees(draw: st.DrawFn) -> StepTree:
-    """Any shape of tree of up to nine steps, labelled hard, softly or not at all."""
-    tree = StepTree(
-        Problem(
-            id=draw(st.sampled_from("pqr")),
-            prompt=" ".join(draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4))),
-        )
-    )
-    for node in range(draw(st.integers(1, 9))):
-        label = draw(st.none() | st.sampled_from([0.0, 0.25, 0.7, 1.0]))
-        tree.add(
-            draw(st.integers(ROOT, node - 1)),
-            " ".join(draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4))),
-            label=None if label is None else Label(value=label, source="human"),
-        )
-    return tree
-
-
 def losses(prm: PRM, batch: StepBatch) -> torch.Tensor:
     logits_BS = prm(batch.ids_BT, batch.mask_BT, batch.ends_BS, batch.packing)
     all_BS = torch.nn.functional.binary_cross_entropy_with_logits(logits_BS, batch.labels_BS, reduction="none")
     return (all_BS * batch.weights_BS).sum()
 
 
-def gradient(prm: PRM, rows: list[TokenRow]) -> tuple[float, torch.Tensor]:
+def gradient(prm: PRM, rows: Rows) -> tuple[float, torch.Tensor]:
     """The summed loss of some rows, and its gradient by all weights."""
-    loss = losses(prm, collate(rows))
+    loss = losses(prm, collate([rows[index] for index in range(len(rows))]))
     gradients = torch.autograd.grad(loss, list(prm.parameters()))
     return float(loss.detach()), torch.cat([each.flatten() for each in gradients])
 
@@ -63,26 +46,24 @@ def gradient(prm: PRM, rows: list[TokenRow]) -> tuple[float, torch.Tensor]:
 def test_packing_changes_neither_loss_nor_gradient(
     prm: PRM, weighting: str, forest: list[StepTree], length: int, budget: int
 ) -> None:
-    modes = {
-        name: [
-            row
-            for tree in forest
-            for row in tree_rows(tree, ENCODER, length, weighting=weighting, budget=share).rows  # type: ignore[arg-type]
-        ]
-        for name, share in (("none", None), ("tree", budget))
-    }
-    if not modes["none"]:
-        assert not modes["tree"]
+    shapes = [RowShape(max_length=length, weighting=weighting, budget=share) for share in (None, budget)]  # type: ignore[arg-type]
+    paths, subtrees = (encode_trees(forest, ENCODER, shape).rows for shape in shapes)
+    if not len(paths):
+        assert not len(subtrees)
         return
-    modes["sequence"] = pack(modes["none"], budget)
-    modes["packed trees"] = pack(modes["tree"], budget)
-    loss, slope = gradient(prm, modes["none"])
+    modes: dict[str, Rows] = {"tree": subtrees, "sequence": packed(paths, budget), "both": packed(subtrees, budget)}
+    loss, slope = gradient(prm, paths)
     for name, rows in modes.items():
         other_loss, other_slope = gradient(prm, rows)
         assert other_loss == pytest.approx(loss, rel=1e-5, abs=1e-6), name
         torch.testing.assert_close(other_slope, slope, rtol=1e-4, atol=1e-5, msg=name)
-        assert sum(row.weight for row in rows) == sum(row.weight for row in modes["none"])
-    assert sum(len(row.ids) for row in modes["tree"]) <= sum(len(row.ids) for row in modes["none"])
+        weights = [rows[index].weight for index in range(len(rows))]
+        assert sum(weights) == paths.row_weights.sum()
+    assert subtrees.lengths.sum() <= paths.lengths.sum()
+
+
+def packed(rows: RowTable, budget: int) -> Sequences:
+    return pack(rows, np.arange(len(rows)), budget)
 
 
 def forked() -> StepTree:
@@ -99,22 +80,22 @@ def test_a_tree_is_written_depth_first_with_depth_as_position() -> None:
     (row,) = tree_rows(forked(), ENCODER, 64, budget=64).rows
     assert row.positions.tolist() == [*range(12), 12, 13, 12, 13]
     assert row.until.tolist() == [16] * 12 + [14] * 2 + [16] * 2
-    assert row.ends == (8, 11, 13, 15)
-    assert row.labels == (1.0, 0.7, 0.0, 1.0)
-    assert (row.weights, row.plain) == ((1.0,) * 4, False)
+    assert row.ends.tolist() == [8, 11, 13, 15]
+    assert row.labels.tolist() == [1.0, 0.7, 0.0, 1.0]
+    assert (row.weights.tolist(), row.plain) == ([1.0] * 4, False)
 
 
 def test_by_rows_a_shared_step_weighs_as_many_paths_as_go_through_it() -> None:
     (row,) = tree_rows(forked(), ENCODER, 64, weighting="rows", budget=64).rows
-    assert row.weights == (2.0, 2.0, 1.0, 1.0)
+    assert row.weights.tolist() == [2.0, 2.0, 1.0, 1.0]
     flat = tree_rows(forked(), ENCODER, 64, weighting="rows").rows
-    assert [one.labels for one in flat] == [(1.0, 0.7, 0.0), (1.0, 0.7, 1.0)]
+    assert [one.labels.tolist() for one in flat] == [[1.0, 0.7, 0.0], [1.0, 0.7, 1.0]]
 
 
 def test_a_tree_that_is_too_large_is_cut_between_paths_and_its_prefix_is_read_again() -> None:
     first, second = tree_rows(forked(), ENCODER, 64, budget=15).rows
     assert (len(first.ids), len(second.ids)) == (14, 14)
-    assert first.labels == (1.0, 0.7, 0.0)
+    assert first.labels.tolist() == [1.0, 0.7, 0.0]
     assert [math.isnan(label) for label in second.labels] == [True, True, False]
 
 
@@ -126,33 +107,38 @@ def test_a_path_longer_than_the_budget_has_a_row_of_its_own() -> None:
 def test_a_label_beyond_the_limit_is_lost_and_counted() -> None:
     found = tree_rows(forked(), ENCODER, 13, budget=64)
     assert [row.supervised for row in found.rows] == [2]
-    assert (found.cut, found.dropped, found.labels_lost) == (2, 1, 2)
+    assert (found.counts.cut, found.counts.dropped, found.counts.labels_lost) == (2, 1, 2)
 
 
-def row_of(length: int, problem: str = "p") -> TokenRow:
-    return TokenRow(
-        ids=np.full(length, length, dtype=np.int32),
-        positions=np.arange(length, dtype=np.int32),
-        until=np.full(length, length, dtype=np.int32),
-        ends=(length - 1,),
-        labels=(1.0,),
-        weights=(1.0,),
-        problems=(problem,),
-    )
+def rows_of(lengths: list[int]) -> RowTable:
+    """Rows of so many tokens, at least 3, each of a problem and a step of its own."""
+    given = [StepTree(Problem(id=str(n), prompt="?")) for n in range(len(lengths))]
+    for tree, length in zip(given, lengths, strict=True):
+        tree.add(ROOT, " ".join(["1"] * (length - 3)), label=human(1.0))  # beside "?", and two line ends
+    return encode_trees(given, ENCODER, RowShape(max_length=100)).rows
 
 
 def test_the_longest_come_first_and_the_best_gap_is_filled() -> None:
-    packed = pack([row_of(length) for length in (3, 9, 5, 6, 4, 2)], budget=10)
-    # 9; 6 with 4; 5 with 3 and 2. A first fit would do the same here but for the 2, which 8 tokens take and 9 do not.
-    assert [sorted({*row.ids.tolist()}) for row in packed] == [[9], [4, 6], [2, 3, 5]]
+    sequences = packed(rows_of([13, 19, 15, 16, 14, 12]), 30)
+    # 19; 16 with 14; 15 with 13; the 12 finds 11 tokens free and none, and 2: it stands alone.
+    assert [sorted(map(int, row.problems)) for row in sequences] == [[1], [3, 4], [0, 2], [5]]
 
 
-@given(st.lists(st.integers(1, 12), min_size=1, max_size=30), st.integers(1, 20))
+@given(st.lists(st.integers(4, 16), min_size=1, max_size=40), st.integers(4, 40))
+def test_sequences_are_those_of_the_plain_search(lengths: list[int], budget: int) -> None:
+    found = packed(rows_of(lengths), budget)
+    bounds = zip(found.starts[:-1], found.starts[1:], strict=True)
+    assert [found.order[start:stop].tolist() for start, stop in bounds] == plain_rows.pack(lengths, budget)
+    assert found.lengths.tolist() == [len(row.ids) for row in found]
+    assert found.weights.tolist() == [row.weight for row in found]
+
+
+@given(st.lists(st.integers(4, 16), min_size=1, max_size=30), st.integers(1, 40))
 def test_packing_keeps_every_row_whole_and_within_the_budget(lengths: list[int], budget: int) -> None:
-    packed = pack([row_of(length, str(index)) for index, length in enumerate(lengths)], budget)
-    assert sorted(problem for row in packed for problem in row.problems) == sorted(map(str, range(len(lengths))))
-    assert all(len(row.ids) <= budget or len(row.problems) == 1 for row in packed)
-    for row in packed:
+    sequences = list(packed(rows_of(lengths), budget))
+    assert sorted(problem for row in sequences for problem in row.problems) == sorted(map(str, range(len(lengths))))
+    assert all(len(row.ids) <= budget or len(row.problems) == 1 for row in sequences)
+    for row in sequences:
         starts = [index for index, position in enumerate(row.positions) if position == 0]
         for start, stop in zip(starts, [*starts[1:], len(row.ids)], strict=True):
             assert set(row.until[start:stop].tolist()) == {stop}
@@ -160,7 +146,7 @@ def test_packing_keeps_every_row_whole_and_within_the_budget(lengths: list[int],
 
 
 def test_the_two_masks_are_one() -> None:
-    batch = collate([*tree_rows(forked(), ENCODER, 64, budget=64).rows, row_of(7)])
+    batch = collate([*tree_rows(forked(), ENCODER, 64, budget=64).rows, *rows_of([7])])
     assert batch.packing is not None
     dense_BTT = dense_mask(batch.packing)[:, 0]
     sparse = block_mask(batch.packing)

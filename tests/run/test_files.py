@@ -26,12 +26,6 @@ def test_what_the_system_refuses_is_one_line(number: int, message: str) -> None:
         raise OSError(number, "refused")
 
 
-def test_a_full_disk_says_how_to_go_on() -> None:
-    for known, said in (({}, "go on with --resume"), ({"again": "start again"}, "start again")):
-        with pytest.raises(InputError, match=rf"Make room, then {said}\.$"), writing(Path("here"), **known):
-            raise OSError(errno.ENOSPC, "refused")
-
-
 def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"), writing(tmp_path / "file" / "a"):

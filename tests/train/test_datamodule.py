@@ -3,10 +3,11 @@ import random
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.packing.rows import TokenRow
+from prmkit.packing.rows import encode_trees
+from prmkit.packing.sequence import Sequences
 from prmkit.train.config import TrainConfig
-from prmkit.train.datamodule import StepDataModule, held_out_problems
-from prmkit.tree import ROOT, Problem, StepTree
+from prmkit.train.datamodule import StepDataModule, shape_of
+from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, path_tree, tiny_encoder
 
 
@@ -16,10 +17,12 @@ def trees(count: int = 20) -> list[StepTree]:
 
 def module(given: list[StepTree], *, seed: int = 0, max_length: int = 64, **fields: object) -> StepDataModule:
     config = TrainConfig(**{"validation_share": 0.25, "batch_size": 4, "packing": "none", **fields})  # type: ignore[arg-type]
-    return StepDataModule(given, tiny_encoder(), max_length=max_length, config=config, seed=seed)
+    encoder = tiny_encoder()
+    encoded = encode_trees(given, encoder, shape_of(config, max_length))
+    return StepDataModule(encoded, encoder, max_length=max_length, config=config, seed=seed)
 
 
-def ids(rows: list[TokenRow]) -> set[tuple[int, ...]]:
+def ids(rows: Sequences) -> set[tuple[int, ...]]:
     return {tuple(row.ids.tolist()) for row in rows}
 
 
@@ -37,7 +40,7 @@ def test_no_problem_straddles_the_split() -> None:
     assert len(data.train_rows) == 30
 
 
-def _sides(data: StepDataModule) -> tuple[list[TokenRow], list[TokenRow]]:
+def _sides(data: StepDataModule) -> tuple[Sequences, Sequences]:
     return data.train_rows, data.validation_rows
 
 
@@ -46,18 +49,6 @@ def test_the_split_depends_on_the_seed_and_not_on_the_order_of_trees() -> None:
     random.Random(1).shuffle(shuffled)
     assert ids(module(trees()).validation_rows) == ids(module(shuffled).validation_rows)
     assert ids(module(trees()).validation_rows) != ids(module(trees(), seed=1).validation_rows)
-
-
-def test_a_split_stays_what_it_was() -> None:
-    # The first three by the SHA-256 of "3:0" to "3:9": printf '3:0' | sha256sum
-    assert held_out_problems("0123456789", 0.3, 3) == set("548")
-
-
-def test_both_sides_of_a_split_hold_a_problem() -> None:
-    assert len(held_out_problems("abc", 0.01, 0)) == 1
-    assert len(held_out_problems("abc", 0.99, 0)) == 2
-    with pytest.raises(InputError, match="no problem can be held out"):
-        held_out_problems("a", 0.5, 0)
 
 
 def test_the_counts_say_what_became_of_the_trees() -> None:
@@ -86,9 +77,29 @@ def test_batches_are_those_of_the_rows() -> None:
         ),
         ([path_tree("1 ?", [("1", 1.0), ("2", 0.0)])], 64, "no problem can be held out"),
         (trees(), 4, "every label stands beyond the length limit"),
-        (trees(), 3, r"problem 0 \?: the problem leaves no room for a step"),
+        (trees(), 3, "every label stands beyond the length limit"),
     ],
 )
 def test_data_that_cannot_be_trained_on_is_refused(given: list[StepTree], length: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         module(given, max_length=length)
+
+
+def test_rows_whose_problem_is_too_long_are_left_out_and_counted() -> None:
+    data = module([*trees(), path_tree("1 2 3 4 5 6 ?", [("1", 1.0)])], max_length=8)
+    assert (data.counts.too_long, data.counts.rows) == (1, 20)
+
+
+def test_balance_is_that_of_the_rows_that_are_trained_on() -> None:
+    hard = [path_tree(f"{n} ?", [("1", float(n % 3 > 0)), ("2", 1.0)]) for n in range(20)]
+    data = module(hard, class_balance=True)
+    steps = [pair for row in data.train_rows for pair in zip(row.labels, row.weights, strict=True)]
+    right = sum(weight * label for label, weight in steps)
+    assert right == pytest.approx(sum(weight for _, weight in steps) / 2)
+    assert {weight for row in data.validation_rows for weight in row.weights} == {1.0}
+
+
+def test_the_makers_of_the_labels_are_named() -> None:
+    tree = path_tree("z ?", [("1", 1.0), ("2", None)])
+    tree.set_label(0, Label(value=1.0, source="a judge"))
+    assert module([*trees(), tree]).label_source == "a judge+human"

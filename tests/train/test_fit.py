@@ -51,7 +51,7 @@ def train(
     }
     model = ModelConfig(name=name, head_dropout=dropout, max_length=length)
     rows = training_rows(trees, model, TrainConfig(**settings), seed=0)  # type: ignore[arg-type]
-    return train_prm(rows, model, out, label_source="human", progress=False)
+    return train_prm(rows, model, out, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_a_checkpoint_is_never_written_over(name: str, tmp_path: Path) -> None:
         ([path_tree("1 ?", [("1", None)])], 64, "no step has a label"),
         ([path_tree(f"{n} ?", [("1", 1.0)]) for n in range(4)], 64, "all labels are the same"),
         (told_by_a_token(), 8, "every label stands beyond the length limit"),
-        ([path_tree("1 + 2 + 3 + 4 + 5 ?", [("1", 1.0)])], 8, "leaves no room for a step"),
+        ([path_tree("1 + 2 + 3 + 4 + 5 ?", [("1", 1.0)])], 8, "every label stands beyond the length limit"),
     ],
 )
 def test_trees_that_cannot_be_learned_from_are_refused(
@@ -229,7 +229,7 @@ def test_a_prm_that_is_asked_by_the_chat_template_is_asked_alike_in_training_and
     model = ModelConfig(name=name, format=format, max_length=512)
     config = TrainConfig(epochs=1, packing="none", batch_size=16, validation_share=0.25, devices=1)
     rows = training_rows(told_by_a_token(), model, config, seed=0)
-    result = train_prm(rows, model, tmp_path / "run", label_source="human", progress=False)
+    result = train_prm(rows, model, tmp_path / "run", progress=False)
     assert result.metrics["steps"] == 2
     file.unlink()
 

@@ -3,9 +3,8 @@ from transformers import Qwen2Config
 
 from prmkit.models.flops import ForwardFlops
 from prmkit.packing.batch import collate
-from prmkit.packing.rows import tree_rows
 from prmkit.train.flops import pretraining_flops, training_flops
-from tests.tiny import path_tree, tiny_encoder
+from tests.tiny import path_tree, tiny_encoder, tree_rows
 from tests.train.test_losses import forked
 
 COST = ForwardFlops(per_token=10.0, per_pair=1.0, per_read=100.0)

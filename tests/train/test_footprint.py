@@ -38,7 +38,7 @@ def measured(folder: Path, **fields: object) -> float:
     train = TrainConfig(packing="none", devices=1, validations_per_epoch=1, **fields)  # type: ignore[arg-type]
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         rows = training_rows(trees, model, train, seed=0)
-        train_prm(rows, model, folder / "run", label_source="human", progress=False)
+        train_prm(rows, model, folder / "run", progress=False)
     # What an earlier training left behind may be freed at any moment of this one, and is none of its memory.
     own: set[int] = set()
     now = peak = 0

@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.rows import tree_rows
 from prmkit.train.config import TrainConfig
 from prmkit.train.losses import pqm_losses, step_losses, step_paths
 from prmkit.tree import ROOT, Problem, StepTree
-from tests.tiny import human, path_tree, tiny_encoder
+from tests.tiny import human, path_tree, tiny_encoder, tree_rows
 
 
 def forked() -> StepTree:

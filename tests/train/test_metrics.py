@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.rows import tree_rows
 from prmkit.train.metrics import StepMetrics
 from prmkit.tree import StepTree
-from tests.tiny import path_tree, tiny_encoder
+from tests.tiny import path_tree, tiny_encoder, tree_rows
 from tests.train.test_losses import forked
 
 

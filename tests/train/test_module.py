@@ -11,10 +11,9 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.flops import ForwardFlops
 from prmkit.models.prm import PRM
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.rows import tree_rows
 from prmkit.train.config import TrainConfig
 from prmkit.train.module import PRMModule, rate_at
-from tests.tiny import path_tree, tiny_backbone, tiny_encoder
+from tests.tiny import path_tree, tiny_backbone, tiny_encoder, tree_rows
 
 
 class FixedLogits(nn.Module):

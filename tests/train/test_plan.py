@@ -1,31 +1,23 @@
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prmkit.packing.rows import TokenRow
 from prmkit.train.plan import BatchPlan, PlannedBatch, RowDataset
+from tests.tiny import path_tree, tiny_encoder, tree_rows
 
 
-def rows(lengths: list[int]) -> list[TokenRow]:
-    """Rows of these lengths; row i has i % 3 + 1 labels."""
-    return [
-        TokenRow(
-            ids=np.full(length, index, dtype=np.int32),
-            positions=np.arange(length, dtype=np.int32),
-            until=np.full(length, length, dtype=np.int32),
-            ends=tuple(range(index % 3 + 1)),
-            labels=(1.0,) * (index % 3 + 1),
-            weights=(1.0,) * (index % 3 + 1),
-            problems=(str(index),),
-        )
-        for index, length in enumerate(lengths)
-    ]
+def plan_of(lengths: list[int], **options: Any) -> BatchPlan:
+    """A plan of rows of these lengths; row i has i % 3 + 1 labels."""
+    weights = np.array([float(index % 3 + 1) for index in range(len(lengths))])
+    return BatchPlan(np.array(lengths), weights, **options)
 
 
 def plans(count: int, *, world: int, seed: int | None = 0, size: int = 2, accumulate: int = 1) -> list[BatchPlan]:
-    data = rows([5 + (7 * n) % 11 for n in range(count)])
+    lengths = [5 + (7 * n) % 11 for n in range(count)]
     return [
-        BatchPlan(data, batch_size=size, accumulate=accumulate, world_size=world, rank=rank, seed=seed)
+        plan_of(lengths, batch_size=size, accumulate=accumulate, world_size=world, rank=rank, seed=seed)
         for rank in range(world)
     ]
 
@@ -52,7 +44,7 @@ def test_the_order_is_that_of_seed_and_epoch() -> None:
 
 def test_batches_hold_rows_of_similar_length() -> None:
     lengths = [int(n) for n in np.random.default_rng(0).integers(1, 1000, 64)]
-    plan = BatchPlan(rows(lengths), batch_size=8, accumulate=1, world_size=1, rank=0, seed=0)
+    plan = plan_of(lengths, batch_size=8, accumulate=1, world_size=1, rank=0, seed=0)
     padded = sum(len(batch.rows) * max(lengths[row] for row in batch.rows) for batch in plan)
     # 64 rows are one pool of 8 batches, so the batches are slices of the sorted rows.
     ordered = sorted(lengths)
@@ -60,5 +52,11 @@ def test_batches_hold_rows_of_similar_length() -> None:
 
 
 def test_a_filler_has_no_say() -> None:
-    batch = RowDataset(rows([5]))[PlannedBatch(rows=(0,), total_weight=3.0, filler=True)]
+    rows = tree_rows(path_tree("1 ?", [("1", 1.0)]), tiny_encoder(), 64).rows
+    batch = RowDataset(rows)[PlannedBatch(rows=(0,), total_weight=3.0, filler=True)]
     assert (float(batch.weights_BS.sum()), batch.total_weight, batch.tokens) == (0.0, 3.0, 0)
+
+
+def test_a_plan_stays_what_it_was() -> None:
+    plan = plan_of([5 + (7 * n) % 11 for n in range(11)], batch_size=2, accumulate=1, world_size=1, rank=0, seed=3)
+    assert [batch.rows for batch in plan] == [(3,), (0, 8), (5, 2), (9, 6), (10, 7), (4, 1)]

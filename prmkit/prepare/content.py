@@ -1,0 +1,50 @@
+"""What a corpus holds, in a word: a hash of its files, or the commit of a data set of the hub."""
+
+from pathlib import Path
+
+from prmkit.errors import InputError
+from prmkit.rows_io import hub_place
+from prmkit.run.activity import busy
+from prmkit.run.files import sha256
+
+_PATIENCE = 20.0
+"""Seconds that the hub may take to answer."""
+
+
+def content_of(path: str) -> str:
+    """What tells the content at a path from every other: the commit for a data set on the hub, else a hash.
+
+    Raises:
+        InputError: there is nothing, or the hub cannot be reached.
+    """
+    place = hub_place(path)
+    local = Path(path if place is None else place.name)
+    if place is not None and not local.is_dir():
+        return _commit(place.name)
+    if not local.exists():
+        raise InputError("no such file", where=path, cure="Check the path.")
+    with busy(f"looking for changes in {path}"):
+        return sha256(local)
+
+
+def is_commit(content: str) -> bool:
+    """Whether it is a commit of the hub, and not a hash of files."""
+    return len(content) == 40
+
+
+def _commit(name: str) -> str:
+    from httpx import HTTPError
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    try:
+        with busy(f"asking the hub for {name}"):
+            commit = HfApi().dataset_info(name, timeout=_PATIENCE).sha
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, HTTPError, OSError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise InputError(
+            f"cannot find {name} on the hub ({reason})", cure="Download it elsewhere and give the path of its file."
+        ) from None
+    if commit is None:
+        raise InputError(f"the hub names no commit of {name}")
+    return commit

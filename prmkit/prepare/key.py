@@ -1,0 +1,92 @@
+"""What decides the token rows of a corpus, and nothing else: rows are used again where all of it is the same."""
+
+import hashlib
+import inspect
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tokenizers
+import transformers
+from transformers import PreTrainedTokenizerBase
+
+import prmkit
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.rows import RowShape
+from prmkit.run.files import sha256
+from prmkit.sources import Corpus
+
+Key = dict[str, Any]
+"""As JSON types."""
+
+_CODE = (
+    "packing",
+    "prepare",
+    "sources",
+    "columns.py",
+    "digits.py",
+    "json_io.py",
+    "rows_io.py",
+    "tree.py",
+    "trees_io.py",
+)
+"""The modules of prmkit that make rows."""
+
+
+def key_of(corpus: Corpus, content: str, encoder: StepEncoder, shape: RowShape) -> Key:
+    """What decides the rows of a corpus.
+
+    Args:
+        corpus: which one, and what is taken of it.
+        content: a hash of what it holds.
+        encoder: the tokenisation.
+        shape: how trees become rows.
+    """
+    return {
+        "content": content,
+        "corpus": {"source": corpus.name, **corpus.choices()},
+        "source_code": _hash_of_module(corpus.reader),
+        "tokenizer": _hash_of_tokenizer(encoder.tokenizer),
+        "format": encoder.format.model_dump(mode="json"),
+        "max_length": shape.max_length,
+        "weighting": shape.weighting,
+        "budget": shape.budget,
+        "versions": {
+            "prmkit": prmkit.__version__,
+            "code": _hash_of_code(),
+            "tokenizers": tokenizers.__version__,
+            "transformers": transformers.__version__,
+        },
+    }
+
+
+def name_of(key: Key) -> str:
+    """A short name of a key, for a folder."""
+    text = json.dumps(key, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@cache
+def _hash_of_code() -> str:
+    root = Path(prmkit.__file__).parent
+    files = (file for name in _CODE for file in sorted((root / name).rglob("*.py")) or [root / name])
+    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
+
+
+def _hash_of_module(reader: object) -> str | None:
+    """Of the file in which a source is defined, which may be somebody else's; None where there is no file."""
+    file = inspect.getsourcefile(inspect.unwrap(reader)) if inspect.isfunction(reader) else None
+    return sha256(Path(file)) if file is not None and Path(file).is_file() else None
+
+
+def _hash_of_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Of what it would be saved as, without its name."""
+    name, tokenizer.name_or_path = tokenizer.name_or_path, ""
+    try:
+        with TemporaryDirectory() as folder:
+            tokenizer.save_pretrained(folder)
+            return sha256(Path(folder))
+    finally:
+        tokenizer.name_or_path = name

@@ -1,0 +1,93 @@
+"""Rows of a corpus to token rows, portion by portion, in this process or in several."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prmkit.packing.encode import StepEncoder
+from prmkit.packing.rows import EncodedTrees, RowShape, encode_trees
+from prmkit.prepare.workers import Workers
+from prmkit.rows_io import RawRow, rows_at
+from prmkit.sources import Corpus
+
+_ROWS = 500
+_BYTES = 1 << 20
+"""A portion has no more of either: enough for its start to cost nothing, and little memory."""
+
+_SMALL = 8
+"""Portions that this process works on alone: other ones take seconds to start."""
+
+_MOST_WORKERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some neighbouring rows of a corpus: what was read of them, and what they became."""
+
+    part: Corpus
+    encoded: EncodedTrees
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How portions are made. It is sent to the worker processes once."""
+
+    corpus: Corpus
+    revision: str | None
+    encoder: StepEncoder
+    shape: RowShape
+
+    def __call__(self, rows: list[RawRow], limit: int | None = None) -> Portion:
+        """The portion of some rows, or of the first of them that make ``limit`` trees."""
+        part = self.corpus.part(limit)
+        trees = list(part.read(rows))
+        return Portion(part, encode_trees(trees, self.encoder, self.shape))
+
+
+def portions(encoding: Encoding) -> Iterator[tuple[Portion, int]]:
+    """All portions of a corpus in their order, each with the bytes that were read for it. The corpus counts them.
+
+    Raises:
+        InputError: as reading the corpus does.
+        RunError: a worker process died.
+    """
+    corpus = encoding.corpus
+    for rows, portion in _made(encoding):
+        room = corpus.room
+        if room is not None and portion.part.counts.kept > room:
+            portion = encoding(rows, room)
+        corpus.add(portion.part)
+        yield portion, sum(len(row.content) for row in rows if isinstance(row.content, bytes))
+        if corpus.full:
+            return
+    corpus.end()
+
+
+def _made(encoding: Encoding) -> Iterator[tuple[list[RawRow], Portion]]:
+    cut = _cut(rows_at(encoding.corpus.path, revision=encoding.revision))
+    first = list(itertools.islice(cut, _SMALL))
+    count = min(_cores(), _MOST_WORKERS)
+    if len(first) < _SMALL or count == 1:
+        yield from ((rows, encoding(rows)) for rows in itertools.chain(first, cut))
+        return
+    with Workers(encoding, count) as workers:
+        yield from workers.in_order(itertools.chain(first, cut))
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cut(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
+    portion: list[RawRow] = []
+    size = 0
+    for row in rows:
+        portion.append(row)
+        size += len(row.content) if isinstance(row.content, bytes) else 0
+        if len(portion) == _ROWS or size >= _BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
