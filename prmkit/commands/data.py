@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from prmkit.trees_io import RecordFile
 
 app = typer.Typer(
-    help="Read, measure, convert, merge, sample, mix, deduplicate, decontaminate and download corpora.",
+    help="Read, measure, convert, merge, sample, mix, deduplicate, decontaminate, prepare and download corpora.",
     rich_markup_mode=None,
 )
+
+_SECONDS_BETWEEN_LINES = 10.0
 
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="PATH", help="A file, a folder of files, or hub:org/name[:split].")
@@ -310,16 +312,20 @@ def download(
 ) -> None:
     """Fetch a corpus in parallel parts. Asked again after an interruption, it goes on where it was."""
     import signal
+    import time
 
     from prmkit.download import download as fetch
 
-    last = -1
+    start = last = time.monotonic()
+    tenths = -1
 
     def done(got: int, total: int) -> None:
-        nonlocal last
-        if total and got * 10 // total > last:
-            last = got * 10 // total
-            typer.echo(f"{got / 1e6:.1f} of {total / 1e6:.1f} MB", err=True)
+        """A line at each tenth, and after ten seconds at the latest."""
+        nonlocal last, tenths
+        now = time.monotonic()
+        if total and (got * 10 // total > tenths or now - last >= _SECONDS_BETWEEN_LINES):
+            last, tenths = now, got * 10 // total
+            typer.echo(f"{got / 1e6:.1f} of {total / 1e6:.1f} MB, {now - start:.0f} s", err=True)
 
     # hf-transfer holds Python back, which would hear a Ctrl-C late. What has come is kept however the process ends.
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -276,6 +276,26 @@ def test_problems_of_a_benchmark_are_taken_out_and_listed(
     assert {"id", "prompt", "benchmark", "problem", "how", "text"} == removed[0].keys()
 
 
+def test_a_download_tells_each_tenth_and_slow_ones_every_ten_seconds(
+    prmkit: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+
+    def fetch(what: str, out: Path, *, sha256: str | None, done: Callable[[int, int], None]) -> str:
+        nonlocal now
+        for megabytes, seconds in ((0, 0), (1, 4), (2, 8), (3, 3), (10, 1), (11, 1), (100, 60)):
+            now += seconds
+            done(megabytes * 1_000_000, 100_000_000)
+        return str(out)
+
+    monkeypatch.setattr("prmkit.download.download", fetch)
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    answer = prmkit("data", "download", "hub:org/name", "--out", tmp_path)
+    shown = [line.split(" of ")[0] for line in answer.err.splitlines()]
+    assert (answer.code, shown) == (0, ["0.0", "2.0", "10.0", "100.0"])
+    assert answer.err.splitlines()[-1] == "100.0 of 100.0 MB, 77 s"
+
+
 def test_a_wrong_option_or_source_is_one_line(prmkit: Callable[..., Answer], corpus: Path) -> None:
     for arguments in (("--source", "trk"), ("--source", "trl", "--set", "colour=1"), ("--source", "trl", "--set", "x")):
         answer = prmkit("data", "stats", corpus, *arguments)
