@@ -14,6 +14,9 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _LONG_NUMBER = re.compile(rb"\d[\d.]{15}|\d[eE][-+\d]")
 """What orjson may read as another number than the one that stands there, wherever it stands."""
 
+_SHAPE = bytes(ord("0" if chr(byte) in "0123456789.+-" else "e" if chr(byte) in "eE" else " ") for byte in range(256))
+"""Bytes as far as ``_LONG_NUMBER`` tells them apart, roughly."""
+
 _MOST_ZEROS = 10_000
 _PLAIN_DIGITS = 4_000
 """Digits that Python writes without being told to (its limit is 4,300)."""
@@ -34,7 +37,7 @@ def loads(data: bytes) -> Any:
     Raises:
         ValueError: it is no JSON, it is nested too deeply, or a number has over 100,000 digits.
     """
-    if not _LONG_NUMBER.search(data):
+    if not _has_long_number(data):
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -89,6 +92,12 @@ def number_text(number: float | Decimal) -> str:
     text = format(exact, "f")
     whole, _, fraction = text.partition(".")
     return text if fraction.strip("0") else "0" if whole == "-0" else whole
+
+
+def _has_long_number(data: bytes) -> bool:
+    """Whether ``_LONG_NUMBER`` occurs: asked only where its shape does, which is found several times as fast."""
+    shape = data.translate(_SHAPE)
+    return (b"0" * 16 in shape or b"0e0" in shape) and _LONG_NUMBER.search(data) is not None
 
 
 def _next(text: str, position: int) -> int:

@@ -10,10 +10,11 @@ import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import orjson
 
@@ -44,6 +45,34 @@ _NOTES = frozenset(("dataset_info.json", "dataset_infos.json", "dataset_dict.jso
 """Files that the library ``datasets`` and the hub put beside data: what they say of it are no rows."""
 
 
+class Meter:
+    """How much of the files at a path has been read. Who reads them keeps it, and it is looked at between two rows."""
+
+    def __init__(self) -> None:
+        self._before = self._size = 0
+        self._share: Callable[[], float] = lambda: 0.0
+
+    @property
+    def read(self) -> int:
+        """Bytes as they lie on the disk; of a file that is read by rows, as many as its share of rows."""
+        return self._before + int(self._size * self._share())
+
+    @contextmanager
+    def reading(self, path: Path) -> Iterator[None]:
+        """The file is read within."""
+        self._size, self._share = path.stat().st_size, lambda: 0.0
+        yield
+        self._before, self._size = self._before + self._size, 0
+
+    def follow(self, share: Callable[[], float]) -> None:
+        """Ask ``share`` how much of the file that is read now has been read, from 0 to 1."""
+        self._share = share
+
+    def follow_file(self, file: IO[bytes]) -> None:
+        """Ask the open file where it is read."""
+        self._share = lambda: 1.0 if file.closed else file.tell() / max(self._size, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class RawRow:
     """A row that has not been looked at, so that a bad one does not end the reading of the good ones."""
@@ -72,24 +101,54 @@ class RawRow:
             return str(self.content)
 
 
-def local_rows(path: Path) -> Iterator[RawRow]:
+def bytes_at(path: str) -> int | None:
+    """How many bytes the rows at a path have in all; None where that shows only when they have been read."""
+    files = _files_at(path)
+    return sum(map(_size, files)) or None if all(file.suffix in (".jsonl", ".ndjson") for file in files) else None
+
+
+def bytes_on_disk(path: str) -> int | None:
+    """How many bytes the files have that hold the rows at a path; None for the hub. A ``Meter`` counts up to it."""
+    return sum(map(_size, _files_at(path))) or None
+
+
+def _files_at(path: str) -> list[Path]:
+    """Those that can be read, as far as that shows from outside; none on the hub."""
+    if path.startswith(HUB):
+        return []
+    place = Path(path)
+    try:
+        return list(_files(place)) if place.is_dir() else [place] if place.is_file() else []
+    except (InputError, OSError):  # who reads it will say what is wrong
+        return []
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
+
+
+def local_rows(path: Path, meter: Meter | None = None) -> Iterator[RawRow]:
     """The rows of a file, or of all such files of a folder in the order of their names.
+
+    A ``meter`` tells how much of them has been read.
 
     Of a folder without a data file those below it are read, as in ``data/`` of a data set of the hub.
 
     Raises:
         InputError: there is no such file, it is of another kind, or it cannot be read as what it says it is.
     """
+    meter = meter or Meter()
     if path.is_dir():
         for file in _files(path):
-            yield from local_rows(file)
+            yield from local_rows(file, meter)
         return
     if not path.is_file():
         raise InputError("no such file", where=path, cure="Check the path.")
     reader = _reader(path)
     if reader is None:
         raise InputError("unknown kind of file", where=path, got=path.suffix, expected=_KINDS)
-    yield from reader(path)
+    with meter.reading(path):
+        yield from reader(path, meter)
 
 
 def hub_rows(name: str, *, config: str | None = None, split: str, revision: str | None = None) -> Iterator[RawRow]:
@@ -135,22 +194,18 @@ def hub_place(path: str) -> HubPlace | None:
     return HubPlace(name, config or None, split or "train")
 
 
-def rows_at(path: str, *, revision: str | None = None) -> Iterator[RawRow]:
+def rows_at(path: str, meter: Meter | None = None, *, revision: str | None = None) -> Iterator[RawRow]:
     """The rows at a local path or on the hub (see ``hub_place``), there of a revision.
+
+    A ``meter`` tells how much of local files has been read.
 
     Raises:
         InputError: as ``local_rows`` or ``hub_rows``.
     """
     place = hub_place(path)
     if place is None:
-        return local_rows(Path(path))
+        return local_rows(Path(path), meter)
     return hub_rows(place.name, config=place.config, split=place.split, revision=revision)
-
-
-def bytes_at(path: str) -> int | None:
-    """How many bytes the rows at a path have in all; None where that shows only when they have been read."""
-    files = [Path(path)] if Path(path).is_file() else []
-    return sum(file.stat().st_size for file in files if file.suffix in (".jsonl", ".ndjson")) or None
 
 
 def first_rows(
@@ -211,31 +266,37 @@ def _is_data(file: Path) -> bool:
 def _holds_rows(file: Path) -> bool:
     """Whether a ``.json`` file beside files that can only hold rows is more than one object, which would be a note."""
     try:
-        return len(list(itertools.islice(_json(file), 2))) > 1
+        return len(list(itertools.islice(_json(file, Meter()), 2))) > 1
     except InputError:
         return True  # its reader will say what is wrong
 
 
-def _reader(path: Path) -> Callable[[Path], Iterator[RawRow]] | None:
+def _reader(path: Path) -> "_Reader | None":
     packed = path.suffix in _PACKED
     reader = _READERS.get(path.with_suffix("").suffix if packed else path.suffix)
     return None if packed and reader not in (_json, _json_lines) else reader
 
 
-def _json(path: Path) -> Iterator[RawRow]:
+def _json(path: Path, meter: Meter) -> Iterator[RawRow]:
     """An array of rows, an object that holds rows, one row, or JSON lines after all."""
-    data = b"".join(_lines(path)).removeprefix(_BYTE_ORDER_MARK).strip()
+    data = b"".join(_lines(path, meter)).removeprefix(_BYTE_ORDER_MARK).strip()
+    come = 0
     if data.startswith(b"["):
+        meter.follow(lambda: come / len(data))
         for index, item in enumerate(array_items(data)):
             yield RawRow(f"{path}:[{index}]", item)
+            come += len(item)
         return
     try:
         record = loads(data)
     except ValueError:
-        yield from _json_lines(path)
+        yield from _json_lines(path, meter)
         return
-    for index, row in enumerate(_rows_in(record, path)):
+    rows = _rows_in(record, path)
+    meter.follow(lambda: come / len(rows))
+    for index, row in enumerate(rows):
         yield RawRow(f"{path}:[{index}]", row)
+        come += 1
 
 
 def _rows_in(record: Any, path: Path) -> list[Any]:
@@ -250,62 +311,67 @@ def _are_objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
-def _json_lines(path: Path) -> Iterator[RawRow]:
+def _json_lines(path: Path, meter: Meter) -> Iterator[RawRow]:
     """A row a line; where the file is an array after all, its rows."""
     empty = True
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(_lines(path, meter), start=1):
         content = line.removeprefix(_BYTE_ORDER_MARK)  # also where files were put together
         if empty and content.lstrip().startswith(b"["):
-            yield from _json(path)
+            yield from _json(path, meter)
             return
-        if content.strip():
+        if content and not content.isspace():
             empty = False
             yield RawRow(f"{path}:{number}", content)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: Path, meter: Meter) -> Iterator[bytes]:
     try:
-        with _opened(path) as file:
-            yield from file
+        with path.open("rb") as file:
+            meter.follow_file(file)
+            with _unpacked(path, file) as lines:
+                yield from lines
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"not a whole gzip file ({error})", where=path) from None
     except OSError as error:
         raise InputError(f"cannot read the file ({error})", where=path) from None
 
 
-def _opened(path: Path) -> io.BufferedIOBase | gzip.GzipFile:
+def _unpacked(path: Path, file: io.BufferedReader) -> io.BufferedIOBase | gzip.GzipFile:
     if path.suffix == ".gz":
-        return gzip.open(path)
+        return gzip.open(file)
     if path.suffix == ".zst":
         import pyarrow
 
-        return io.BufferedReader(pyarrow.input_stream(path, compression="zstd"))
-    file = path.open("rb")
+        return io.BufferedReader(pyarrow.input_stream(file, compression="zstd"))
     return file if file.peek(2)[:2] not in _UTF_16 else _transcoded(file)
 
 
 def _transcoded(file: io.BufferedReader) -> io.BytesIO:
     """The text of a file of UTF-16, which Windows PowerShell writes, as UTF-8."""
-    with file:
-        return io.BytesIO(file.read().decode("utf-16", errors="replace").encode(errors="replace"))
+    return io.BytesIO(file.read().decode("utf-16", errors="replace").encode(errors="replace"))
 
 
-def _parquet(path: Path) -> Iterator[RawRow]:
+def _parquet(path: Path, meter: Meter) -> Iterator[RawRow]:
     from pyarrow import parquet
 
     def batches() -> Iterator[Any]:
+        come = 0
         with parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=_BATCH)
+            meter.follow(lambda: come / max(file.metadata.num_rows, 1))
+            for batch in file.iter_batches(batch_size=_BATCH):
+                yield batch
+                come += len(batch)
 
     yield from _of_batches(path, batches())
 
 
-def _arrow(path: Path) -> Iterator[RawRow]:
+def _arrow(path: Path, meter: Meter) -> Iterator[RawRow]:
     """What ``save_to_disk`` of the library ``datasets`` writes."""
     from pyarrow import ipc
 
     def batches() -> Iterator[Any]:
         with path.open("rb") as file, ipc.open_stream(file) as stream:
+            meter.follow_file(file)
             yield from stream
 
     yield from _of_batches(path, batches())
@@ -324,18 +390,25 @@ def _of_batches(path: Path, batches: Iterator[Any]) -> Iterator[RawRow]:
         raise InputError(f"not a whole {path.suffix[1:]} file ({reason})", where=path) from None
 
 
-def _inspect_log(path: Path) -> Iterator[RawRow]:
+def _inspect_log(path: Path, meter: Meter) -> Iterator[RawRow]:
     """The samples of a log of inspect: an archive with a file each."""
+    come = 0
     try:
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(set(archive.namelist())):
-                if name.startswith("samples/") and name.endswith(".json"):
-                    if archive.getinfo(name).file_size > _MOST_BYTES:
-                        raise InputError(f"a sample of more than {_MOST_BYTES:,} bytes", where=f"{path}:{name}")
-                    yield RawRow(f"{path}:{name}", archive.read(name))
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            names = sorted(name for name in set(archive.namelist()) if _is_sample(name))
+            meter.follow(lambda: come / len(names))
+            for name in names:
+                if archive.getinfo(name).file_size > _MOST_BYTES:
+                    raise InputError(f"a sample of more than {_MOST_BYTES:,} bytes", where=f"{path}:{name}")
+                yield RawRow(f"{path}:{name}", archive.read(name))
+                come += 1
     # The last two: a password, and a compression that this Python does not know.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
         raise InputError(f"not a whole archive ({error})", where=path) from None
+
+
+def _is_sample(name: str) -> bool:
+    return name.startswith("samples/") and name.endswith(".json")
 
 
 def _parsed(data: bytes, where: str) -> Any:
@@ -345,7 +418,8 @@ def _parsed(data: bytes, where: str) -> Any:
         raise InputError(f"not JSON ({error})", where=where, got=data[:60]) from None
 
 
-_READERS: Mapping[str, Callable[[Path], Iterator[RawRow]]] = {
+_Reader = Callable[[Path, Meter], Iterator[RawRow]]
+_READERS: Mapping[str, _Reader] = {
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
     ".json": _json,

@@ -133,9 +133,10 @@ class StepTree:
         if labels is not None and len(labels) != len(steps):
             raise InputError("labels and steps differ in number", got=len(labels), expected=f"{len(steps)} labels")
         tree = cls(problem)
-        parent = ROOT
-        for index, text in enumerate(steps):
-            parent = tree.add(parent, text, label=labels[index] if labels is not None else None)
+        # Most corpora are read through here. What ``append`` checks besides holds in every path.
+        for parent, (text, label) in enumerate(zip(steps, labels or [None] * len(steps), strict=True), start=ROOT):
+            _check_text(text)
+            tree.nodes.append(Node(parent=parent, text=text, label=label))
         return tree
 
     def add(
@@ -169,8 +170,7 @@ class StepTree:
             raise InputError("no such parent step", got=parent, expected=f"an index in [-1, {len(self.nodes)})")
         if parent != ROOT and self.nodes[parent].finish in ("eos", "length", "cancelled"):
             raise InputError("a step follows a solution that ended", got=self.nodes[parent].finish)
-        if not node.text or node.text.isspace():
-            raise InputError("empty step", got=node.text, expected="text")
+        _check_text(node.text)
         if node.score is not None:
             _check_score(node.score)
         self.nodes.append(node)
@@ -286,6 +286,11 @@ class StepTree:
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+
+def _check_text(text: str) -> None:
+    if not text or text.isspace():
+        raise InputError("empty step", got=text, expected="text")
 
 
 def _check_score(score: float) -> None:

@@ -5,9 +5,11 @@ one system call, and a last line without a newline is the mark of a crash and is
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 import orjson
 
@@ -17,9 +19,18 @@ from prmkit.tree import Case, Domain, Finish, Label, Node, Problem, Rule, StepTr
 
 SCHEMA = 1
 
-_TEXTS_OR_NOTHING = frozenset(
-    ("answer", "level", "subject", "entry_point", "input_file", "output_file", "stub", "reference", "check")
+_TEXTS_OR_NOTHING = (
+    "answer",
+    "level",
+    "subject",
+    "entry_point",
+    "input_file",
+    "output_file",
+    "stub",
+    "reference",
+    "check",
 )
+_FINISHES = get_args(Finish)
 _WORDS = {"domain": get_args(Domain), "rule": get_args(Rule)}
 
 
@@ -90,13 +101,43 @@ def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
     Raises:
         InputError: the file exists.
     """
-    refuse_existing(path)
-    count = 0
-    with whole_file(path) as file:
+    with record_file(path) as file:
         for record in records:
-            file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-            count += 1
-    return count
+            file.write(record)
+    return file.count
+
+
+class RecordFile:
+    """A new file of JSON lines."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.count = 0
+        self._file = file
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Add a line."""
+        self._file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        self.count += 1
+
+
+@contextmanager
+def record_file(path: Path, *, overwrite: bool | None = None) -> Iterator[RecordFile]:
+    """A file of JSON lines for the block to write, which is there as a whole when the block ends.
+
+    If the block fails, nothing is left of it, and what stood there stays.
+
+    Args:
+        path: of the file.
+        overwrite: whether a file that is there is replaced; None where nobody can ask for that.
+
+    Raises:
+        InputError: the file exists and may not be replaced, or it is a folder.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    if path.is_dir():
+        raise InputError("it is a folder", where=path, expected="the name of a file")
+    with whole_file(path) as file:
+        yield RecordFile(file)
 
 
 def append_tree(path: Path, tree: StepTree) -> None:
@@ -175,18 +216,23 @@ def from_record(record: dict[str, Any]) -> StepTree:
         problem = _problem(record["problem"])
         tree = StepTree(problem, meta={item["key"]: item["value"] for item in record.get("meta") or ()})
         for index, node in enumerate(record["nodes"]):
-            label = node.get("label")
-            if not isinstance(node["text"], str) or not isinstance(node["parent"], int):
+            parent, text, label, finish = node["parent"], node["text"], node.get("label"), node.get("finish")
+            if not isinstance(text, str) or not isinstance(parent, int):
                 raise InputError(f"node {index} has a wrong type", got=node, expected="text: str, parent: int")
-            if node.get("finish") not in (None, *get_args(Finish)):
-                raise InputError(f"node {index} ended for no known reason", got=node.get("finish"))
-            tree.add(
-                node["parent"],
-                node["text"],
-                label=Label(**label) if label else None,
-                score=node.get("score"),
-                finish=node.get("finish"),
-                **_written(node, index),
+            if finish is not None and finish not in _FINISHES:
+                raise InputError(f"node {index} ended for no known reason", got=finish)
+            thought, raw, ids = _written(node, index)
+            tree.append(
+                Node(
+                    parent=parent,
+                    text=text,
+                    label=Label(**label) if label else None,
+                    score=node.get("score"),
+                    finish=finish,
+                    thought=thought,
+                    raw=raw,
+                    ids=None if ids is None else array("I", ids),
+                )
             )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -195,10 +241,10 @@ def from_record(record: dict[str, Any]) -> StepTree:
     return tree
 
 
-def _written(node: dict[str, Any], index: int) -> dict[str, Any]:
-    """How the step was written, of which files of earlier versions say nothing."""
+def _written(node: dict[str, Any], index: int) -> tuple[bool, str | None, list[int] | None]:
+    """How the step was written, of which files of earlier versions say nothing: whether in a thought, raw, and ids."""
     thought, raw, ids = node.get("thought", False), node.get("raw"), node.get("ids")
-    if not isinstance(thought, bool) or not isinstance(raw, str | None):
+    if not isinstance(thought, bool) or not (raw is None or isinstance(raw, str)):
         raise InputError(
             f"node {index} has a wrong type", got=(thought, raw), expected="thought: true or false, raw: text"
         )
@@ -206,24 +252,24 @@ def _written(node: dict[str, Any], index: int) -> dict[str, Any]:
         isinstance(ids, list) and all(type(token) is int and 0 <= token < 2**32 for token in ids)
     ):
         raise InputError(f"node {index} has a wrong type", got=ids, expected="ids: a list of token ids")
-    return {"thought": thought, "raw": raw, "ids": ids}
+    return thought, raw, ids
 
 
 def _problem(record: dict[str, Any]) -> Problem:
-    fields = {**record}
     for name in ("id", "prompt"):
-        if not isinstance(fields[name], str):
-            raise InputError(f"illegal problem.{name}", got=fields[name], expected="text")
-    for name in _TEXTS_OR_NOTHING & fields.keys():
-        if not isinstance(fields[name], str | None):
-            raise InputError(f"illegal problem.{name}", got=fields[name], expected="text or null")
+        if not isinstance(record[name], str):
+            raise InputError(f"illegal problem.{name}", got=record[name], expected="text")
+    for name in _TEXTS_OR_NOTHING:
+        value = record.get(name)
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"illegal problem.{name}", got=value, expected="text or null")
     for name, known in _WORDS.items():
-        if name in fields and fields[name] not in known:
-            raise InputError(f"illegal problem.{name}", got=fields[name], expected=" or ".join(known))
-    tolerance = fields.get("atol", 0.0)
+        if name in record and record[name] not in known:
+            raise InputError(f"illegal problem.{name}", got=record[name], expected=" or ".join(known))
+    tolerance = record.get("atol", 0.0)
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
         raise InputError("illegal problem.atol", got=tolerance, expected="a number")
-    return Problem(**{**fields, "tests": tuple(map(_case, fields.get("tests") or ()))})
+    return Problem(**{**record, "tests": tuple(map(_case, record.get("tests") or ()))})
 
 
 def _case(record: dict[str, Any]) -> Case:

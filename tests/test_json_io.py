@@ -81,6 +81,15 @@ def test_what_json_wrote_is_read_back(value: object) -> None:
     assert loads(json.dumps(value).encode()) == value
 
 
+NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,20})([.][0-9]{1,20})?([eE][-+]?[0-9]{1,3})?", fullmatch=True)
+
+
+@given(NUMBERS, st.text(alphabet="0.e-+x", max_size=20))
+def test_any_number_keeps_all_its_digits_beside_any_text(number: str, text: str) -> None:
+    read = loads(f'{{"{text}":["{text}", {number}]}}'.encode())[text]
+    assert (read[0], Decimal(number_text(read[1]))) == (text, Decimal(number))
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_a_written_number_is_the_number(number: Decimal) -> None:
     assert Decimal(number_text(number)) == number

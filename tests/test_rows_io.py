@@ -10,7 +10,7 @@ import pyarrow
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.rows_io import RawRow, field, first_rows, local_rows, plain, rows_at
+from prmkit.rows_io import Meter, RawRow, bytes_at, bytes_on_disk, field, first_rows, local_rows, plain, rows_at
 
 ROWS = [{"a": 1}, {"a": 2}]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
@@ -212,3 +212,68 @@ def test_what_json_cannot_hold_is_shown_too() -> None:
 def test_a_row_that_is_no_object() -> None:
     with pytest.raises(InputError, match="x:1: not a JSON object"):
         RawRow("x:1", b"[1]").parse()
+
+
+MANY = [{"a": number, "b": "x" * 2000} for number in range(600)]
+
+
+def many(path: Path) -> Path:
+    """600 rows in a file of the kind that its name says."""
+    lines = "".join(json.dumps(row) + "\n" for row in MANY).encode()
+    if path.name.endswith(".zst"):
+        with pyarrow.output_stream(str(path), compression="zstd") as file:
+            file.write(lines)
+    elif path.suffix == ".parquet":
+        datasets.Dataset.from_list(MANY).to_parquet(path)
+    elif path.suffix == ".arrow":
+        datasets.Dataset.from_list(MANY).save_to_disk(path.parent / "set")
+        (path.parent / "set" / "data-00000-of-00001.arrow").rename(path)
+    elif path.suffix == ".eval":
+        with zipfile.ZipFile(path, "w") as archive:
+            for number, row in enumerate(MANY):
+                archive.writestr(f"samples/{number:03}.json", json.dumps(row))
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(MANY if path.stem == "array" else {"rows": MANY}))
+    else:
+        path.write_bytes(gzip.compress(lines, 0) if path.suffix == ".gz" else lines)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "array.json", "object.json", "a.parquet", "a.arrow", "a.eval"],
+)
+def test_a_meter_tells_how_much_of_a_file_has_been_read(tmp_path: Path, name: str) -> None:
+    path, meter = many(tmp_path / name), Meter()
+    size = path.stat().st_size
+    assert (bytes_on_disk(str(path)), meter.read) == (size, 0)
+    told = [meter.read for _ in local_rows(path, meter)]
+    assert told == sorted(told)
+    assert meter.read == size
+    if not name.endswith(".zst"):  # 600 such rows are packed into less than what is read at once
+        assert 0 < told[len(told) // 2] < size
+
+
+def test_a_meter_adds_up_the_files_of_a_folder(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "b.jsonl.gz"):
+        many(tmp_path / name)
+    meter = Meter()
+    (tmp_path / "README").write_text("no data")
+    told = [meter.read for _ in local_rows(tmp_path, meter)]
+    assert told == sorted(told)
+    first = (tmp_path / "a.jsonl").stat().st_size
+    assert first <= told[600]
+    assert meter.read == bytes_on_disk(str(tmp_path)) == first + (tmp_path / "b.jsonl.gz").stat().st_size
+
+
+def test_nobody_knows_the_bytes_of_what_is_elsewhere_or_missing(tmp_path: Path) -> None:
+    for path in ("hub:org/name", str(tmp_path / "gone.jsonl"), str(tmp_path)):
+        assert (bytes_on_disk(path), bytes_at(path)) == (None, None)
+
+
+def test_the_bytes_of_rows_are_known_where_they_are_not_packed(tmp_path: Path) -> None:
+    size = many(tmp_path / "a.jsonl").stat().st_size
+    assert bytes_at(str(tmp_path / "a.jsonl")) == bytes_at(str(tmp_path)) == size
+    many(tmp_path / "b.jsonl.gz")
+    assert bytes_at(str(tmp_path / "b.jsonl.gz")) is None
+    assert bytes_at(str(tmp_path)) is None

@@ -17,6 +17,7 @@ from prmkit.trees_io import (
     from_record,
     read_lines,
     read_trees,
+    record_file,
     repair_lines,
     to_record,
     write_trees,
@@ -167,3 +168,36 @@ def test_append_lines_appends(tmp_path: Path) -> None:
 def test_a_field_of_the_problem_of_another_type_is_named(field: str, value: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_record({"schema": 1, "problem": {"id": "p", "prompt": "?", field: value}, "nodes": []})
+
+
+def test_a_file_of_records_takes_the_place_of_another_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "records.jsonl"
+    with record_file(path) as file:
+        file.write({"a": 1})
+        file.write({"a": 2})
+        assert not path.exists()
+    assert (file.count, path.read_text()) == (2, '{"a":1}\n{"a":2}\n')
+
+    def failing(*, overwrite: bool | None = None) -> None:
+        with record_file(path, overwrite=overwrite) as file:
+            file.write({"a": 3})
+            raise RuntimeError("as it is")
+
+    with pytest.raises(RuntimeError, match="as it is"):
+        failing(overwrite=True)
+    assert path.read_text() == '{"a":1}\n{"a":2}\n'
+    assert [file.name for file in path.parent.iterdir()] == ["records.jsonl"]
+    for overwrite, cure in ((None, "Choose another name or remove it."), (False, "Give --overwrite")):
+        with pytest.raises(InputError, match=rf"the file exists\. {cure}"):
+            failing(overwrite=overwrite)
+    with record_file(path, overwrite=True) as file:
+        pass
+    assert (file.count, path.read_text()) == (0, "")
+
+
+def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="it is a folder; expected the name of a file"),
+        record_file(tmp_path, overwrite=True),
+    ):
+        pass

@@ -1,7 +1,8 @@
 """``prmkit data``: look at corpora, and make files of trees from them."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,15 +17,21 @@ from prmkit.commands.console import (
     print_table,
 )
 from prmkit.commands.runs import composed_recipe
-from prmkit.errors import InputError
-from prmkit.run.files import refuse_existing
+from prmkit.errors import InputError, did_you_mean
+from prmkit.run.activity import busy
+from prmkit.run.files import writing
 from prmkit.yaml_io import parse_value
 
 if TYPE_CHECKING:
     from prmkit.sources import Corpus
-    from prmkit.tree import StepTree
+    from prmkit.trees_io import RecordFile
 
-app = typer.Typer(help="Read, measure, convert, sample, mix, clean and download corpora.", rich_markup_mode=None)
+app = typer.Typer(
+    help="Read, measure, convert, merge, sample, mix, deduplicate, decontaminate, prepare and download corpora.",
+    rich_markup_mode=None,
+)
+
+_SECONDS_BETWEEN_LINES = 10.0
 
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="PATH", help="A file, a folder of files, or hub:org/name[:split].")
@@ -35,6 +42,12 @@ SourceOption = Annotated[
 ReadingOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of the source, such as neutral=negative. Repeatable."),
+]
+PartsReadingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="SOURCE.KEY=VALUE", help="An option of a source, such as prm800k.neutral=negative. Repeatable."
+    ),
 ]
 MaxBadOption = Annotated[
     float, typer.Option("--max-bad", min=0, max=1, help="The share of bad rows above which the exit code is 2.")
@@ -113,15 +126,34 @@ def convert(
 ) -> None:
     """Write a corpus as trees, or as rows of TRL's form; bad rows go to FILE.quarantine."""
     from prmkit.sources.trl import trl_rows
-    from prmkit.trees_io import write_records
+    from prmkit.trees_io import to_record
 
     corpus = _corpus(path, source, options, stop_at_first_error=stop_at_first_error, min_steps=min_steps)
-    if form == "trees":
-        wrote = _write(out, corpus, overwrite=overwrite)
-    else:
-        _make_room(out, overwrite=overwrite)
-        wrote = write_records(out, (row for tree in corpus for row in trl_rows(tree)))
-    _finish(out, [corpus], {"wrote": wrote}, max_bad, as_json=as_json)
+    with _files([corpus], out, overwrite=overwrite) as (file,):
+        for tree in corpus:
+            for record in trl_rows(tree) if form == "trl" else [to_record(tree)]:
+                file.write(record)
+    _tell(out, [corpus], {"wrote": file.count}, max_bad, as_json=as_json)
+
+
+@app.command("merge")
+def merge(
+    parts: Annotated[list[str], typer.Argument(metavar="SOURCE=PATH...", help="Corpora, in this order.")],
+    out: TreesFileOption,
+    options: PartsReadingOption = None,
+    max_bad: MaxBadOption = 0.01,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write all trees of several corpora to one file, one corpus after the other; bad rows go to FILE.quarantine."""
+    from prmkit.trees_io import to_record
+
+    corpora = _parts([_named(part) for part in parts], options)
+    with _files(corpora, out, overwrite=overwrite) as (file,):
+        for corpus in corpora:
+            for tree in corpus:
+                file.write(to_record(tree))
+    _tell(out, corpora, {"wrote": file.count}, max_bad, as_json=as_json)
 
 
 @app.command("sample")
@@ -146,19 +178,17 @@ def sample(
     """Draw whole problems at random, and split them so that none is on both sides."""
     from prmkit.sources.sample import SampleConfig, held_out
     from prmkit.sources.sample import sample as draw
+    from prmkit.trees_io import to_record
 
     if (validation > 0) != (validation_out is not None):
         raise InputError("--validation and --validation-out belong together", got=validation)
     corpus = _corpus(path, source, options)
-    config = SampleConfig(size=size, unit=unit)
-    wrote = _write(
-        out, (t for t in draw(lambda: corpus, config, seed) if not held_out(t, validation, seed)), overwrite=overwrite
-    )
-    counts = {"wrote": wrote}
-    if validation_out is not None:
-        rest = (t for t in draw(lambda: corpus, config, seed) if held_out(t, validation, seed))
-        counts["validation"] = _write(validation_out, rest, overwrite=overwrite)
-    _finish(out, [corpus], counts, max_bad, as_json=as_json)
+    outs = [out] if validation_out is None else [out, validation_out]
+    with _files([corpus], *outs, overwrite=overwrite) as files:
+        for tree in draw(lambda: corpus, SampleConfig(size=size, unit=unit), seed):
+            files[held_out(tree, validation, seed)].write(to_record(tree))
+    counts = dict(zip(("wrote", "validation"), [file.count for file in files], strict=False))
+    _tell(out, [corpus], counts, max_bad, as_json=as_json)
 
 
 @app.command("mix")
@@ -170,6 +200,7 @@ def mix(
     size: SizeOption = 400_000,
     unit: UnitOption = "labels",
     seed: SeedOption = 0,
+    options: PartsReadingOption = None,
     max_bad: MaxBadOption = 0.01,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -177,12 +208,42 @@ def mix(
     """Write one file from several corpora, each with its share."""
     from prmkit.sources.sample import SampleConfig
     from prmkit.sources.sample import mix as blend
+    from prmkit.trees_io import to_record
 
-    weighted = [_part(part) for part in parts]
-    corpora = [corpus for corpus, _ in weighted]
-    config = SampleConfig(size=size, unit=unit)
-    trees = blend([(corpus.__iter__, weight) for corpus, weight in weighted], config, seed)
-    _finish(out, corpora, {"wrote": _write(out, trees, overwrite=overwrite)}, max_bad, as_json=as_json)
+    weighted = [_weighted(part) for part in parts]
+    corpora = _parts([part for part, _ in weighted], options)
+    shares = [(corpus.__iter__, weight) for corpus, (_, weight) in zip(corpora, weighted, strict=True)]
+    with _files(corpora, out, overwrite=overwrite) as (file,):
+        for tree in blend(shares, SampleConfig(size=size, unit=unit), seed):
+            file.write(to_record(tree))
+    _tell(out, corpora, {"wrote": file.count}, max_bad, as_json=as_json)
+
+
+@app.command("deduplicate")
+def deduplicate(
+    path: CorpusArgument,
+    source: SourceOption,
+    out: TreesFileOption,
+    options: ReadingOption = None,
+    max_bad: MaxBadOption = 0.01,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Leave out trees that say again what an earlier one said: the same steps for the same problem.
+
+    Spaces, the order of alternatives and labels make no difference. The first tree stays as it is; how many of the
+    others had other labels is told.
+    """
+    from prmkit.sources.deduplicate import Duplicates
+    from prmkit.trees_io import to_record
+
+    corpus, found = _corpus(path, source, options), Duplicates()
+    with _files([corpus], out, overwrite=overwrite) as (file,):
+        for tree in corpus:
+            if found.is_new(tree):
+                file.write(to_record(tree))
+    counts = {"wrote": file.count, "repeated": found.repeated, "labels_differ": found.labels_differ}
+    _tell(out, [corpus], counts, max_bad, as_json=as_json)
 
 
 @app.command("decontaminate")
@@ -201,31 +262,20 @@ def decontaminate(
     as_json: JsonOption = False,
 ) -> None:
     """Leave out the problems of benchmarks, exact and nearly so, and list them in FILE.removed."""
-    from prmkit.benchmarks import load
-    from prmkit.sources.decontaminate import Benchmarks
-    from prmkit.trees_io import write_records
+    from prmkit.trees_io import to_record
 
-    pairs = [each.partition("=") for each in against]
-    unwanted = Benchmarks(
-        ((name, problem) for name, _, file in pairs for problem in load(name, path=Path(file) if file else None)), n
-    )
+    unwanted, exact = _benchmarks(against, n), 0
     corpus = _corpus(path, source, options)
-    removed: list[dict[str, Any]] = []
-
-    def clean() -> Iterable["StepTree"]:
+    with _files([corpus], out, _beside(out, "removed"), overwrite=overwrite) as (file, removed):
         for tree in corpus:
             match = unwanted.match(tree.problem)
             if match is None:
-                yield tree
+                file.write(to_record(tree))
             else:
-                removed.append({"id": tree.problem.id, "prompt": tree.problem.prompt, **match._asdict()})
-
-    wrote = _write(out, clean(), overwrite=overwrite)
-    listed = _beside(out, "removed")
-    _make_room(listed, overwrite=overwrite)
-    write_records(listed, removed)
-    counts = {"wrote": wrote, "removed": len(removed), "exact": sum(each["how"] == "exact" for each in removed)}
-    _finish(out, [corpus], counts, max_bad, as_json=as_json)
+                removed.write({"id": tree.problem.id, "prompt": tree.problem.prompt, **match._asdict()})
+                exact += match.how == "exact"
+    counts = {"wrote": file.count, "removed": removed.count, "exact": exact}
+    _tell(out, [corpus], counts, max_bad, as_json=as_json)
 
 
 @app.command("prepare")
@@ -262,16 +312,20 @@ def download(
 ) -> None:
     """Fetch a corpus in parallel parts. Asked again after an interruption, it goes on where it was."""
     import signal
+    import time
 
     from prmkit.download import download as fetch
 
-    last = -1
+    start = last = time.monotonic()
+    tenths = -1
 
     def done(got: int, total: int) -> None:
-        nonlocal last
-        if total and got * 10 // total > last:
-            last = got * 10 // total
-            typer.echo(f"{got / 1e6:.1f} of {total / 1e6:.1f} MB", err=True)
+        """A line at each tenth, and after ten seconds at the latest."""
+        nonlocal last, tenths
+        now = time.monotonic()
+        if total and (got * 10 // total > tenths or now - last >= _SECONDS_BETWEEN_LINES):
+            last, tenths = now, got * 10 // total
+            typer.echo(f"{got / 1e6:.1f} of {total / 1e6:.1f} MB, {now - start:.0f} s", err=True)
 
     # hf-transfer holds Python back, which would hear a Ctrl-C late. What has come is kept however the process ends.
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -294,18 +348,52 @@ def _corpus(path: str, source: str, options: list[str] | None, **shape: Any) -> 
     return Corpus(source, path, options=values, max_bad=1.0, **shape)
 
 
-def _part(text: str) -> tuple["Corpus", float]:
-    source, _, rest = text.partition("=")
-    path, at, weight = rest.rpartition("@")
-    try:
-        number = float(weight) if at else 1.0
-    except ValueError:  # the name of a file may hold an @
-        at, number = "", 1.0
-    if not at:
-        path = rest
+def _parts(named: Sequence[tuple[str, str]], options: list[str] | None) -> list["Corpus"]:
+    """The corpora of several sources and paths, and the options that each has under the name of its source."""
+    of_source: dict[str, list[str]] = {source: [] for source, _ in named}
+    for option in options or []:
+        source, dot, own = option.partition("=")[0].rpartition(".")
+        if not (dot and own and source in of_source):
+            raise InputError(
+                "an option of a part is SOURCE.KEY=VALUE",
+                where="--set",
+                got=option,
+                expected=f"one of the sources {', '.join(of_source)}",
+                cure=did_you_mean(source, of_source),
+            )
+        of_source[source].append(option.removeprefix(f"{source}."))
+    return [_corpus(path, source, of_source[source]) for source, path in named]
+
+
+def _named(text: str) -> tuple[str, str]:
+    """A source and its path."""
+    source, _, path = text.partition("=")
     if not (source and path):
-        raise InputError("a part of a mix is SOURCE=PATH or SOURCE=PATH@WEIGHT", got=text)
-    return _corpus(path, source, None), number
+        raise InputError("a part is SOURCE=PATH", got=text)
+    return source, path
+
+
+def _weighted(text: str) -> tuple[tuple[str, str], float]:
+    """A source and its path, and their weight."""
+    source, path = _named(text)
+    before, _, weight = path.rpartition("@")
+    try:
+        number = float(weight) if before else 1.0
+    except ValueError:  # the name of a file may hold an @
+        number, before = 1.0, ""
+    return (source, before or path), number
+
+
+def _benchmarks(against: Sequence[str], n: int) -> Any:
+    """The problems of benchmarks, to compare with."""
+    from prmkit.benchmarks import load
+    from prmkit.sources.decontaminate import Benchmarks
+
+    problems = []
+    for name, _, file in (each.partition("=") for each in against):
+        with busy(f"reading {name}"):
+            problems += [(name, problem) for problem in load(name, path=Path(file) if file else None)]
+    return Benchmarks(problems, n)
 
 
 def _counter(name: str) -> Any:
@@ -315,29 +403,33 @@ def _counter(name: str) -> Any:
     return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _write(out: Path, trees: Iterable["StepTree"], *, overwrite: bool) -> int:
-    from prmkit.trees_io import write_trees
+@contextmanager
+def _files(corpora: Sequence["Corpus"], *outs: Path, overwrite: bool) -> Iterator[list["RecordFile"]]:
+    """New files for the block to write, and the quarantine of the corpora beside the first one.
 
-    _make_room(out, overwrite=overwrite)
-    return write_trees(out, trees)
+    They are there as a whole when the block ends. If it fails, or is interrupted, all that stood there stays.
+    """
+    from prmkit.sources import write_quarantine
+    from prmkit.trees_io import record_file
 
-
-def _make_room(out: Path, *, overwrite: bool) -> None:
-    refuse_existing(out, overwrite=overwrite)
-    out.unlink(missing_ok=True)
+    if len({out.absolute() for out in outs}) < len(outs):
+        raise InputError("two files of one name", where=outs[0], cure="Give each its own.")
+    with busy(f"writing {outs[0]}"), ExitStack() as stack:
+        for out in outs:
+            stack.enter_context(writing(out, resumes=False))
+        files = [stack.enter_context(record_file(out, overwrite=overwrite)) for out in outs]
+        yield files
+        write_quarantine(_beside(outs[0], "quarantine"), corpora)
 
 
 def _beside(out: Path, what: str) -> Path:
     return out.with_name(f"{out.name}.{what}")
 
 
-def _finish(out: Path, corpora: list["Corpus"], counts: dict[str, Any], max_bad: float, *, as_json: bool) -> None:
-    """Write the quarantine, print the account, and refuse too many bad rows."""
-    from prmkit.sources import write_quarantine
-
-    quarantine = _beside(out, "quarantine")
-    if write_quarantine(quarantine, corpora):
-        counts["quarantine"] = str(quarantine)
+def _tell(out: Path, corpora: Sequence["Corpus"], counts: dict[str, Any], max_bad: float, *, as_json: bool) -> None:
+    """Print the account, and refuse too many bad rows."""
+    if any(corpus.bad for corpus in corpora):
+        counts["quarantine"] = str(_beside(out, "quarantine"))
     records = [corpus.record().model_dump() for corpus in corpora]
     read = records[0] if len(records) == 1 else {"corpora": records}
     print_record({"out": str(out), **counts, **read}, as_json=as_json)

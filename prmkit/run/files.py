@@ -118,7 +118,7 @@ def writing(path: Path, *, resumes: bool = True, elsewhere: str = "Choose anothe
         raise
 
 
-_REFUSALS = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+_REFUSALS = (errno.EEXIST, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 def _concerns(error: OSError, path: Path) -> bool:

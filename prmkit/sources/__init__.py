@@ -17,9 +17,10 @@ from prmkit.errors import InputError
 from prmkit.rows_io import Fields, RawRow, rows_at
 from prmkit.run.results import Figures
 from prmkit.seam import Seam
+from prmkit.sources.reading import Reading, reading
 from prmkit.sources.shape import depth, up_to_first_error
 from prmkit.tree import Label, Problem, StepTree
-from prmkit.trees_io import write_records
+from prmkit.trees_io import record_file
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,8 +68,14 @@ SOURCES = Seam(
 _HOPELESS = 1000
 """Bad rows after which their share is looked at before the end of the file."""
 
+_ROWS_BETWEEN_NOTES = 64
+"""So few that the first one comes at once, so many that nobody waits for them."""
+
 QUARANTINED_TEXT = 10_000
 """Characters of a bad row that are kept; its place leads to the rest."""
+
+_MOST_TEXTS = 10_000
+"""Bad rows after which only their places and faults are kept: somebody named the wrong source of a large corpus."""
 
 
 @dataclass(slots=True)
@@ -161,10 +168,19 @@ class Corpus:
         return CorpusRecord(**self.counts.as_dict(), source=self.name, path=self.path, options=dict(self._options))
 
     def __iter__(self) -> Iterator[StepTree]:
-        """Read from the beginning."""
+        """Read from the beginning, and say so to who watches (run.activity) until the last tree or ``close``."""
         self._forget()
-        yield from self.read(rows_at(self.path))
+        with reading(self.path) as progress:
+            yield from self.read(self._noted(rows_at(self.path, progress.meter), progress))
         self.end()
+
+    def _noted(self, rows: Iterable[RawRow], progress: Reading) -> Iterator[RawRow]:
+        """The rows, of which one in some is told."""
+        counts = self.counts
+        for raw in rows:
+            if not counts.read % _ROWS_BETWEEN_NOTES:
+                progress.note(counts.read, counts.quarantined)
+            yield raw
 
     def read(self, rows: Iterable[RawRow]) -> Iterator[StepTree]:
         """The trees of some rows, which are counted with those before them; none beyond ``limit``."""
@@ -227,7 +243,8 @@ class Corpus:
             tree = self._source(raw.parse(), raw.where, **self._options)
         except InputError as error:
             counts.quarantined += 1
-            self.bad.append({"where": raw.where, "error": str(error), "row": raw.text()[:QUARANTINED_TEXT]})
+            text = raw.text()[:QUARANTINED_TEXT] if len(self.bad) < _MOST_TEXTS else ""
+            self.bad.append({"where": raw.where, "error": str(error), "row": text})
             if not isinstance(error, Unusable):
                 self._faults.append(_placed(self.bad[-1]))
             return None
@@ -315,10 +332,13 @@ def write_bad(path: Path, bad: Sequence[dict[str, str]]) -> bool:
     Returns:
         Whether there is any.
     """
-    path.unlink(missing_ok=True)
-    if bad:
-        write_records(path, bad)
-    return bool(bad)
+    if not bad:
+        path.unlink(missing_ok=True)
+        return False
+    with record_file(path, overwrite=True) as file:
+        for row in bad:
+            file.write(row)
+    return True
 
 
 def _placed(bad: Mapping[str, str]) -> str:

@@ -6,9 +6,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from prmkit.errors import InputError
+from prmkit.sources.seen import Seen, digest
 from prmkit.tree import Problem
 
 _WORD = re.compile(r"\w+")
+
+
+_NONE = 0
+"""The place of no match."""
 
 
 class Match(NamedTuple):
@@ -42,6 +47,8 @@ class Benchmarks:
         self._exact: dict[tuple[str, ...], tuple[str, str]] = {}
         self._grams: dict[tuple[str, ...], tuple[str, str]] = {}
         self._n = n
+        self._found = Seen()
+        self._matches: list[Match | None] = [None]
         for benchmark, problem in problems:
             text = _words(problem.prompt)
             self._exact.setdefault(text, (benchmark, problem.id))
@@ -51,7 +58,21 @@ class Benchmarks:
             raise InputError("no benchmark to compare with", expected="at least one problem")
 
     def match(self, problem: Problem) -> Match | None:
-        """The benchmark's problem that this one is or repeats, if there is one."""
+        """The benchmark's problem that this one is or repeats, if there is one.
+
+        What was found is kept, since a corpus has many solutions of a problem: some 50 bytes a problem, and matches.
+        """
+        key = digest(problem.prompt)
+        found = self._found.get(key)
+        if found is None:
+            found = _NONE
+            if match := self._compare(problem):
+                found = len(self._matches)
+                self._matches.append(match)
+            self._found.before(key, found)
+        return self._matches[found]
+
+    def _compare(self, problem: Problem) -> Match | None:
         text = _words(problem.prompt)
         if text in self._exact:
             return Match(*self._exact[text], "exact", " ".join(text))

@@ -14,7 +14,10 @@ from prmkit.tree import Label, Problem, StepTree
 MARK = "ки"
 """Stands after every step of ``input``, where ``label`` has its + or -."""
 
+_LABELS = {sign: Label(value=value, source="monte-carlo") for sign, value in (("+", 1.0), ("-", 0.0))}
 _FIRST_STEP = re.compile(r"(?i)\bstep 1\s*:")
+_NAME, _NUMBER = "step", " 1"
+"""How the name of a first step begins, in any case, and what follows as it stands."""
 
 
 def tree_of(row: Fields, where: str) -> StepTree:
@@ -33,14 +36,14 @@ def tree_of(row: Fields, where: str) -> StepTree:
     signs = _signs(parts, labelled, where)
     start = _start(marked, where)
     prompt = marked[:start].replace(MARK, " ").strip()
-    steps, labels, position = [], [], 0
-    for part, sign in zip(parts, [*signs, None], strict=True):
-        text = part[max(0, start - position) :].strip()
-        inside = position + len(part) > start
-        position += len(part) + len(MARK)
-        if inside and text:
+    steps: list[str] = []
+    labels: list[Label | None] = []
+    left = start  # characters of the question that are still to come
+    for part, sign in zip(parts, [*signs, ""], strict=True):
+        if left < len(part) and (text := (part[left:] if left > 0 else part).strip()):
             steps.append(text)
-            labels.append(None if sign is None else Label(value=float(sign == "+"), source="monte-carlo"))
+            labels.append(_LABELS.get(sign))
+        left -= len(part) + len(MARK)
     if not prompt or not steps:
         raise InputError("no question or no step", where=where, got=marked)
     tree = StepTree.from_steps(Problem(id=problem_id("math-shepherd", prompt), prompt=prompt), steps, labels)
@@ -51,28 +54,30 @@ def tree_of(row: Fields, where: str) -> StepTree:
 def _signs(parts: list[str], labelled: str, where: str) -> list[str]:
     """The character of ``label`` at each mark, everything between them being equal."""
     signs, position = [], 0
-    for number, part in enumerate(parts):
-        if labelled[position : position + len(part)] != part:
+    for part in parts:
+        if part and not labelled.startswith(part, position):
             raise InputError(
                 "label is not input with its marks replaced",
                 where=where,
                 got=labelled[position : position + 40],
                 expected=repr(part[:40]),
             )
-        position += len(part)
-        if number < len(parts) - 1:
-            signs.append(labelled[position : position + 1])
-            position += 1
-    if position != len(labelled) or not set(signs) <= {"+", "-"}:
+        position += len(part) + 1
+        signs.append(labelled[position - 1 : position])
+    # Behind the last part nothing stands.
+    if signs.pop() or not _LABELS.keys() >= set(signs):
         raise InputError("illegal marks in label", where=where, got=signs, expected="+ or - for each step")
     return signs
 
 
 def _start(marked: str, where: str) -> int:
     """Where the first step begins: at its name, or without one after the question mark."""
-    named = _FIRST_STEP.search(marked)
-    if named:
-        return named.start()
+    # A search for the name in any case would look at each letter of the question.
+    number = marked.find(_NUMBER, len(_NAME))
+    while number >= 0:
+        if _FIRST_STEP.match(marked, number - len(_NAME)):
+            return number - len(_NAME)
+        number = marked.find(_NUMBER, number + 1)
     asked = marked.find("?")
     if asked < 0:
         raise InputError("no first step", where=where, got=marked, expected="'Step 1:', or a question mark before it")

@@ -1,14 +1,17 @@
 """A part of a corpus: sampled or split by problem, or mixed from several corpora. The trees are never all in memory."""
 
-import hashlib
+import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from prmkit.errors import InputError
 from prmkit.run.seeds import lot
+from prmkit.sources.seen import digest
 from prmkit.tree import StepTree
 
 Trees = Callable[[], Iterable[StepTree]]
@@ -46,13 +49,12 @@ def sample(trees: Trees, config: SampleConfig, seed: int) -> Iterator[StepTree]:
 
     The last problem drawn gives only as many trees as fit. Which problems are drawn depends on their wording and the
     seed alone, so that a larger sample holds a smaller one's problems. The trees are read twice.
+
+    Raises:
+        InputError: the second reading gives more or fewer trees than the first.
     """
-    room = _drawn(_sizes(trees(), config.unit), config.size, seed)
-    for tree in trees():
-        key, size = _key(tree), size_of(tree, config.unit)
-        if 0 < size <= room.get(key, 0):
-            room[key] -= size
-            yield tree
+    there = _Survey(trees(), config.unit)
+    yield from _picked(trees(), there.drawn(config.size, seed))
 
 
 def held_out(tree: StepTree, share: float, seed: int) -> bool:
@@ -73,17 +75,18 @@ def mix(parts: Sequence[tuple[Trees, float]], config: SampleConfig, seed: int) -
     total = sum(weight for _, weight in parts)
     streams, left = [], []
     for number, (trees, weight) in enumerate(parts):
-        share = config.model_copy(update={"size": max(1, round(config.size * weight / total))})
-        there = sum(_sizes(trees(), config.unit).values())
-        if there < share.size:
+        size = max(1, round(config.size * weight / total))
+        there = _Survey(trees(), config.unit)
+        if there.total < size:
             raise InputError(
                 f"corpus {number + 1} holds less than its share",
-                got=f"{there} {config.unit}",
-                expected=f"at least {share.size}",
+                got=f"{there.total} {config.unit}",
+                expected=f"at least {size}",
                 cure="Lower its weight or the size.",
             )
-        streams.append(sample(trees, share, seed))
-        left.append(sum(1 for _ in sample(trees, share, seed)))
+        drawn = there.drawn(size, seed)
+        streams.append(_picked(trees(), drawn))
+        left.append(sum(drawn))
     rng = random.Random(seed)
     while any(left):
         chosen = rng.choices(range(len(left)), weights=left)[0]
@@ -94,26 +97,44 @@ def mix(parts: Sequence[tuple[Trees, float]], config: SampleConfig, seed: int) -
             raise AssertionError("a sample gave more trees than it said")
 
 
-def _sizes(trees: Iterable[StepTree], unit: Unit) -> dict[int, int]:
-    """The size of each problem, by its key."""
-    sizes: dict[int, int] = {}
-    for tree in trees:
-        key = _key(tree)
-        sizes[key] = sizes.get(key, 0) + size_of(tree, unit)
-    return sizes
+class _Survey:
+    """The problem and the size of every tree of a corpus, in their order, in 12 bytes a tree."""
+
+    def __init__(self, trees: Iterable[StepTree], unit: Unit) -> None:
+        self._keys, self._sizes = array("Q"), array("I")
+        for tree in trees:
+            self._keys.append(_key(tree))
+            self._sizes.append(size_of(tree, unit))
+
+    @property
+    def total(self) -> int:
+        """The size of the corpus."""
+        return sum(self._sizes)
+
+    def drawn(self, size: int, seed: int) -> bytes:
+        """For each tree, whether it is drawn: see ``sample``."""
+        sizes = np.array(self._sizes, dtype=np.int64)
+        keys, problem = np.unique(np.array(self._keys), return_inverse=True)
+        lots = np.fromiter((lot(int(key), f"{seed}:sample") for key in keys), dtype=np.uint64, count=len(keys))
+        order = np.argsort(lots)
+        whole = np.bincount(problem, weights=sizes, minlength=len(keys)).astype(np.int64)[order]
+        room = np.zeros_like(whole)
+        room[order] = np.clip(size - (whole.cumsum() - whole), 0, whole)
+        drawn = bytearray(len(sizes))
+        for tree in np.flatnonzero((sizes > 0) & (room[problem] > 0)):
+            if sizes[tree] <= room[problem[tree]]:
+                room[problem[tree]] -= sizes[tree]
+                drawn[tree] = True
+        return bytes(drawn)
 
 
-def _drawn(sizes: Mapping[int, int], size: int, seed: int) -> dict[int, int]:
-    """The problems drawn, and how much each may give."""
-    room: dict[int, int] = {}
-    for key in sorted(sizes, key=lambda key: lot(key, f"{seed}:sample")):
-        if size <= 0:
-            break
-        room[key] = min(size, sizes[key])
-        size -= room[key]
-    return room
+def _picked(trees: Iterable[StepTree], drawn: bytes) -> Iterator[StepTree]:
+    for tree, wanted in itertools.zip_longest(trees, drawn):
+        if tree is None or wanted is None:
+            raise InputError("the corpus has changed while it was read", expected=f"{len(drawn)} trees again")
+        if wanted:
+            yield tree
 
 
 def _key(tree: StepTree) -> int:
-    digest = hashlib.blake2b(wording(tree.problem.prompt).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big")
+    return digest(wording(tree.problem.prompt))

@@ -26,6 +26,12 @@ def test_what_the_system_refuses_is_one_line(number: int, message: str) -> None:
         raise OSError(number, "refused")
 
 
+def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write"), writing(tmp_path / "file" / "a"):
+        write_whole(tmp_path / "file" / "a", b"")
+
+
 def test_other_errors_of_the_system_stay_what_they_are() -> None:
     with pytest.raises(OSError, match="broken"), writing(Path("here")):
         raise OSError(errno.EPIPE, "broken")

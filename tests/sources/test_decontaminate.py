@@ -32,6 +32,13 @@ def test_a_short_problem_matches_exactly_or_not_at_all() -> None:
     assert BENCHMARK.match(problem("What is 2 + 2 + 3?")) is None
 
 
+def test_a_problem_that_comes_again_matches_as_it_did() -> None:
+    known = Benchmarks([("aime", problem(LONG, "aime-1")), ("aime", problem("What is 2 + 2?", "aime-2"))], n=8)
+    texts = ["What is 3 + 3?", "What is 2 + 2?", f"{LONG}, no?", "What is 2 + 2?", "What is 3 + 3?", f"{LONG}, no?"]
+    found = [match and match.problem for match in (known.match(problem(text)) for text in texts)]
+    assert found == [None, "aime-2", "aime-1", "aime-2", None, "aime-1"]
+
+
 def test_nothing_to_compare_with_is_refused() -> None:
     with pytest.raises(InputError, match="no benchmark"):
         Benchmarks([])

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prmkit import sources
 from prmkit.errors import InputError
+from prmkit.run.activity import current
 from prmkit.sources import SOURCES, Corpus, problem_id, write_quarantine
 from tests.sources.samples import GOOD_ROWS
 
@@ -72,6 +74,38 @@ def test_without_a_bad_row_nothing_is_written_or_said(tmp_path: Path, caplog: py
     (tmp_path / "bad.jsonl").write_text("of an earlier run")
     assert not write_quarantine(tmp_path / "bad.jsonl", [corpus])
     assert (caplog.messages, (tmp_path / "bad.jsonl").exists()) == ([], False)
+
+
+def test_who_watches_is_told_of_a_reading_until_it_ends_or_is_given_up(tmp_path: Path) -> None:
+    corpus = Corpus("trl", write(tmp_path / "a.jsonl", BAD, *[GOOD] * 200), max_bad=1.0)
+    trees = iter(corpus)
+    assert current() is None
+    for _ in range(140):
+        next(trees)
+    said = current()
+    assert said is not None
+    assert said.what == f"reading {tmp_path}/a.jsonl"
+    # Noted before every 64th row.
+    assert (said.figures["rows"], said.figures["quarantined"]) == ("128", "1")
+    assert len(list(trees)) == 60
+    assert current() is None
+    for given_up in (iter(corpus), iter(Corpus("trl", corpus.path, limit=1))):
+        next(given_up)
+        assert current() is not None
+        given_up.close()
+        assert current() is None
+    assert len(list(Corpus("trl", corpus.path, limit=2, max_bad=1.0))) == 2
+    assert current() is None
+
+
+def test_of_very_many_bad_rows_the_later_ones_are_kept_without_their_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_MOST_TEXTS", 2)
+    corpus = Corpus("trl", write(tmp_path / "a.jsonl", *["{torn"] * 3, GOOD), max_bad=1.0)
+    list(corpus)
+    assert [row["row"] for row in corpus.bad] == ["{torn", "{torn", ""]
+    assert [row["where"] for row in corpus.bad] == [f"{tmp_path}/a.jsonl:{line}" for line in (1, 2, 3)]
 
 
 def test_a_hopeless_corpus_is_not_read_to_its_end(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,60 @@ def test_every_written_solution_reads_back(steps: list[tuple[str, str]]) -> None
     tree = tree_of(row("Q? " + "\n".join(f"{text} ки" for text in named), "".join(sign for _, sign in steps)), "f:1")
     assert tree.steps(len(steps) - 1) == named
     assert labels(tree) == [float(sign == "+") for _, sign in steps]
+
+
+def plainly(marked: str, labelled: str) -> tuple[str, list[tuple[str, float | None]]] | None:
+    """The question and the labelled steps of a row by definition, one character after the other; None for a bad row."""
+    named = re.search(r"(?i)\bstep 1\s*:", marked)
+    start = named.start() if named else marked.find("?") + 1
+    if not named and not start:
+        return None
+    steps: list[tuple[str, float | None]] = [("", None)]
+    place = signs = 0
+    while place < len(marked):
+        if marked.startswith("ки", place):
+            sign = labelled[place - signs : place - signs + 1]
+            if not sign or sign not in "+-":
+                return None
+            steps[-1] = (steps[-1][0], float(sign == "+"))
+            # The mark and what stands before it belong to the question as long as that goes on.
+            steps = [*steps, ("", None)] if place > start else [("", None)]
+            place, signs = place + 2, signs + 1
+        else:
+            if marked[place] != labelled[place - signs : place - signs + 1]:
+                return None
+            steps[-1] = (steps[-1][0] + (marked[place] if place >= start else ""), None)
+            place += 1
+    if len(labelled) != len(marked) - signs:
+        return None
+    question = marked[:start].replace("ки", " ").strip()
+    read = [(text.strip(), label) for text, label in steps if text.strip()]
+    return (question, read) if question and read else None
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["Step 1:", "step 1 :", "STEP 1\t:", "\u017ftep 1:", "mi\u017fstep 1:", "step 1", " 1", "Step", ":", "ки", "к",
+         "и", "?", "+", "-", "\n", " ", "a", "Why?", "Step 2: b "]
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+@given(
+    PIECES, st.lists(st.sampled_from(["+", "-", "+", "-", "", "x", "ки"]), max_size=6), st.sampled_from(["", "", "+"])
+)
+def test_any_row_is_read_as_by_definition(marked: str, signs: list[str], end: str) -> None:
+    parts = marked.split("ки")
+    given_signs = [*signs, *["+"] * len(parts)]
+    labelled = "".join(part + sign for part, sign in zip(parts[:-1], given_signs, strict=False)) + parts[-1] + end
+    expected = plainly(marked, labelled)
+    if expected is None:
+        with pytest.raises(InputError):
+            tree_of({"input": marked, "label": labelled}, "f:1")
+        return
+    tree = tree_of({"input": marked, "label": labelled}, "f:1")
+    assert (tree.problem.prompt, [(node.text, node.label and node.label.value) for node in tree]) == expected
 
 
 # Read off the seven rows by a person: how the question begins, the sign of each step, how the last step ends.

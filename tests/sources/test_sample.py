@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
-from prmkit.sources.sample import SampleConfig, Unit, held_out, mix, sample, size_of, wording
+from prmkit.sources.sample import SampleConfig, Trees, Unit, held_out, mix, sample, size_of, wording
 from prmkit.tree import StepTree
 from tests.tiny import path_tree
 
@@ -91,3 +91,52 @@ def test_a_mix_of_too_little_or_of_nothing_is_refused() -> None:
         list(mix([(lambda: one, 1.0), (lambda: other, 1.0)], SampleConfig(size=40, unit="trees"), 0))
     with pytest.raises(InputError, match="illegal weights"):
         list(mix([(lambda: one, 0.0)], SampleConfig(), 0))
+
+
+def test_a_sample_reads_its_corpus_twice_and_so_does_a_mix() -> None:
+    read = {"one": 0, "other": 0}
+
+    def trees(name: str) -> list[StepTree]:
+        read[name] += 1
+        return corpus(20, name=name)
+
+    assert len(list(sample(lambda: trees("one"), SampleConfig(size=10, unit="trees"), 0))) == 10
+    assert read == {"one": 2, "other": 0}
+    parts: list[tuple[Trees, float]] = [(lambda: trees("one"), 1.0), (lambda: trees("other"), 1.0)]
+    assert len(list(mix(parts, SampleConfig(size=10, unit="trees"), 0))) == 10
+    assert read == {"one": 4, "other": 2}
+
+
+@pytest.mark.parametrize("later", [9, 11])
+def test_a_corpus_that_changes_while_it_is_read_is_refused(later: int) -> None:
+    readings = iter([corpus(10, each=1), corpus(later, each=1)])
+    with pytest.raises(InputError, match="the corpus has changed while it was read; expected 10 trees again"):
+        list(sample(lambda: next(readings), SampleConfig(size=100, unit="trees"), 0))
+
+
+def test_a_tree_without_a_label_is_no_part_of_a_sample_of_labels() -> None:
+    trees = [path_tree("p", [("a", 1.0)]), path_tree("p", [("b", None)]), path_tree("q", [])]
+    assert drawn(trees, 10, "labels") == trees[:1]
+    assert drawn([], 10, "labels") == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=20), st.integers(1, 30), st.integers(0, 3))
+def test_a_sample_is_what_its_definition_says(shape: list[tuple[int, int]], size: int, seed: int) -> None:
+    trees = [path_tree(f"p{problem}", [("a", 1.0)] * labels) for problem, labels in shape]
+
+    def lots(prompt: str) -> int:
+        """What orders the problems, told from a sample of one label of two problems."""
+        alone = [path_tree(f"p{problem}", [("a", 1.0)]) for problem in range(5)]
+        order = [drawn(alone, size, "labels", seed) for size in range(1, 6)]
+        return [prompt in prompts(found) for found in order].index(True)
+
+    left, expected = size, []
+    for prompt in sorted(prompts(trees), key=lots):
+        own = [index for index, tree in enumerate(trees) if tree.problem.prompt == prompt]
+        room = min(left, sum(len(trees[index]) for index in own))
+        left -= room
+        for index in own:
+            if 0 < len(trees[index]) <= room:
+                room -= len(trees[index])
+                expected.append(index)
+    assert drawn(trees, size, "labels", seed) == [trees[index] for index in sorted(expected)]
