@@ -2,13 +2,13 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import EncodedTrees, RowShape, encode_trees
 from prmkit.prepare.workers import Workers
-from prmkit.rows_io import RawRow, rows_at
+from prmkit.rows_io import Meter, RawRow, rows_at
 from prmkit.sources import Corpus
 
 _ROWS = 500
@@ -22,11 +22,20 @@ _MOST_WORKERS = 32
 
 
 @dataclass(frozen=True, slots=True)
+class RawPortion:
+    """Some neighbouring rows of a corpus, and how many bytes of its files lie before their end (see Meter)."""
+
+    rows: Sequence[RawRow]
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
 class Portion:
-    """Some neighbouring rows of a corpus: what was read of them, and what they became."""
+    """What was read of such rows, what they became, and how many bytes lie before their end."""
 
     part: Corpus
     encoded: EncodedTrees
+    read: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +47,39 @@ class Encoding:
     encoder: StepEncoder
     shape: RowShape
 
-    def __call__(self, rows: list[RawRow], limit: int | None = None) -> Portion:
+    def __call__(self, raw: RawPortion, limit: int | None = None) -> Portion:
         """The portion of some rows, or of the first of them that make ``limit`` trees."""
         part = self.corpus.part(limit)
-        trees = list(part.read(rows))
-        return Portion(part, encode_trees(trees, self.encoder, self.shape))
+        trees = list(part.read(raw.rows))
+        return Portion(part, encode_trees(trees, self.encoder, self.shape), raw.read)
 
 
-def portions(encoding: Encoding) -> Iterator[tuple[Portion, int]]:
-    """All portions of a corpus in their order, each with the bytes that were read for it. The corpus counts them.
+def portions(encoding: Encoding) -> Iterator[Portion]:
+    """All portions of a corpus in their order. The corpus counts what was read of it.
 
     Raises:
         InputError: as reading the corpus does.
         RunError: a worker process died.
     """
     corpus = encoding.corpus
-    for rows, portion in _made(encoding):
+    for raw, portion in _made(encoding):
         room = corpus.room
         if room is not None and portion.part.counts.kept > room:
-            portion = encoding(rows, room)
+            portion = encoding(raw, room)
         corpus.add(portion.part)
-        yield portion, sum(len(row.content) for row in rows if isinstance(row.content, bytes))
+        yield portion
         if corpus.full:
             return
     corpus.end()
 
 
-def _made(encoding: Encoding) -> Iterator[tuple[list[RawRow], Portion]]:
-    cut = _cut(rows_at(encoding.corpus.path, revision=encoding.revision))
+def _made(encoding: Encoding) -> Iterator[tuple[RawPortion, Portion]]:
+    meter = Meter()
+    cut = _cut(rows_at(encoding.corpus.path, meter, revision=encoding.revision), meter)
     first = list(itertools.islice(cut, _SMALL))
     count = min(_cores(), _MOST_WORKERS)
     if len(first) < _SMALL or count == 1:
-        yield from ((rows, encoding(rows)) for rows in itertools.chain(first, cut))
+        yield from ((raw, encoding(raw)) for raw in itertools.chain(first, cut))
         return
     with Workers(encoding, count) as workers:
         yield from workers.in_order(itertools.chain(first, cut))
@@ -80,14 +90,14 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _cut(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
+def _cut(rows: Iterable[RawRow], meter: Meter) -> Iterator[RawPortion]:
     portion: list[RawRow] = []
     size = 0
     for row in rows:
         portion.append(row)
         size += len(row.content) if isinstance(row.content, bytes) else 0
         if len(portion) == _ROWS or size >= _BYTES:
-            yield portion
+            yield RawPortion(portion, meter.read)
             portion, size = [], 0
     if portion:
-        yield portion
+        yield RawPortion(portion, meter.read)

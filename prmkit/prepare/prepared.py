@@ -18,7 +18,7 @@ from prmkit.prepare.content import content_of, is_commit
 from prmkit.prepare.files import META, QUARANTINE, Damaged, Prepared, RowWriter, open_rows
 from prmkit.prepare.key import Key, key_of, name_of
 from prmkit.prepare.portions import Encoding, portions
-from prmkit.rows_io import bytes_at, hub_place
+from prmkit.rows_io import bytes_on_disk, hub_place
 from prmkit.run.activity import Activity, busy
 from prmkit.run.files import cache_folder, whole_folder, writing
 from prmkit.sources import Corpus, Counts, write_bad
@@ -150,15 +150,14 @@ def _make(folder: Path, key: Key, corpus: Corpus, encoder: StepEncoder, shape: R
 
 def _write(encoding: Encoding, writer: RowWriter, folder: Path) -> None:
     corpus = encoding.corpus
-    total, read, needed = bytes_at(corpus.path), 0, 0
+    total, needed = bytes_on_disk(corpus.path), 0
     with busy(f"preparing {corpus.path}") as activity:
-        for portion, size in portions(encoding):
+        for portion in portions(encoding):
             writer.add(portion.encoded)
-            read += size
-            if total and not needed and read >= min(_FORESEEN_AT, total):
-                needed = round(writer.size * total / read)
+            if total and not needed and portion.read >= min(_FORESEEN_AT, total):
+                needed = round(writer.size * total / portion.read)
                 _refuse_too_large(folder, needed, needed - writer.size)
-            _tell(activity, corpus, writer.tokens, read, total)
+            _tell(activity, corpus, writer.tokens, portion.read, total)
             if needed:
                 activity.figures["GB on the disk in the end"] = f"{needed / 1e9:.2f}"
 

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.prepare.corpora import SHAPE, corpus_of, encoder, write_rows
 def ids(corpus: Corpus) -> list[int]:
     """The tokens of all rows, in their order."""
     made = portions(Encoding(corpus, None, encoder(), SHAPE))
-    return np.concatenate([portion.encoded.rows.ids for portion, _ in made]).tolist()
+    return np.concatenate([portion.encoded.rows.ids for portion in made]).tolist()
 
 
 @pytest.fixture(params=["in this process", "in others"])
@@ -61,5 +62,19 @@ def test_a_portion_is_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "_BYTES", 1)
     path = write_rows(tmp_path / "a.jsonl", 4)
     made = list(portions(Encoding(corpus_of(path), None, encoder(), SHAPE)))
-    assert [portion.part.counts.read for portion, _ in made] == [1, 1, 1, 1]
-    assert sum(size for _, size in made) == path.stat().st_size
+    assert [portion.part.counts.read for portion in made] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_portions_know_how_much_of_the_file_lies_before_their_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    monkeypatch.setattr(module, "_ROWS", 5)
+    path = write_rows(tmp_path / "a.jsonl", 23)
+    if packed:
+        path = tmp_path / "a.jsonl.gz"
+        path.write_bytes(gzip.compress((tmp_path / "a.jsonl").read_bytes()))
+    read = [portion.read for portion in portions(Encoding(corpus_of(path), None, encoder(), SHAPE))]
+    assert len(read) == 5
+    assert read == sorted(read)
+    assert read[-1] == path.stat().st_size
