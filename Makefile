@@ -68,7 +68,7 @@ docs: setup .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Speed and memory, side by side with peers; the other files of bench/ are experiments.
-BENCHES := training engines search annotation grading similarity readers report
+BENCHES := training engines search annotation grading similarity readers data report
 
 bench: setup
 	for name in $(BENCHES); do $(BIN)/python bench/$$name.py || exit 1; done
