@@ -24,6 +24,8 @@ _FILES: dict[str, type[np.generic]] = {
     **dict.fromkeys((f"{name}_starts" for name in _TEXTS), np.int64),
 }
 
+_PORTION = 1 << 20
+
 
 class Damaged(Exception):
     """The files are not what was written."""
@@ -82,13 +84,22 @@ def _mapped(file: Path, kind: type[np.generic], size: int, written: str) -> NDAr
             raise Damaged(f"{file.name}: it has {file.stat().st_size} bytes, not {size}")
         if not size:
             return np.zeros(0, kind)
-        # Writable as memory is, since torch warns of what is not; the file stays as it is.
+        # Writable, as memory is, since torch warns of what is not; the file stays as it is.
         values = np.memmap(file, dtype=kind, mode="c")
     except (OSError, ValueError) as error:
         raise Damaged(f"{file.name}: {error}") from None
-    if xxhash.xxh3_128(values.data).hexdigest() != written:
+    if _hash_of(file) != written:
         raise Damaged(f"{file.name}: its contents have changed")
     return values
+
+
+def _hash_of(file: Path) -> str:
+    """Read in portions: what is read through a mapping counts as this process's memory."""
+    found, portion = xxhash.xxh3_128(), bytearray(_PORTION)
+    with file.open("rb", buffering=0) as stream:
+        while size := stream.readinto(portion):
+            found.update(memoryview(portion)[:size])
+    return found.hexdigest()
 
 
 class Texts(Sequence[str]):
@@ -179,8 +190,7 @@ class RowWriter:
         files = {name: (file.size, file.hash.hexdigest()) for name, file in self._files.items()}
         quarantine = self._folder / QUARANTINE
         if quarantine.is_file():
-            data = quarantine.read_bytes()
-            files[QUARANTINE] = len(data), xxhash.xxh3_128(data).hexdigest()
+            files[QUARANTINE] = quarantine.stat().st_size, _hash_of(quarantine)
         prepared = Prepared(
             key=key,
             corpus=corpus,
