@@ -83,8 +83,8 @@ def _log(activity: Activity, ended: threading.Event) -> None:
                 _say(str(activity))
 
 
-_said = 0.0
-"""When the last line was shown, by the clock that counts from no known moment."""
+_said = time.monotonic()
+"""When the last line was shown; before there is one, when the process began."""
 
 
 def _say(line: str) -> None:
@@ -114,7 +114,7 @@ class _Line:
         """Say how things stand whenever nobody has said anything for as long as between two lines."""
         while not ended.wait(_SECONDS_BETWEEN_LOOKS):
             with self._lock, suppress(OSError, ValueError):  # nobody reads any more
-                if time.monotonic() - max(_said, self._start) >= _SECONDS_BETWEEN_LINES:
+                if time.monotonic() - _said >= _SECONDS_BETWEEN_LINES:
                     self._show()
 
     def _show(self) -> None:

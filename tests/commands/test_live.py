@@ -194,5 +194,5 @@ def test_a_search_says_in_its_log_what_it_loads_and_prints_its_result_alone(
     lines = answer.err.splitlines()
     assert lines[0].startswith("reading the inputs, ")
     assert any(line.startswith(f"loading {policy} (") and " of safetensors)" in line for line in lines)
-    assert lines[-1].startswith("search by majority: 2 of 2, ")
-    assert len(lines) <= 5  # of a search of seconds
+    assert sum(line.startswith("search by majority: ") for line in lines) == 1  # of a search of seconds
+    assert any(line.startswith("search by majority: 2 of 2, ") for line in lines)
