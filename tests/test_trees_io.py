@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prmkit import trees_io
 from prmkit.errors import InputError
 from prmkit.tree import Case, Label, Problem, StepTree
 from prmkit.trees_io import (
@@ -137,6 +138,20 @@ def test_a_bad_line_is_named(tmp_path: Path, line: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message) as raised:
         list(read_trees(path))
     assert str(raised.value).startswith(f"{path}:2: ")
+
+
+def test_of_the_trees_of_one_problem_no_other_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making them is most of what reading takes, and a file may have hundreds of large ones."""
+    file = tmp_path / "trees.jsonl"
+    write_trees(file, [StepTree.from_steps(Problem(id=name, prompt="?"), [name]) for name in ("a", "b", "a", "c")])
+    made: list[str] = []
+    monkeypatch.setattr(trees_io, "from_record", lambda record: made.append(str(record)) or from_record(record))
+    assert [tree.nodes[0].text for tree in read_trees(file, only="a")] == ["a", "a"]
+    assert len(made) == 2
+    assert list(read_trees(file, only="d")) == []
+    append_lines(file, [{"schema": 1, "problem": "?"}])  # of no problem that can be told
+    with pytest.raises(InputError, match=r"trees\.jsonl:5: not a tree"):
+        list(read_trees(file, only="d"))
 
 
 def test_a_missing_and_an_empty_file_are_errors(tmp_path: Path) -> None:

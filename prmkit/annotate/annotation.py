@@ -15,6 +15,7 @@ from prmkit.annotate.consensus import Consensus, ConsensusConfig
 from prmkit.annotate.passes import PassDone, PassJournal, RunToEnd, run_pass
 from prmkit.annotate.result import AnnotationFigures, PassCost
 from prmkit.errors import InputError
+from prmkit.run.activity import busy
 from prmkit.run.seeds import derived_seed
 from prmkit.session import Engines, Session
 from prmkit.session.journal import Journal
@@ -66,7 +67,8 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Pas
         InputError: no tree, or several annotators without a consensus.
     """
     start = time.monotonic()
-    total, bare = _count(problems)
+    with busy("counting the problems"):
+        total, bare = _count(problems)
     if not total:
         raise InputError("no problem to annotate", where=problems, expected="at least one")
     with asyncio.Runner() as runner:  # an engine belongs to the event loop that first asked it
@@ -77,17 +79,18 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Pas
         labelled = [passes.run(each.name, solved, each.load, each.estimate) for each in annotation.annotators]
     counts = _Counts()
     consensus = _consensus(annotation)
-    kept = _kept(labelled, consensus, counts)
-    for stale in (passes.path("kept"), folder / "trees.jsonl"):
-        stale.unlink(missing_ok=True)
-    if annotation.sample is not None:
-        write_trees(passes.path("kept"), kept)
-        # Where nothing was kept there is nothing to draw from, which read_trees would call a fault.
-        drawn_from = passes.path("kept")
-        kept = sample(
-            lambda: read_trees(drawn_from) if drawn_from.stat().st_size else (), annotation.sample, annotation.seed
-        )
-    write_trees(folder / "trees.jsonl", map(counts.add, kept))
+    with busy("writing the labelled trees"):
+        kept = _kept(labelled, consensus, counts)
+        for stale in (passes.path("kept"), folder / "trees.jsonl"):
+            stale.unlink(missing_ok=True)
+        if annotation.sample is not None:
+            write_trees(passes.path("kept"), kept)
+            # Where nothing was kept there is nothing to draw from, which read_trees would call a fault.
+            drawn_from = passes.path("kept")
+            kept = sample(
+                lambda: read_trees(drawn_from) if drawn_from.stat().st_size else (), annotation.sample, annotation.seed
+            )
+        write_trees(folder / "trees.jsonl", map(counts.add, kept))
     return AnnotationFigures(
         problems=total,
         **counts.as_dict(),

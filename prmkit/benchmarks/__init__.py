@@ -87,10 +87,12 @@ def load(
 
 def _with_unique_ids(problems: list[Problem], where: str) -> list[Problem]:
     numbers: dict[str, int] = {}
+    copies: dict[str, int] = {}
     for number, problem in enumerate(problems, start=1):
-        name, copy = problem.id, 2
+        name, copy = problem.id, copies.get(problem.id, 2)
         while name in numbers:
             name, copy = f"{problem.id}#{copy}", copy + 1
+        copies[problem.id] = copy
         if name != problem.id:
             said = f"{where}: problem {number} has the id of problem {numbers[problem.id]}, {problem.id!r}"
             _LOG.warning("%s; it is %r here", said, name)

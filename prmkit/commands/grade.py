@@ -1,12 +1,14 @@
 """``prmkit grade``: the verdict on any solution: what is found in it, by which rule, and whether it is right."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prmkit.commands.console import JsonOption, print_json, print_record, print_table
+from prmkit.commands.live import progress
 from prmkit.errors import InputError, did_you_mean
 from prmkit.grade.config import DEFAULT, Relation
 
@@ -66,7 +68,10 @@ def grade(
         every, grading = [_one(text or "", gold, problem, known)], choice.over(DEFAULT)
     refuse_unjudgeable(every)
     kept, unsupported = judgeable(every, grading)
-    verdicts = list(explained_verdicts(judge_all(kept, grading, faults=None if path is None else unsupported)))
+    faults = None if path is None else unsupported
+    with progress("judge", len(kept)) if path is not None else nullcontext(lambda done: None) as done:
+        judged = judge_all(kept, grading, watch=done, faults=faults)
+    verdicts = list(explained_verdicts(judged))
     for name, reason in unsupported.items():
         typer.echo(f"{name if name.isprintable() else repr(name)}: not judged: {reason}", err=True)
     if path is None:

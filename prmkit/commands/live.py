@@ -19,6 +19,7 @@ _SECONDS_BEFORE_A_LINE = 1.0
 """What is over before needs no line in a log."""
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def is_terminal() -> bool:
@@ -36,20 +37,10 @@ def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
         bar = _Bar(what, total)
         with _FOOT.shown(bar):
             yield bar.done
-        return
-    start = last = time.monotonic()
-    count = 0
-
-    def done(new: int = 1, figures: Mapping[str, str] | None = None) -> None:
-        nonlocal count, last
-        count += new
-        now = time.monotonic()
-        if (new and count == total) or now - last >= _SECONDS_BETWEEN_LINES:
-            last = now
-            shown = "".join(f", {name} {value}" for name, value in (figures or {}).items())
-            typer.echo(f"{what}: {count} of {total}, {now - start:.0f} s{shown}", err=True)
-
-    yield done
+    else:
+        line = _Line(what, total)
+        with _beside(line.keep_up):
+            yield line.done
 
 
 def activities() -> AbstractContextManager[None]:
@@ -66,11 +57,15 @@ def _shown(activity: Activity) -> AbstractContextManager[None]:
     return _FOOT.shown() if is_terminal() else _logged(activity)
 
 
+def _logged(activity: Activity) -> AbstractContextManager[None]:
+    return _beside(lambda ended: _log(activity, ended))
+
+
 @contextmanager
-def _logged(activity: Activity) -> Iterator[None]:
+def _beside(say: Callable[[threading.Event], None]) -> Iterator[None]:
     """Lines from a thread of their own, for who is at it says nothing until it is done."""
     ended = threading.Event()
-    thread = threading.Thread(target=_log, args=(activity, ended), daemon=True)
+    thread = threading.Thread(target=say, args=(ended,), daemon=True)
     thread.start()
     try:
         yield
@@ -85,7 +80,47 @@ def _log(activity: Activity, ended: threading.Event) -> None:
         pause = _SECONDS_BETWEEN_LINES
         if current() is activity:  # else it waits for another one, which says so itself
             with suppress(OSError, ValueError):  # nobody reads any more
-                typer.echo(str(activity), err=True)
+                _say(str(activity))
+
+
+_said = time.monotonic()
+"""When the last line was shown; before there is one, when the process began."""
+
+
+def _say(line: str) -> None:
+    global _said
+    _said = time.monotonic()
+    typer.echo(line, err=True)
+
+
+class _Line:
+    """How many things are done, as lines at times: when one is done, and where that takes long, meanwhile."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total, self._count = what, total, 0
+        self._start = self._last = time.monotonic()
+        self._figures: Mapping[str, str] = {}
+        self._lock = threading.Lock()
+
+    def done(self, new: int = 1, figures: Mapping[str, str] | None = None) -> None:
+        """See recipe.watch.Done."""
+        with self._lock:
+            self._count += new
+            self._figures = figures or {}
+            if (new and self._count == self._total) or time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+                self._show()
+
+    def keep_up(self, ended: threading.Event) -> None:
+        """Say how things stand whenever nobody has said anything for as long as between two lines."""
+        while not ended.wait(_SECONDS_BETWEEN_LOOKS):
+            with self._lock, suppress(OSError, ValueError):  # nobody reads any more
+                if time.monotonic() - _said >= _SECONDS_BETWEEN_LINES:
+                    self._show()
+
+    def _show(self) -> None:
+        self._last = now = time.monotonic()
+        shown = "".join(f", {name} {value}" for name, value in self._figures.items())
+        _say(f"{self._what}: {self._count} of {self._total}, {now - self._start:.0f} s{shown}")
 
 
 class _Bar:

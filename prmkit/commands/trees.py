@@ -64,13 +64,14 @@ def export_tree(
 
 
 def _tree(path: Path, problem: str | None) -> "StepTree":
+    from prmkit.run.activity import busy
     from prmkit.run.folder import RunFolder
-    from prmkit.trees_io import read_trees
+    from prmkit.trees_io import problem_named, read_lines, read_trees
 
     file = RunFolder(path).trees if path.is_dir() else path
-    ids = []
-    for tree in read_trees(file):
-        if problem is None or tree.problem.id == problem:
+    with busy("looking for the tree"):
+        tree = next(read_trees(file, only=problem), None)
+        if tree is not None:
             return tree
-        ids.append(tree.problem.id)
+        ids = [name for _, record in read_lines(file) if (name := problem_named(record)) is not None]
     raise InputError("no such problem", where=file, got=problem, cure=did_you_mean(problem, ids))

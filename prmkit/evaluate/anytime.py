@@ -15,10 +15,11 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from prmkit.evaluate.reselection import accuracy_of
+from prmkit.evaluate.reselection import accuracy_of, scores_of
 from prmkit.evaluate.selection import doublings
 from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.grade.config import GradingConfig
+from prmkit.run.activity import busy
 from prmkit.run.results import Figures, Result
 from prmkit.score.aggregate import Aggregation
 from prmkit.search.answer import AnswerRule
@@ -100,12 +101,16 @@ def _by_parts(
         [rng.sample(parts, len(parts)) for _ in range(_ORDERS)]
         for parts in (_solutions_of(cost.parts, each) for cost, each in zip(costs, found, strict=True))
     ]
+    scores = [scores_of(each, how) for each in found]
     points = []
-    for size in doublings(most):
-        accuracy = [
-            mean([accuracy_of(itertools.chain(*order[:size]), rule, how) for order in each]).value for each in orders
-        ]
-        points.append(_point(costs, size / most, mean(accuracy)))
+    with busy("choosing answers at every budget") as activity:
+        for size in doublings(most):
+            accuracy = []
+            for each, known in zip(orders, scores, strict=True):
+                chosen = [accuracy_of(itertools.chain(*order[:size]), rule, how, known) for order in each]
+                accuracy.append(mean(chosen).value)
+            points.append(_point(costs, size / most, mean(accuracy)))
+            activity.share = size / most
     return points
 
 

@@ -16,6 +16,7 @@ from prmkit.evaluate.solutions import Solutions, samples_of
 from prmkit.evaluate.verdicts import write_verdicts
 from prmkit.grade import isolation_of
 from prmkit.grade.config import DEFAULT, GradingConfig
+from prmkit.run.activity import busy
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import Result, read_result
 from prmkit.score.aggregate import Aggregation
@@ -108,16 +109,19 @@ def evaluate_solutions(
     Raises:
         InputError: as ``refuse_solutions``, or there is no problem that can be judged.
     """
-    refuse_solutions(every, aggregation)
-    scored = _are_scored(every)
-    kept, unsupported = judgeable(every, grading)
+    with busy("looking at the solutions"):
+        refuse_solutions(every, aggregation)
+        scored = _are_scored(every)
+        kept, unsupported = judgeable(every, grading)
     timeouts: dict[str, int] = {}
     judged = judge_all(kept, grading, watch=watch, finished=finished, faults=unsupported, timeouts=timeouts)
     if not judged:
         raise InputError(f"no problem can be judged: {next(iter(unsupported.values()))}")
-    if verdicts is not None:
-        write_verdicts(verdicts, judged)
-    figures = evaluate_samples([samples_of(each, aggregation if scored else None) for each in judged], scored=scored)
+    with busy("putting the figures together"):
+        if verdicts is not None:
+            write_verdicts(verdicts, judged)
+        samples = [samples_of(each, aggregation if scored else None) for each in judged]
+        figures = evaluate_samples(samples, scored=scored)
     run_here = [each.problem for each in kept if each.verdicts is None]
     return EvaluationResult(
         **dict(figures),

@@ -1,8 +1,9 @@
 """The intake of a file of samples: rows put together by problem, ids made unique, bad rows set aside, all counted."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from prmkit.errors import InputError
 from prmkit.evaluate.solutions import Solutions
@@ -65,6 +66,8 @@ class Intake:
     _again: dict[Problem, str] = field(default_factory=dict)
     _found: dict[Problem, Solutions] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _problems: dict[Problem, Problem] = field(default_factory=dict)
 
     @property
     def solutions(self) -> list[Solutions]:
@@ -89,7 +92,8 @@ class Intake:
         if again and self._again.setdefault(given.problem, again) != again:
             self.repeated += 1
         else:
-            self._rows.append(given)
+            # The rows of a problem share it, of which there may be hundreds.
+            self._rows.append(replace(given, problem=self._problems.setdefault(given.problem, given.problem)))
 
     def set_aside(self, where: str, error: InputError, row: str = "") -> None:
         """Keep a bad row with its fault."""
@@ -103,21 +107,27 @@ class Intake:
         counts = Counter(map(_scored, self._rows))
         scored = counts[True] >= counts[False]
         what = "a row has no scores, and others have" if scored else "a row has scores, and most have none"
+        kept: dict[Problem, list[Solutions]] = {}
         for given in self._rows:
             try:
                 if _scored(given) != scored:
                     raise InputError(what, where=given.where, expected="scores for all or for none")
-                before = self._found.get(given.problem)
-                self._found[given.problem] = self._named(given) if before is None else _together(before, given)
+                if given.problem in kept:
+                    _refuse_apart(kept[given.problem][0], given)
+                    kept[given.problem].append(given)
+                else:
+                    kept[given.problem] = [self._named(given)]
             except InputError as error:
                 self.set_aside(given.where, error)
         self._rows = []
+        self._found = {problem: _together(rows) for problem, rows in kept.items()}
 
     def _named(self, given: Solutions) -> Solutions:
         """With an id that no other problem has."""
-        name, number = given.problem.id, 2
+        name, number = given.problem.id, self._numbers.get(given.problem.id, 2)
         while name in self._names:
             name, number = f"{given.problem.id}#{number}", number + 1
+        self._numbers[given.problem.id] = number
         if name != given.problem.id:
             first = self._names[given.problem.id]
             self.notes.append(f"{given.where}: another problem than that of {first} has its id; it is {name!r} here")
@@ -129,12 +139,20 @@ def _scored(solutions: Solutions) -> bool:
     return all(each.has_score for each in solutions.solutions)
 
 
-def _together(one: Solutions, other: Solutions) -> Solutions:
+def _refuse_apart(one: Solutions, other: Solutions) -> None:
+    """Raises InputError unless both rows of a problem have verdicts, or none has."""
     if (one.verdicts is None) != (other.verdicts is None):
         what = "one of two rows of a problem has verdicts"
         raise InputError(what, where=other.where, expected=f"both or none, as {one.where}")
+
+
+def _together(rows: Sequence[Solutions]) -> Solutions:
+    """The solutions of all rows of a problem, under what the first one says of it."""
+    if len(rows) == 1:
+        return rows[0]
+    verdicts = [row.verdicts for row in rows if row.verdicts is not None]
     return replace(
-        one,
-        solutions=one.solutions + other.solutions,
-        verdicts=None if one.verdicts is None or other.verdicts is None else one.verdicts + other.verdicts,
+        rows[0],
+        solutions=tuple(chain.from_iterable(row.solutions for row in rows)),
+        verdicts=tuple(chain.from_iterable(verdicts)) if verdicts else None,
     )

@@ -4,7 +4,7 @@ Nothing is drawn or scored: it is the same finished solutions, looked at otherwi
 the expected accuracy over the open ones counts, so no number hangs on a tie.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from prmkit.errors import InputError
@@ -54,7 +54,18 @@ def reselect(strategy: str, judged: Sequence[Solutions]) -> list[Reselection]:
     ]
 
 
-def accuracy_of(solutions: Iterable[Solution], rule: AnswerRule, how: Aggregation | None) -> float:
+Scores = Mapping[int, float | None]
+"""The score of each solution by its id()."""
+
+
+def scores_of(solutions: Iterable[Solution], how: Aggregation | None) -> Scores:
+    """The scores of solutions, None for one without; none for the majority."""
+    return {} if how is None else {id(each): each.scored(how) for each in solutions}
+
+
+def accuracy_of(
+    solutions: Iterable[Solution], rule: AnswerRule, how: Aggregation | None, scores: Scores | None = None
+) -> float:
     """The chance that the rule answers rightly; 0 where it has nothing to choose from.
 
     As in a search, solutions without scores take part only where none has any, and then they vote.
@@ -63,9 +74,11 @@ def accuracy_of(solutions: Iterable[Solution], rule: AnswerRule, how: Aggregatio
         solutions: finished and judged.
         rule: by which one is chosen.
         how: aggregation of step scores; None for the majority.
+        scores: of the solutions, and maybe of others, for who asks more than once.
     """
     every = list(solutions)
-    scores = {} if how is None else {id(each): each.scored(how) for each in every}
+    if scores is None:
+        scores = scores_of(every, how)
     taking_part = [each for each in every if scores.get(id(each)) is not None]
     if rule == "majority" or not taking_part:
         rule, taking_part = "majority", every

@@ -22,6 +22,7 @@ from prmkit.evaluate.named import Named
 from prmkit.evaluate.solutions import Solution, Solutions, groups_of
 from prmkit.grade.math.extraction import extract
 from prmkit.rows_io import Fields, plain
+from prmkit.run.activity import busy
 from prmkit.sources import problem_id
 from prmkit.thoughts import answer_of
 from prmkit.tree import Problem
@@ -46,16 +47,18 @@ def read_responses(path: Path, *, problems: Sequence[Problem] = ()) -> Intake:
         InputError: there is no row, or no good one: with ``file:line``, the first one's fault.
     """
     known, found = Named(problems), Intake()
-    for raw in sample_rows(path):
-        found.read += 1
-        try:
-            given = given_in(raw.parse(), raw.where)
-            found.add(_solutions(given, raw.where, known), given.again)
-        except InputError as error:
-            found.set_aside(raw.where, error, raw.text())
-        except RecursionError:
-            found.set_aside(raw.where, InputError("the row is nested too deeply", where=raw.where), raw.text())
-    found.settle()
+    with busy("reading the samples") as activity:
+        for raw in sample_rows(path):
+            found.read += 1
+            activity.figures["rows"] = f"{found.read:,}"
+            try:
+                given = given_in(raw.parse(), raw.where)
+                found.add(_solutions(given, raw.where, known), given.again)
+            except InputError as error:
+                found.set_aside(raw.where, error, raw.text())
+            except RecursionError:
+                found.set_aside(raw.where, InputError("the row is nested too deeply", where=raw.where), raw.text())
+        found.settle()
     answered = {each.problem for each in found.solutions}
     if missing := [problem.id for problem in problems if problem not in answered]:
         count = f"{len(missing)} of the benchmark's {len(problems)} problems"

@@ -10,7 +10,7 @@ from prmkit.grade.config import GradingConfig
 from prmkit.run.results import Figures, Result
 from prmkit.similarity.statistics.texts import RETHINKING
 from prmkit.stats import Estimate, clustered_mean, mean
-from prmkit.tree import StepTree
+from prmkit.tree import ROOT, StepTree
 
 
 class KindScores(Figures):
@@ -92,19 +92,20 @@ def rethinking(trees: Sequence[StepTree], judged: Sequence[Solutions]) -> Rethin
     scores: dict[str, list[tuple[float, str]]] = {"rethinking": [], "before": [], "other": []}
     rises: list[tuple[float, str]] = []
     within: list[float] = []
-    for tree in trees:
-        kinds = list(_scored(tree))
+    marked = [[_thinks_again(node.text) for node in tree] for tree in trees]
+    for tree, rethinks in zip(trees, marked, strict=True):
+        kinds = list(_scored(tree, rethinks))
         for kind, score in kinds:
             scores[kind].append((score, tree.problem.id))
-        rises += [(after - before, tree.problem.id) for before, after, _ in _rises(tree)]
+        rises += [(after - before, tree.problem.id) for before, after, _ in _rises(tree, rethinks)]
         means = [[score for kind, score in kinds if (kind == "rethinking") == wanted] for wanted in (True, False)]
         if all(means):
             within.append(sum(means[0]) / len(means[0]) - sum(means[1]) / len(means[1]))
     return RethinkingFigures(
         scores=KindScores(**{kind: _mean(found) for kind, found in scores.items()}),
         differences=KindDifferences(before=_mean(rises), other=mean(within) if within else None),
-        right=_right(trees, judged),
-        example=_example(trees, judged),
+        right=_right(trees, marked, judged),
+        example=_example(trees, marked, judged),
     )
 
 
@@ -112,47 +113,58 @@ def _thinks_again(text: str) -> bool:
     return RETHINKING.search(text) is not None
 
 
-def _scored(tree: StepTree) -> Iterator[tuple[str, float]]:
+def _scored(tree: StepTree, rethinks: Sequence[bool]) -> Iterator[tuple[str, float]]:
     """Each scored step once, with its kind."""
-    before = {node.parent for node in tree if _thinks_again(node.text)}
+    before = {node.parent for index, node in enumerate(tree) if rethinks[index]}
     for index, node in enumerate(tree):
         if node.score is not None:
-            kind = "rethinking" if _thinks_again(node.text) else "before" if index in before else "other"
+            kind = "rethinking" if rethinks[index] else "before" if index in before else "other"
             yield kind, node.score
 
 
-def _rises(tree: StepTree) -> Iterator[tuple[float, float, int]]:
+def _rises(tree: StepTree, rethinks: Sequence[bool]) -> Iterator[tuple[float, float, int]]:
     """The scores before and at each rethinking step that follows another, and the step."""
     for index, node in enumerate(tree):
-        if node.parent >= 0 and _thinks_again(node.text):
+        if node.parent >= 0 and rethinks[index]:
             before = tree.nodes[node.parent].score
             if before is not None and node.score is not None:
                 yield before, node.score, index
 
 
-def _right(trees: Sequence[StepTree], judged: Sequence[Solutions]) -> RightShares:
+def _right(trees: Sequence[StepTree], marked: Sequence[Sequence[bool]], judged: Sequence[Solutions]) -> RightShares:
     found: dict[bool, list[tuple[float, str]]] = {True: [], False: []}
-    for tree, solutions in zip(trees, judged, strict=True):
+    for tree, rethinks, solutions in zip(trees, marked, judged, strict=True):
         for each in solutions.finished:
-            rethinks = any(map(_thinks_again, tree.steps(each.leaf)))
-            found[rethinks].append((float(each.right), tree.problem.id))
+            thought_again = any(rethinks[node] for node in tree.path(each.leaf))
+            found[thought_again].append((float(each.right), tree.problem.id))
     return RightShares(with_=_mean(found[True]), without=_mean(found[False]))
 
 
-def _example(trees: Sequence[StepTree], judged: Sequence[Solutions]) -> list[ExampleStep] | None:
+def _example(
+    trees: Sequence[StepTree], marked: Sequence[Sequence[bool]], judged: Sequence[Solutions]
+) -> list[ExampleStep] | None:
     best: tuple[float, StepTree, int] | None = None
-    for tree, solutions in zip(trees, judged, strict=True):
-        right = [each.leaf for each in solutions.finished if each.right]
-        for before, after, node in _rises(tree):
-            for leaf in right:
-                known = best is not None and after - before <= best[0]
-                if node in tree.path(leaf) and not known:
-                    best = after - before, tree, leaf
+    for tree, rethinks, solutions in zip(trees, marked, judged, strict=True):
+        below = _first_below(tree, [each.leaf for each in solutions.finished if each.right])
+        for before, after, node in _rises(tree, rethinks):
+            if node in below and (best is None or after - before > best[0]):
+                best = after - before, tree, below[node]
     if best is None:
         return None
     _, tree, leaf = best
     nodes = [tree.nodes[node] for node in tree.path(leaf)]
     return [ExampleStep(step=each.text, score=each.score, rethinks=_thinks_again(each.text)) for each in nodes]
+
+
+def _first_below(tree: StepTree, leaves: Sequence[int]) -> dict[int, int]:
+    """Of each step on the way to one of these leaves, the first of them that it leads to."""
+    found: dict[int, int] = {}
+    for leaf in leaves:
+        node = leaf
+        while node != ROOT and node not in found:
+            found[node] = leaf
+            node = tree.nodes[node].parent
+    return found
 
 
 def _mean(found: Sequence[tuple[float, str]]) -> Estimate | None:

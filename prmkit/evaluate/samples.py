@@ -9,9 +9,7 @@ from prmkit.evaluate.curves import Curves, curves
 from prmkit.evaluate.selection import (
     Samples,
     doublings,
-    maj_at_k,
     pass_at_k,
-    prm_at_k,
     selection_table,
     with_samples,
     within_problem_auc,
@@ -94,6 +92,7 @@ def evaluate_samples(problems: Sequence[Samples], *, scored: bool) -> SampleFigu
     most = sizes[(len(sizes) - 1) // 2]
     ks = sorted({sizes[-1], most, *doublings(sizes[0])})
     compared = with_samples(problems, most)
+    at_every_k = curves(problems, scored=scored)  # first, since it says how far it is; the others ask for the same
     rules = _rules(compared, most, scored)
     steps = [[(score, float(right))] for one in problems for score, right in zip(one.scores, one.correct, strict=True)]
     are_probabilities = all(0.0 <= score <= 1.0 for ((score, _),) in steps)
@@ -103,11 +102,11 @@ def evaluate_samples(problems: Sequence[Samples], *, scored: bool) -> SampleFigu
         selection=_selection(problems, ks, scored),
         base=_on_base(problems, ks),
         differences=_differences(rules),
-        curves=curves(problems, scored=scored),
+        curves=at_every_k,
         groups=_groups(problems, most, scored),
         rules={
             **{rule: _by_problem(compared, values) for rule, values in rules.items()},
-            "pass@1": _by_problem(problems, [pass_at_k(one.correct, 1) for one in problems]),
+            "pass@1": _by_problem(problems, [one.pass_at(1) for one in problems]),
         },
         correct={one.problem_id: list(one.correct) for one in problems},
         within_problem_auc=within_problem_auc(problems) if scored else None,
@@ -124,11 +123,11 @@ def _fewer(sizes: Sequence[int]) -> FewerSamples | None:
 def _rules(problems: Sequence[Samples], most: int, scored: bool) -> dict[str, list[float]]:
     """Each rule on each problem: one sample, the vote, and the best scored."""
     rules = {
-        "pass@1": [pass_at_k(one.correct, 1) for one in problems],
-        f"maj@{most}": [maj_at_k(one.classes, one.correct, most) for one in problems],
+        "pass@1": [one.pass_at(1) for one in problems],
+        f"maj@{most}": [one.maj_at(most) for one in problems],
     }
     if scored:
-        rules[f"prm@{most}"] = [prm_at_k(one.scores, one.correct, most) for one in problems]
+        rules[f"prm@{most}"] = [one.prm_at(most) for one in problems]
     return rules
 
 

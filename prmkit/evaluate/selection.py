@@ -6,19 +6,31 @@ nothing is drawn at random.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prmkit.errors import InputError
 from prmkit.evaluate.auc import auc
 from prmkit.stats import Estimate, mean
 
 
+class Tied(NamedTuple):
+    """Samples of one score: how many score better, how many there are, and how many of these are right."""
+
+    better: int
+    size: int
+    right: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """The solutions sampled for one problem.
+    """The solutions sampled for one problem, and the value of each rule on them, worked out once.
 
     ``classes`` numbers the answers that agree; None has no vote. An unfinished solution has class None and is not
     correct. ``base`` holds the verdicts by base tests alone, where there are such. ``groups`` names what the problem
@@ -34,6 +46,8 @@ class Samples:
     correct: tuple[bool, ...]
     base: tuple[bool, ...] | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+    _known: dict[tuple[str, int], float] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _ranked: list[Tied] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = tuple(map(len, (self.scores, self.classes, self.correct, *([] if self.base is None else [self.base]))))
@@ -43,6 +57,25 @@ class Samples:
             )
         if not all(map(math.isfinite, self.scores)):
             raise InputError("a score is not finite", where=self.problem_id, got=self.scores)
+
+    def pass_at(self, k: int) -> float:
+        """See ``pass_at_k``."""
+        return self._once("pass", k, lambda: pass_at_k(self.correct, k))
+
+    def prm_at(self, k: int) -> float:
+        """See ``prm_at_k``."""
+        if not self._ranked:
+            self._ranked.extend(ranked(self.scores, self.correct))
+        return self._once("prm", k, lambda: _best_of(self._ranked, len(self.correct), k))
+
+    def maj_at(self, k: int) -> float:
+        """See ``maj_at_k``."""
+        return self._once("maj", k, lambda: maj_at_k(self.classes, self.correct, k))
+
+    def _once(self, rule: str, k: int, value: Callable[[], float]) -> float:
+        if (rule, k) not in self._known:
+            self._known[rule, k] = value()
+        return self._known[rule, k]
 
 
 def pass_at_k(correct: Sequence[bool], k: int) -> float:
@@ -66,17 +99,32 @@ def prm_at_k(scores: Sequence[float], correct: Sequence[bool], k: int) -> float:
         InputError: k is not in [1, n], or scores and correct differ in length.
     """
     n = _checked(correct, k, scores)
+    return _best_of(ranked(scores, correct), n, k)
+
+
+def ranked(scores: Sequence[float], correct: Sequence[bool]) -> list[Tied]:
+    """The samples of each score, the highest first."""
     tied: defaultdict[float, list[bool]] = defaultdict(list)
     for score, right in zip(scores, correct, strict=True):
         tied[score].append(right)
-    subsets, better, terms = math.comb(n, k), 0, []
+    groups, better = [], 0
     for score in sorted(tied, reverse=True):
-        group = tied[score]
-        # Subsets whose best is in this group: those without a better sample, less those without this group either.
-        wins = math.comb(n - better, k) - math.comb(n - better - len(group), k)
-        terms.append(wins / subsets * sum(group) / len(group))
-        better += len(group)
-    return math.fsum(terms)
+        groups.append(Tied(better, len(tied[score]), sum(tied[score])))
+        better += len(tied[score])
+    return groups
+
+
+def _best_of(groups: Sequence[Tied], n: int, k: int) -> float:
+    return math.fsum(
+        _win(n, k, better, size) * right / size for better, size, right in groups if right and better <= n - k
+    )
+
+
+@lru_cache(maxsize=1 << 16)  # one for every k and place, which all problems of n samples ask
+def _win(n: int, k: int, better: int, size: int) -> float:
+    """The share of the k-subsets of n samples whose best is one of ``size``, where ``better`` ones score higher."""
+    # Subsets without a better sample, less those without one of these either.
+    return (math.comb(n - better, k) - math.comb(n - better - size, k)) / math.comb(n, k)
 
 
 def maj_at_k(classes: Sequence[int | None], correct: Sequence[bool], k: int) -> float:
@@ -95,24 +143,69 @@ def maj_at_k(classes: Sequence[int | None], correct: Sequence[bool], k: int) -> 
     sizes = Counter(label for label in classes if label is not None)
     accuracy = _class_accuracy(classes, correct)
     silent = _binomial(n - sizes.total(), k, n)
-    binomials = {label: _binomial(size, k, n) for label, size in sizes.items()}
+    voters: list[Voter] = [(_binomial(size, k, n), accuracy[label]) for label, size in sizes.items()]
+    most_of = np.minimum(np.array(list(sizes.values()), dtype=np.int64), k)
+    tying = {votes: int((most_of >= votes).sum()) for votes in range(1, most_of.max(initial=0) + 1)}
+    # A winner with fewer votes leaves samples over that nobody may have.
+    possible = [votes for votes in tying if len(silent) - 1 + np.minimum(most_of, votes).sum() >= k]
     won = 0.0
-    for votes in range(1, min(k, max(sizes.values(), default=0)) + 1):
-        # state[0, j, t]: probability that j samples are used and t classes have ``votes``, none more;
-        # state[1]: the same times the summed accuracy of those t classes.
-        state = np.zeros((2, k + 1, k // votes + 1))
-        state[0, : len(silent), 0] = silent
-        for label, chances in binomials.items():
-            after = np.zeros_like(state)
-            for count, chance in enumerate(chances[:votes]):
-                after[:, count:] += chance * state[:, : k + 1 - count]
-            if len(chances) > votes:
-                tied = chances[votes] * state[:, : k + 1 - votes, :-1]
-                after[:, votes:, 1:] += tied
-                after[1, votes:, 1:] += accuracy[label] * tied[0]
-            state = after
-        won += float(state[1, k, 1:] @ (1.0 / np.arange(1, state.shape[2])))
-    return won / float(_binomial(n, k, n)[k])
+    for _, group in groupby(possible, key=tying.__getitem__):
+        for part in _won_by(list(group), k, silent, voters):
+            won += part  # not by sum(), which rounds differently from one Python to the next
+    return won / _binomial(n, k, n)[k]
+
+
+Voter = tuple[Sequence[float], float]
+"""A class: the probability of each number of its samples in a subset, and its accuracy."""
+
+
+def _won_by(votes: Sequence[int], k: int, silent: Sequence[float], voters: Sequence[Voter]) -> list[float]:
+    """The parts of ``maj_at_k`` in which the winner has so many votes, before the sum of the counts is given.
+
+    Args:
+        votes: of the winner, numbers that follow each other and that the same classes may have.
+        k: samples.
+        silent: the probability of each number of samples without a vote.
+        voters: the classes.
+    """
+    taken = [min(len(chances) - 1, votes[-1]) for chances, _ in voters]  # by each class, at most
+    to_come, low, high = sum(taken), 0, len(silent) - 1
+    # state[v, 0, j, t]: probability that low + j samples are used and t classes have votes[v], none more;
+    # state[v, 1]: the same times the summed accuracy of those t classes. Only those j are kept from which the classes
+    # to come can reach k.
+    state = np.zeros((len(votes), 2, len(silent), 1))
+    state[:, 0, :, 0] = silent
+    for (chances, accuracy), own in zip(voters, taken, strict=True):
+        to_come -= own
+        first, last = max(0, k - to_come), min(k, high + own)
+        tied = state.shape[3]
+        after = np.zeros((len(votes), 2, last - first + 1, min(tied + (own == votes[-1]), k // votes[0] + 1)))
+        for count in range(min(votes[-1], own + 1)):
+            fewer = max(0, count + 1 - votes[0])  # where so many samples of a class do not tie yet
+            to, of = _moved(count, (low, high), (first, last))
+            after[fewer:, :, to, :tied] += chances[count] * state[fewer:, :, of]
+        if own == votes[-1]:
+            for number, count in enumerate(votes):
+                to, of = _moved(count, (low, high), (first, last))
+                tying = chances[count] * state[number, :, of, : after.shape[3] - 1]
+                after[number, :, to, 1:] += tying
+                after[number, 1, to, 1:] += accuracy * tying[0]
+        state, low, high = after, first, last
+    return [_shared(one[1, k - low, 1:], k // count) for one, count in zip(state, votes, strict=True)]
+
+
+def _moved(count: int, before: tuple[int, int], after: tuple[int, int]) -> tuple[slice, slice]:
+    """Where numbers of used samples within ``after`` stand, and, within ``before``, those that are ``count`` less."""
+    begin, end = max(after[0], before[0] + count), min(after[1], before[1] + count) + 1
+    end = max(begin, end)
+    return slice(begin - after[0], end - after[0]), slice(begin - count - before[0], end - count - before[0])
+
+
+def _shared(accuracies: NDArray[np.float64], most: int) -> float:
+    """The summed accuracies of 1, 2, ... classes that tie, at ``most`` so many, each as one mean."""
+    row = np.zeros(most)
+    row[: len(accuracies)] = accuracies[:most]
+    return float(row @ (1.0 / np.arange(1, most + 1)))
 
 
 def weighted_at_n(scores: Sequence[float], classes: Sequence[int | None], correct: Sequence[bool]) -> float:
@@ -161,12 +254,12 @@ def selection_table(problems: Sequence[Samples], ks: Sequence[int]) -> dict[str,
     Raises:
         InputError: there is no problem, or none has k samples.
     """
-    table = {"pass@1": mean([pass_at_k(samples.correct, 1) for samples in problems])}
+    table = {"pass@1": mean([samples.pass_at(1) for samples in problems])}
     for k in sorted(set(ks)):
         having = with_samples(problems, k)
-        table[f"pass@{k}"] = mean([pass_at_k(samples.correct, k) for samples in having])
-        table[f"maj@{k}"] = mean([maj_at_k(samples.classes, samples.correct, k) for samples in having])
-        table[f"prm@{k}"] = mean([prm_at_k(samples.scores, samples.correct, k) for samples in having])
+        table[f"pass@{k}"] = mean([samples.pass_at(k) for samples in having])
+        table[f"maj@{k}"] = mean([samples.maj_at(k) for samples in having])
+        table[f"prm@{k}"] = mean([samples.prm_at(k) for samples in having])
         if all(len(samples.correct) == k for samples in having):
             weighted = [weighted_at_n(samples.scores, samples.classes, samples.correct) for samples in having]
             table[f"weighted@{k}"] = mean(weighted)
@@ -192,10 +285,11 @@ def _class_accuracy(classes: Sequence[int | None], correct: Sequence[bool]) -> d
     return {label: sum(rights) / len(rights) for label, rights in members.items()}
 
 
-def _binomial(size: int, k: int, n: int) -> list[float]:
+@lru_cache(maxsize=1 << 12)  # classes of the same few sizes are in every problem
+def _binomial(size: int, k: int, n: int) -> tuple[float, ...]:
     """Binomial(size, k / n) of 0 to min(size, k), by integers, so that no factor overflows."""
     total = n**size
-    return [math.comb(size, x) * k**x * (n - k) ** (size - x) / total for x in range(min(size, k) + 1)]
+    return tuple(math.comb(size, x) * k**x * (n - k) ** (size - x) / total for x in range(min(size, k) + 1))
 
 
 def _checked(correct: Sequence[bool], k: int, *others: Sequence[object]) -> int:

@@ -37,6 +37,7 @@ from prmkit.report.sections.studies import studies
 from prmkit.report.sections.training import training
 from prmkit.report.study_result import StudyResult
 from prmkit.report.viewer import TreePages, compressed, tree_pages
+from prmkit.run.activity import busy
 from prmkit.run.files import refuse_existing, write_text
 from prmkit.run.results import Result
 from prmkit.search.result import SearchResult
@@ -103,7 +104,8 @@ def build_report(
     """
     refuse_existing(out, overwrite=overwrite)
     found = read_runs(runs)
-    sections = sections_of(found)
+    with busy("laying out the sections"):
+        sections = sections_of(found)
     trees = tree_pages(found, int(1_000_000 * (megabytes - _WITHOUT_TREES)))
     write_page(out, title=title, sections=sections, notes=notes, trees=trees)
 

@@ -13,6 +13,7 @@ from prmkit.evaluate.anytime import AnytimeResult
 from prmkit.evaluate.evaluation import EvaluationResult
 from prmkit.evaluate.side_by_side import SideBySideResult
 from prmkit.recipe.stages import STAGES, stage_named
+from prmkit.run.activity import busy
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import Result, ResultKind, read_result
 from prmkit.search.result import COSTS, ProblemCost, SearchResult, read_costs
@@ -111,7 +112,13 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     """
     if not folders:
         raise InputError("no run to report", expected="at least one run folder")
-    return _named([_read(run) for folder in folders for run in _runs_in(RunFolder(folder))])
+    with busy("reading the runs") as activity:
+        inner = [run for folder in folders for run in _runs_in(RunFolder(folder))]
+        runs = []
+        for run in inner:
+            runs.append(_read(run))
+            activity.share = len(runs) / len(inner)
+    return _named(runs)
 
 
 def single(runs: Iterable[Run]) -> list[Run]:

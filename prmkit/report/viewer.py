@@ -14,6 +14,7 @@ import orjson
 from prmkit.attribution.record import RecordedAttribution
 from prmkit.report.pack import Judged, Texts, packed
 from prmkit.report.read import Run, single
+from prmkit.run.activity import busy
 from prmkit.search.result import ProblemCost
 from prmkit.tree import ROOT, Problem, StepTree
 
@@ -52,9 +53,13 @@ def tree_pages(runs: Sequence[Run], room: int) -> TreePages | None:
     shown = [run for run in single(runs) if run.trees]
     if not shown:
         return None
-    problems = list(_by_problem(shown))
-    pages = [_page(viewed, 1) for viewed in problems]
-    whole = _fill(pages, problems, room)
+    with busy("packing the trees") as activity:
+        problems = list(_by_problem(shown))
+        pages = []
+        for viewed in problems:
+            pages.append(_page(viewed, 1))
+            activity.share = len(pages) / len(problems)
+        whole = _fill(pages, problems, room)
     index = {
         "runs": [{"name": run.name, "title": run.title} for run in shown],
         "problems": [_entry(each) for each in problems],

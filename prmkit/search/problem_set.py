@@ -11,6 +11,7 @@ import orjson
 from prmkit.errors import InputError
 from prmkit.grade import grader_for, isolation_of
 from prmkit.grade.config import GradingConfig
+from prmkit.run.activity import busy
 from prmkit.run.files import write_whole
 from prmkit.search.answer import answer
 from prmkit.search.options import StrategyConfig, bind_strategy
@@ -50,7 +51,7 @@ def search(
         config: the strategy.
         out: a new file.
         budget: what may be spent.
-        show: told twice a second, and as each problem ends, how things stand.
+        show: told twice a second, and at the end, how things stand.
         run: runs a coroutine to its end; searches that follow each other with one engine need one event loop.
         benchmark: whose problems they are, for the record.
 
@@ -78,11 +79,13 @@ def search(
             show(progress)
 
     start = time.monotonic()
-    run(run_sessions(sessions, one, done=lambda session: tick(), shared=budget.shared, tick=tick))
+    run(run_sessions(sessions, one, shared=budget.shared, tick=tick))
+    tick()
     trees, records = zip(*(ended[id(session)] for session in sessions), strict=True)
     lines = [orjson.dumps(record.model_dump(mode="json"), option=orjson.OPT_APPEND_NEWLINE) for record in records]
-    write_whole(out.with_name(COSTS), b"".join(lines))  # first, so that where there are trees there are costs
-    write_trees(out, trees)
+    with busy("writing the trees"):
+        write_whole(out.with_name(COSTS), b"".join(lines))  # first, so that where there are trees there are costs
+        write_trees(out, trees)
     return SearchResult(
         benchmark=benchmark,
         strategy=config.name,
@@ -122,9 +125,11 @@ def check_gold_answers(problems: Sequence[Problem], grading: GradingConfig) -> N
     Raises:
         InputError: with the id of the problem, there is one.
     """
-    for problem in problems:
-        if problem.domain == "math":
-            grader_for("math", grading).correct(problem, [])
+    with busy("checking the gold answers") as activity:
+        for number, problem in enumerate(problems):
+            activity.share = number / len(problems)
+            if problem.domain == "math":
+                grader_for("math", grading).correct(problem, [])
 
 
 def _ended(

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from prmkit.session import Engines, Session
-from prmkit.session.ledger import Ledger, total
+from prmkit.session.ledger import Ledger
 from prmkit.session.speed import Speed
 from prmkit.stats import mean
 
@@ -36,13 +36,13 @@ class Progress:
 
     def figures(self) -> dict[str, str]:
         """Running accuracy with its error, speed of the engines (see Speed), cache hit rate, time to go."""
-        ledger = total([session.ledger for session in self._sessions])
+        ledgers = [session.ledger for session in self._sessions]
         seconds = max(time.monotonic() - self._start, 1e-9)
         left = "?" if not self.done else f"{seconds / self.done * (self.total - self.done):.0f} s"
         return {
             "accuracy": self._accuracy(),
-            **self._speed.figures(ledger.replayed),
-            "cache": _hit_rate(ledger),
+            **self._speed.figures(sum(ledger.replayed for ledger in ledgers)),
+            "cache": _hit_rate(ledgers),
             "to go": left,
         }
 
@@ -54,7 +54,7 @@ class Progress:
         return f"{100 * estimate.value:.1f}{error} %"
 
 
-def _hit_rate(ledger: Ledger) -> str:
-    cached = ledger.cached_tokens + ledger.prm_cached_tokens
-    read = cached + ledger.prefill_tokens + ledger.prm_tokens
+def _hit_rate(ledgers: Sequence[Ledger]) -> str:
+    cached = sum(ledger.cached_tokens + ledger.prm_cached_tokens for ledger in ledgers)
+    read = cached + sum(ledger.prefill_tokens + ledger.prm_tokens for ledger in ledgers)
     return f"{100 * cached / read:.0f} %" if read else "-"

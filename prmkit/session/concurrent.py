@@ -17,18 +17,16 @@ async def run_sessions(
     sessions: Sequence[Session],
     strategy: Callable[[Session], Awaitable[None]],
     *,
-    done: Callable[[Session], None],
     shared: bool = False,
     tick: Tick | None = None,
 ) -> None:
-    """Run a strategy on every session; ``done`` is called as each one ends.
+    """Run a strategy on every session.
 
     The first error ends the run and is raised; the other tasks are cancelled, and what the journal holds is kept.
 
     Args:
         sessions: one a problem.
         strategy: what is done to each.
-        done: told of each session that ended.
         shared: let problems that end leave what they did not use to the others.
         tick: called twice a second meanwhile, to show how things stand.
     """
@@ -42,7 +40,6 @@ async def run_sessions(
         finally:
             if pool is not None:
                 pool.leave(session.allowance)
-        done(session)
 
     try:
         with _lasting():

@@ -47,12 +47,15 @@ class Ledger:
 
     def add(self, other: "Ledger") -> None:
         """Add the counts of another ledger to this one."""
-        for item in fields(self):
-            setattr(self, item.name, getattr(self, item.name) + getattr(other, item.name))
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def as_dict(self) -> dict[str, float]:
         """The counts by name."""
         return asdict(self)
+
+
+_COUNTS = tuple(item.name for item in fields(Ledger))
 
 
 def total(ledgers: "list[Ledger]") -> Ledger:

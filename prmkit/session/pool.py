@@ -17,7 +17,7 @@ class Pool:
 
     def __init__(self, allowances: Sequence[Allowance]) -> None:
         self._order = {id(allowance): index for index, allowance in enumerate(allowances)}
-        self._active = list(allowances)
+        self._active = len(allowances)
         self._ended: list[Allowance] = []
         # By the order of the problems; several requests of one problem may wait at once.
         self._waiting: dict[int, tuple[Allowance, list[asyncio.Future[bool]]]] = {}
@@ -31,14 +31,16 @@ class Pool:
 
     def leave(self, allowance: Allowance) -> None:
         """A problem has ended; what it did not use is the others'."""
-        self._active = [other for other in self._active if other is not allowance]
+        self._active -= 1
         self._ended.append(allowance)
         self._deal()
 
     def _deal(self) -> None:
+        if len(self._waiting) < self._active:  # the rule, which must take no time: it is asked for each end
+            return
         # A request that was given up waits no longer.
         asking = {place: one for place, one in self._waiting.items() if not all(future.done() for future in one[1])}
-        if not asking or len(asking) < len(self._active):
+        if not asking or len(asking) < self._active:
             return
         waiting = [asking[place] for place in sorted(asking)]
         self._waiting.clear()

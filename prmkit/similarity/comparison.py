@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from prmkit.run.activity import busy
 from prmkit.run.ranks import Process, this_process
 from prmkit.similarity.config import SimilarityBaseline, SimilarityConfig
 from prmkit.similarity.patterns.baselines import baseline_kernels
@@ -53,15 +54,17 @@ def run_similarity(
     else:
         found = compare(model, sets, config, folder=folder / "parts", process=process, progress=progress)
         if isinstance(found, PatternGram):
-            found = replace(found, baselines=baseline_kernels(model, sets, config, baselines))
+            with busy("computing the baselines"):
+                found = replace(found, baselines=baseline_kernels(model, sets, config, baselines))
             found.save(folder / "gram")
     if found is None:
         return None
     shutil.rmtree(folder / "parts", ignore_errors=True)
-    if isinstance(found, SetMeans):
-        figures = Statistics(table=found.table())
-    else:
-        figures = statistics(found, seed=seed, draws=draws)
+    with busy("computing the statistics"):
+        if isinstance(found, SetMeans):
+            figures = Statistics(table=found.table())
+        else:
+            figures = statistics(found, seed=seed, draws=draws)
     preset = PRESETS.get(config.preset or "")
     return SimilarityResult(
         **dict(figures),

@@ -5,7 +5,7 @@ import pytest
 from prmkit.evaluate.anytime import Curve, anytime
 from prmkit.evaluate.judging import judge
 from prmkit.evaluate.selection import prm_at_k
-from prmkit.evaluate.solutions import solutions_in
+from prmkit.evaluate.solutions import Solution, solutions_in
 from prmkit.grade.config import DEFAULT
 from prmkit.search.result import ProblemCost
 from prmkit.tree import StepTree
@@ -34,6 +34,14 @@ def test_independent_parts_tell_the_accuracy_of_fewer() -> None:
     assert found.points[-1].accuracy.value == 1.0
     assert found.points[0].flops is None
     assert found.points[0].seconds == 0.5
+
+
+def test_a_solution_is_scored_once_however_many_orders_it_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: list[int] = []
+    score = Solution.scored
+    monkeypatch.setattr(Solution, "scored", lambda self, how: scored.append(self.leaf) or score(self, how))
+    curve_of([tree([("4", [0.9]), ("5", [0.8])])], [cost(parts=[[0], [1]])])
+    assert scored == [0, 1]
 
 
 def test_checkpoints_tell_what_was_known_then() -> None:

@@ -1,10 +1,14 @@
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 from prmkit.evaluate import curves as module
-from prmkit.evaluate.curves import curves, majority_by_draws
+from prmkit.evaluate.curves import _leading, curves, majority_by_draws
 from prmkit.evaluate.selection import Samples, maj_at_k, pass_at_k, prm_at_k
+from prmkit.run.activity import Activity, watching
 
 
 def samples(n: int, seed: int = 0) -> Samples:
@@ -40,6 +44,26 @@ def test_draws_agree_with_the_exact_value_within_their_stated_error() -> None:
     for k in range(1, 25):
         assert abs(values[k - 1] - maj_at_k(one.classes, one.correct, k)) <= 5 * errors[k - 1] + 1e-9
     assert errors[23] < 1e-9  # all samples: nothing is left to chance
+
+
+def test_a_draw_counts_its_votes_as_they_come() -> None:
+    # Orders 0 0 1 and 1 2 0, and one that begins in silence; class 0 is right in half of its samples.
+    drawn = np.array([[0, 0, 1], [1, 2, 0], [-1, 1, 1]])
+    accuracy = np.array([0.5, 1.0, 0.0])
+    assert _leading(drawn, accuracy).tolist() == [[0.5, 0.5, 0.5], [1.0, 0.5, 0.5], [0.0, 1.0, 1.0]]
+
+
+def test_samples_at_every_k_say_how_far_they_are() -> None:
+    shares: list[float | None] = []
+
+    @contextmanager
+    def watch(activity: Activity) -> Iterator[None]:
+        yield
+        shares.append(activity.share)
+
+    with watching(watch):
+        curves([samples(40), samples(3)], scored=True)
+    assert shares == [1.0]
 
 
 def test_many_samples_are_exact_at_powers_of_two_and_say_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from prmkit.errors import InputError
+from prmkit.evaluate import intake as module
 from prmkit.evaluate.intake import Intake
 from prmkit.evaluate.solutions import Solution, Solutions
 from prmkit.tree import Problem
@@ -33,6 +34,37 @@ def test_rows_of_one_problem_are_put_together_and_others_are_renamed() -> None:
         "f:2: another problem than that of f:1 has its id; it is 'p#2' here",
         "f:3: another problem than that of f:2 has its id; it is 'p#2#2' here",
     ]
+
+
+def test_rows_of_one_problem_are_put_together_once_and_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may have a row for each of hundreds of samples: adding one to all before it takes their square."""
+    calls: list[int] = []
+    together = module._together
+    monkeypatch.setattr(module, "_together", lambda rows: calls.append(len(rows)) or together(rows))
+    rows = [solutions(f"f:{number}", name) for number in range(50) for name in ("p", "q")]
+    found = Intake()
+    for row in rows:
+        found.add(row)
+    assert len({id(row.problem) for row in found._rows}) == 2
+    found.settle()
+    assert calls == [50, 50]
+    assert texts(found)["q"] == [f"f:{number}" for number in range(50)]
+
+
+def test_a_new_id_is_not_looked_for_from_the_beginning() -> None:
+    looks: list[object] = []
+
+    class Names(dict[str, str]):
+        def __contains__(self, name: object) -> bool:
+            looks.append(name)
+            return super().__contains__(name)
+
+    found = Intake(_names=Names())
+    for number in range(50):
+        found.add(solutions(f"f:{number}", "p", str(number)))
+    found.settle()
+    assert [each.problem.id for each in found.solutions][-1] == "p#50"
+    assert len(looks) < 4 * 50
 
 
 def test_the_same_samples_under_another_filter_count_once() -> None:

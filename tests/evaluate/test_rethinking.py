@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
+from prmkit.evaluate import rethinking as module
 from prmkit.evaluate.judging import judge
 from prmkit.evaluate.rethinking import rethinking as rethinking_of
 from prmkit.evaluate.solutions import solutions_in
@@ -53,6 +54,20 @@ def test_how_many_are_right_and_one_right_solution_as_an_example() -> None:
         ("wait, 2 + 2 = 4", 0.75, True),
         ("#### 4", 0.875, False),
     ]
+
+
+def test_each_step_is_looked_at_once_however_many_solutions_it_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    thinks_again = module._thinks_again
+    monkeypatch.setattr(module, "_thinks_again", lambda text: looks.append(text) or thinks_again(text))
+    many = StepTree(Problem(id="p", prompt="p", answer="4"))
+    first = many.add(ROOT, "2 + 2 = 5", score=0.25, finish="stop")
+    again = many.add(first, "wait, 2 + 2 = 4", score=0.75, finish="stop")
+    ends = [many.add(again, "#### 4", score=number / 64, finish="eos") for number in range(32)]
+    found = rethinking([many])
+    assert [step["score"] for step in found["example"]] == [0.25, 0.75, 0.0]  # of equal ones the first
+    assert len(looks) == len(many) + len(found["example"])
+    assert len(ends) == found["right"]["with"]["n"] * 32
 
 
 def test_what_is_not_there_is_none_and_a_search_without_scores_refused() -> None:

@@ -1,14 +1,19 @@
 import math
 import random
 from collections import Counter
-from itertools import combinations
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from itertools import combinations, product
 from statistics import fmean
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
+from prmkit.evaluate import selection as module
 from prmkit.evaluate.selection import (
     Samples,
     maj_at_k,
@@ -65,6 +70,30 @@ def test_values_by_hand() -> None:
     assert maj_at_k([0, 0, 1, None], [True, True, False, False], 3) == pytest.approx(0.75)
 
 
+def vote_by_all_counts(sizes: list[int], accuracies: list[float], silent: int, k: int) -> float:
+    """The vote's expected accuracy, summed over how many of each class a subset may hold."""
+    total = Fraction(0)
+    for counts in product(*(range(min(size, k) + 1) for size in sizes)):
+        if 0 <= k - sum(counts) <= silent and max(counts):
+            ways = math.prod(map(math.comb, sizes, counts)) * math.comb(silent, k - sum(counts))
+            won = [accuracy for count, accuracy in zip(counts, accuracies, strict=True) if count == max(counts)]
+            total += ways * Fraction(fmean(won))
+    return float(total / math.comb(sum(sizes) + silent, k))
+
+
+@pytest.mark.parametrize("sizes", [[9, 7, 2], [1, 1, 12], [5, 5, 5], [20], [3, 1, 1, 1]])
+@pytest.mark.parametrize("silent", [0, 4])
+def test_a_vote_of_many_samples_is_the_sum_over_all_counts(sizes: list[int], silent: int) -> None:
+    classes = [number for number, size in enumerate(sizes) for _ in range(size)] + [None] * silent
+    correct = [place % (label + 2) == 0 if label is not None else False for place, label in enumerate(classes)]
+    accuracies = [
+        fmean(right for label, right in zip(classes, correct, strict=True) if label == one) for one in range(len(sizes))
+    ]
+    for k in range(1, len(classes) + 1):
+        expected = vote_by_all_counts(sizes, accuracies, silent, k)
+        assert maj_at_k(classes, correct, k) == pytest.approx(expected, abs=1e-12)
+
+
 def test_silence_never_wins() -> None:
     assert maj_at_k([None, None], [False, False], 2) == 0.0
     assert maj_at_k([None, None, None, 0], [False, False, False, True], 4) == 1.0
@@ -119,6 +148,20 @@ def test_table() -> None:
     assert (table["prm@2"].value, table["prm@2"].stderr, table["prm@2"].n) == (0.5, pytest.approx(0.5), 2)
     assert (table["pass@1"].value, table["pass@2"].value, table["maj@2"].value) == (0.5, 1.0, 0.5)
     assert "weighted@1" not in selection_table(problems, [1])
+
+
+def test_a_rule_is_worked_out_once_for_each_problem_and_k(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Counter[tuple[str, int]] = Counter()
+
+    def counted(name: str, rule: Callable[..., float], *given: Any) -> float:
+        asked[name, given[-1]] += 1
+        return rule(*given)
+
+    for name in ("pass_at_k", "maj_at_k", "_best_of"):
+        monkeypatch.setattr(module, name, partial(counted, name, getattr(module, name)))
+    one = make("a", [0.9, 0.1], [0, 1], [True, False])
+    assert selection_table([one], [1, 2]) == selection_table([one], [1, 2])
+    assert asked == {(name, k): 1 for name in ("pass_at_k", "maj_at_k", "_best_of") for k in (1, 2)}
 
 
 def test_auc_within_problems_leaves_out_problems_of_one_kind() -> None:

@@ -149,6 +149,18 @@ def test_a_budget_in_seconds_is_kept_to_an_engine_step(strategy: str, n: int, tm
     assert all(tree.meta["exhausted"] == "true" for tree in read_trees(tmp_path / "trees.jsonl"))
 
 
+def test_how_things_stand_is_not_worked_out_for_each_problem_that_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a look at every problem: with thousands of them it would take longer than the search."""
+    monkeypatch.setattr(concurrent, "_SECONDS_BETWEEN_TICKS", 1000.0)
+    many = [replace(PROBLEMS[0], id=str(number)) for number in range(50)]
+    shown: list[int] = []
+    world = engines(World({"": "a! b!"}))
+    search(many, world, BEST_OF_2, tmp_path / "t.jsonl", show=lambda progress: shown.append(progress.done))
+    assert shown == [50]
+
+
 def test_the_speed_of_the_engine_is_shown_before_any_problem_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_what_easy_problems_leave_goes_to_those_that_ask_for_more_however_fast_t
         world_session(World({"": "a!"}, pause=pause), budget=BudgetConfig(generations=4, shared=True), name=str(index))
         for index in range(4)
     ]
-    asyncio.run(run_sessions(sessions, greedy_for, done=lambda _: None, shared=True))
+    asyncio.run(run_sessions(sessions, greedy_for, shared=True))
     assert [session.ledger.generations for session in sessions] == [1, 1, 7, 7]
     assert [session.exhausted for session in sessions] == [False, False, True, True]
 
@@ -151,5 +152,30 @@ def test_a_strategy_may_draw_several_at_once_from_a_shared_budget() -> None:
         world_session(World({"": "a!"}, pause=0.001), budget=BudgetConfig(generations=4, shared=True), name=str(index))
         for index in range(2)
     ]
-    run(run_sessions(sessions, at_once, done=lambda _: None, shared=True))
+    run(run_sessions(sessions, at_once, shared=True))
     assert [session.ledger.generations for session in sessions] == [1, 6]
+
+
+def test_an_end_looks_at_no_other_problem_while_one_is_at_work() -> None:
+    """With thousands of problems it would be the square of their number."""
+    looks: list[None] = []
+
+    class Waiting(dict[Any, Any]):
+        def items(self) -> Any:
+            looks.append(None)
+            return super().items()
+
+    async def main() -> None:
+        some = allowances(*[5] * 20)
+        pool = Pool(some)
+        pool._waiting = Waiting()
+        wait = asyncio.create_task(pool.more(some[0]))
+        await asyncio.sleep(0)
+        for one in some[1:-1]:
+            pool.leave(one)
+        assert not looks
+        pool.leave(some[-1])
+        assert await wait is False
+        assert looks
+
+    run(main())

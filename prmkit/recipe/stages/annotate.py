@@ -1,6 +1,6 @@
 """The stage ``annotate``: corpora are gathered into one file, and annotators pass over it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -20,13 +20,14 @@ from prmkit.recipe.parts import DataConfig, ProblemsConfig, engines_of, first_pr
 from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB, local_rows
+from prmkit.run.activity import Activity, busy
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result, write_result
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
 from prmkit.sources import write_quarantine
 from prmkit.sources.sample import SampleConfig
-from prmkit.tree import Problem
+from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import write_trees
 
 
@@ -73,7 +74,8 @@ def _prepare(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
             read = read_result(record, Read)
         else:
             together.unlink(missing_ok=True)
-            write_trees(together, gathered)
+            with busy("gathering the problems") as activity:
+                write_trees(together, _counted(gathered, activity))
             write_quarantine(folder.quarantine, gathered.corpora)
             read = gathered.record()
             write_result(record, read)
@@ -82,6 +84,13 @@ def _prepare(recipe: AnnotateRecipe, watch: Watch | None) -> Work:
         return AnnotationResult(read=read, prompt=prompt, **dict(found))
 
     return work
+
+
+def _counted(trees: Iterable[StepTree], activity: Activity) -> Iterator[StepTree]:
+    """The trees, whose number the activity tells as they pass."""
+    for number, tree in enumerate(trees, start=1):
+        activity.figures["problems"] = f"{number:,}"
+        yield tree
 
 
 def _expected(recipe: AnnotateRecipe) -> dict[str, float]:

@@ -21,6 +21,7 @@ from prmkit.recipe.parts import DataConfig
 from prmkit.recipe.stage import Stage, Work
 from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import HUB
+from prmkit.run.activity import busy
 from prmkit.run.folder import RunFolder
 from prmkit.score import ScorerConfig, load_scorer
 from prmkit.sources import write_quarantine
@@ -71,8 +72,9 @@ def _prepare(recipe: EvaluateStepsRecipe, watch: Watch | None) -> Work:
         folder.trees.unlink(missing_ok=True)
         write_trees(folder.trees, trees)
         scored.unlink(missing_ok=True)
-        chosen = recipe.threshold if recipe.choose_on is None else choose_threshold(apart, recipe.choose_on.path)
-        figures = evaluate_labelled(trees, chosen)
+        with busy("putting the figures together"):
+            chosen = recipe.threshold if recipe.choose_on is None else choose_threshold(apart, recipe.choose_on.path)
+            figures = evaluate_labelled(trees, chosen)
         seconds = time.monotonic() - start
         return StepsResult(**dict(figures), corpus=corpus.record(), scoring=cost, seconds=seconds)
 
