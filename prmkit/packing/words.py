@@ -8,13 +8,14 @@ goes on from a word, or a number, to what follows it.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, TypeGuard
 
 from tokenizers import AddedToken
 from tokenizers.models import BPE
 from tokenizers.normalizers import NFC
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 _CUTS = frozenset(
     {
@@ -44,37 +45,62 @@ class Words:
         tokenizer: one that ``cuts_at_words``.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = tokenizer
-        self._ids: dict[str, list[int]] = {}
+        self._pieces: dict[str, list[int]] = {}
+        # Words at the beginning of a text, and words behind a space, by the word without it.
+        self._first: dict[str, list[int]] = {}
+        self._later: dict[str, list[int]] = {}
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text."""
-        pieces = [_pieces(text) for text in texts]
-        self._learn(piece for each in pieces for piece in each)
-        known = self._ids
-        return [[token for piece in each for token in known[piece]] for each in pieces]
+        words = [_words(text) for text in texts]
+        self._learn(self._first, {each[0] for each in words if each}, "")
+        self._learn(self._later, {word for each in words for word in each[1:]}, " ")
+        others = iter(self._tokenised([text for text, each in zip(texts, words, strict=True) if not each]))
+        later = self._later.__getitem__
+        return [
+            [*self._first[each[0]], *chain.from_iterable(map(later, each[1:]))] if each else next(others)
+            for each in words
+        ]
 
-    def _learn(self, pieces: Iterable[str]) -> None:
-        wanted = set(pieces)
-        new = list(wanted - self._ids.keys())
-        if len(self._ids) + len(new) > _REMEMBERED:
-            self._ids = {piece: self._ids[piece] for piece in wanted & self._ids.keys()}
-        if new:
-            found = self._tokenizer(new, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-            self._ids.update(zip(new, found, strict=True))
+    def _learn(self, known: dict[str, list[int]], wanted: set[str], before: str) -> None:
+        """The ids of words that have ``before`` in front of them."""
+        _make_room(known, wanted)
+        cut = {word: _WORD_OR_NUMBER.findall(before + word) for word in wanted - known.keys()}
+        pieces = {piece for each in cut.values() for piece in each}
+        _make_room(self._pieces, pieces)
+        new = list(pieces - self._pieces.keys())
+        self._pieces.update(zip(new, self._tokenised(new), strict=True))
+        for word, each in cut.items():
+            known[word] = [token for piece in each for token in self._pieces[piece]]
+
+    def _tokenised(self, texts: list[str]) -> list[list[int]]:
+        # Not by the tokenizer itself, which for short texts spends more on its answer than on their tokens.
+        backend = self._tokenizer.backend_tokenizer
+        before, backend.encode_special_tokens = backend.encode_special_tokens, True
+        backend.no_truncation()
+        backend.no_padding()
+        try:
+            return [found.ids for found in backend.encode_batch(texts, add_special_tokens=False)]
+        finally:
+            backend.encode_special_tokens = before
 
 
-def _pieces(text: str) -> list[str]:
-    """The words and the numbers of a text, each with the space before it; the text itself where it has other white
-    space or other signs than ASCII's.
-    """
-    if not text.isascii() or text.split(" ") != text.split():
-        return [text]
-    return _WORD_OR_NUMBER.findall(text)
+def _words(text: str) -> list[str]:
+    """The words of a text; none where it has other white space than single spaces, or other signs than ASCII's."""
+    words = text.split(" ")
+    return words if text.isascii() and words == text.split() else []
 
 
-def cuts_at_words(tokenizer: PreTrainedTokenizerBase) -> bool:
+def _make_room(known: dict[str, list[int]], wanted: set[str]) -> None:
+    """Forget what is not wanted, where there would be too much."""
+    if len(known) + len(wanted) > _REMEMBERED:
+        for word in known.keys() - wanted:
+            del known[word]
+
+
+def cuts_at_words(tokenizer: PreTrainedTokenizerBase) -> TypeGuard[PreTrainedTokenizerFast]:
     """Whether no token of a tokenizer is known to go on from a word or a number to what follows it."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or not isinstance(backend.model, BPE) or backend.model.dropout or backend.pre_tokenizer is None:

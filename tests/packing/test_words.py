@@ -30,7 +30,7 @@ BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False)
 DIGITS = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), BYTES])
 
 
-def trained(rule: pre_tokenizers.PreTokenizer, **options: object) -> PreTrainedTokenizerBase:
+def trained(rule: pre_tokenizers.PreTokenizer, **options: object) -> PreTrainedTokenizerFast:
     """A byte-level BPE that merges whatever its pattern lets it."""
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = rule
@@ -74,19 +74,36 @@ def test_texts_may_spell_tokens() -> None:
     assert Words(tokenizer).ids(texts) == plain(tokenizer, texts)
 
 
-def test_a_word_is_tokenised_once() -> None:
+def test_a_word_is_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = Words(trained(BYTES))
     asked: list[str] = []
-    tokenizer = trained(BYTES)
-
-    class Counting:
-        def __call__(self, texts: list[str], **options: bool) -> dict[str, list[list[int]]]:
-            asked.extend(texts)
-            return {"input_ids": plain(tokenizer, texts)}
-
-    words = Words(Counting())  # type: ignore[arg-type]
+    tokenised = words._tokenised
+    monkeypatch.setattr(words, "_tokenised", lambda texts: asked.extend(texts) or tokenised(texts))
     words.ids(["the cat 12", "the cat 12"])
     words.ids(["a cat"])
-    assert sorted(asked) == [" 12", " cat", "a", "the"]
+    words.ids(["12cat 12cat"])
+    assert sorted(asked) == [" 12", " cat", "12", "a", "cat", "the"]
+
+
+def test_the_tokenizer_is_left_as_it_was() -> None:
+    tokenizer = trained(BYTES, eos_token="<eos>")
+    before = tokenizer("a<eos>")["input_ids"]
+    words = Words(tokenizer)
+    assert words.ids(["a<eos>"])[0] != before
+    assert tokenizer("a<eos>")["input_ids"] == before
+    tokenizer(["a b c", "a"], truncation=True, max_length=2)
+    assert words.ids(["a b c"]) == plain(tokenizer, ["a b c"])
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prmkit.packing.words._REMEMBERED", 4)
+    tokenizer = trained(BYTES)
+    words = Words(tokenizer)
+    for start in range(0, 60, 3):
+        texts = [f"a{number} b{number} b{number}c 7" for number in range(start, start + 3)]
+        assert words.ids(texts) == plain(tokenizer, texts)
+    assert len(words._first) <= 4
+    assert len(words._later) <= 10  # those of the last texts
 
 
 def normalised() -> PreTrainedTokenizerBase:
