@@ -101,12 +101,6 @@ class RawRow:
             return str(self.content)
 
 
-def bytes_at(path: str) -> int | None:
-    """How many bytes the rows at a path have in all; None where that shows only when they have been read."""
-    files = _files_at(path)
-    return sum(map(_size, files)) or None if all(file.suffix in (".jsonl", ".ndjson") for file in files) else None
-
-
 def bytes_on_disk(path: str) -> int | None:
     """How many bytes the files have that hold the rows at a path; None for the hub. A ``Meter`` counts up to it."""
     return sum(map(_size, _files_at(path))) or None

@@ -10,7 +10,7 @@ import pyarrow
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Meter, RawRow, bytes_at, bytes_on_disk, field, first_rows, local_rows, plain, rows_at
+from prmkit.rows_io import Meter, RawRow, bytes_on_disk, field, first_rows, local_rows, plain, rows_at
 
 ROWS = [{"a": 1}, {"a": 2}]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
@@ -268,12 +268,4 @@ def test_a_meter_adds_up_the_files_of_a_folder(tmp_path: Path) -> None:
 
 def test_nobody_knows_the_bytes_of_what_is_elsewhere_or_missing(tmp_path: Path) -> None:
     for path in ("hub:org/name", str(tmp_path / "gone.jsonl"), str(tmp_path)):
-        assert (bytes_on_disk(path), bytes_at(path)) == (None, None)
-
-
-def test_the_bytes_of_rows_are_known_where_they_are_not_packed(tmp_path: Path) -> None:
-    size = many(tmp_path / "a.jsonl").stat().st_size
-    assert bytes_at(str(tmp_path / "a.jsonl")) == bytes_at(str(tmp_path)) == size
-    many(tmp_path / "b.jsonl.gz")
-    assert bytes_at(str(tmp_path / "b.jsonl.gz")) is None
-    assert bytes_at(str(tmp_path)) is None
+        assert bytes_on_disk(path) is None

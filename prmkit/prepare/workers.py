@@ -35,8 +35,12 @@ class Workers(Generic[Value, Reply]):
         self._threads = ThreadPoolExecutor(self._count)
         self._all = [_Worker() for _ in range(self._count)]
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        for started in [self._threads.submit(worker.learn, self._function) for worker in self._all]:
-            started.result()
+        try:
+            for started in [self._threads.submit(worker.learn, self._function) for worker in self._all]:
+                started.result()
+        except BaseException:
+            self.__exit__()
+            raise
         for worker in self._all:
             self._idle.put(worker)
         return self

@@ -1,4 +1,5 @@
 import os
+import pickle
 import signal
 import time
 
@@ -72,3 +73,10 @@ def test_a_bug_is_told_with_its_place() -> None:
 def test_a_worker_that_dies_ends_the_work_in_one_line() -> None:
     with Workers(dying, 2) as workers, pytest.raises(RunError, match=r"a worker process died \(exit code -9\)"):
         list(workers.in_order(range(9)))
+
+
+def test_workers_that_cannot_be_told_what_to_do_are_not_left_behind() -> None:
+    workers = Workers(lambda value: value, 2)  # no pickle
+    with pytest.raises((AttributeError, pickle.PicklingError)), workers:
+        raise AssertionError("it has no workers")
+    assert all(worker._process.poll() is not None for worker in workers._all)
