@@ -73,7 +73,7 @@ class StepEncoder:
         new = [text for text in wanted if text not in self._known]
         if len(self._known) + len(new) > _REMEMBERED:
             self._known = {text: ids for text, ids in self._known.items() if text in wanted}
-        found = self._words.ids(new) if self._words is not None else self._plain_ids(new)
+        found = self._words.ids(new) if self._words is not None else self._each_plain(new)
         self._known.update(zip(new, map(tuple, found), strict=True))
 
     def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
@@ -89,12 +89,15 @@ class StepEncoder:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _text_ids(self, text: str) -> tuple[int, ...]:
-        return _remembered(self._known, text, lambda text: self._plain_ids([text])[0])
+        return _remembered(self._known, text, self._plain_ids)
 
-    def _plain_ids(self, texts: list[str]) -> list[list[int]]:
+    def _plain_ids(self, text: str) -> list[int]:
+        # Text of a problem or a model may spell a special token; it must not become one.
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+    def _each_plain(self, texts: list[str]) -> list[list[int]]:
         if not texts:
             return []
-        # Text of a problem or a model may spell a special token; it must not become one.
         return list(self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
 

@@ -17,14 +17,19 @@ def content_of(path: str) -> str:
     Raises:
         InputError: there is nothing, or the hub cannot be reached.
     """
+    refuse_missing(path)
     place = hub_place(path)
     local = Path(path if place is None else place.name)
     if place is not None and not local.is_dir():
         return _commit(place.name)
-    if not local.exists():
-        raise InputError("no such file", where=path, cure="Check the path.")
     with busy(f"looking for changes in {path}"):
         return sha256(local)
+
+
+def refuse_missing(path: str) -> None:
+    """Raise InputError if nothing is at a path of this machine."""
+    if hub_place(path) is None and not Path(path).exists():
+        raise InputError("no such file", where=path, cure="Check the path.")
 
 
 def is_commit(content: str) -> bool:

@@ -22,6 +22,7 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import encode_trees
+from prmkit.prepare.content import refuse_missing
 from prmkit.prepare.prepared import prepared_rows
 from prmkit.run.files import refuse_existing
 from prmkit.sources import Corpus
@@ -82,6 +83,7 @@ def prepared_training_rows(corpus: Corpus, model: ModelConfig, config: TrainConf
         InputError: as ``training_rows``; the corpus is refused, or the cache cannot be written.
     """
     strategy_of(config)
+    refuse_missing(corpus.path)
     encoder = encoder_of(model)
     prepared = prepared_rows(corpus, encoder, shape_of(config, model.max_length))
     return StepDataModule(prepared.encoded, encoder, max_length=model.max_length, config=config, seed=seed)

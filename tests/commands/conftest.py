@@ -49,8 +49,9 @@ def corpus(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def train_recipe(tmp_path: Path, corpus: Path, backbone: str) -> Path:
-    """A training that takes seconds."""
+def train_recipe(tmp_path: Path, corpus: Path, backbone: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A training that takes seconds, of data that nobody has prepared."""
+    monkeypatch.setenv("PRMKIT_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "small.yaml"
     path.write_text(
         f"stage: train\ndata: {{source: trl, path: {corpus}}}\nmodel: {{name: {backbone}, max_length: 64}}\n"

@@ -166,7 +166,6 @@ def counted(train_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Trains by the command line, with some ranks; tells the places of all rows that were read until now."""
     (tmp_path / "counting.py").write_text(COUNTING)
     train_recipe.write_text(train_recipe.read_text().replace("source: trl", "source: 'counting:tree_of'"))
-    monkeypatch.setenv("PRMKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ROWS_READ", str(tmp_path / "read"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
@@ -203,10 +202,7 @@ def read_history(file: Path) -> list[float]:
         return [float(row[name]) for row in csv.DictReader(stream) for name in ("train_loss", "loss")]
 
 
-def test_a_plan_counts_the_tokens_that_are_prepared(
-    prmkit: Callable[..., Answer], train_recipe: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PRMKIT_CACHE", str(tmp_path / "cache"))
+def test_a_plan_counts_the_tokens_that_are_prepared(prmkit: Callable[..., Answer], train_recipe: Path) -> None:
     before = json.loads(prmkit("train", train_recipe, "--plan", "1xH100", "--json").out)
     assert before["hours"] is None
     made = json.loads(prmkit("data", "prepare", train_recipe, "--json").out)

@@ -209,7 +209,25 @@ def test_until_the_training_starts_it_is_being_set_up(tmp_path: Path) -> None:
     assert under_way is not None
     assert under_way.what == "setting the training up"
     start(history)
+    under_way = current()
+    assert under_way is not None
+    assert under_way.what == "training"
+    history.on_train_end(trainer(12), None)  # type: ignore[arg-type]
     assert current() is None
     history.setup(trainer(0), None, "fit")  # type: ignore[arg-type]
     history.on_exception(trainer(0), None, RuntimeError())  # type: ignore[arg-type]
     assert current() is None
+
+
+def test_without_a_terminal_the_steps_are_told_as_an_activity(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.csv", show=False)
+    start(history, 2)
+    under_way = current()
+    assert under_way is not None
+    history.on_train_batch_end(trainer(2))  # the first batch of a step
+    assert (under_way.share, under_way.figures) == (None, {})
+    history.on_train_batch_end(trainer(3))
+    assert under_way.share == 0.25
+    assert under_way.figures["of 12 steps"] == "3"
+    assert under_way.figures.keys() == {"of 12 steps", "s a step", "s to go"}
+    history.on_train_end(trainer(12), None)  # type: ignore[arg-type]
