@@ -41,6 +41,7 @@ class Prepared(BaseModel):
         label_sources: who made the labels.
         tokens: of all rows.
         files: the size in bytes and the hash of each file.
+        hash: of all this.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +52,12 @@ class Prepared(BaseModel):
     label_sources: list[str]
     tokens: int
     files: dict[str, tuple[int, str]]
+    hash: str = ""
+
+    def signed(self) -> "Prepared":
+        """The same with its hash."""
+        written = self.model_dump_json(exclude={"hash"})
+        return self.model_copy(update={"hash": xxhash.xxh3_128(written.encode()).hexdigest()})
 
     @property
     def bytes(self) -> int:
@@ -64,10 +71,7 @@ def open_rows(folder: Path) -> tuple[Prepared, EncodedTrees]:
     Raises:
         Damaged: the files are not what was written.
     """
-    try:
-        prepared = Prepared.model_validate_json((folder / META).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise Damaged(f"{META}: {str(error).splitlines()[0]}") from None
+    prepared = read_about(folder / META)
     if prepared.files.keys() - {QUARANTINE} != set(_FILES):
         raise Damaged(f"{META}: it names other files")
     found = {
@@ -76,6 +80,21 @@ def open_rows(folder: Path) -> tuple[Prepared, EncodedTrees]:
     names, prompts = (Texts(found[name], found[f"{name}_starts"]) for name in _TEXTS)
     rows = RowTable(**{name: found[name] for name in COLUMNS}, names=names, label_sources=tuple(prepared.label_sources))
     return prepared, EncodedTrees(rows=rows, prompts=prompts, counts=prepared.counts)
+
+
+def read_about(file: Path) -> Prepared:
+    """What is known of prepared rows, from its file.
+
+    Raises:
+        Damaged: it is not what was written.
+    """
+    try:
+        prepared = Prepared.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Damaged(f"{file.name}: {str(error).splitlines()[0]}") from None
+    if prepared != prepared.signed():
+        raise Damaged(f"{file.name}: its contents have changed")
+    return prepared
 
 
 def _mapped(file: Path, kind: type[np.generic], size: int, written: str) -> NDArray[Any]:
@@ -198,7 +217,7 @@ class RowWriter:
             label_sources=list(self._sources),
             tokens=self._ids,
             files=files,
-        )
+        ).signed()
         write_whole(self._folder / META, prepared.model_dump_json(indent=1).encode())
         return prepared
 

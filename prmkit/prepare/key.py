@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import sys
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from typing import Any
 
 import tokenizers
 import transformers
+from pydantic_core import from_json, to_json
 from transformers import PreTrainedTokenizerBase
 
 import prmkit
@@ -19,7 +21,7 @@ from prmkit.run.files import sha256
 from prmkit.sources import Corpus
 
 Key = dict[str, Any]
-"""As JSON types."""
+"""As it is read from JSON."""
 
 _CODE = (
     "packing",
@@ -44,10 +46,10 @@ def key_of(corpus: Corpus, content: str, encoder: StepEncoder, shape: RowShape) 
         encoder: the tokenisation.
         shape: how trees become rows.
     """
-    return {
+    key = {
         "content": content,
         "corpus": {"source": corpus.name, **corpus.choices()},
-        "source_code": _hash_of_module(corpus.reader),
+        "source_code": _hash_of_source(corpus),
         "tokenizer": _hash_of_tokenizer(encoder.tokenizer),
         "format": encoder.format.model_dump(mode="json"),
         "max_length": shape.max_length,
@@ -60,11 +62,13 @@ def key_of(corpus: Corpus, content: str, encoder: StepEncoder, shape: RowShape) 
             "transformers": transformers.__version__,
         },
     }
+    written: Key = from_json(to_json(key, fallback=str, inf_nan_mode="null"))
+    return written
 
 
 def name_of(key: Key) -> str:
     """A short name of a key, for a folder."""
-    text = json.dumps(key, sort_keys=True, default=str)
+    text = json.dumps(key, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -75,10 +79,12 @@ def _hash_of_code() -> str:
     return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
 
 
-def _hash_of_module(reader: object) -> str | None:
-    """Of the file in which a source is defined, which may be somebody else's; None where there is no file."""
-    file = inspect.getsourcefile(inspect.unwrap(reader)) if inspect.isfunction(reader) else None
-    return sha256(Path(file)) if file is not None and Path(file).is_file() else None
+def _hash_of_source(corpus: Corpus) -> list[str]:
+    """Of the files that define a source, which may be somebody else's: its module, and where its function is from."""
+    module = sys.modules.get(corpus.name.partition(":")[0])
+    reader = inspect.unwrap(corpus.reader)
+    found = {getattr(module, "__file__", None), inspect.getsourcefile(reader) if inspect.isfunction(reader) else None}
+    return [sha256(Path(file)) for file in sorted(filter(None, found)) if Path(file).is_file()]
 
 
 def _hash_of_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:

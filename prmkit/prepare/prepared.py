@@ -9,13 +9,12 @@ from pathlib import Path
 
 import orjson
 from filelock import FileLock
-from pydantic import ValidationError
 
 from prmkit.errors import InputError
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import EncodedTrees, RowShape
 from prmkit.prepare.content import content_of, is_commit
-from prmkit.prepare.files import META, QUARANTINE, Damaged, Prepared, RowWriter, open_rows
+from prmkit.prepare.files import META, QUARANTINE, Damaged, Prepared, RowWriter, open_rows, read_about
 from prmkit.prepare.key import Key, key_of, name_of
 from prmkit.prepare.portions import Encoding, portions
 from prmkit.rows_io import bytes_on_disk, hub_place
@@ -56,11 +55,11 @@ def prepared_rows(corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> Prep
         root.mkdir(parents=True, exist_ok=True)
     key = key_of(corpus, _content(corpus.path), encoder, shape)
     folder = root / name_of(key)
-    found = _opened(folder)
+    found = _opened(folder, key)
     made = False
     if found is None:
         with _alone(folder):
-            found = _opened(folder)  # another process may have made it meanwhile
+            found = _opened(folder, key, warn=True)  # another process may have made it meanwhile
             if found is None:
                 _make(folder, key, corpus, encoder, shape)
                 made, found = True, open_rows(folder)
@@ -108,20 +107,31 @@ def _last_commit(path: str) -> str | None:
 
 def _before(path: str) -> list[Prepared]:
     """What was prepared of the corpus at a path, the last one first."""
-    files = sorted(_root().glob(f"*/{META}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    files = sorted(_root().glob(f"*/{META}"), key=_written_at, reverse=True)
     return [found for file in files if (found := _read(file)) is not None and found.corpus.path == path]
 
 
-def _opened(folder: Path) -> tuple[Prepared, EncodedTrees] | None:
+def _written_at(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:  # another process has just removed it
+        return 0.0
+
+
+def _opened(folder: Path, key: Key, *, warn: bool = False) -> tuple[Prepared, EncodedTrees] | None:
     """What is in a folder; None where there is nothing, or nothing that can be used."""
     if not folder.exists():
         return None
     try:
         with busy("checking the prepared rows"):
-            return open_rows(folder)
+            about, encoded = open_rows(folder)
+        if about.key != key:
+            raise Damaged(f"{META}: it is of other rows")
     except Damaged as error:
-        _LOG.warning("%s is damaged (%s); it is made again", folder, error)
+        if warn:
+            _LOG.warning("%s is damaged (%s); it is made again", folder, error)
         return None
+    return about, encoded
 
 
 @contextmanager
@@ -141,11 +151,26 @@ def _alone(folder: Path) -> Iterator[None]:
 def _make(folder: Path, key: Key, corpus: Corpus, encoder: StepEncoder, shape: RowShape) -> None:
     revision = key["content"] if is_commit(key["content"]) else None
     _say_what_changed(corpus.path, key)
-    shutil.rmtree(folder, ignore_errors=True)  # a damaged one
+    with _writing(folder):
+        _remove(folder)
     with _writing(folder), whole_folder(folder) as partial, RowWriter(partial) as writer:
         _write(Encoding(corpus, revision, encoder, shape), writer, partial)
+        if revision is None and content_of(corpus.path) != key["content"]:
+            raise InputError(
+                "the corpus changed while it was being prepared",
+                where=corpus.path,
+                cure="Start again when nothing writes to it.",
+            )
         write_bad(partial / QUARANTINE, corpus.bad)
         writer.finish(key, corpus.record())
+
+
+def _remove(folder: Path) -> None:
+    """Remove what stands in the place of a folder, and is damaged."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(encoding: Encoding, writer: RowWriter, folder: Path) -> None:
@@ -201,8 +226,8 @@ def _say_what_changed(path: str, key: Key) -> None:
 
 def _read(file: Path) -> Prepared | None:
     try:
-        return Prepared.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError):
+        return read_about(file)
+    except Damaged:
         return None
 
 

@@ -33,12 +33,14 @@ class Workers(Generic[Value, Reply]):
 
     def __enter__(self) -> "Workers[Value, Reply]":
         self._threads = ThreadPoolExecutor(self._count)
-        self._all = [_Worker() for _ in range(self._count)]
+        self._all: list[_Worker] = []
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         try:
+            for _ in range(self._count):
+                self._all.append(_Worker())
             for started in [self._threads.submit(worker.learn, self._function) for worker in self._all]:
                 started.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: they take seconds to start
             self.__exit__()
             raise
         for worker in self._all:
@@ -79,9 +81,10 @@ class _Worker:
 
     def __init__(self) -> None:
         self._pipe, theirs = Pipe()
+        # With our path and nothing before it (-P): a file in the current folder must not take a library's place.
         # Not multiprocessing: its spawn runs the caller's __main__ again, and a fork would copy torch's threads.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "prmkit.prepare.workers", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "prmkit.prepare.workers", str(theirs.fileno())],
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
@@ -129,7 +132,10 @@ def _serve(pipe: Connection) -> None:
             function = function or value
         except Exception as error:  # whatever it is, it is the parent's to tell
             reply = _Failure(error)
-        pipe.send(reply)
+        try:
+            pipe.send(reply)
+        except BrokenPipeError:  # whoever asked was killed
+            return
 
 
 class _Failure:

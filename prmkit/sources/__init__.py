@@ -8,12 +8,13 @@ import copy
 import hashlib
 import inspect
 import logging
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, PrmkitError, RunError
 from prmkit.rows_io import Fields, RawRow, rows_at
 from prmkit.run.results import Figures
 from prmkit.seam import Seam
@@ -125,6 +126,7 @@ class Corpus:
     Raises:
         InputError: unknown source or option; while reading: no such file, a file that is no JSON, no row at all, or
             more bad rows than ``max_bad`` (the first one is shown).
+        RunError: while reading: the source failed otherwise.
     """
 
     def __init__(
@@ -147,6 +149,13 @@ class Corpus:
         self._stop_at_first_error, self._min_steps = stop_at_first_error, min_steps
         self._source: Source = SOURCES.load(name)
         self._options = _checked_options(name, self._source, options or {})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the source, which any process finds by its name: not every function can be sent to another one."""
+        return {name: value for name, value in self.__dict__.items() if name != "_source"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _source=SOURCES.load(state["name"]))
 
     @property
     def reader(self) -> Source:
@@ -248,6 +257,10 @@ class Corpus:
             if not isinstance(error, Unusable):
                 self._faults.append(_placed(self.bad[-1]))
             return None
+        except PrmkitError:
+            raise
+        except Exception as error:  # a fault of the source, which may be somebody else's
+            raise RunError(f"{raw.where}: the source {self.name} failed with {_fault(error)}") from error
         if tree is not None and self._stop_at_first_error:
             tree = up_to_first_error(tree)
         if tree is None or (self._min_steps and depth(tree) < self._min_steps):
@@ -339,6 +352,13 @@ def write_bad(path: Path, bad: Sequence[dict[str, str]]) -> bool:
         for row in bad:
             file.write(row)
     return True
+
+
+def _fault(error: Exception) -> str:
+    """What was raised, and by which line."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    file = Path(frame.f_code.co_filename).name
+    return f"{''.join(traceback.format_exception_only(error)).strip()} ({file}:{line})"
 
 
 def _placed(bad: Mapping[str, str]) -> str:

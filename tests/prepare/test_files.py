@@ -81,7 +81,15 @@ def test_damage_is_noticed(tmp_path: Path, harm: Callable[[Path], object], name:
         open_rows(tmp_path)
 
 
-@pytest.mark.parametrize("harm", [lambda data: data[: len(data) // 2], lambda data: b"{}", lambda data: b"\xff"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"{}",
+        lambda data: b"\xff",
+        lambda data: data.replace(b'"labels": 1', b'"labels": 2'),
+    ],
+)
 def test_a_damaged_description_is_noticed(tmp_path: Path, harm: Callable[[bytes], bytes]) -> None:
     written(tmp_path, encode_trees([path_tree("1 ?", [("1", 1.0)])], ENCODER, SHAPE))
     file = tmp_path / META

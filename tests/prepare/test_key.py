@@ -1,3 +1,4 @@
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,27 @@ def test_the_code_of_somebody_elses_source_counts(tmp_path: Path, monkeypatch: p
         names.append(name_of(made(corpus={"name": "their_source:tree_of"})))
         sys.modules.pop("their_source", None)
     assert names[0] != names[1]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["tree_of = lambda row, where: None", "class Source:\n    def __call__(self, row, where): ...\ntree_of = Source()"],
+)
+def test_a_source_that_is_no_plain_function_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    names = []
+    for text in ("", "# changed\n"):
+        (tmp_path / "odd_source.py").write_text(f"{text}{source}\n")
+        names.append(name_of(made(corpus={"name": "odd_source:tree_of"})))
+        sys.modules.pop("odd_source", None)
+    assert names[0] != names[1]
+
+
+def test_a_key_is_as_it_is_read_again() -> None:
+    found = made()
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_the_code_that_makes_rows_is_there() -> None:

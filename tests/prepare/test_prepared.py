@@ -101,6 +101,37 @@ def test_damaged_rows_are_made_again_and_that_is_said(tmp_path: Path, caplog: py
     assert "is damaged (ids: its contents have changed); it is made again" in caplog.messages[0]
 
 
+@pytest.mark.parametrize("place", ["another key's folder", "a file", "a link to nothing"])
+def test_what_is_in_the_place_of_rows_is_replaced_and_not_used(tmp_path: Path, place: str) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", 30)
+    made, other = prepared(path), prepared(path, RowShape(max_length=5))
+    shutil.rmtree(made.folder)
+    if place == "another key's folder":
+        shutil.copytree(other.folder, made.folder)
+    elif place == "a file":
+        made.folder.write_text("")
+    else:
+        made.folder.symlink_to(tmp_path / "nothing")
+    again = prepared(path)
+    assert again.made
+    assert again.about == made.about
+    assert made.about.key != other.about.key
+
+
+def test_a_corpus_that_changes_meanwhile_is_refused(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_rows(tmp_path / "rows.jsonl", 30)
+
+    def changing(*_: object) -> None:
+        write_rows(path, 31)
+
+    monkeypatch.setattr(module, "_tell", changing)
+    with pytest.raises(InputError, match=r"rows\.jsonl: the corpus changed while it was being prepared"):
+        prepared(path)
+    assert not [child for child in cache.iterdir() if child.is_dir()]
+
+
 def test_what_is_prepared_can_be_looked_up(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "a.jsonl", 9)
     assert find_prepared(corpus_of(path), encoder(), SHAPE) is None

@@ -1,11 +1,14 @@
 import os
 import pickle
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from prmkit.errors import InputError, RunError
+from prmkit.prepare import workers as workers_module
 from prmkit.prepare.workers import Workers
 
 
@@ -43,6 +46,29 @@ def test_the_work_is_done_by_other_processes() -> None:
         pids = {found for _, found in workers.in_order(range(20))}
     assert os.getpid() not in pids
     assert 1 <= len(pids) <= 2
+
+
+def test_what_cannot_be_sent_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class Noted(workers_module._Worker):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self._process)
+
+    monkeypatch.setattr(workers_module, "_Worker", Noted)
+    with pytest.raises(Exception, match="pickle"), Workers(lambda value: value, 2):
+        pass
+    assert len(started) == 2
+    assert all(process.returncode is not None for process in started)
+
+
+def test_a_file_of_the_current_folder_takes_no_librarys_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if entry])
+    (tmp_path / "queue.py").write_text("raise SystemExit")
+    with Workers(doubled, 1) as workers:
+        assert list(workers.in_order([1])) == [(1, 2)]
 
 
 def test_few_values_are_taken_before_their_turn() -> None:

@@ -1,4 +1,5 @@
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit import sources
-from prmkit.errors import InputError
+from prmkit.errors import InputError, RunError
 from prmkit.run.activity import current
 from prmkit.sources import SOURCES, Corpus, problem_id, write_quarantine
 from tests.sources.samples import GOOD_ROWS
@@ -176,3 +177,17 @@ def test_a_hostile_row_gives_a_tree_nothing_or_one_clear_error(name: str, data: 
     except InputError:
         return
     assert tree is None or all(node.text.strip() for node in tree)
+
+
+def test_a_source_that_fails_is_named_with_the_row_and_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "failing_source.py").write_text("tree_of = lambda row, where: row['nothing']\n")
+    path = tmp_path / "rows.jsonl"
+    path.write_text("{}\n")
+    corpus = Corpus("failing_source:tree_of", str(path))
+    with pytest.raises(RunError, match=r"rows\.jsonl:1: the source .* KeyError: 'nothing' \(failing_source\.py:1\)"):
+        list(corpus)
+    sent = pickle.loads(pickle.dumps(corpus))  # though a lambda is no pickle
+    assert sent.reader is corpus.reader
