@@ -71,6 +71,8 @@ class StepEncoder:
         """Tokenise many problems and steps at once, so that asking for one of them costs nothing soon after."""
         wanted = dict.fromkeys(texts)
         new = [text for text in wanted if text not in self._known]
+        if not new:
+            return
         if len(self._known) + len(new) > _REMEMBERED:
             self._known = {text: ids for text, ids in self._known.items() if text in wanted}
         found = self._words.ids(new) if self._words is not None else self._each_plain(new)
@@ -96,8 +98,6 @@ class StepEncoder:
         return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
     def _each_plain(self, texts: list[str]) -> list[list[int]]:
-        if not texts:
-            return []
         return list(self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
 

@@ -4,7 +4,7 @@ Shapes: T tokens.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import Weighting
-from prmkit.packing.paths import groups, labelled_paths
+from prmkit.packing.paths import LabelledPaths, groups, labelled_paths
 from prmkit.packing.table import COLUMNS, RowTable
 from prmkit.tree import ROOT, StepTree
 
@@ -101,8 +101,7 @@ def _add(tree: StepTree, encoder: StepEncoder, shape: RowShape, columns: _Column
     lengths = [len(ids) for ids in step_ids]
     found = labelled_paths(tree, lengths, shape.max_length - len(problem_ids), shape.weighting)
     for group in groups(found.paths, lengths, None if shape.budget is None else shape.budget - len(problem_ids)):
-        nodes = list(dict.fromkeys(node for index in group for node in found.paths[index]))
-        taught = Counter(node for index in group for node in found.taught[index])
+        nodes, taught = _together(found, group)
         _add_row(tree, problem_ids, step_ids, nodes, taught, columns)
         counts.rows += 1
         counts.labels += len(taught)
@@ -112,12 +111,20 @@ def _add(tree: StepTree, encoder: StepEncoder, shape: RowShape, columns: _Column
     counts.labels_lost += labelled - len({node for nodes in found.taught for node in nodes})
 
 
+def _together(found: LabelledPaths, group: range) -> tuple[Sequence[int], dict[int, int]]:
+    """The nodes of neighbouring paths, depth first, and how often each label counts."""
+    if len(group) == 1:
+        return found.paths[group.start], dict.fromkeys(found.taught[group.start], 1)
+    nodes = list(dict.fromkeys(node for index in group for node in found.paths[index]))
+    return nodes, Counter(node for index in group for node in found.taught[index])
+
+
 def _add_row(
     tree: StepTree,
     problem_ids: Sequence[int],
     step_ids: Sequence[Sequence[int]],
     nodes: Sequence[int],
-    taught: Counter[int],
+    taught: Mapping[int, int],
     columns: _Columns,
 ) -> None:
     """A row of some nodes, depth first. ``taught`` tells how often each label counts."""
@@ -139,7 +146,7 @@ def _add_row(
         depth_after[node] = depth + len(step_ids[node])
         values["ends"].append(stop - 1)
         values["depths"].append(depth)
-        counted = taught[node] if step.label is not None else 0
+        counted = taught.get(node, 0)
         values["labels"].append(float(step.label.value) if step.label is not None and counted else np.nan)
         values["weights"].append(counted or 1)
         source = step.label.source if step.label is not None else ""
