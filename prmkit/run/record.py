@@ -80,4 +80,6 @@ def _first_difference(old: Any, new: Any, path: KeyPath) -> tuple[KeyPath, Any, 
             if found:
                 return found
         return None
-    return None if old == new else (path, old, new)
+    # A key that came later, and says nothing: the run that did not know it is the same.
+    same = old == new or (old is _ABSENT and new is None)
+    return None if same else (path, old, new)

@@ -40,3 +40,10 @@ def test_the_versions_are_those_that_run() -> None:
     import torch
 
     assert versions()["torch"] == torch.__version__.partition("+")[0] or versions()["torch"] == torch.__version__
+
+
+def test_a_key_that_came_later_and_says_nothing_is_no_difference(tmp_path: Path) -> None:
+    check_equal("recipe", {"train": {"lr": 1}}, {"train": {"lr": 1, "workers": None}}, where=tmp_path)
+    for given in ({"train": {"lr": 1, "workers": 2}}, {"train": {}}, {"train": {"lr": None}}):
+        with pytest.raises(InputError, match="the recipe differs"):
+            check_equal("recipe", {"train": {"lr": 1}}, given, where=tmp_path)
