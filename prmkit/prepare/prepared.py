@@ -17,10 +17,11 @@ from prmkit.prepare.content import content_of, is_commit
 from prmkit.prepare.files import META, QUARANTINE, Damaged, Prepared, RowWriter, open_rows, read_about
 from prmkit.prepare.key import Key, key_of, name_of
 from prmkit.prepare.portions import Encoding, portions
-from prmkit.rows_io import bytes_on_disk, hub_place
+from prmkit.rows_io import hub_place
 from prmkit.run.activity import Activity, busy
 from prmkit.run.files import cache_folder, whole_folder, writing
 from prmkit.sources import Corpus, Counts, write_bad
+from prmkit.sources.reading import Reading
 
 _LOG = logging.getLogger(__name__)
 
@@ -174,30 +175,25 @@ def _remove(folder: Path) -> None:
 
 
 def _write(encoding: Encoding, writer: RowWriter, folder: Path) -> None:
-    corpus = encoding.corpus
-    total, needed = bytes_on_disk(corpus.path), 0
+    corpus, needed = encoding.corpus, 0
     with busy(f"preparing {corpus.path}") as activity:
+        reading = Reading(activity, corpus.path)
         for portion in portions(encoding):
             writer.add(portion.encoded)
-            if total and not needed and portion.read >= min(_FORESEEN_AT, total):
-                needed = round(writer.size * total / portion.read)
+            reading.note(corpus.counts.read, corpus.counts.quarantined, portion.read)
+            if activity.share and not needed and (portion.read >= _FORESEEN_AT or activity.share == 1):
+                needed = round(writer.size / activity.share)
                 _refuse_too_large(folder, needed, needed - writer.size)
-            _tell(activity, corpus, writer.tokens, portion.read, total)
-            if needed:
-                activity.figures["GB on the disk in the end"] = f"{needed / 1e9:.2f}"
+            _tell(activity, writer.tokens, needed)
 
 
-def _tell(activity: Activity, corpus: Corpus, tokens: int, read: int, total: int | None) -> None:
-    seconds = max(activity.seconds, 1e-9)
-    activity.figures = {
-        "rows": f"{corpus.counts.read:,}",
-        "MB/s": f"{read / seconds / 1e6:.1f}",
-        "tokens/s": f"{tokens / seconds:,.0f}",
-        "quarantined": f"{corpus.counts.quarantined:,}",
-    }
-    if total:
-        activity.share = min(1.0, read / total)
-        activity.figures["s to go"] = f"{seconds * (total - read) / max(read, 1):.0f}"
+def _tell(activity: Activity, tokens: int, needed: int) -> None:
+    """What is to be said beside how much of the corpus has been read."""
+    activity.figures["tokens/s"] = f"{tokens / max(activity.seconds, 1e-9):,.0f}"
+    if activity.share:
+        activity.figures["s to go"] = f"{activity.seconds * (1 / activity.share - 1):.0f}"
+    if needed:
+        activity.figures["GB on the disk in the end"] = f"{needed / 1e9:.2f}"
 
 
 def _refuse_too_large(folder: Path, needed: int, more: int) -> None:
