@@ -8,6 +8,7 @@ tokenizer merge across a step end and cost accuracy (QwenLM/ProcessBench#12: 56.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -36,7 +37,6 @@ class StepEncoder:
         self.tokenizer = tokenizer
         self._known: dict[str, tuple[int, ...]] = {}
         self._asked: dict[str, tuple[int, ...]] = {}
-        self._words = Words(tokenizer) if cuts_at_words(tokenizer) else None
         self.prompter = Prompter(tokenizer, format)
         self.format = format.model_copy(update={"template_file": None, "date": self.prompter.date})
         if format.template == "chat":
@@ -86,6 +86,10 @@ class StepEncoder:
             ids += self.step_ids(step)
             ends.append(len(ids) - 1)
         return ids, ends
+
+    @cached_property
+    def _words(self) -> Words | None:
+        return Words(self.tokenizer) if cuts_at_words(self.tokenizer) else None
 
     def _template_ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
