@@ -1,7 +1,6 @@
 """Worker processes that apply one function to many values, whose results come in the order of the values."""
 
 import gc
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from prmkit.errors import PrmkitError, RunError
+from prmkit.run.children import module_command, module_environment
 
 Value = TypeVar("Value")
 Reply = TypeVar("Reply")
@@ -81,16 +81,9 @@ class _Worker:
 
     def __init__(self) -> None:
         self._pipe, theirs = Pipe()
-        # With our path and nothing before it (-P): a file in the current folder must not take a library's place.
-        # Not multiprocessing: its spawn runs the caller's __main__ again, and a fork would copy torch's threads.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "prmkit.prepare.workers", str(theirs.fileno())],
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
-                "TOKENIZERS_PARALLELISM": "false",
-                "OMP_NUM_THREADS": "1",
-            },
+            module_command("prmkit.prepare.workers", str(theirs.fileno())),
+            env=module_environment(TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1"),
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
         )

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from prmkit.errors import RunError
 from prmkit.grade.config import Relation
+from prmkit.run.children import module_command, module_environment
 
 Request = tuple[str, ...]
 """The name of a piece of work (see ``_serve``) and what it is to be done on."""
@@ -117,10 +118,9 @@ class _Worker:
     def __init__(self, seconds: float, relation: Relation) -> None:
         self.owner = os.getpid()
         self._seconds = seconds
-        # Not multiprocessing: its spawn runs the caller's __main__ again, and a fork would copy torch's threads.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "prmkit.grade.math.equality", str(seconds), relation],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)},
+            module_command("prmkit.grade.math.equality", str(seconds), relation),
+            env=module_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
