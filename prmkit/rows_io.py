@@ -163,12 +163,19 @@ def hub_rows(name: str, *, config: str | None = None, split: str, revision: str 
         commit = {} if revision is None else {"revision": revision}
         for index, row in enumerate(datasets.load_dataset(name, config, split=split, streaming=True, **commit)):
             yield RawRow(f"{name}:{split}[{index}]", row)
-    # The hub client raises errors of four libraries (datasets, huggingface_hub, httpx, fsspec); all mean the same here.
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(
-            f"cannot load {name} from the hub ({reason})", cure="Download it elsewhere and give the path of its file."
-        ) from error
+        raise hub_refusal(name, error) from error
+
+
+def hub_refusal(name: str, error: Exception) -> InputError:
+    """What to say of a data set that the hub does not give.
+
+    Its client raises errors of several libraries: datasets, fsspec, its own, whichever HTTP client its version uses.
+    """
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return InputError(
+        f"cannot load {name} from the hub ({reason})", cure="Download it elsewhere and give the path of its file."
+    )
 
 
 class HubPlace(NamedTuple):

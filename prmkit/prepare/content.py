@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from prmkit.errors import InputError
-from prmkit.rows_io import hub_place
+from prmkit.rows_io import hub_place, hub_refusal
 from prmkit.run.activity import busy
 from prmkit.run.files import sha256
 
@@ -38,18 +38,13 @@ def is_commit(content: str) -> bool:
 
 
 def _commit(name: str) -> str:
-    from httpx import HTTPError
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     try:
         with busy(f"asking the hub for {name}"):
             commit = HfApi().dataset_info(name, timeout=_PATIENCE).sha
-    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, HTTPError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(
-            f"cannot find {name} on the hub ({reason})", cure="Download it elsewhere and give the path of its file."
-        ) from None
+    except Exception as error:
+        raise hub_refusal(name, error) from error
     if commit is None:
         raise InputError(f"the hub names no commit of {name}")
     return commit

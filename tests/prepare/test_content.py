@@ -43,7 +43,7 @@ def test_a_hub_that_is_not_to_be_asked_is_one_line(monkeypatch: pytest.MonkeyPat
         raise huggingface_hub.errors.OfflineModeIsEnabled("offline mode is enabled\nmore")
 
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", offline)
-    with pytest.raises(InputError, match=r"cannot find org/name on the hub \(offline mode is enabled\)"):
+    with pytest.raises(InputError, match=r"cannot load org/name from the hub \(offline mode is enabled\)"):
         content_of("hub:org/name")
 
 

@@ -261,5 +261,5 @@ def test_without_the_hub_what_was_prepared_is_used(
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", offline)
     assert not prepared(Path("hub:org/name")).made
     assert f"its rows of commit {COMMIT[:12]} are used" in caplog.text
-    with pytest.raises(InputError, match="cannot find org/other on the hub"):
+    with pytest.raises(InputError, match="cannot load org/other from the hub"):
         prepared(Path("hub:org/other"))
