@@ -207,20 +207,46 @@ def _in_order(one: Sequence[Form], other: Sequence[Form], algebra: Algebra) -> A
 
 
 def _matched(one: Sequence[Form], other: Sequence[Form], algebra: Algebra) -> Agreement:
-    """Each item with one of the other side, the more equal the sooner."""
+    """Each item with one of the other side: those that are the same, and then each of the others with one like it."""
     if len(one) != len(other):
         return DIFFERENT
-    agreement, left = SAME, list(other)
+    left, right = list(one), list(other)
     for item in one:
-        found = next((at for at, candidate in enumerate(left) if item == candidate), None)
-        if found is None:
-            agreements = [agree(item, candidate, algebra) for candidate in left]
-            agreement = min(agreement, max(agreements))
-            found = agreements.index(max(agreements))
-        if not agreement:
+        if item in right:
+            left.remove(item)
+            right.remove(item)
+    free, likes = set(range(len(right))), list[list[int]]()
+    for item in left:
+        agreements = [agree(item, candidate, algebra) for candidate in right]
+        if DIFFERENT is max(agreements):
             return DIFFERENT
-        left.pop(found)
-    return agreement
+        same = next((at for at in sorted(free) if agreements[at] is SAME), None)
+        if same is None:
+            likes.append([at for at, agreement in enumerate(agreements) if agreement])
+        else:
+            free.remove(same)
+    if not likes:
+        return SAME
+    return ALIKE if _pairs([[at for at in each if at in free] for each in likes]) else DIFFERENT
+
+
+def _pairs(likes: Sequence[Sequence[int]]) -> bool:
+    """Whether each can have one of those that it likes for itself.
+
+    Source: Kuhn's augmenting paths for matching in bipartite graphs.
+    """
+    owner: dict[int, int] = {}
+
+    def found(who: int, asked: set[int]) -> bool:
+        for at in likes[who]:
+            if at not in asked:
+                asked.add(at)
+                if at not in owner or found(owner[at], asked):
+                    owner[at] = who
+                    return True
+        return False
+
+    return all(found(who, set()) for who in range(len(likes)))
 
 
 def _group_and_other(one: Form, other: Form, algebra: Algebra) -> Agreement | None:

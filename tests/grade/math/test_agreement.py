@@ -93,6 +93,21 @@ def test_equality_is_symmetric_and_reflexive(one: str, other: str) -> None:
     assert agreement(one, one) is SAME
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("1, 5 cm", "5, 1", ALIKE),
+        ("1, 1%", "1 cm, 1", DIFFERENT),  # the bare ones are the same, which leaves 1% and 1 cm
+        ("1 cm, 1, 1%", "1%, 1, 1 cm", SAME),
+        ("1, 1 m, 2", "2, 1, 1", ALIKE),
+        ("5, x=5 cm", "5 cm, 5 km", ALIKE),  # 5 could be with either, x=5 cm with 5 cm alone
+        ("x+1, 1+x, 2", "2, 1+x, x+1", SAME),
+    ],
+)
+def test_items_of_lists_pair_off_the_same_ones_first(one: str, other: str, expected: Agreement) -> None:
+    assert agreement(one, other) is agreement(other, one) is expected
+
+
 @given(st.lists(st.sampled_from(["1", "2", "x+1", "5 cm", "(1,2)"]), min_size=2, max_size=5), st.randoms())
 def test_a_list_is_the_same_in_any_order(items: list[str], random) -> None:
     mixed = random.sample(items, len(items))
