@@ -13,7 +13,7 @@ import numpy as np
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import Weighting
 from prmkit.packing.paths import LabelledPaths, groups, labelled_paths
-from prmkit.packing.table import COLUMNS, RowTable
+from prmkit.packing.table import COLUMNS, RowTable, number_of_source
 from prmkit.tree import ROOT, StepTree
 
 
@@ -150,7 +150,7 @@ def _add_row(
         values["labels"].append(float(step.label.value) if step.label is not None and counted else np.nan)
         values["weights"].append(counted or 1)
         source = step.label.source if step.label is not None else ""
-        values["sources"].append(columns.sources.setdefault(source, len(columns.sources)))
+        values["sources"].append(number_of_source(source, columns.sources))
     for node in reversed(nodes):  # children before parents: where the last descendant ends
         parent = tree.nodes[node].parent
         stops[parent] = max(stops[parent], stops[node])

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from prmkit.errors import InputError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TokenRow:
@@ -71,6 +73,26 @@ COLUMNS: dict[str, type[np.generic]] = {
     "weights": np.float64,
     "sources": np.uint16,
 }
+
+
+_MOST_SOURCES = int(np.iinfo(np.uint16).max) + 1
+
+
+def number_of_source(name: str, known: dict[str, int]) -> int:
+    """The number of a label source in ``known``, to which it is added.
+
+    Raises:
+        InputError: there are more than a column of ``sources`` can tell apart.
+    """
+    number = known.setdefault(name, len(known))
+    if number >= _MOST_SOURCES:
+        raise InputError(
+            f"the labels name more than {_MOST_SOURCES} sources",
+            got=name,
+            expected="the names of the few who made them",
+            cure="Is label.source of the trees an id of each row?",
+        )
+    return number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
