@@ -181,8 +181,9 @@ def disagree(dataset: str, data_dir: Path, *, every: int) -> None:
         wanted = tuple(published[name][0][f"{part}_status"] for part in ("base", "plus"))
         for part, one, other in zip(("base", "plus"), found, wanted, strict=True):
             agreed[part] += one == other
-        if found != wanted and name not in EXPLAINED:
-            unexplained.append((name, found, wanted))
+        # Once more, alone: a program that comes close to its limit may pass it beside others.
+        if found != wanted and name not in EXPLAINED and (again := statuses(name)) != wanted:
+            unexplained.append((name, again, wanted))
     print(
         f"{dataset}: {dict(agreed)} of {len(names)}", *(f"{name}: {why}" for name, why in EXPLAINED.items()), sep="\n"
     )
