@@ -337,7 +337,7 @@ def download(
 
 
 def _corpus(path: str, source: str, options: list[str] | None, **shape: Any) -> "Corpus":
-    """A corpus that is read to its end however many rows are bad: ``_finish`` has the last word."""
+    """A corpus that is read to its end however many rows are bad: ``_tell`` has the last word."""
     from prmkit.sources import Corpus
 
     pairs = [option.partition("=") for option in options or []]

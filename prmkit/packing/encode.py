@@ -98,10 +98,10 @@ class StepEncoder:
         return _remembered(self._known, text, self._plain_ids)
 
     def _plain_ids(self, text: str) -> list[int]:
-        # Text of a problem or a model may spell a special token; it must not become one.
-        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+        return self._each_plain([text])[0]
 
     def _each_plain(self, texts: list[str]) -> list[list[int]]:
+        # Text of a problem or a model may spell a special token; it must not become one.
         return list(self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import Weighting
 from prmkit.packing.paths import LabelledPaths, groups, labelled_paths
-from prmkit.packing.table import COLUMNS, RowTable, number_of_source
+from prmkit.packing.table import COLUMNS, RowTable, refuse_too_many_sources
 from prmkit.tree import ROOT, StepTree
 
 
@@ -82,6 +82,7 @@ class _Columns:
     counts: RowCounts = field(default_factory=RowCounts)
 
     def encoded(self) -> EncodedTrees:
+        refuse_too_many_sources(self.sources)
         self.values["id_starts"].append(len(self.values["ids"]))
         self.values["step_starts"].append(len(self.values["ends"]))
         columns = {name: np.array(self.values[name], dtype=kind) for name, kind in COLUMNS.items()}
@@ -150,7 +151,7 @@ def _add_row(
         values["labels"].append(float(step.label.value) if step.label is not None and counted else np.nan)
         values["weights"].append(counted or 1)
         source = step.label.source if step.label is not None else ""
-        values["sources"].append(number_of_source(source, columns.sources))
+        values["sources"].append(columns.sources.setdefault(source, len(columns.sources)))
     for node in reversed(nodes):  # children before parents: where the last descendant ends
         parent = tree.nodes[node].parent
         stops[parent] = max(stops[parent], stops[node])

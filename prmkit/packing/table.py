@@ -4,7 +4,7 @@ Shapes: R rows, T tokens of all rows, S steps of all rows.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -78,21 +78,15 @@ COLUMNS: dict[str, type[np.generic]] = {
 _MOST_SOURCES = int(np.iinfo(np.uint16).max) + 1
 
 
-def number_of_source(name: str, known: dict[str, int]) -> int:
-    """The number of a label source in ``known``, to which it is added.
-
-    Raises:
-        InputError: there are more than a column of ``sources`` can tell apart.
-    """
-    number = known.setdefault(name, len(known))
-    if number >= _MOST_SOURCES:
+def refuse_too_many_sources(names: Collection[str]) -> None:
+    """Raise InputError if there are more label sources than a column of ``sources`` can tell apart."""
+    if len(names) > _MOST_SOURCES:
         raise InputError(
             f"the labels name more than {_MOST_SOURCES} sources",
-            got=name,
+            got=[*names][-1],
             expected="the names of the few who made them",
             cure="Is label.source of the trees an id of each row?",
         )
-    return number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

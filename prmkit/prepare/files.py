@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prmkit.packing.rows import EncodedTrees, RowCounts
-from prmkit.packing.table import COLUMNS, RowTable, number_of_source
+from prmkit.packing.table import COLUMNS, RowTable, refuse_too_many_sources
 from prmkit.run.files import write_whole
 from prmkit.sources import CorpusRecord
 
@@ -188,7 +188,8 @@ class RowWriter:
         """Write some rows behind those that are there."""
         rows = encoded.rows
         problems = np.array([self._problem(*each) for each in zip(rows.names, encoded.prompts, strict=True)], np.int32)
-        sources = np.array([number_of_source(each, self._sources) for each in rows.label_sources])
+        sources = np.array([self._sources.setdefault(each, len(self._sources)) for each in rows.label_sources])
+        refuse_too_many_sources(self._sources)
         moved = {
             "id_starts": rows.id_starts[:-1] + self._ids,
             "step_starts": rows.step_starts[:-1] + self._steps,

@@ -3,7 +3,7 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.packing.rows import RowShape, encode_trees
-from prmkit.packing.table import COLUMNS, RowTable, joined, number_of_source
+from prmkit.packing.table import COLUMNS, RowTable, joined, refuse_too_many_sources
 from prmkit.tree import ROOT, Problem, StepTree
 from tests.tiny import human, path_tree, tiny_encoder
 
@@ -75,10 +75,7 @@ def test_joined_rows_see_themselves_alone() -> None:
     assert joined([one]) is one
 
 
-def test_label_sources_are_numbered_as_they_come_and_no_more_than_the_column_holds() -> None:
-    known: dict[str, int] = {}
-    assert [number_of_source(name, known) for name in ("a", "b", "a")] == [0, 1, 0]
-    known = {str(number): number for number in range(1 << 16)}
-    assert number_of_source("65535", known) == 65535
+def test_there_are_no_more_label_sources_than_the_column_holds() -> None:
+    refuse_too_many_sources([str(number) for number in range(1 << 16)])
     with pytest.raises(InputError, match="more than 65536 sources, got 'x'"):
-        number_of_source("x", known)
+        refuse_too_many_sources([*map(str, range(1 << 16)), "x"])

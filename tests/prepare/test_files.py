@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prmkit.errors import InputError
 from prmkit.packing.rows import EncodedTrees, RowShape, encode_trees
 from prmkit.packing.table import COLUMNS
 from prmkit.prepare.files import META, Damaged, RowWriter, Texts, open_rows
 from prmkit.sources import CorpusRecord, Counts
-from prmkit.tree import StepTree
+from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.packing.forests import forests
 from tests.tiny import path_tree, tiny_encoder
 
@@ -111,3 +112,20 @@ def test_texts_are_those_between_their_starts() -> None:
     assert texts[1:3] == ["é", ""]
     with pytest.raises(IndexError):
         texts[4]
+
+
+def labelled_by(*names: str) -> EncodedTrees:
+    tree = StepTree(Problem(id="p", prompt="1 ?"))
+    for name in names:
+        tree.add(ROOT, "1", label=Label(value=1.0, source=name))
+    return encode_trees([tree], ENCODER, SHAPE)
+
+
+def test_label_sources_that_the_column_cannot_tell_apart_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prmkit.packing.table._MOST_SOURCES", 2)
+    with pytest.raises(InputError, match="the labels name more than 2 sources, got 'c'"):
+        labelled_by("a", "b", "c")
+    with pytest.raises(InputError, match="the labels name more than 2 sources, got 'c'"):
+        written(tmp_path, labelled_by("a", "b"), labelled_by("b", "c"))
