@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 
 MEGABYTE = 1_000_000
 SIZE = 500 * MEGABYTE

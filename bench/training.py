@@ -42,7 +42,7 @@ from prmkit.models.foreign.imports import import_prm
 from prmkit.packing.batch import collate
 from prmkit.packing.format import StepFormat
 from prmkit.packing.rows import RowShape, encode_trees
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule, shape_of
 from prmkit.train.losses import step_losses

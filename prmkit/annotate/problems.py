@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from prmkit.annotate.result import Read
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.sources.sample import wording
 from prmkit.tree import Problem, StepTree
 

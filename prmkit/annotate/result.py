@@ -2,7 +2,7 @@
 
 from prmkit.run.results import Figures, Result
 from prmkit.session.ledger import Ledger
-from prmkit.sources import CorpusRecord
+from prmkit.sources.corpus import CorpusRecord
 
 
 class Read(Result):

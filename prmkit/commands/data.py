@@ -23,7 +23,7 @@ from prmkit.run.files import writing
 from prmkit.yaml_io import parse_value
 
 if TYPE_CHECKING:
-    from prmkit.sources import Corpus
+    from prmkit.sources.corpus import Corpus
     from prmkit.trees_io import RecordFile
 
 app = typer.Typer(
@@ -338,7 +338,7 @@ def download(
 
 def _corpus(path: str, source: str, options: list[str] | None, **shape: Any) -> "Corpus":
     """A corpus that is read to its end however many rows are bad: ``_tell`` has the last word."""
-    from prmkit.sources import Corpus
+    from prmkit.sources.corpus import Corpus
 
     pairs = [option.partition("=") for option in options or []]
     for key, equals, _ in pairs:
@@ -409,7 +409,7 @@ def _files(corpora: Sequence["Corpus"], *outs: Path, overwrite: bool) -> Iterato
 
     They are there as a whole when the block ends. If it fails, or is interrupted, all that stood there stays.
     """
-    from prmkit.sources import write_quarantine
+    from prmkit.sources.corpus import write_quarantine
     from prmkit.trees_io import record_file
 
     if len({out.absolute() for out in outs}) < len(outs):

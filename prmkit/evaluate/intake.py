@@ -8,7 +8,7 @@ from itertools import chain
 from prmkit.errors import InputError
 from prmkit.evaluate.solutions import Solutions
 from prmkit.run.results import Figures
-from prmkit.sources import QUARANTINED_TEXT
+from prmkit.sources.corpus import QUARANTINED_TEXT
 from prmkit.tree import Problem
 
 _SHOWN = 20

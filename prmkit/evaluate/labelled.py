@@ -22,7 +22,7 @@ from prmkit.evaluate.steps import ClassReports, StepReport, by_class, class_repo
 from prmkit.run.results import Figures, Result
 from prmkit.score import Scorer
 from prmkit.score.reading import reads_of, score_readable
-from prmkit.sources import CorpusRecord
+from prmkit.sources.corpus import CorpusRecord
 from prmkit.stats import Estimate, mean
 from prmkit.tree import StepTree
 

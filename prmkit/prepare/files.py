@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from prmkit.packing.rows import EncodedTrees, RowCounts
 from prmkit.packing.table import COLUMNS, RowTable, refuse_too_many_sources
 from prmkit.run.files import write_whole
-from prmkit.sources import CorpusRecord
+from prmkit.sources.corpus import CorpusRecord
 
 QUARANTINE = "quarantine.jsonl"
 META = "prepared.json"

@@ -18,7 +18,7 @@ import prmkit
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import RowShape
 from prmkit.run.files import sha256
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 
 Key = dict[str, Any]
 """As it is read from JSON."""

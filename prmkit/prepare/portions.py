@@ -9,7 +9,7 @@ from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import EncodedTrees, RowShape, encode_trees
 from prmkit.prepare.workers import Workers
 from prmkit.rows_io import Meter, RawRow, rows_at
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 
 _ROWS = 500
 _BYTES = 1 << 20

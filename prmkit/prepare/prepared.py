@@ -20,7 +20,7 @@ from prmkit.prepare.portions import Encoding, portions
 from prmkit.rows_io import hub_place
 from prmkit.run.activity import Activity, busy
 from prmkit.run.files import cache_folder, whole_folder, writing
-from prmkit.sources import Corpus, Counts, write_bad
+from prmkit.sources.corpus import Corpus, Counts, write_bad
 from prmkit.sources.reading import Reading
 
 _LOG = logging.getLogger(__name__)

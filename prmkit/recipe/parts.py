@@ -11,7 +11,7 @@ from prmkit.errors import InputError
 from prmkit.generate import GeneratorConfig, load_generator
 from prmkit.grade.config import GradingConfig, Relation, Vote
 from prmkit.session import Engines
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.tree import Problem
 
 

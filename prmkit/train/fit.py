@@ -25,7 +25,7 @@ from prmkit.packing.rows import encode_trees
 from prmkit.prepare.content import refuse_missing
 from prmkit.prepare.prepared import prepared_rows
 from prmkit.run.files import refuse_existing
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.train.adapters import adapted
 from prmkit.train.config import TrainConfig
 from prmkit.train.datamodule import StepDataModule, shape_of

@@ -1,7 +1,7 @@
 """What a training ended with."""
 
 from prmkit.run.results import Result
-from prmkit.sources import CorpusRecord
+from prmkit.sources.corpus import CorpusRecord
 from prmkit.stats import Known
 
 

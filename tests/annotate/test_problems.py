@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.annotate.problems import Gathered
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.tree import Problem
 from tests.sources.samples import GOOD_ROWS
 

@@ -6,7 +6,7 @@ import orjson
 
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import RowShape
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from tests.tiny import tiny_encoder
 
 SHAPE = RowShape(max_length=64, budget=64)

@@ -10,7 +10,7 @@ from prmkit.errors import InputError
 from prmkit.packing.rows import EncodedTrees, RowShape, encode_trees
 from prmkit.packing.table import COLUMNS
 from prmkit.prepare.files import META, Damaged, RowWriter, Texts, open_rows
-from prmkit.sources import CorpusRecord, Counts
+from prmkit.sources.corpus import CorpusRecord, Counts
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.packing.forests import forests
 from tests.tiny import path_tree, tiny_encoder

@@ -10,7 +10,7 @@ from prmkit.packing.format import StepFormat
 from prmkit.packing.rows import RowShape
 from prmkit.prepare import key
 from prmkit.prepare.key import Key, key_of, name_of
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from tests.tiny import tiny_tokenizer
 
 CORPUS = {"name": "rows", "path": "a.jsonl", "limit": 5}

@@ -8,7 +8,7 @@ from prmkit.errors import InputError
 from prmkit.packing.rows import encode_trees
 from prmkit.prepare import portions as module
 from prmkit.prepare.portions import Encoding, portions
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from tests.prepare.corpora import SHAPE, corpus_of, encoder, write_rows
 
 

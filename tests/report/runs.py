@@ -20,7 +20,7 @@ from prmkit.search.result import ProblemCost, SearchResult
 from prmkit.session.ledger import Ledger
 from prmkit.similarity.result import SimilarityResult
 from prmkit.similarity.statistics.result import SetScore
-from prmkit.sources import CorpusRecord
+from prmkit.sources.corpus import CorpusRecord
 from prmkit.stats import Estimate
 from prmkit.train.result import TrainingResult
 from prmkit.tree import ROOT, Problem, StepTree

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.sources import Corpus, problem_id
+from prmkit.sources import problem_id
 from prmkit.sources.apps import tree_of
+from prmkit.sources.corpus import Corpus
 from prmkit.tree import Case, Problem
 from tests.sources.samples import GOOD_ROWS, TESTS
 

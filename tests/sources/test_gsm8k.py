@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.sources import Corpus, problem_id
+from prmkit.sources import problem_id
+from prmkit.sources.corpus import Corpus
 from prmkit.sources.gsm8k import tree_of
 from prmkit.tree import Label, Problem, StepTree
 from tests.sources.samples import GOOD_ROWS

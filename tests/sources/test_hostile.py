@@ -16,7 +16,8 @@ from prmkit.errors import InputError
 from prmkit.grade.code.outcomes import expected_of
 from prmkit.rows_io import local_rows
 from prmkit.sandbox import values
-from prmkit.sources import SOURCES, Corpus
+from prmkit.sources import SOURCES
+from prmkit.sources.corpus import Corpus
 from prmkit.trees_io import from_record, to_record
 from tests.programs import FORMS
 from tests.sources.samples import GOOD_ROWS

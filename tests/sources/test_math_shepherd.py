@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.errors import InputError
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.sources.math_shepherd import tree_of
 from prmkit.tree import StepTree
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.sources.prm800k import tree_of
 from prmkit.tree import StepTree
 

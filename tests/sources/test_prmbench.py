@@ -4,7 +4,8 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.evaluate.steps import by_class
-from prmkit.sources import Corpus, Unusable
+from prmkit.sources import Unusable
+from prmkit.sources.corpus import Corpus
 from prmkit.sources.prmbench import tree_of
 
 ROW = {

@@ -4,7 +4,7 @@ import pytest
 
 from prmkit.errors import InputError
 from prmkit.evaluate.step_errors import first_error_of_labels
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.sources.processbench import tree_of
 
 

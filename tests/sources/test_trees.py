@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.sources import Corpus
+from prmkit.sources.corpus import Corpus
 from prmkit.sources.trees import tree_of
 from prmkit.tree import ROOT, Case, Label, Problem, StepTree
 from prmkit.trees_io import append_tree

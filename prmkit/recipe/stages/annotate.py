@@ -25,7 +25,7 @@ from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result, write_result
 from prmkit.session import Engines
 from prmkit.session.journal import Journal
-from prmkit.sources import write_quarantine
+from prmkit.sources.corpus import write_quarantine
 from prmkit.sources.sample import SampleConfig
 from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import write_trees

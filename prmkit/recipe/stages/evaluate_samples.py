@@ -30,7 +30,7 @@ from prmkit.recipe.watch import Watch, watched
 from prmkit.rows_io import local_rows
 from prmkit.run.folder import RunFolder
 from prmkit.score.aggregate import Aggregation
-from prmkit.sources import write_bad
+from prmkit.sources.corpus import write_bad
 from prmkit.trees_io import read_trees
 
 _LOG = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from prmkit.rows_io import HUB
 from prmkit.run.activity import busy
 from prmkit.run.folder import RunFolder
 from prmkit.score import ScorerConfig, load_scorer
-from prmkit.sources import write_quarantine
+from prmkit.sources.corpus import write_quarantine
 from prmkit.trees_io import to_record, write_trees
 
 

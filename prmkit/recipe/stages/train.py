@@ -12,7 +12,7 @@ from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result
-from prmkit.sources import write_quarantine
+from prmkit.sources.corpus import write_quarantine
 from prmkit.train.config import TrainConfig
 from prmkit.train.result import TrainingResult
 
