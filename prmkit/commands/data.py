@@ -1,10 +1,8 @@
 """``prmkit data``: look at corpora, and make files of trees from them."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,15 +14,18 @@ from prmkit.commands.console import (
     print_record,
     print_table,
 )
+from prmkit.commands.corpora import (
+    benchmarks_of,
+    beside,
+    corpora_of,
+    corpus_at,
+    named_part,
+    new_files,
+    tell,
+    weighted_part,
+)
 from prmkit.commands.runs import composed_recipe
-from prmkit.errors import InputError, did_you_mean
-from prmkit.run.activity import busy
-from prmkit.run.files import writing
-from prmkit.yaml_io import parse_value
-
-if TYPE_CHECKING:
-    from prmkit.sources.corpus import Corpus
-    from prmkit.trees_io import RecordFile
+from prmkit.errors import InputError
 
 app = typer.Typer(
     help="Read, measure, convert, merge, sample, mix, deduplicate, decontaminate, prepare and download corpora.",
@@ -99,7 +100,7 @@ def stats(
     """Count a corpus: rows kept and not, sizes, label balance, steps, tokens, and what is said more than once."""
     from prmkit.sources.stats import CorpusStats, words
 
-    corpus = _corpus(path, source, options, stop_at_first_error=stop_at_first_error, min_steps=min_steps)
+    corpus = corpus_at(path, source, options, stop_at_first_error=stop_at_first_error, min_steps=min_steps)
     found = CorpusStats(_counter(tokenizer) if tokenizer is not None else words)
     for tree in corpus:
         found.add(tree)
@@ -128,12 +129,12 @@ def convert(
     from prmkit.sources.trl import trl_rows
     from prmkit.trees_io import to_record
 
-    corpus = _corpus(path, source, options, stop_at_first_error=stop_at_first_error, min_steps=min_steps)
-    with _files([corpus], out, overwrite=overwrite) as (file,):
+    corpus = corpus_at(path, source, options, stop_at_first_error=stop_at_first_error, min_steps=min_steps)
+    with new_files([corpus], out, overwrite=overwrite) as (file,):
         for tree in corpus:
             for record in trl_rows(tree) if form == "trl" else [to_record(tree)]:
                 file.write(record)
-    _tell(out, [corpus], {"wrote": file.count}, max_bad, as_json=as_json)
+    tell(out, [corpus], {"wrote": file.count}, max_bad, as_json=as_json)
 
 
 @app.command("merge")
@@ -148,12 +149,12 @@ def merge(
     """Write all trees of several corpora to one file, one corpus after the other; bad rows go to FILE.quarantine."""
     from prmkit.trees_io import to_record
 
-    corpora = _parts([_named(part) for part in parts], options)
-    with _files(corpora, out, overwrite=overwrite) as (file,):
+    corpora = corpora_of([named_part(part) for part in parts], options)
+    with new_files(corpora, out, overwrite=overwrite) as (file,):
         for corpus in corpora:
             for tree in corpus:
                 file.write(to_record(tree))
-    _tell(out, corpora, {"wrote": file.count}, max_bad, as_json=as_json)
+    tell(out, corpora, {"wrote": file.count}, max_bad, as_json=as_json)
 
 
 @app.command("sample")
@@ -182,13 +183,13 @@ def sample(
 
     if (validation > 0) != (validation_out is not None):
         raise InputError("--validation and --validation-out belong together", got=validation)
-    corpus = _corpus(path, source, options)
+    corpus = corpus_at(path, source, options)
     outs = [out] if validation_out is None else [out, validation_out]
-    with _files([corpus], *outs, overwrite=overwrite) as files:
+    with new_files([corpus], *outs, overwrite=overwrite) as files:
         for tree in draw(lambda: corpus, SampleConfig(size=size, unit=unit), seed):
             files[held_out(tree, validation, seed)].write(to_record(tree))
     counts = dict(zip(("wrote", "validation"), [file.count for file in files], strict=False))
-    _tell(out, [corpus], counts, max_bad, as_json=as_json)
+    tell(out, [corpus], counts, max_bad, as_json=as_json)
 
 
 @app.command("mix")
@@ -210,13 +211,13 @@ def mix(
     from prmkit.sources.sample import mix as blend
     from prmkit.trees_io import to_record
 
-    weighted = [_weighted(part) for part in parts]
-    corpora = _parts([part for part, _ in weighted], options)
+    weighted = [weighted_part(part) for part in parts]
+    corpora = corpora_of([part for part, _ in weighted], options)
     shares = [(corpus.__iter__, weight) for corpus, (_, weight) in zip(corpora, weighted, strict=True)]
-    with _files(corpora, out, overwrite=overwrite) as (file,):
+    with new_files(corpora, out, overwrite=overwrite) as (file,):
         for tree in blend(shares, SampleConfig(size=size, unit=unit), seed):
             file.write(to_record(tree))
-    _tell(out, corpora, {"wrote": file.count}, max_bad, as_json=as_json)
+    tell(out, corpora, {"wrote": file.count}, max_bad, as_json=as_json)
 
 
 @app.command("deduplicate")
@@ -237,13 +238,13 @@ def deduplicate(
     from prmkit.sources.deduplicate import Duplicates
     from prmkit.trees_io import to_record
 
-    corpus, found = _corpus(path, source, options), Duplicates()
-    with _files([corpus], out, overwrite=overwrite) as (file,):
+    corpus, found = corpus_at(path, source, options), Duplicates()
+    with new_files([corpus], out, overwrite=overwrite) as (file,):
         for tree in corpus:
             if found.is_new(tree):
                 file.write(to_record(tree))
     counts = {"wrote": file.count, "repeated": found.repeated, "labels_differ": found.labels_differ}
-    _tell(out, [corpus], counts, max_bad, as_json=as_json)
+    tell(out, [corpus], counts, max_bad, as_json=as_json)
 
 
 @app.command("decontaminate")
@@ -264,9 +265,9 @@ def decontaminate(
     """Leave out the problems of benchmarks, exact and nearly so, and list them in FILE.removed."""
     from prmkit.trees_io import to_record
 
-    unwanted, exact = _benchmarks(against, n), 0
-    corpus = _corpus(path, source, options)
-    with _files([corpus], out, _beside(out, "removed"), overwrite=overwrite) as (file, removed):
+    unwanted, exact = benchmarks_of(against, n), 0
+    corpus = corpus_at(path, source, options)
+    with new_files([corpus], out, beside(out, "removed"), overwrite=overwrite) as (file, removed):
         for tree in corpus:
             match = unwanted.match(tree.problem)
             if match is None:
@@ -275,7 +276,7 @@ def decontaminate(
                 removed.write({"id": tree.problem.id, "prompt": tree.problem.prompt, **match._asdict()})
                 exact += match.how == "exact"
     counts = {"wrote": file.count, "removed": removed.count, "exact": exact}
-    _tell(out, [corpus], counts, max_bad, as_json=as_json)
+    tell(out, [corpus], counts, max_bad, as_json=as_json)
 
 
 @app.command("prepare")
@@ -336,102 +337,8 @@ def download(
     print_record({"wrote": str(out), "sha256" if out.is_file() else "folder": found}, as_json=as_json)
 
 
-def _corpus(path: str, source: str, options: list[str] | None, **shape: Any) -> "Corpus":
-    """A corpus that is read to its end however many rows are bad: ``_tell`` has the last word."""
-    from prmkit.sources.corpus import Corpus
-
-    pairs = [option.partition("=") for option in options or []]
-    for key, equals, _ in pairs:
-        if not (key and equals):
-            raise InputError("an option of a source is KEY=VALUE", where="--set", got=key)
-    values = {key: parse_value(value, where="--set") for key, _, value in pairs}
-    return Corpus(source, path, options=values, max_bad=1.0, **shape)
-
-
-def _parts(named: Sequence[tuple[str, str]], options: list[str] | None) -> list["Corpus"]:
-    """The corpora of several sources and paths, and the options that each has under the name of its source."""
-    of_source: dict[str, list[str]] = {source: [] for source, _ in named}
-    for option in options or []:
-        source, dot, own = option.partition("=")[0].rpartition(".")
-        if not (dot and own and source in of_source):
-            raise InputError(
-                "an option of a part is SOURCE.KEY=VALUE",
-                where="--set",
-                got=option,
-                expected=f"one of the sources {', '.join(of_source)}",
-                cure=did_you_mean(source, of_source),
-            )
-        of_source[source].append(option.removeprefix(f"{source}."))
-    return [_corpus(path, source, of_source[source]) for source, path in named]
-
-
-def _named(text: str) -> tuple[str, str]:
-    """A source and its path."""
-    source, _, path = text.partition("=")
-    if not (source and path):
-        raise InputError("a part is SOURCE=PATH", got=text)
-    return source, path
-
-
-def _weighted(text: str) -> tuple[tuple[str, str], float]:
-    """A source and its path, and their weight."""
-    source, path = _named(text)
-    before, _, weight = path.rpartition("@")
-    try:
-        number = float(weight) if before else 1.0
-    except ValueError:  # the name of a file may hold an @
-        number, before = 1.0, ""
-    return (source, before or path), number
-
-
-def _benchmarks(against: Sequence[str], n: int) -> Any:
-    """The problems of benchmarks, to compare with."""
-    from prmkit.benchmarks import load
-    from prmkit.sources.decontaminate import Benchmarks
-
-    problems = []
-    for name, _, file in (each.partition("=") for each in against):
-        with busy(f"reading {name}"):
-            problems += [(name, problem) for problem in load(name, path=Path(file) if file else None)]
-    return Benchmarks(problems, n)
-
-
 def _counter(name: str) -> Any:
     from prmkit.models.backbone import load_tokenizer
 
     tokenizer = load_tokenizer(name)
     return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-@contextmanager
-def _files(corpora: Sequence["Corpus"], *outs: Path, overwrite: bool) -> Iterator[list["RecordFile"]]:
-    """New files for the block to write, and the quarantine of the corpora beside the first one.
-
-    They are there as a whole when the block ends. If it fails, or is interrupted, all that stood there stays.
-    """
-    from prmkit.sources.corpus import write_quarantine
-    from prmkit.trees_io import record_file
-
-    if len({out.absolute() for out in outs}) < len(outs):
-        raise InputError("two files of one name", where=outs[0], cure="Give each its own.")
-    with busy(f"writing {outs[0]}"), ExitStack() as stack:
-        for out in outs:
-            stack.enter_context(writing(out, resumes=False))
-        files = [stack.enter_context(record_file(out, overwrite=overwrite)) for out in outs]
-        yield files
-        write_quarantine(_beside(outs[0], "quarantine"), corpora)
-
-
-def _beside(out: Path, what: str) -> Path:
-    return out.with_name(f"{out.name}.{what}")
-
-
-def _tell(out: Path, corpora: Sequence["Corpus"], counts: dict[str, Any], max_bad: float, *, as_json: bool) -> None:
-    """Print the account, and refuse too many bad rows."""
-    if any(corpus.bad for corpus in corpora):
-        counts["quarantine"] = str(_beside(out, "quarantine"))
-    records = [corpus.record().model_dump() for corpus in corpora]
-    read = records[0] if len(records) == 1 else {"corpora": records}
-    print_record({"out": str(out), **counts, **read}, as_json=as_json)
-    for corpus in corpora:
-        corpus.refuse_bad(max_bad)
