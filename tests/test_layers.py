@@ -15,7 +15,7 @@ from prmkit.recipe.stages import STAGES
 PACKAGE = Path(prmkit.__file__).parent
 LAYERS = (
     "errors tree seam options thoughts digits",
-    "json_io trees_io rows_io yaml_io run stats download cluster sandbox",
+    "json_io trees_io row_files rows_io yaml_io run stats download cluster sandbox",
     "grade",
     "columns",
     "sources benchmarks",

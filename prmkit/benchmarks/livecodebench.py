@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError
-from prmkit.rows_io import Fields, field, local_rows
+from prmkit.row_files import local_rows
+from prmkit.rows_io import Fields, field
 from prmkit.tree import Case, Problem
 
 _HUB = "livecodebench/code_generation_lite"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from prmkit.benchmarks.math_rows import problem_in
 from prmkit.download import cached
-from prmkit.rows_io import Fields, field, local_rows
+from prmkit.row_files import local_rows
+from prmkit.rows_io import Fields, field
 from prmkit.tree import Problem
 
 _TEST = "https://media.githubusercontent.com/media/openai/prm800k/main/prm800k/math_splits/test.jsonl"

@@ -119,7 +119,7 @@ def _override(name: str, **values: Any) -> str:
 
 
 def _holds_trees(path: Path) -> bool:
-    from prmkit.rows_io import local_rows
+    from prmkit.row_files import local_rows
 
     first = next(local_rows(path), None)
     return first is not None and "nodes" in first.parse()

@@ -17,7 +17,8 @@ from typing import Any
 from prmkit.columns import ANSWER, first, id_of, said, spoken
 from prmkit.errors import InputError
 from prmkit.json_io import number_text
-from prmkit.rows_io import Fields, RawRow, local_rows
+from prmkit.row_files import RawRow, local_rows
+from prmkit.rows_io import Fields
 
 RESPONSES = (
     "responses", "response", "completions", "completion", "generations", "generation", "outputs", "output",

@@ -30,6 +30,7 @@ _CODE = (
     "columns.py",
     "digits.py",
     "json_io.py",
+    "row_files.py",
     "rows_io.py",
     "tree.py",
     "trees_io.py",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import EncodedTrees, RowShape, encode_trees
 from prmkit.prepare.workers import Workers
-from prmkit.rows_io import Meter, RawRow, rows_at
+from prmkit.row_files import Meter, RawRow
+from prmkit.rows_io import rows_at
 from prmkit.sources.corpus import Corpus
 
 _ROWS = 500

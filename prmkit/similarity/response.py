@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from prmkit.errors import InputError
-from prmkit.rows_io import local_rows
+from prmkit.row_files import local_rows
 from prmkit.tree import Problem, StepTree
 
 if TYPE_CHECKING:  # recipes bind without the seconds that importing a tokenizer library takes

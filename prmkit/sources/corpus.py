@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from prmkit.errors import InputError, PrmkitError, RunError
-from prmkit.rows_io import RawRow, rows_at
+from prmkit.row_files import RawRow
+from prmkit.rows_io import rows_at
 from prmkit.run.results import Figures
 from prmkit.sources import SOURCES, Source, Unusable
 from prmkit.sources.reading import Reading, reading

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prmkit.rows_io import Meter, bytes_on_disk
+from prmkit.row_files import Meter
+from prmkit.rows_io import bytes_on_disk
 from prmkit.run.activity import Activity, busy
 
 

@@ -11,7 +11,7 @@ from prmkit.errors import InputError
 from prmkit.evaluate.evaluation import evaluate_solutions, refuse_solutions
 from prmkit.evaluate.responses import read_responses
 from prmkit.grade.config import GradingConfig
-from prmkit.rows_io import local_rows
+from prmkit.row_files import local_rows
 from prmkit.tree import Case, Problem, StepTree
 from prmkit.trees_io import to_record
 from tests.sources.test_hostile import mutated_line

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from prmkit.errors import InputError
 from prmkit.grade.code.outcomes import expected_of
-from prmkit.rows_io import local_rows
+from prmkit.row_files import local_rows
 from prmkit.sandbox import values
 from prmkit.sources import SOURCES
 from prmkit.sources.corpus import Corpus

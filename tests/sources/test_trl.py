@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.rows_io import local_rows
+from prmkit.row_files import local_rows
 from prmkit.sources import prm800k
 from prmkit.sources.trl import tree_of, trl_rows
 from prmkit.tree import Label

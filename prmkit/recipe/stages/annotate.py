@@ -19,7 +19,8 @@ from prmkit.grade.config import GradingConfig
 from prmkit.recipe.parts import DataConfig, ProblemsConfig, engines_of, first_prompt
 from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch, watched
-from prmkit.rows_io import HUB, local_rows
+from prmkit.row_files import local_rows
+from prmkit.rows_io import HUB
 from prmkit.run.activity import Activity, busy
 from prmkit.run.folder import RunFolder
 from prmkit.run.results import read_result, write_result

@@ -27,7 +27,7 @@ from prmkit.grade.config import DEFAULT, GradingConfig
 from prmkit.recipe.parts import DataConfig, GradingChoice, ProblemsConfig
 from prmkit.recipe.stage import Stage, Work
 from prmkit.recipe.watch import Watch, watched
-from prmkit.rows_io import local_rows
+from prmkit.row_files import local_rows
 from prmkit.run.folder import RunFolder
 from prmkit.score.aggregate import Aggregation
 from prmkit.sources.corpus import write_bad
