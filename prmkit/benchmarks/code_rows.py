@@ -5,6 +5,7 @@ import doctest
 
 from prmkit.rows_io import Fields, field
 from prmkit.sandbox import values
+from prmkit.sandbox.syntax import parse
 from prmkit.tree import Case
 
 
@@ -24,7 +25,7 @@ def shown_calls(prompt: str, entry_point: str) -> tuple[Case, ...]:
     found: dict[str, None] = {}
     for source in sources:
         try:
-            nodes = list(ast.walk(ast.parse(source)))
+            nodes = list(ast.walk(parse(source)))
         except (SyntaxError, ValueError, MemoryError, RecursionError):  # the last two: too deep for the parser
             continue
         for node in nodes:

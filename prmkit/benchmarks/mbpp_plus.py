@@ -17,6 +17,7 @@ from prmkit.benchmarks.evalplus_rows import EvalplusForm, cases_of, evalplus_row
 from prmkit.benchmarks.mbpp_types import typed_arguments
 from prmkit.errors import InputError
 from prmkit.rows_io import Fields, field
+from prmkit.sandbox.syntax import parse
 from prmkit.tree import Problem
 
 _RELEASE = "https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz"
@@ -85,8 +86,8 @@ def _hub(row: Fields, where: str) -> Problem:
 def _entry_point(code: str, tests: list[Any], where: str) -> str:
     """The function that the assertions call and the reference defines."""
     try:
-        defined = {node.name for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef)}
-        nodes = [node for test in tests for node in ast.walk(ast.parse(test))]
+        defined = {node.name for node in ast.walk(parse(code)) if isinstance(node, ast.FunctionDef)}
+        nodes = [node for test in tests for node in ast.walk(parse(test))]
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise InputError(f"the reference or a test is no Python ({error})", where=where) from None
     calls = [node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]

@@ -75,7 +75,7 @@ class StepEncoder:
             return
         if len(self._known) + len(new) > _REMEMBERED:
             self._known = {text: ids for text, ids in self._known.items() if text in wanted}
-        found = self._words.ids(new) if self._words is not None else self._each_plain(new)
+        found = self._words.ids(new) if self._words is not None else self._plain_ids(new)
         self._known.update(zip(new, map(tuple, found), strict=True))
 
     def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
@@ -97,12 +97,10 @@ class StepEncoder:
     def _text_ids(self, text: str) -> tuple[int, ...]:
         return _remembered(self._known, text, self._plain_ids)
 
-    def _plain_ids(self, text: str) -> list[int]:
-        return self._each_plain([text])[0]
-
-    def _each_plain(self, texts: list[str]) -> list[list[int]]:
+    def _plain_ids(self, text: str | list[str]) -> list[Any]:
+        """Ids of a text, or of each of several."""
         # Text of a problem or a model may spell a special token; it must not become one.
-        return list(self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
 
 def _remembered(

@@ -5,13 +5,15 @@ import importlib.util
 import sys
 from functools import lru_cache
 
+from prmkit.sandbox.syntax import parse
+
 _STANDARD = sys.stdlib_module_names | {"__main__"}
 
 
 def imported(program: str) -> set[str]:
     """The top-level names of the packages that a program imports anywhere; nothing if it does not parse."""
     try:
-        nodes = list(ast.walk(ast.parse(program)))
+        nodes = list(ast.walk(parse(program)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]

@@ -17,6 +17,7 @@ from prmkit.sandbox import isolate
 from prmkit.sandbox.isolate import Limits, Outcome
 from prmkit.sandbox.packages import missing
 from prmkit.sandbox.policy import STRICT, Policy
+from prmkit.sandbox.syntax import parse
 from prmkit.tree import Problem
 
 SECONDS = 240.0
@@ -83,7 +84,7 @@ def _run(problem: Problem, program: str, seconds: float, policy: Policy) -> Verd
 def _test_names(check: str) -> set[str]:
     """The tests that a unittest class defines; what the program's process reports is held against them."""
     try:
-        nodes = ast.walk(ast.parse(check))
+        nodes = ast.walk(parse(check))
     except SyntaxError:
         return set()
     cases = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == "TestCases"]

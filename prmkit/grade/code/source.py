@@ -13,6 +13,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from prmkit.sandbox.syntax import parse
+
 _FILE = "<program of a model>"
 warnings.filterwarnings("ignore", module=_FILE)  # such as '\\d' outside of raw strings: not for the user to mend
 
@@ -33,7 +35,7 @@ def parsed(code: str) -> ast.Module | None:
 
 def _parsed(code: str) -> ast.Module | SyntaxError | None:
     try:
-        return ast.parse(code, _FILE)
+        return parse(code, _FILE)
     except SyntaxError as error:
         return error
     except (ValueError, RecursionError, MemoryError):
