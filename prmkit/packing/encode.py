@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
 from prmkit.packing.format import StepFormat
+from prmkit.packing.ids import packed, unpacked
 from prmkit.packing.prompt import Prompter
 from prmkit.packing.words import Words, cuts_at_words
 from prmkit.tree import Problem
@@ -35,15 +36,17 @@ class StepEncoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, format: StepFormat) -> None:
         self.tokenizer = tokenizer
-        self._known: dict[str, tuple[int, ...]] = {}
-        self._asked: dict[str, tuple[int, ...]] = {}
+        # Packed, see ids.py.
+        self._known: dict[str, bytes] = {}
+        self._asked: dict[str, bytes] = {}
         self.prompter = Prompter(tokenizer, format)
         self.format = format.model_copy(update={"template_file": None, "date": self.prompter.date})
         if format.template == "chat":
             tokenizer.chat_template = self.prompter.chat_template
-        self._before_ids = self._template_ids(self.prompter.before)
-        self._after_ids = self._template_ids(self.prompter.after)
+        self._before = packed(self._template_ids(self.prompter.before))
+        self._after = packed(self._template_ids(self.prompter.after))
         self.step_end_ids = self._template_ids(format.step_end)
+        self._step_end = packed(self.step_end_ids)
         unknown = tokenizer.unk_token_id
         if not self.step_end_ids or (unknown is not None and unknown in self.step_end_ids):
             raise InputError(
@@ -59,13 +62,21 @@ class StepEncoder:
 
     def problem_ids(self, problem: Problem) -> list[int]:
         """Ids of the problem inside its template: what stands before the first step."""
-        if self.format.template == "chat":  # as the backbone was trained: one text
-            return list(_remembered(self._asked, problem.prompt, self.prompter.ids))
-        return [*self._before_ids, *self._text_ids(problem.prompt), *self._after_ids]
+        return unpacked(self.packed_problem(problem))
 
     def step_ids(self, text: str) -> list[int]:
         """Ids of one step. The last one is the step's end, where its score is read."""
-        return [*self._text_ids(text), *self.step_end_ids]
+        return unpacked(self.packed_step(text))
+
+    def packed_problem(self, problem: Problem) -> bytes:
+        """``problem_ids``, packed (see ids.py)."""
+        if self.format.template == "chat":  # as the backbone was trained: one text
+            return _remembered(self._asked, problem.prompt, self.prompter.ids)
+        return b"".join((self._before, self._packed_text(problem.prompt), self._after))
+
+    def packed_step(self, text: str) -> bytes:
+        """``step_ids``, packed."""
+        return self._packed_text(text) + self._step_end
 
     def learn(self, texts: Iterable[str]) -> None:
         """Tokenise many problems and steps at once, so that asking for one of them costs nothing soon after."""
@@ -75,8 +86,8 @@ class StepEncoder:
             return
         if len(self._known) + len(new) > _REMEMBERED:
             self._known = {text: ids for text, ids in self._known.items() if text in wanted}
-        found = self._words.ids(new) if self._words is not None else self._plain_ids(new)
-        self._known.update(zip(new, map(tuple, found), strict=True))
+        found = self._words.packed(new) if self._words is not None else map(packed, self._plain_ids(new))
+        self._known.update(zip(new, found, strict=True))
 
     def path_ids(self, problem: Problem, steps: Sequence[str]) -> tuple[list[int], list[int]]:
         """Ids of a problem and its steps, and the position of each step's end."""
@@ -94,7 +105,7 @@ class StepEncoder:
     def _template_ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _text_ids(self, text: str) -> tuple[int, ...]:
+    def _packed_text(self, text: str) -> bytes:
         return _remembered(self._known, text, self._plain_ids)
 
     def _plain_ids(self, text: str | list[str]) -> list[Any]:
@@ -103,12 +114,10 @@ class StepEncoder:
         return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
 
-def _remembered(
-    known: dict[str, tuple[int, ...]], text: str, ids_of: Callable[[str], Sequence[int]]
-) -> tuple[int, ...]:
+def _remembered(known: dict[str, bytes], text: str, ids_of: Callable[[str], Iterable[int]]) -> bytes:
     found = known.get(text)
     if found is None:
         if len(known) >= _REMEMBERED:
             known.clear()
-        found = known[text] = tuple(ids_of(text))
+        found = known[text] = packed(ids_of(text))
     return found

@@ -12,6 +12,7 @@ import numpy as np
 
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import Weighting
+from prmkit.packing.ids import BYTES
 from prmkit.packing.paths import LabelledPaths, groups, labelled_paths
 from prmkit.packing.table import COLUMNS, RowTable, refuse_too_many_sources
 from prmkit.tree import ROOT, StepTree
@@ -76,16 +77,20 @@ def encode_trees(trees: Sequence[StepTree], encoder: StepEncoder, shape: RowShap
 class _Columns:
     """The columns of a RowTable while it grows."""
 
-    values: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
+    # The ids of problems and steps as they come, packed, and how many there are.
+    ids: list[bytes] = field(default_factory=list)
+    tokens: int = 0
+    values: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in COLUMNS if name != "ids"})
     problems: dict[tuple[str, str], int] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
     counts: RowCounts = field(default_factory=RowCounts)
 
     def encoded(self) -> EncodedTrees:
         refuse_too_many_sources(self.sources)
-        self.values["id_starts"].append(len(self.values["ids"]))
+        self.values["id_starts"].append(self.tokens)
         self.values["step_starts"].append(len(self.values["ends"]))
-        columns = {name: np.array(self.values[name], dtype=kind) for name, kind in COLUMNS.items()}
+        columns = {name: np.array(values, dtype=COLUMNS[name]) for name, values in self.values.items()}
+        columns["ids"] = np.frombuffer(bytearray().join(self.ids), dtype=COLUMNS["ids"])
         names, prompts = [name for name, _ in self.problems], [prompt for _, prompt in self.problems]
         rows = RowTable(**columns, names=names, label_sources=list(self.sources))
         return EncodedTrees(rows=rows, prompts=prompts, counts=self.counts)
@@ -94,16 +99,19 @@ class _Columns:
 def _add(tree: StepTree, encoder: StepEncoder, shape: RowShape, columns: _Columns) -> None:
     """The rows of a tree to the columns."""
     counts = columns.counts
-    problem_ids = encoder.problem_ids(tree.problem)
-    if len(problem_ids) >= shape.max_length:
+    problem = encoder.packed_problem(tree.problem)
+    prompt = len(problem) // BYTES
+    if prompt >= shape.max_length:
         counts.too_long += 1
         return
-    step_ids = [encoder.step_ids(node.text) for node in tree.nodes]
-    lengths = [len(ids) for ids in step_ids]
-    found = labelled_paths(tree, lengths, shape.max_length - len(problem_ids), shape.weighting)
-    for group in groups(found.paths, lengths, None if shape.budget is None else shape.budget - len(problem_ids)):
+    steps = [encoder.packed_step(node.text) for node in tree.nodes]
+    lengths = [len(ids) // BYTES for ids in steps]
+    found = labelled_paths(tree, lengths, shape.max_length - prompt, shape.weighting)
+    for group in groups(found.paths, lengths, None if shape.budget is None else shape.budget - prompt):
         nodes, taught = _together(found, group)
-        _add_row(tree, problem_ids, step_ids, nodes, taught, columns)
+        columns.ids.append(problem)
+        columns.ids += [steps[node] for node in nodes]
+        _add_row(tree, prompt, lengths, nodes, taught, columns)
         counts.rows += 1
         counts.labels += len(taught)
     counts.cut += found.cut
@@ -122,29 +130,27 @@ def _together(found: LabelledPaths, group: range) -> tuple[Sequence[int], dict[i
 
 def _add_row(
     tree: StepTree,
-    problem_ids: Sequence[int],
-    step_ids: Sequence[Sequence[int]],
+    prompt: int,
+    lengths: Sequence[int],
     nodes: Sequence[int],
     taught: Mapping[int, int],
     columns: _Columns,
 ) -> None:
-    """A row of some nodes, depth first. ``taught`` tells how often each label counts."""
+    """A row of some nodes, depth first, but for its ids. ``taught`` tells how often each label counts."""
     values = columns.values
-    values["id_starts"].append(len(values["ids"]))
+    values["id_starts"].append(columns.tokens)
     values["step_starts"].append(len(values["ends"]))
-    values["prompt_tokens"].append(len(problem_ids))
+    values["prompt_tokens"].append(prompt)
     problem = (tree.problem.id, tree.problem.prompt)
     values["problems"].append(columns.problems.setdefault(problem, len(columns.problems)))
-    values["ids"] += problem_ids
-    stops, depth_after = {ROOT: len(problem_ids)}, {ROOT: len(problem_ids)}
-    stop = len(problem_ids)
+    stops, depth_after = {ROOT: prompt}, {ROOT: prompt}
+    stop = prompt
     for node in nodes:
         step = tree.nodes[node]
-        values["ids"] += step_ids[node]
-        stop += len(step_ids[node])
+        stop += lengths[node]
         stops[node] = stop
         depth = depth_after[step.parent]
-        depth_after[node] = depth + len(step_ids[node])
+        depth_after[node] = depth + lengths[node]
         values["ends"].append(stop - 1)
         values["depths"].append(depth)
         counted = taught.get(node, 0)
@@ -156,3 +162,4 @@ def _add_row(
         parent = tree.nodes[node].parent
         stops[parent] = max(stops[parent], stops[node])
     values["untils"] += [stops[node] for node in nodes]
+    columns.tokens += stop

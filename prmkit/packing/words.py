@@ -17,6 +17,8 @@ from tokenizers.models import BPE
 from tokenizers.normalizers import NFC
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from prmkit.packing.ids import packed
+
 _CUTS = frozenset(
     {
         # Qwen2 and 3
@@ -47,53 +49,57 @@ class Words:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = tokenizer
-        self._pieces: dict[str, list[int]] = {}
-        # Words at the beginning of a text, and words behind a space, by the word without it.
-        self._first: dict[str, list[int]] = {}
-        self._later: dict[str, list[int]] = {}
+        self._words: dict[str, bytes] = {}
+        self._pieces: dict[str, bytes] = {}
 
-    def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text."""
+    def packed(self, texts: Sequence[str]) -> list[bytes]:
+        """The ids of each text, packed (see ids.py)."""
         words = [_words(text) for text in texts]
-        self._learn(self._first, {each[0] for each in words if each}, "")
-        self._learn(self._later, {word for each in words for word in each[1:]}, " ")
+        self._learn(set().union(*words))
         others = iter(self._tokenised([text for text, each in zip(texts, words, strict=True) if not each]))
-        later = self._later.__getitem__
-        return [
-            [*self._first[each[0]], *chain.from_iterable(map(later, each[1:]))] if each else next(others)
-            for each in words
-        ]
+        known = self._words.__getitem__
+        return [b"".join(map(known, each)) if each else next(others) for each in words]
 
-    def _learn(self, known: dict[str, list[int]], wanted: set[str], before: str) -> None:
-        """The ids of words that have ``before`` in front of them."""
-        _make_room(known, wanted)
-        cut = {word: _WORD_OR_NUMBER.findall(before + word) for word in wanted - known.keys()}
-        pieces = {piece for each in cut.values() for piece in each}
+    def _learn(self, wanted: set[str]) -> None:
+        _make_room(self._words, wanted)
+        cut = {word: _WORD_OR_NUMBER.findall(_as_it_stands(word)) for word in wanted - self._words.keys()}
+        pieces = set(chain.from_iterable(cut.values()))
         _make_room(self._pieces, pieces)
         new = list(pieces - self._pieces.keys())
         self._pieces.update(zip(new, self._tokenised(new), strict=True))
-        for word, each in cut.items():
-            known[word] = [token for piece in each for token in self._pieces[piece]]
+        known = self._pieces.__getitem__
+        self._words.update((word, b"".join(map(known, each))) for word, each in cut.items())
 
-    def _tokenised(self, texts: list[str]) -> list[list[int]]:
+    def _tokenised(self, texts: list[str]) -> list[bytes]:
         # Not by the tokenizer itself, which for short texts spends more on its answer than on their tokens.
         backend = self._tokenizer.backend_tokenizer
         before, backend.encode_special_tokens = backend.encode_special_tokens, True
         backend.no_truncation()
         backend.no_padding()
         try:
-            return [found.ids for found in backend.encode_batch(texts, add_special_tokens=False)]
+            return [packed(found.ids) for found in backend.encode_batch_fast(texts, add_special_tokens=False)]
         finally:
             backend.encode_special_tokens = before
+
+
+_FIRST = "\0"
+"""Stands before the first word of a text, which has no space before it."""
 
 
 def _words(text: str) -> list[str]:
     """The words of a text; none where it has other white space than single spaces, or other signs than ASCII's."""
     words = text.split(" ")
-    return words if text.isascii() and words == text.split() else []
+    if not (text.isascii() and text.isprintable() and "" not in words):
+        return []
+    words[0] = _FIRST + words[0]
+    return words
 
 
-def _make_room(known: dict[str, list[int]], wanted: set[str]) -> None:
+def _as_it_stands(word: str) -> str:
+    return word[1:] if word[0] == _FIRST else f" {word}"
+
+
+def _make_room(known: dict[str, bytes], wanted: set[str]) -> None:
     """Forget what is not wanted, where there would be too much."""
     if len(known) + len(wanted) > _REMEMBERED:
         for word in known.keys() - wanted:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from prmkit.packing.ids import unpacked
 from prmkit.packing.words import _CUTS, Words, cuts_at_words
 from tests.tiny import tiny_sentencepiece_tokenizer, tiny_tokenizer
 
@@ -42,6 +43,10 @@ def trained(rule: pre_tokenizers.PreTokenizer, **options: object) -> PreTrainedT
 KNOWN = [trained(split(pattern)) for pattern in sorted(_CUTS)] + [trained(BYTES), trained(DIGITS)]
 
 
+def ids(words: Words, texts: list[str]) -> list[list[int]]:
+    return [unpacked(found) for found in words.packed(texts)]
+
+
 def plain(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
     return [tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"] for text in texts]
 
@@ -50,20 +55,20 @@ def plain(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int
 def test_real_looking_texts_have_the_tokenizers_ids(tokenizer: PreTrainedTokenizerBase) -> None:
     assert cuts_at_words(tokenizer)
     words = Words(tokenizer)
-    assert words.ids(TEXTS) == plain(tokenizer, TEXTS)
-    assert words.ids(TEXTS[::-1]) == plain(tokenizer, TEXTS[::-1])  # from what it remembers now
+    assert ids(words, TEXTS) == plain(tokenizer, TEXTS)
+    assert ids(words, TEXTS[::-1]) == plain(tokenizer, TEXTS[::-1])  # from what it remembers now
 
 
 @given(st.lists(st.text(st.sampled_from(" '’+-=<>$./\\{}_019aAzZstrevmldé٣\n\t\r\x1c\xa0"), max_size=24), max_size=8))
 def test_any_texts_have_the_tokenizers_ids(texts: list[str]) -> None:
     for tokenizer in KNOWN:
-        assert Words(tokenizer).ids(texts) == plain(tokenizer, texts)
+        assert ids(Words(tokenizer), texts) == plain(tokenizer, texts)
 
 
 @given(st.lists(st.text(st.characters(max_codepoint=127), max_size=24), max_size=8))
 def test_any_ascii_has_the_tokenizers_ids(texts: list[str]) -> None:
     for tokenizer in KNOWN:
-        assert Words(tokenizer).ids(texts) == plain(tokenizer, texts)
+        assert ids(Words(tokenizer), texts) == plain(tokenizer, texts)
 
 
 def test_texts_may_spell_tokens() -> None:
@@ -71,7 +76,7 @@ def test_texts_may_spell_tokens() -> None:
     tokenizer.add_tokens([AddedToken(text, special=False) for text in ("<call>", "   ", "12")])
     assert cuts_at_words(tokenizer)
     texts = ["a <eos> b", "a<eos>", "use <call> 5", "x<call>y 5<call>", "a   b", "a12 121 4312"]
-    assert Words(tokenizer).ids(texts) == plain(tokenizer, texts)
+    assert ids(Words(tokenizer), texts) == plain(tokenizer, texts)
 
 
 def test_a_word_is_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,9 +84,9 @@ def test_a_word_is_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     tokenised = words._tokenised
     monkeypatch.setattr(words, "_tokenised", lambda texts: asked.extend(texts) or tokenised(texts))
-    words.ids(["the cat 12", "the cat 12"])
-    words.ids(["a cat"])
-    words.ids(["12cat 12cat"])
+    words.packed(["the cat 12", "the cat 12"])
+    words.packed(["a cat"])
+    words.packed(["12cat 12cat"])
     assert sorted(asked) == [" 12", " cat", "12", "a", "cat", "the"]
 
 
@@ -89,10 +94,10 @@ def test_the_tokenizer_is_left_as_it_was() -> None:
     tokenizer = trained(BYTES, eos_token="<eos>")
     before = tokenizer("a<eos>")["input_ids"]
     words = Words(tokenizer)
-    assert words.ids(["a<eos>"])[0] != before
+    assert ids(words, ["a<eos>"])[0] != before
     assert tokenizer("a<eos>")["input_ids"] == before
     tokenizer(["a b c", "a"], truncation=True, max_length=2)
-    assert words.ids(["a b c"]) == plain(tokenizer, ["a b c"])
+    assert ids(words, ["a b c"]) == plain(tokenizer, ["a b c"])
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,9 +106,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     words = Words(tokenizer)
     for start in range(0, 60, 3):
         texts = [f"a{number} b{number} b{number}c 7" for number in range(start, start + 3)]
-        assert words.ids(texts) == plain(tokenizer, texts)
-    assert len(words._first) <= 4
-    assert len(words._later) <= 10  # those of the last texts
+        assert ids(words, texts) == plain(tokenizer, texts)
+    assert len(words._words) <= 10  # those of the last texts
 
 
 def normalised() -> PreTrainedTokenizerBase:

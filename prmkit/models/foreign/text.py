@@ -4,9 +4,17 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from transformers import PreTrainedTokenizerBase
+
 from prmkit.errors import InputError
 from prmkit.packing.encode import StepEncoder
+from prmkit.packing.ids import packed
 from prmkit.tree import Problem
+
+
+def _bos(tokenizer: PreTrainedTokenizerBase) -> bytes:
+    """The token that begins a text, packed, if there is one."""
+    return packed([] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id])
 
 
 class TRLEncoder(StepEncoder):
@@ -15,10 +23,9 @@ class TRLEncoder(StepEncoder):
     Source: trl/experimental/prm/prm_trainer.py, tokenize_row.
     """
 
-    def problem_ids(self, problem: Problem) -> list[int]:
-        """See StepEncoder.problem_ids."""
-        bos = self.tokenizer.bos_token_id
-        return [*([] if bos is None else [bos]), *self._text_ids(problem.prompt)]
+    def packed_problem(self, problem: Problem) -> bytes:
+        """See StepEncoder.packed_problem."""
+        return _bos(self.tokenizer) + self._packed_text(problem.prompt)
 
 
 class SkyworkEncoder(StepEncoder):
@@ -27,14 +34,13 @@ class SkyworkEncoder(StepEncoder):
     Source: github.com/SkyworkAI/skywork-o1-prm-inference, io_utils.prepare_input.
     """
 
-    def problem_ids(self, problem: Problem) -> list[int]:
-        """See StepEncoder.problem_ids."""
-        bos = self.tokenizer.bos_token_id
-        return [*([] if bos is None else [bos]), *self._text_ids(problem.prompt + "\n")]
+    def packed_problem(self, problem: Problem) -> bytes:
+        """See StepEncoder.packed_problem."""
+        return _bos(self.tokenizer) + self._packed_text(problem.prompt + "\n")
 
-    def step_ids(self, text: str) -> list[int]:
-        """See StepEncoder.step_ids."""
-        return [*self._text_ids(text), self.step_end_ids[-1]]
+    def packed_step(self, text: str) -> bytes:
+        """See StepEncoder.packed_step."""
+        return self._packed_text(text) + packed(self.step_end_ids[-1:])
 
 
 class _WholeText(StepEncoder):
