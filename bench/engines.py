@@ -42,9 +42,9 @@ from prmkit.benchmarks import load
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling
 from prmkit.generate import load_generator as load_any
 from prmkit.generate.transformers import TransformersGenerator, load_generator
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM
 from prmkit.models.prm import PRM
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer

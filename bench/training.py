@@ -44,7 +44,8 @@ from prmkit.packing.format import StepFormat
 from prmkit.packing.rows import RowShape, encode_trees
 from prmkit.sources.corpus import Corpus
 from prmkit.train.config import TrainConfig
-from prmkit.train.datamodule import StepDataModule, shape_of
+from prmkit.train.datamodule import StepDataModule
+from prmkit.train.encoding import shape_of
 from prmkit.train.losses import step_losses
 from prmkit.train.module import PRMModule
 from prmkit.train.split import split

@@ -17,10 +17,10 @@ import torch
 
 from prmkit.generate import Generator, GeneratorConfig, load_generator
 from prmkit.generate.config import VllmEngine
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, export_process_reward_model, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.format import StepFormat
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 

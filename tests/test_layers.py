@@ -107,6 +107,11 @@ def test_light_modules_import_no_heavy_library(module: str) -> None:
     assert not {"torch", "transformers", "lightning", "datasets", "plotly", "sympy"} & loaded_by(module)
 
 
+@pytest.mark.parametrize("module", ["prmkit.prepare.prepared", "prmkit.train.encoding"])
+def test_corpora_are_prepared_without_torch(module: str) -> None:
+    assert not {"torch", "lightning"} & loaded_by(module)
+
+
 STATISTICS = sorted((PACKAGE / "similarity" / "statistics").glob("*.py"))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from recipe import data_of
 
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 
 _PRIVATE = re.compile(r"Private_\w+:\s+(\d+) kB")
 

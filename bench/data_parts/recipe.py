@@ -6,7 +6,7 @@ import torch
 import yaml
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerBase
 
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.recipe.bind import bind_stage
 from prmkit.recipe.compose import compose
 from prmkit.recipe.stages.train import TrainRecipe

@@ -338,7 +338,7 @@ def download(
 
 
 def _counter(name: str) -> Any:
-    from prmkit.models.backbone import load_tokenizer
+    from prmkit.models.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(name)
     return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -29,7 +29,7 @@ from prmkit.generate.sglang import NATIVE, native_body, native_continuation, nat
 from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import TokenTexts
 from prmkit.generate.text import PolicyText
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.run.seeds import derived_seed
 from prmkit.tree import Finish
 

@@ -17,7 +17,7 @@ from prmkit.generate.config import LocalEngine, VllmEngine
 from prmkit.generate.likely import NextTokens
 from prmkit.generate.stop import StepStop
 from prmkit.generate.text import PolicyText
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.run.activity import busy
 
 _IN_FLIGHT = 10_000

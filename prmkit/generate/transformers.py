@@ -27,9 +27,10 @@ from prmkit.kv.products import by_onednn
 from prmkit.kv.reader import KVReader, out_of_memory
 from prmkit.kv.rows import prepared, token_bytes
 from prmkit.kv.tree import KVTree
-from prmkit.models.backbone import load_causal_lm, load_tokenizer
+from prmkit.models.backbone import load_causal_lm
 from prmkit.models.ends import declared_ends
 from prmkit.models.flops import forward_flops
+from prmkit.models.tokenizer import load_tokenizer
 
 _LOG = logging.getLogger(__name__)
 

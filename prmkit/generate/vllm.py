@@ -16,8 +16,9 @@ from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import TokenTexts
 from prmkit.generate.text import PolicyText
 from prmkit.generate.vllm_engine import Vllm
-from prmkit.models.backbone import load_config, load_tokenizer
+from prmkit.models.backbone import load_config
 from prmkit.models.flops import ForwardFlops, forward_flops
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.run.seeds import derived_seed
 
 

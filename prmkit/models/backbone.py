@@ -13,37 +13,15 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    PreTrainedTokenizerFast,
 )
-from transformers.utils.hub import cached_file
 
 from prmkit.errors import InputError
 from prmkit.models.loading import loading, move
-
-
-def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a local folder or hub id: the one of its ``tokenizer.json``, where there is such a file.
-
-    Raises:
-        InputError: there is none.
-    """
-    _refuse_missing_folder(name)
-    try:
-        # AutoTokenizer gives every folder with a Qwen2 config Qwen's own splitting rules, whatever the folder says, so
-        # that a tokenizer could come back from a checkpoint as another one.
-        complete = cached_file(name, "tokenizer.json", _raise_exceptions_for_missing_entries=False) is not None
-        kind = PreTrainedTokenizerFast if complete else AutoTokenizer
-        tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as error:
-        raise _unloadable("tokenizer", name, error) from None
-    if len(tokenizer) <= len(tokenizer.all_special_ids):
-        # What AutoTokenizer makes up where it finds no tokenizer file.
-        raise InputError("the model has no tokenizer", where=name, expected="a folder with tokenizer.json")
-    return tokenizer
+from prmkit.models.names import refuse_missing_folder, unloadable
+from prmkit.models.tokenizer import load_tokenizer
 
 
 def load_config(name: str) -> PretrainedConfig:
@@ -52,11 +30,11 @@ def load_config(name: str) -> PretrainedConfig:
     Raises:
         InputError: the folder is missing or holds no model.
     """
-    _refuse_missing_folder(name)
+    refuse_missing_folder(name)
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise _unloadable("config", name, error) from None
+        raise unloadable("config", name, error) from None
     return config
 
 
@@ -84,7 +62,7 @@ def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
     Raises:
         InputError: there is no such model.
     """
-    _refuse_missing_folder(name)
+    refuse_missing_folder(name)
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         with torch.device("meta"):
@@ -92,7 +70,7 @@ def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
         model.eval()
         return model
     except (OSError, ValueError, KeyError) as error:
-        raise _unloadable("model", name, error) from None
+        raise unloadable("model", name, error) from None
 
 
 def stored_folder(name: str) -> Path:
@@ -101,13 +79,13 @@ def stored_folder(name: str) -> Path:
     Raises:
         InputError: there is no such model.
     """
-    _refuse_missing_folder(name)
+    refuse_missing_folder(name)
     if Path(name).is_dir():
         return Path(name)
     try:
         return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
     except (OSError, ValueError) as error:
-        raise _unloadable("model", name, error) from None
+        raise unloadable("model", name, error) from None
 
 
 def stored_keys(folder: Path) -> dict[str, str]:
@@ -212,25 +190,6 @@ def shown(keys: list[str]) -> str:
     return ", ".join(keys[:4]) + rest
 
 
-def _refuse_missing_folder(name: str) -> None:
-    path = Path(name)
-    if path.is_dir() and not (path / "config.json").is_file():
-        raise InputError("the folder is not a model", where=name, expected="a folder with config.json")
-    looks_local = path.is_absolute() or name.startswith(("./", "../", "~")) or len(path.parts) > 2
-    if looks_local and not path.is_dir():
-        raise InputError("no such folder", where=name, cure="Check the path.")
-
-
-def _unloadable(what: str, name: str, error: Exception) -> InputError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return InputError(
-        f"cannot load a {what} ({reason})",
-        where=name,
-        expected="a local folder or a hub id",
-        cure="Check the spelling; a hub id needs a network or a filled cache.",
-    )
-
-
 def _load(
     kind: Any,
     name: str,
@@ -239,14 +198,14 @@ def _load(
     prefix: str = "",
     **options: Any,
 ) -> tuple[PreTrainedModel, set[str]]:
-    _refuse_missing_folder(name)
+    refuse_missing_folder(name)
     try:
         with loading(name):
             model, report = kind.from_pretrained(
                 name, dtype=dtype or "auto", output_loading_info=True, trust_remote_code=False, **options
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise _unloadable("model", name, error) from None
+        raise unloadable("model", name, error) from None
     except UnpicklingError:
         raise holds_code(name) from None
     # Keys without weights would be drawn at random, and the work would go on as if nothing had happened.

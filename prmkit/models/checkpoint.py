@@ -15,17 +15,11 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from prmkit import __version__
 from prmkit.errors import InputError
-from prmkit.models.backbone import (
-    check_vocabulary,
-    load_backbone,
-    load_tokenizer,
-    shown,
-    stored_parameters,
-    stored_tensors,
-)
+from prmkit.models.backbone import check_vocabulary, load_backbone, shown, stored_parameters, stored_tensors
 from prmkit.models.loading import move
 from prmkit.models.prm import PRM
 from prmkit.models.saving import whole_weights, write_folder
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 

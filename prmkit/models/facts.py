@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from transformers import GenerationConfig
 
-from prmkit.models.backbone import load_config, load_tokenizer, stored_folder, stored_parameters
+from prmkit.models.backbone import load_config, stored_folder, stored_parameters
 from prmkit.models.ends import declared_ends
+from prmkit.models.tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

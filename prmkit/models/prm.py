@@ -12,16 +12,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import (
-    check_vocabulary,
-    empty_backbone,
-    load_backbone,
-    load_tokenizer,
-    shown,
-    stored_folder,
-    stored_keys,
-)
+from prmkit.models.backbone import check_vocabulary, empty_backbone, load_backbone, shown, stored_folder, stored_keys
 from prmkit.models.config import ModelConfig
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.sequence import Packing, block_mask, dense_mask
 
 

@@ -86,7 +86,7 @@ def first_prompt(policy: GeneratorConfig, problems: Sequence[ProblemsConfig] = (
     """
     from prmkit.generate.chat.text import asking
     from prmkit.generate.text import PolicyText
-    from prmkit.models.backbone import load_tokenizer
+    from prmkit.models.tokenizer import load_tokenizer
 
     local = policy.has_tokenizer
     if local and not is_here(policy.name):

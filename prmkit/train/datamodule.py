@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from prmkit.errors import InputError
 from prmkit.packing.encode import StepEncoder
-from prmkit.packing.rows import EncodedTrees, RowCounts, RowShape
+from prmkit.packing.rows import EncodedTrees, RowCounts
 from prmkit.packing.sequence import Sequences, alone, pack
 from prmkit.packing.table import RowTable
 from prmkit.run.activity import busy
@@ -18,12 +18,6 @@ from prmkit.train.loading import BatchLoader
 from prmkit.train.plan import BatchPlan
 from prmkit.train.split import split
 from prmkit.train.strategies import data_parallel
-
-
-def shape_of(config: TrainConfig, max_length: int) -> RowShape:
-    """How trees become the rows of a training."""
-    budget = (config.pack_tokens or max_length) if config.packing == "tree" else None
-    return RowShape(max_length=max_length, weighting=config.weighting, budget=budget)
 
 
 class StepDataModule(pl.LightningDataModule):

@@ -16,11 +16,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
 
 from prmkit.errors import InputError, RunError
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
-from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import encode_trees
 from prmkit.prepare.content import refuse_missing
 from prmkit.prepare.prepared import prepared_rows
@@ -28,7 +26,8 @@ from prmkit.run.files import refuse_existing
 from prmkit.sources.corpus import Corpus
 from prmkit.train.adapters import adapted
 from prmkit.train.config import TrainConfig
-from prmkit.train.datamodule import StepDataModule, shape_of
+from prmkit.train.datamodule import StepDataModule
+from prmkit.train.encoding import encoder_of, shape_of
 from prmkit.train.flops import pretraining_flops
 from prmkit.train.loggers import loggers_of
 from prmkit.train.module import PRMModule
@@ -87,15 +86,6 @@ def prepared_training_rows(corpus: Corpus, model: ModelConfig, config: TrainConf
     encoder = encoder_of(model)
     prepared = prepared_rows(corpus, encoder, shape_of(config, model.max_length))
     return StepDataModule(prepared.encoded, encoder, max_length=model.max_length, config=config, seed=seed)
-
-
-def encoder_of(model: ModelConfig) -> StepEncoder:
-    """The tokenisation of a PRM that is to be trained.
-
-    Raises:
-        InputError: the backbone has no tokenizer, or it does not go with the text format.
-    """
-    return StepEncoder(load_tokenizer(model.name), model.format)
 
 
 def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: bool) -> TrainResult:

@@ -11,10 +11,10 @@ import torch
 
 from prmkit.benchmarks.synthetic_code import problems, write
 from prmkit.benchmarks.synthetic_world import Slips
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.format import StepFormat
 from prmkit.tree import ROOT as NO_STEP
 from prmkit.tree import Label, Problem, StepTree

@@ -18,10 +18,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from prmkit.commands import main
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, inspect_checkpoint, load_prm, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.score.transformers import TransformersScorer

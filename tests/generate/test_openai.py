@@ -11,7 +11,7 @@ from prmkit.generate import Continuation, Generation, Generator, GeneratorConfig
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.openai import OpenAIGenerator
 from prmkit.generate.server import Server
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
 from tests.fake_server import Chars, FakeServer
 from tests.fakes import at

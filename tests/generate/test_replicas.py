@@ -12,10 +12,10 @@ from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, lo
 from prmkit.generate.config import TransformersEngine
 from prmkit.generate.likely import TellsNextTokens
 from prmkit.generate.replicas import ReplicatedGenerator
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.format import StepFormat
 from prmkit.score import PrmConfig, Scorer, load_scorer
 from tests.contracts.generator import GeneratorContract

@@ -12,7 +12,7 @@ from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, decoding
 from prmkit.generate.likely import NextTokens
 from prmkit.generate.transformers import TransformersGenerator, load_generator
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
 from tests.fakes import at
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer, tiny_tokenizer

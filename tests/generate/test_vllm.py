@@ -8,8 +8,8 @@ from transformers import AutoModelForCausalLM
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.likely import TellsNextTokens
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.flops import forward_flops
+from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
 from tests.served import VLLM, run
 

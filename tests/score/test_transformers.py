@@ -11,10 +11,10 @@ from transformers import PreTrainedModel
 from prmkit.errors import InputError, RunError
 from prmkit.kv import reader as kv_reader
 from prmkit.kv.rows import KVRows
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM, load_prm, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.format import StepFormat
 from prmkit.score import Scorer, Scores
 from prmkit.score.transformers import TransformersScorer

@@ -9,7 +9,7 @@ from prmkit.generate import Generator, Sampling
 from prmkit.generate.config import VllmEngine
 from prmkit.generate.format import PolicyFormat
 from prmkit.generate.text import PolicyText
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.score import PrmConfig, load_scorer
 from prmkit.search.options import StrategyConfig
 from prmkit.search.problem_set import search

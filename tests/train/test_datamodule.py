@@ -6,7 +6,8 @@ from prmkit.errors import InputError
 from prmkit.packing.rows import encode_trees
 from prmkit.packing.sequence import Sequences
 from prmkit.train.config import TrainConfig
-from prmkit.train.datamodule import StepDataModule, shape_of
+from prmkit.train.datamodule import StepDataModule
+from prmkit.train.encoding import shape_of
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, path_tree, tiny_encoder
 

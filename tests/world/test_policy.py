@@ -11,7 +11,7 @@ from prmkit.benchmarks.synthetic_world import Slips, held_out
 from prmkit.generate import Continuation
 from prmkit.generate.format import PolicyFormat
 from prmkit.generate.text import PolicyText
-from prmkit.models.backbone import load_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem

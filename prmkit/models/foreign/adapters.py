@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, load_backbone, load_config, load_tokenizer
+from prmkit.models.backbone import check_vocabulary, load_backbone, load_config
 from prmkit.models.checkpoint import META_FILE, CheckpointMeta, LoadedPRM, load_prm, read_meta
 from prmkit.models.config import Adapter
 from prmkit.models.foreign.tensors import read_tensors, resolve
 from prmkit.models.foreign.text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder
 from prmkit.models.loading import move
 from prmkit.models.prm import PRM
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
 

@@ -14,10 +14,11 @@ from torch import Tensor
 from transformers import AutoModelForTokenClassification
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import empty_backbone, load_tokenizer, stored_folder, stored_keys, stored_tensors
+from prmkit.models.backbone import empty_backbone, stored_folder, stored_keys, stored_tensors
 from prmkit.models.checkpoint import HEAD_KEYS, META_FILE, CheckpointMeta
 from prmkit.models.loading import loading
 from prmkit.models.saving import write_folder
+from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.run.files import refuse_existing
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import holds_code, shown
+from prmkit.models.names import unloadable
 
 _SETTINGS = "training_args.bin"
 """What transformers' Trainer writes beside the weights: no weights, and pickled code."""
@@ -30,13 +31,7 @@ def resolve(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.bin", "*.model", "*.jinja"]))
     except (OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"cannot load a PRM ({reason})",
-            where=name,
-            expected="a local folder or a hub id",
-            cure="Check the spelling; a hub id needs a network or a filled cache.",
-        ) from None
+        raise unloadable("PRM", name, error) from None
 
 
 def read_tensors(folder: Path, keys: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, Tensor]:

@@ -126,7 +126,7 @@ def annotation_of(recipe: AnnotateRecipe) -> Annotation:
     Raises:
         InputError: an unknown estimator or option, or a model that is not there.
     """
-    from prmkit.models.backbone import load_tokenizer
+    from prmkit.models.tokenizer import load_tokenizer
 
     policies = (recipe.generator, *(each.generator for each in recipe.annotators if each.generator is not None))
     for name in dict.fromkeys(policy.name for policy in policies if policy.has_tokenizer):

@@ -62,8 +62,7 @@ def prepare_rows(recipe: TrainRecipe) -> "PreparedRows":
         InputError: the corpus, its tokenizer or the cache does not allow it.
     """
     from prmkit.prepare.prepared import prepared_rows
-    from prmkit.train.datamodule import shape_of
-    from prmkit.train.fit import encoder_of
+    from prmkit.train.encoding import encoder_of, shape_of
 
     return prepared_rows(
         recipe.data.corpus(), encoder_of(recipe.model), shape_of(recipe.train, recipe.model.max_length)
@@ -75,8 +74,7 @@ def find_rows(recipe: TrainRecipe) -> "Prepared | None":
     if not is_here(recipe.model.name):
         return None
     from prmkit.prepare.prepared import find_prepared
-    from prmkit.train.datamodule import shape_of
-    from prmkit.train.fit import encoder_of
+    from prmkit.train.encoding import encoder_of, shape_of
 
     shape = shape_of(recipe.train, recipe.model.max_length)
     try:

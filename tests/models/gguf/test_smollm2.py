@@ -9,8 +9,8 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.generate import Continuation, GeneratorConfig, Sampling, load_generator
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.facts import inspect_model
+from prmkit.models.tokenizer import load_tokenizer
 from tests.served import EAGER, run
 from tests.smollm2 import SMOLLM2, SMOLLM2_GGUF, needs_smollm2
 

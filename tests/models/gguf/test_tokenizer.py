@@ -9,9 +9,9 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import load_tokenizer
 from prmkit.models.gguf.header import Header, read_header
 from prmkit.models.gguf.tokenizer import end_ids, load_gguf_tokenizer
+from prmkit.models.tokenizer import load_tokenizer
 from tests.models.gguf.files import CHAT, add, add_tokenizer, tiny_config
 
 GPT_2 = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
