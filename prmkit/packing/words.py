@@ -37,7 +37,8 @@ _CUTS = frozenset(
 
 _WORD_OR_NUMBER = re.compile(" ?[0-9]+| ?[^ 0-9]+")
 
-_REMEMBERED = 1 << 17
+_REMEMBERED = 1 << 14
+"""Words, and as many pieces: what stays in a processor's cache. With eight times as many, it takes a third longer."""
 
 
 class Words:
