@@ -5,6 +5,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -174,6 +175,13 @@ def disagree(dataset: str, data_dir: Path, *, every: int) -> None:
             evalplus.judge_part(problems[name], program, public=public, sets=False).status for public in (True, False)
         )
 
+    def again(name: str) -> tuple[str, ...]:
+        """Alone, and by the seconds that the reference takes now: some programs come close to four times as many."""
+        with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PRMKIT_CACHE", folder)
+            patch.setattr(evalplus, "_expected", {})
+            return statuses(name)
+
     with ThreadPoolExecutor(2) as threads:
         ours = dict(zip(names, threads.map(statuses, names), strict=True))
     agreed, unexplained = Counter[str](), []
@@ -181,9 +189,8 @@ def disagree(dataset: str, data_dir: Path, *, every: int) -> None:
         wanted = tuple(published[name][0][f"{part}_status"] for part in ("base", "plus"))
         for part, one, other in zip(("base", "plus"), found, wanted, strict=True):
             agreed[part] += one == other
-        # Once more, alone: a program that comes close to its limit may pass it beside others.
-        if found != wanted and name not in EXPLAINED and (again := statuses(name)) != wanted:
-            unexplained.append((name, again, wanted))
+        if found != wanted and name not in EXPLAINED and (second := again(name)) != wanted:
+            unexplained.append((name, found, second, wanted))
     print(
         f"{dataset}: {dict(agreed)} of {len(names)}", *(f"{name}: {why}" for name, why in EXPLAINED.items()), sep="\n"
     )
