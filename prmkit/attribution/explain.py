@@ -87,8 +87,8 @@ class _Solution:
 
     def __init__(self, loaded: LoadedPRM, problem: Problem, steps: Sequence[str]) -> None:
         ids, ends = loaded.encoder.path_ids(problem, steps)
-        context = getattr(loaded.prm.model.config, "max_position_embeddings", None)
-        if context is not None and len(ids) > context:
+        context = loaded.prm.context
+        if len(ids) > context:
             raise InputError(
                 "the solution is longer than the PRM's context",
                 where=problem.id,

@@ -20,6 +20,7 @@ class LocalEngine(EngineConfig):
     gpus: float | None = Field(
         None, ge=0, description="GPUs of a copy, with workers: ray; default: as many as it needs"
     )
+    max_model_len: int | None = Field(None, ge=1, description="context in tokens; default: the model's")
 
     @model_validator(mode="after")
     def _copies_are_actors(self) -> "LocalEngine":
@@ -40,7 +41,6 @@ class VllmEngine(LocalEngine):
     name: Literal["vllm"] = Field(description="the engine")
     tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share each layer")
     pipeline_parallel_size: int = Field(1, ge=1, description="groups of GPUs that share the layers")
-    max_model_len: int | None = Field(None, ge=1, description="context in tokens; default: the model's")
     enforce_eager: bool = Field(False, description="start faster, run slower: no CUDA graphs")
     options: dict[str, Any] = Field({}, description="further arguments of vLLM's AsyncEngineArgs")
 

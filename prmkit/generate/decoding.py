@@ -7,10 +7,11 @@ import itertools
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from prmkit.generate.draw import draw_tokens
+from prmkit.generate.head import Head
 from prmkit.generate.lanes import Lane
 from prmkit.generate.request import ActiveRequest
 from prmkit.kv.reader import out_of_memory, place
@@ -32,7 +33,7 @@ class Decoder:
         head: its LM head.
     """
 
-    def __init__(self, backbone: PreTrainedModel, head: nn.Module) -> None:
+    def __init__(self, backbone: PreTrainedModel, head: Head) -> None:
         self.backbone, self.head = backbone, head
         self.lanes: list[Lane] = []
         self._kv: KVRows | None = None

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import nn
-
 from prmkit.errors import RunError
 from prmkit.generate.engine_thread import Ticket
+from prmkit.generate.head import Head
 from prmkit.generate.likely import Likely, NextTokens
 from prmkit.generate.stops import TokenTexts
 from prmkit.kv.reader import KVReader, SequenceReading
@@ -23,7 +22,7 @@ class Look:
 
 def answer_looks(
     reader: KVReader,
-    head: nn.Module,
+    head: Head,
     texts: TokenTexts,
     flops: ForwardFlops,
     tickets: Sequence[Ticket[Look, NextTokens]],
@@ -51,7 +50,7 @@ def answer_looks(
 
 
 def _answer(
-    ticket: Ticket[Look, NextTokens], reading: SequenceReading, head: nn.Module, texts: TokenTexts, flops: ForwardFlops
+    ticket: Ticket[Look, NextTokens], reading: SequenceReading, head: Head, texts: TokenTexts, flops: ForwardFlops
 ) -> None:
     log_V = head(reading.hidden_SE)[0].float().log_softmax(dim=0)
     best = log_V.topk(min(ticket.request.top, len(log_V)))

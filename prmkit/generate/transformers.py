@@ -7,13 +7,14 @@ from functools import partial
 from typing import cast
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, check_prompt
+from prmkit.generate.config import TransformersEngine
 from prmkit.generate.decoding import Decoder
 from prmkit.generate.engine_thread import EngineThread, Ticket
+from prmkit.generate.head import parts_of
 from prmkit.generate.lanes import Lane
 from prmkit.generate.likely import NextTokens
 from prmkit.generate.looks import Look, answer_looks
@@ -23,11 +24,12 @@ from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import StepEnds
 from prmkit.generate.text import PolicyText
 from prmkit.kv.placement import key_value_room, placed
-from prmkit.kv.products import by_onednn
+from prmkit.kv.prepared import prepared
 from prmkit.kv.reader import KVReader, out_of_memory
-from prmkit.kv.rows import prepared, token_bytes
+from prmkit.kv.rows import token_bytes
 from prmkit.kv.tree import KVTree
 from prmkit.models.backbone import load_causal_lm
+from prmkit.models.context import engine_context, settle_rope
 from prmkit.models.ends import declared_ends
 from prmkit.models.flops import forward_flops
 from prmkit.models.tokenizer import load_tokenizer
@@ -57,9 +59,11 @@ class TransformersGenerator:
         max_rows: lanes decoded together. Memory that does not suffice halves it.
         memory: bytes of key-values, those of rows in flight and those in the tree together.
         end_ids: further tokens that end a sequence, such as the end of a turn.
+        context: prompt and answer together, in tokens; default: the model's.
 
     Raises:
-        InputError: there is no end token, or the architecture is one whose key-values this engine cannot keep.
+        InputError: there is no end token, the model reads less than ``context``, or the architecture is one whose
+            key-values this engine cannot keep.
     """
 
     def __init__(
@@ -70,8 +74,10 @@ class TransformersGenerator:
         max_rows: int = 256,
         memory: int = 1 << 30,
         end_ids: Iterable[int] = (),
+        context: int | None = None,
     ) -> None:
-        self.context = int(model.config.max_position_embeddings)
+        self.context = engine_context(model.config, context)
+        settle_rope(model, context)
         self.eos_ids = frozenset(declared_ends(model.generation_config, tokenizer)).union(end_ids)
         if not self.eos_ids:
             raise InputError(
@@ -81,7 +87,8 @@ class TransformersGenerator:
             )
         self.flops = forward_flops(model)
         self.tree = KVTree(memory)
-        backbone, head = _parts(model)
+        backbone, head = parts_of(model)
+        prepared(backbone)
         self._decoder = Decoder(backbone, head)
         self.meter = meter = Meter()
         self._reader = KVReader(
@@ -293,33 +300,19 @@ def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, Poli
         InputError: the folder or hub id holds no causal LM with a tokenizer, its architecture is not one that this
             engine can run, there is no such device, or its share of the memory is less than the weights take.
     """
+    assert isinstance(config.engine, TransformersEngine)
     device = placed(config.device)
     text = PolicyText(load_tokenizer(config.name), config.format)  # a bad template is refused before the weights come
     model, tokenizer = load_causal_lm(
         config.name, getattr(torch, config.dtype), device=device, tokenizer=text.tokenizer
     )
     memory = key_value_room(model, config.memory)
-    engine = TransformersGenerator(model, tokenizer, max_rows=config.max_rows, memory=memory, end_ids=text.end_ids)
+    engine = TransformersGenerator(
+        model,
+        tokenizer,
+        max_rows=config.max_rows,
+        memory=memory,
+        end_ids=text.end_ids,
+        context=config.engine.max_model_len,
+    )
     return engine, text
-
-
-def _parts(model: PreTrainedModel) -> tuple[PreTrainedModel, nn.Module]:
-    """Backbone and LM head.
-
-    Raises:
-        InputError: the logits are not what the head makes of the backbone's hidden states.
-    """
-    backbone = cast(PreTrainedModel, model.base_model)
-    head = cast(nn.Module, model.get_output_embeddings())
-    ids_BN = torch.tensor([[1, 2]], device=model.device) % model.config.vocab_size
-    with torch.inference_mode():
-        logits_BNV = model(ids_BN).logits
-        if not torch.allclose(head(backbone(ids_BN).last_hidden_state), logits_BNV, rtol=1e-3, atol=1e-3):
-            raise InputError(
-                "the transformers engine cannot run this architecture",
-                where=type(model).__name__,
-                got="logits that the LM head alone does not give",
-                expected="an LM head without scaling or capping",
-                cure="Use another engine.",
-            )
-    return prepared(backbone), by_onednn(head)

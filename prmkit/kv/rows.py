@@ -7,20 +7,32 @@ N new tokens of a row, K longest row, D head size, E hidden size.
 """
 
 import math
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, AttentionMaskInterface, Cache, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+from torch.nn.functional import pad
+from transformers import Cache, PreTrainedModel
 
-from prmkit.errors import InputError
-from prmkit.kv.products import by_onednn
+from prmkit.models.layout import Layout, laid_out
 
 _CACHE_LINE = 64
+
+
+class KVShape(NamedTuple):
+    """What a model keeps of a token: layers, heads in each, and the sizes of a head's key and value."""
+
+    layers: int
+    heads: int
+    key: int
+    value: int
+
+    @property
+    def size(self) -> int:
+        """The room for a key or a value."""
+        return max(self.key, self.value)
 
 
 class KVRows(Cache):
@@ -34,13 +46,13 @@ class KVRows(Cache):
 
     def __init__(self, model: PreTrainedModel, rows: int, length: int, known_L2RHTD: Tensor | None = None) -> None:
         super().__init__(layers=[])
-        layers, heads, size = _shape(model)
+        shape = kv_shape(model)
         # Zeros: attention weighs what lies behind a row's end with 0, and 0 times a stray NaN is NaN.
-        self.kv_L2RHTD = _zeros((layers, 2, rows, heads, length, size), model.dtype, model.device)
+        self.kv_L2RHTD = _zeros((shape.layers, 2, rows, shape.heads, length, shape.size), model.dtype, model.device)
         if known_L2RHTD is not None:
             self.kv_L2RHTD[:, :, : known_L2RHTD.shape[2], :, : known_L2RHTD.shape[4]] = known_L2RHTD
         self._places: Tensor | None = None
-        self._rows, self._longest = 0, 0
+        self._rows, self._longest, self._past = 0, 0, 0
 
     @property
     def room(self) -> tuple[int, int]:
@@ -64,7 +76,7 @@ class KVRows(Cache):
         _, _, _, heads, length, _ = self.kv_L2RHTD.shape
         head_of_BH = torch.arange(len(positions_BN) * heads, device=positions_BN.device).view(-1, heads) * length
         self._places = (head_of_BH[:, :, None] + positions_BN[:, None]).flatten()
-        self._rows, self._longest = len(positions_BN), longest
+        self._rows, self._longest, self._past = len(positions_BN), longest, longest - positions_BN.shape[1]
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
@@ -74,13 +86,25 @@ class KVRows(Cache):
         both = []
         for side, new_BHND in enumerate((key_states, value_states)):
             room_RHTD = self.kv_L2RHTD[layer_idx, side]
-            room_RHTD.view(-1, room_RHTD.shape[-1]).index_copy_(0, self._places, new_BHND.flatten(end_dim=2))
-            both.append(room_RHTD[: self._rows, :, : self._longest])
+            size, given = room_RHTD.shape[-1], new_BHND.shape[-1]
+            flat_MD = new_BHND.flatten(end_dim=2)
+            room_RHTD.view(-1, size).index_copy_(
+                0, self._places, flat_MD if given == size else pad(flat_MD, (0, size - given))
+            )
+            both.append(room_RHTD[: self._rows, :, : self._longest, :given])
         return both[0], both[1]
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Not asked by a model that is given positions and mask."""
-        return self._longest
+        """Tokens of the longest row, the new ones not counted; a model that is given positions does not rely on it."""
+        return self._past
+
+    def get_query_offset(self, layer_idx: int = 0) -> int:
+        """As for the length."""
+        return self._past
+
+    def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
+        """How many tokens are attended to at most, and where they begin."""
+        return self._longest, 0
 
 
 def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[int]) -> Tensor:
@@ -93,18 +117,21 @@ def advance(model: PreTrainedModel, rows: KVRows, ids_BN: Tensor, lengths: list[
         lengths: tokens of each row before.
     """
     new = ids_BN.shape[1]
-    longest = rows.room[1] if _plain(ids_BN.device, new) else max(lengths) + new
+    longest = rows.room[1] if by_products(ids_BN.device, new) else max(lengths) + new
     positions_BN = torch.tensor(lengths, device=ids_BN.device)[:, None] + torch.arange(new, device=ids_BN.device)
-    mask_B1NK = torch.arange(longest, device=ids_BN.device) <= positions_BN[:, None, :, None]
     rows.aim(positions_BN, longest)
-    output = model(
-        input_ids=ids_BN,
-        attention_mask=mask_B1NK,
-        position_ids=positions_BN,
-        past_key_values=rows,
-        use_cache=True,
-    )
+    with laid_out(Layout(positions_BN, torch.arange(longest, device=ids_BN.device)[None])):
+        output = model(input_ids=ids_BN, position_ids=positions_BN, past_key_values=rows, use_cache=True)
     return cast(Tensor, output.last_hidden_state)
+
+
+def by_products(device: torch.device, new: int) -> bool:
+    """Whether attention is plain products over the whole room.
+
+    On a CPU, torch's kernel is made for many queries, and takes up to twice as long for one. And what is read without
+    gaps comes up to three times as fast from memory.
+    """
+    return new == 1 and device.type == "cpu"
 
 
 def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -119,99 +146,48 @@ def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> 
 
 def token_bytes(model: PreTrainedModel) -> int:
     """Memory of the key-values of one token."""
-    layers, heads, size = _shape(model)
-    return 2 * layers * heads * size * model.dtype.itemsize
+    shape = kv_shape(model)
+    return 2 * shape.layers * shape.heads * shape.size * model.dtype.itemsize
 
 
-def _shape(model: PreTrainedModel) -> tuple[int, int, int]:
-    """Layers, key-value heads and head size."""
-    config = model.config
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return config.num_hidden_layers, heads, size
+_SHAPES: WeakKeyDictionary[PreTrainedModel, KVShape] = WeakKeyDictionary()
 
 
-def prepared(model: PreTrainedModel) -> PreTrainedModel:
-    """The model, in evaluation mode, ready for ``advance``.
+def kv_shape(model: PreTrainedModel) -> KVShape:
+    """What a model keeps of a token, as one forward pass shows it.
 
     Raises:
-        InputError: its layers do more than attend to all tokens before, or a row that grows in pieces does not give
-            what it gives in one piece, so that this engine would not be faithful to it.
+        ValueError: not all layers keep keys and values of one shape.
     """
-    model.eval()
-    config = model.config
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
-    # A window as wide as the context hides nothing.
-    wide = window is not None and window >= config.max_position_embeddings
-    if not kinds <= ({"full_attention", "sliding_attention"} if wide else {"full_attention"}):
-        raise _unsuited(model, f"layers of kind {', '.join(sorted(kinds))}")
-    ids_BN = torch.tensor([[1, 2, 3, 1], [3, 1, 2, 2]], device=model.device) % config.vocab_size
-    with torch.inference_mode():
-        whole_BNE = model(input_ids=ids_BN, use_cache=False).last_hidden_state
-        model.set_attn_implementation(_GROUPED)
-        try:
-            rows = KVRows(model, 2, 4)
-            pieces = [advance(model, rows, ids_BN[:, :3], [0, 0]), advance(model, rows, ids_BN[:, 3:], [3, 3])]
-        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise _unsuited(model, (str(error).splitlines() or [type(error).__name__])[0]) from None
-    difference = float((torch.cat(pieces, dim=1) - whole_BNE).norm() / whole_BNE.norm())
-    if not difference < (1e-3 if model.dtype == torch.float32 else 0.05):
-        raise _unsuited(model, f"a relative difference of {difference:.1g} between a text in pieces and as a whole")
-    return by_onednn(model)
+    if model not in _SHAPES:
+        seen = _Seen()
+        with torch.inference_mode():
+            model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device), past_key_values=seen)
+        shapes = set(seen.shapes.values())
+        if len(shapes) != 1 or sorted(seen.shapes) != list(range(model.config.num_hidden_layers)):
+            raise ValueError("layers that keep something else than keys and values of one shape")
+        _SHAPES[model] = KVShape(len(seen.shapes), *shapes.pop())
+    return _SHAPES[model]
 
 
-def _unsuited(model: PreTrainedModel, got: str) -> InputError:
-    return InputError(
-        "the transformers engine cannot keep past key-values of this architecture",
-        where=type(model).__name__,
-        got=got,
-        expected="a decoder whose layers all attend to every token before",
-        cure="Use another engine.",
-    )
+class _Seen(Cache):
+    """Keeps nothing, and sees what it was to keep."""
 
+    def __init__(self) -> None:
+        super().__init__(layers=[])
+        self.shapes: dict[int, tuple[int, int, int]] = {}
 
-_GROUPED = "prmkit_grouped_sdpa"
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        self.shapes[layer_idx] = key_states.shape[1], key_states.shape[3], value_states.shape[3]
+        return key_states, value_states
 
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        return 0
 
-def _grouped_attention(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float | None = None,
-    **kwargs: Any,
-) -> tuple[Tensor, None]:
-    """Attention in which the query heads of one key-value head stand in one matrix.
+    def get_query_offset(self, layer_idx: int = 0) -> int:
+        return 0
 
-    transformers copies each key-value head G times in every layer and step instead, which for a long past is most of
-    the work of a decoding step.
-    """
-    if attention_mask is None or attention_mask.shape[1] != 1:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
-    rows, heads, new, size = query.shape
-    groups = heads // key.shape[1]
-    query_BHQD = query.reshape(rows, key.shape[1], groups * new, size)
-    mask_B1NK = attention_mask.expand(rows, 1, new, -1)
-    if _plain(query.device, new):
-        scores_BHQK = (query_BHQD * (size**-0.5 if scaling is None else scaling)) @ key.transpose(2, 3)
-        scores_BHQK.masked_fill_(~mask_B1NK, -torch.inf)
-        out = scores_BHQK.softmax(dim=-1, dtype=torch.float32).to(value.dtype) @ value
-    else:
-        mask_B1QK = mask_B1NK.repeat(1, 1, groups, 1) if groups > 1 else mask_B1NK
-        out = scaled_dot_product_attention(query_BHQD, key, value, attn_mask=mask_B1QK, scale=scaling)
-    return out.reshape(rows, heads, new, size).transpose(1, 2).contiguous(), None
-
-
-def _plain(device: torch.device, new: int) -> bool:
-    """Whether attention is plain products over the whole room.
-
-    On a CPU, torch's kernel is made for many queries, and takes up to twice as long for one. And what is read without
-    gaps comes up to three times as fast from memory.
-    """
-    return new == 1 and device.type == "cpu"
-
-
-AttentionInterface.register(_GROUPED, _grouped_attention)
-AttentionMaskInterface.register(_GROUPED, sdpa_mask)
+    def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
+        return query_length, 0

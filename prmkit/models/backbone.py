@@ -19,6 +19,8 @@ from transformers import (
 )
 
 from prmkit.errors import InputError
+from prmkit.models.attention import faithful_attention
+from prmkit.models.context import settle_rope
 from prmkit.models.loading import loading, move
 from prmkit.models.names import refuse_missing_folder, unloadable
 from prmkit.models.tokenizer import load_tokenizer
@@ -67,8 +69,7 @@ def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         with torch.device("meta"):
             model: PreTrainedModel = AutoModel.from_config(config, dtype=dtype)
-        model.eval()
-        return model
+        return _faithful(model.eval())
     except (OSError, ValueError, KeyError) as error:
         raise unloadable("model", name, error) from None
 
@@ -190,6 +191,15 @@ def shown(keys: list[str]) -> str:
     return ", ".join(keys[:4]) + rest
 
 
+def _faithful(model: PreTrainedModel) -> PreTrainedModel:
+    """The model, which computes a text as it is defined, whatever stands beside it."""
+    attention = faithful_attention(model.config)
+    if attention not in (None, model.config._attn_implementation):
+        model.set_attn_implementation(attention)
+    settle_rope(model)
+    return model
+
+
 def _load(
     kind: Any,
     name: str,
@@ -218,4 +228,4 @@ def _load(
             expected=f"the weights of a {type(model).__name__}",
             cure="Check that the folder is complete and that its config.json belongs to it.",
         )
-    return model.eval(), set(report["unexpected_keys"])
+    return _faithful(model.eval()), set(report["unexpected_keys"])

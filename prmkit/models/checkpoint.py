@@ -16,6 +16,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 from prmkit import __version__
 from prmkit.errors import InputError
 from prmkit.models.backbone import check_vocabulary, load_backbone, shown, stored_parameters, stored_tensors
+from prmkit.models.context import context_of
 from prmkit.models.loading import move
 from prmkit.models.prm import PRM
 from prmkit.models.saving import whole_weights, write_folder
@@ -114,7 +115,7 @@ def inspect_checkpoint(folder: Path) -> CheckpointFacts:
         parameters=stored_parameters(folder),
         dtype=str(config.dtype).removeprefix("torch."),
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
-        context=int(getattr(config, "max_position_embeddings", 0)),
+        context=context_of(config) or 0,
         vocabulary=config.vocab_size,
         before=prompter.before,
         after=prompter.after,
@@ -139,7 +140,7 @@ def load_prm(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtyp
     head = _read_head(folder)
     meta = read_meta(folder)
     model, _ = load_backbone(str(folder), dtype, prefix="model.")
-    prm = PRM(model)
+    prm = PRM(model, length=meta.max_length)
     width = int(model.config.hidden_size)
     for key in HEAD_KEYS:
         wanted = prm.score.get_parameter(key.removeprefix("score.")).shape

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from transformers import GenerationConfig
 
 from prmkit.models.backbone import load_config, stored_folder, stored_parameters
+from prmkit.models.context import context_of
 from prmkit.models.ends import declared_ends
 from prmkit.models.tokenizer import load_tokenizer
 
@@ -44,7 +45,7 @@ def inspect_model(name: str) -> ModelFacts:
         parameters=stored_parameters(folder),
         dtype=str(config.dtype).removeprefix("torch."),
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
-        context=int(getattr(config, "max_position_embeddings", 0)),
+        context=context_of(config) or 0,
         vocabulary=config.vocab_size,
         ends=[str(tokenizer.convert_ids_to_tokens(end)) for end in ends],
         chat_template=tokenizer.chat_template is not None,

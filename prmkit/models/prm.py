@@ -14,8 +14,10 @@ from transformers import PreTrainedModel
 from prmkit.errors import InputError
 from prmkit.models.backbone import check_vocabulary, empty_backbone, load_backbone, shown, stored_folder, stored_keys
 from prmkit.models.config import ModelConfig
+from prmkit.models.context import context_of, settle_rope
+from prmkit.models.layout import laid_out, packed_layout
 from prmkit.models.tokenizer import load_tokenizer
-from prmkit.packing.sequence import Packing, block_mask, dense_mask
+from prmkit.packing.sequence import Packing
 
 
 class PRM(nn.Module):
@@ -28,13 +30,17 @@ class PRM(nn.Module):
     Args:
         model: a causal model without LM head.
         head_dropout: share of the head's inputs that are dropped, while training only.
+        length: the longest text in tokens that it shall read; default: its whole context.
 
-    While ``read_only`` is set, the backbone gets no gradients.
+    ``context`` is the longest text in tokens that it reads as it is meant to. While ``read_only`` is set, the backbone
+    gets no gradients.
     """
 
-    def __init__(self, model: PreTrainedModel, *, head_dropout: float = 0.0) -> None:
+    def __init__(self, model: PreTrainedModel, *, head_dropout: float = 0.0, length: int | None = None) -> None:
         super().__init__()
         self.model = model
+        self.length = length
+        self.context = settle_rope(model, length)
         width = int(model.config.hidden_size)
         self.dropout = nn.Dropout(head_dropout)
         self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)).to(_head_dtype(model))
@@ -56,7 +62,7 @@ class PRM(nn.Module):
         """
         model, unplaced = load_backbone(name, getattr(torch, config.dtype), **options)
         _check_backbone(model, name, unplaced, config)
-        return cls(model, head_dropout=config.head_dropout)
+        return cls(model, head_dropout=config.head_dropout, length=config.max_length)
 
     @classmethod
     def skeleton(cls, name: str, config: ModelConfig) -> "PRM":
@@ -72,7 +78,7 @@ class PRM(nn.Module):
         missing = sorted(key for key in model.state_dict() if key not in keys)
         if missing:
             raise InputError("weights are missing", where=name, got=f"no {shown(missing)}")
-        prm = cls(model, head_dropout=config.head_dropout)
+        prm = cls(model, head_dropout=config.head_dropout, length=config.max_length)
         prm.source = source
         return prm
 
@@ -87,21 +93,19 @@ class PRM(nn.Module):
             ends_BS: index of each step's last token; what stands at padded steps is up to the caller to ignore.
             packing: where several paths share a sequence; None for one path each.
         """
-        inputs = {"attention_mask": attention_mask_BT} if packing is None else self._packed(packing)
         with torch.no_grad() if self.read_only else nullcontext():
-            output = self.model(input_ids=input_ids_BT, use_cache=False, **inputs)
-        hidden_BTH = cast(Tensor, output.last_hidden_state)
+            hidden_BTH = self._hidden(input_ids_BT, attention_mask_BT, packing)
         # Gathered before the head: step ends are some 2 % of the tokens.
         hidden_BSH = hidden_BTH.gather(1, ends_BS[:, :, None].expand(-1, -1, hidden_BTH.shape[-1]))
         # No view of the head's output: FSDP2 warns of those.
         return cast(Tensor, self.score(self.dropout(hidden_BSH))).squeeze(-1).clone()
 
-    def _packed(self, packing: Packing) -> dict[str, Any]:
-        # FlexAttention skips what no token attends to, but has no backward pass on a CPU.
-        if packing.until_BT.is_cuda and self.model._supports_flex_attn:
-            self.model.set_attn_implementation("flex_attention")
-            return {"attention_mask": block_mask(packing), "position_ids": packing.positions_BT}
-        return {"attention_mask": dense_mask(packing), "position_ids": packing.positions_BT}
+    def _hidden(self, input_ids_BT: Tensor, attention_mask_BT: Tensor, packing: Packing | None) -> Tensor:
+        inputs = {"input_ids": input_ids_BT, "attention_mask": attention_mask_BT, "use_cache": False}
+        if packing is None:
+            return cast(Tensor, self.model(**inputs).last_hidden_state)
+        with laid_out(packed_layout(packing)):
+            return cast(Tensor, self.model(position_ids=packing.positions_BT, **inputs).last_hidden_state)
 
 
 def _head_dtype(model: PreTrainedModel) -> torch.dtype:
@@ -123,7 +127,7 @@ def _check_backbone(model: PreTrainedModel, name: str, unplaced: set[str], confi
             cure="Name the language model it was made from.",
         )
     check_vocabulary(model, load_tokenizer(name), where=name)
-    context = getattr(model.config, "max_position_embeddings", None)
+    context = context_of(model.config)
     if context is not None and config.max_length > context:
         raise InputError(
             "max_length is longer than the context of the backbone",

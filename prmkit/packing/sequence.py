@@ -9,10 +9,8 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
 from prmkit.packing.table import RowTable, TokenRow, joined
 
@@ -99,21 +97,3 @@ def pack(rows: RowTable, chosen: NDArray[np.int64], budget: int) -> Sequences:
     together = np.argsort(places, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=count))])
     return Sequences(rows=rows, order=chosen[placed[together]], starts=starts)
-
-
-def dense_mask(packing: Packing) -> Tensor:
-    """The attention of packed sequences as a boolean mask, (B, 1, T, T): rows attend, columns are attended to."""
-    token_T = torch.arange(packing.until_BT.shape[1], device=packing.until_BT.device)
-    before_TT = token_T[:, None] >= token_T[None, :]
-    return (before_TT & (token_T[:, None] < packing.until_BT[:, None, :]))[:, None]
-
-
-def block_mask(packing: Packing) -> BlockMask:
-    """The same attention for FlexAttention, which skips the blocks that nothing attends to."""
-    until_BT = packing.until_BT
-    batch, tokens = until_BT.shape
-
-    def attends(b: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        return (j <= i) & (i < until_BT[b, j])
-
-    return create_block_mask(attends, batch, None, tokens, tokens, device=until_BT.device)

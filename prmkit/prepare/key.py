@@ -4,7 +4,6 @@ import hashlib
 import inspect
 import json
 import sys
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +17,7 @@ import prmkit
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.rows import RowShape
 from prmkit.run.files import sha256
+from prmkit.run.record import code_hash
 from prmkit.sources.corpus import Corpus
 
 Key = dict[str, Any]
@@ -58,7 +58,7 @@ def key_of(corpus: Corpus, content: str, encoder: StepEncoder, shape: RowShape) 
         "budget": shape.budget,
         "versions": {
             "prmkit": prmkit.__version__,
-            "code": _hash_of_code(),
+            "code": code_hash(*_CODE),
             "tokenizers": tokenizers.__version__,
             "transformers": transformers.__version__,
         },
@@ -71,13 +71,6 @@ def name_of(key: Key) -> str:
     """A short name of a key, for a folder."""
     text = json.dumps(key, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-@cache
-def _hash_of_code() -> str:
-    root = Path(prmkit.__file__).parent
-    files = (file for name in _CODE for file in sorted((root / name).rglob("*.py")) or [root / name])
-    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
 
 
 def _hash_of_source(corpus: Corpus) -> list[str]:

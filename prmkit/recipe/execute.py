@@ -12,7 +12,8 @@ from prmkit.recipe.stages import STAGES, stage_of
 from prmkit.recipe.watch import Watch
 from prmkit.rows_io import HUB
 from prmkit.run.activity import busy
-from prmkit.run.files import writing
+from prmkit.run.checks import noting
+from prmkit.run.files import write_json, writing
 from prmkit.run.folder import RunFolder
 from prmkit.run.ranks import this_process
 from prmkit.run.results import Result, write_result
@@ -62,14 +63,17 @@ def execute(
     values = recipe.model_dump(mode="json")
     if this_process().first:
         RunFolder(path).refuse_taken(values, resume=resume, overwrite=overwrite)
-    work = prepare(recipe, watch)
-    folder = RunFolder.create(
-        path, values, inputs=inputs_of(recipe), seed=values.get("seed", 0), resume=resume, overwrite=overwrite
-    )
-    with writing(folder.path):
-        result = work(folder)
-        if result is not None and not folder.follower:
-            write_result(folder.metrics_file, result)
+    with noting() as checks:
+        work = prepare(recipe, watch)
+        folder = RunFolder.create(
+            path, values, inputs=inputs_of(recipe), seed=values.get("seed", 0), resume=resume, overwrite=overwrite
+        )
+        with writing(folder.path):
+            result = work(folder)
+            if result is not None and not folder.follower:
+                write_result(folder.metrics_file, result)
+                if checks:
+                    write_json(folder.checks, checks)
     return folder, result
 
 

@@ -110,6 +110,11 @@ class RunFolder:
         return self.path / "checkpoint"
 
     @property
+    def checks(self) -> Path:
+        """checks.json: what was found out about the models of the run before it relied on them."""
+        return self.path / "checks.json"
+
+    @property
     def metrics_file(self) -> Path:
         """metrics.json: the result of the run (see results.py)."""
         return self.path / "metrics.json"

@@ -1,15 +1,19 @@
 """What run.yaml records besides the recipe: versions, the commit, and never a secret."""
 
+import hashlib
 import importlib.metadata
 import platform
 import re
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import prmkit
 from prmkit import __version__
 from prmkit.errors import InputError
+from prmkit.run.files import sha256
 from prmkit.yaml_io import KeyPath
 
 _SECRET_KEY = re.compile(
@@ -28,6 +32,14 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def code_hash(*names: str) -> str:
+    """Of the source of prmkit's own modules and packages, named as below its folder: what they make depends on it."""
+    root = Path(prmkit.__file__).parent
+    files = (file for name in names for file in sorted((root / name).rglob("*.py")) or [root / name])
+    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
 
 
 def git_sha() -> str | None:

@@ -11,13 +11,15 @@ from itertools import chain
 import torch
 
 from prmkit.errors import RunError
+from prmkit.generate.config import TransformersEngine
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.meter import Meter
 from prmkit.kv.placement import key_value_room, placed
+from prmkit.kv.prepared import prepared
 from prmkit.kv.reader import KVReader, SequenceReading
-from prmkit.kv.rows import prepared
 from prmkit.kv.tree import KVTree
 from prmkit.models.checkpoint import LoadedPRM
+from prmkit.models.context import engine_context
 from prmkit.models.flops import forward_flops
 from prmkit.models.foreign.adapters import load_any_prm
 from prmkit.score import PrmConfig, Scores
@@ -56,14 +58,17 @@ class TransformersScorer:
         loaded: a PRM with its tokenisation.
         max_tokens: tokens of one forward pass, padding included. Memory that does not suffice halves it.
         memory: bytes of key-values that are kept.
+        context: longest text in tokens, if it shall be shorter than what the PRM reads.
 
     Raises:
         InputError: the architecture is one whose key-values this engine cannot keep.
     """
 
-    def __init__(self, loaded: LoadedPRM, *, max_tokens: int = 16384, memory: int = 1 << 30) -> None:
+    def __init__(
+        self, loaded: LoadedPRM, *, max_tokens: int = 16384, memory: int = 1 << 30, context: int | None = None
+    ) -> None:
         self.prm, self.encoder = loaded.prm.eval(), loaded.encoder
-        self.context = int(self.prm.model.config.max_position_embeddings)
+        self.context = min(context or self.prm.context, self.prm.context)
         self.flops = forward_flops(self.prm.model, loaded.prm.score)
         self.tree = KVTree(memory)
         self.meter = meter = Meter()
@@ -157,6 +162,9 @@ def load_scorer(config: PrmConfig) -> tuple[TransformersScorer, str]:
             or its share of the memory is less than the weights take.
     """
     assert config.checkpoint is not None
+    assert isinstance(config.engine, TransformersEngine)
     loaded = load_any_prm(config.checkpoint, config.adapter, device=placed(config.device))
     memory = key_value_room(loaded.prm.model, config.memory)
-    return TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory), loaded.meta.label_source
+    context = engine_context(loaded.prm.model.config, config.engine.max_model_len, loaded.prm.length)
+    scorer = TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory, context=context)
+    return scorer, loaded.meta.label_source

@@ -16,6 +16,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
 
 from prmkit.errors import InputError, RunError
+from prmkit.models.attention import packed_attention
+from prmkit.models.backbone import accelerator, load_config
 from prmkit.models.checkpoint import CheckpointMeta, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
@@ -70,6 +72,7 @@ def training_rows(trees: Sequence[StepTree], model: ModelConfig, config: TrainCo
             StepDataModule).
     """
     strategy_of(config)  # refuses devices that this machine does not have
+    _refuse_packing(model, config)
     encoder = encoder_of(model)
     encoded = encode_trees(trees, encoder, shape_of(config, model.max_length))
     return StepDataModule(encoded, encoder, max_length=model.max_length, config=config, seed=seed)
@@ -82,6 +85,7 @@ def prepared_training_rows(corpus: Corpus, model: ModelConfig, config: TrainConf
         InputError: as ``training_rows``; the corpus is refused, or the cache cannot be written.
     """
     strategy_of(config)
+    _refuse_packing(model, config)
     refuse_missing(corpus.path)
     encoder = encoder_of(model)
     prepared = prepared_rows(corpus, encoder, shape_of(config, model.max_length))
@@ -147,8 +151,20 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: 
 
 def _build(model: ModelConfig, config: TrainConfig) -> PRM:
     if config.lora is not None:
-        return adapted(model.name, model, config.lora)
-    return PRM.skeleton(model.name, model) if config.strategy == "fsdp2" else PRM.from_backbone(model.name, model)
+        prm = adapted(model.name, model, config.lora)
+    elif config.strategy == "fsdp2":
+        prm = PRM.skeleton(model.name, model)
+    else:
+        prm = PRM.from_backbone(model.name, model)
+    if config.packing != "none":
+        prm.model.set_attn_implementation(packed_attention(prm.model.config, config.packing, device=accelerator()))
+    return prm
+
+
+def _refuse_packing(model: ModelConfig, config: TrainConfig) -> None:
+    """Raise InputError if the backbone computes packed rows otherwise, before rows are prepared."""
+    if config.packing != "none":
+        packed_attention(load_config(model.name), config.packing, device=accelerator())
 
 
 def _trainer(config: TrainConfig, strategy: Any, loggers: list[Logger], callbacks: list[pl.Callback]) -> pl.Trainer:

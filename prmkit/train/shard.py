@@ -24,6 +24,7 @@ from torch.distributed.tensor.parallel import (
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import stored_keys
+from prmkit.models.context import settle_rope
 from prmkit.models.loading import described
 from prmkit.models.prm import PRM, decoder_layers
 from prmkit.run.activity import busy
@@ -123,6 +124,7 @@ def _load(prm: PRM, head: dict[str, Tensor], device: torch.device) -> None:
             fresh = type(module)(module.config)
             for name in derived:
                 module.get_buffer(name).copy_(fresh.get_buffer(name))
+    settle_rope(prm.model, prm.length)
     assert prm.source is not None
     keys = stored_keys(prm.source)
     wanted = prm.model.state_dict()

@@ -13,8 +13,9 @@ from prmkit.generate.decoding import Decoder
 from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.lanes import Lane
 from prmkit.generate.request import ActiveRequest, PromptRequest
+from prmkit.kv.prepared import prepared
 from prmkit.kv.reader import KVReader
-from prmkit.kv.rows import prepared, token_bytes
+from prmkit.kv.rows import token_bytes
 from prmkit.kv.tree import KVTree
 from tests.tiny import tiny_backbone
 

@@ -9,8 +9,8 @@ from prmkit.generate.engine_thread import Ticket
 from prmkit.generate.likely import NextTokens
 from prmkit.generate.looks import Look, answer_looks
 from prmkit.generate.stops import TokenTexts
+from prmkit.kv.prepared import prepared
 from prmkit.kv.reader import KVReader
-from prmkit.kv.rows import prepared
 from prmkit.kv.tree import KVTree
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.flops import forward_flops

@@ -13,6 +13,7 @@ from prmkit.generate import Generation, GeneratorConfig, Sampling, decoding
 from prmkit.generate.likely import NextTokens
 from prmkit.generate.transformers import TransformersGenerator, load_generator
 from prmkit.models.tokenizer import load_tokenizer
+from tests.backbones import WINDOWED, lm_of
 from tests.contracts.generator import GeneratorContract
 from tests.fakes import at
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer, tiny_tokenizer
@@ -437,16 +438,17 @@ def test_a_policy_that_gives_nan_is_an_error_and_the_engine_goes_on(folder: Path
     assert len(ask(engine, CROWD)) == len(CROWD)
 
 
-def test_an_lm_head_that_is_not_all_is_refused(folder: Path, model: PreTrainedModel) -> None:
-    class Scaled(type(model)):  # type: ignore[misc]
-        def forward(self, *args: object, **kwargs: object) -> object:
-            output = super().forward(*args, **kwargs)
-            output.logits = output.logits * 2
-            return output
-
-    scaled = Scaled.from_pretrained(folder, dtype=torch.float32).eval()
-    with pytest.raises(InputError, match="an LM head without scaling or capping"):
-        TransformersGenerator(scaled, load_tokenizer(str(folder)))
+@pytest.mark.parametrize("kind", WINDOWED)
+def test_greedy_decoding_goes_beyond_windows_and_original_contexts(folder: Path, kind: str) -> None:
+    policy = lm_of(kind)
+    prompt = torch.randint(3, 40, (37,), generator=torch.Generator().manual_seed(2)).tolist()
+    (written,) = generate(folder, policy, [prompt], 1, temperature=0.0)
+    policy.set_attn_implementation("eager")
+    ids = list(prompt)
+    for token in written.continuations[0].ids:
+        with torch.no_grad():
+            assert int(policy(torch.tensor([ids])).logits[0, -1].argmax()) == token
+        ids.append(token)
 
 
 def test_a_device_that_is_not_there_is_refused(folder: Path) -> None:
@@ -474,10 +476,11 @@ def test_a_stop_string_inside_a_token_ends_there(tmp_path: Path) -> None:
 class TestContract(GeneratorContract):
     prompt = PROMPTS[2]
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture(scope="class", params=["qwen2", *WINDOWED])
     @classmethod
-    def engine(cls, folder: Path, model: PreTrainedModel) -> TransformersGenerator:
-        return TransformersGenerator(model, load_tokenizer(str(folder)), max_rows=64)
+    def engine(cls, folder: Path, model: PreTrainedModel, request: pytest.FixtureRequest) -> TransformersGenerator:
+        policy = model if request.param == "qwen2" else lm_of(request.param)
+        return TransformersGenerator(policy, load_tokenizer(str(folder)), max_rows=64)
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(tiny_tokenizer().decode(ids))

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
-from prmkit.errors import InputError, RunError
+from prmkit.errors import RunError
 from prmkit.kv import reader as kv_reader
+from prmkit.kv.prepared import prepared
 from prmkit.kv.reader import KVReader, SequenceReading
-from prmkit.kv.rows import KVRows, prepared, token_bytes
+from prmkit.kv.rows import KVRows, token_bytes
 from prmkit.kv.tree import KVTree
 
 
@@ -164,20 +165,6 @@ def test_a_token_takes_keys_and_values_of_every_layer_and_head(model: PreTrained
     assert token_bytes(model) == 2 * 2 * 2 * size * 4
     reader.read([[1, 2, 3]], [[]])
     assert reader.tree.bytes == 3 * token_bytes(model)
-
-
-@pytest.mark.parametrize(
-    ("kind", "more"),
-    [
-        ("qwen2", {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1}),
-        ("mistral", {"sliding_window": 4}),
-        ("mamba", {}),
-        ("opt", {"word_embed_proj_dim": 32, "ffn_dim": 48, "bos_token_id": 1, "eos_token_id": 1}),
-    ],
-)
-def test_models_whose_past_is_more_than_keys_and_values_are_refused(kind: str, more: dict[str, object]) -> None:
-    with pytest.raises(InputError, match="cannot keep past key-values of this architecture"):
-        prepared(make(kind, **more))
 
 
 def test_a_window_as_wide_as_the_context_hides_nothing() -> None:

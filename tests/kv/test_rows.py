@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from prmkit.kv.rows import KVRows, advance, prepared
+from prmkit.kv.prepared import prepared
+from prmkit.kv.rows import KVRows, advance
 from tests.kv.test_reader import make, plain
 
 TEXTS = [[1, 2, 3, 4, 5, 6, 7], [9, 8, 7, 6], [3, 1, 4, 1, 5]]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from prmkit.models.layout import dense_mask, packed_layout
 from prmkit.packing.batch import StepBatch, collate
-from prmkit.packing.sequence import dense_mask, pack
+from prmkit.packing.sequence import pack
 from prmkit.tree import ROOT, Label, Problem, StepTree
 from tests.tiny import human, path_tree, tiny_encoder, tree_rows
 
@@ -107,7 +108,7 @@ def test_packed_rows_say_who_attends_to_whom_and_padding_only_to_itself() -> Non
     assert batch.packing is not None
     assert batch.packing.positions_BT.tolist() == [[0, 1, 2, 3, 4, 5, 6, 7, 5, 6], [0, 1, 2, 3, 4, *[0] * 5]]
     assert batch.packing.until_BT.tolist() == [[10] * 5 + [8] * 3 + [10] * 2, [5] * 5 + [6, 7, 8, 9, 10]]
-    mask_BTT = dense_mask(batch.packing)[:, 0]
+    mask_BTT = dense_mask(packed_layout(batch.packing))[:, 0]
     assert mask_BTT[0, 8].tolist() == [True] * 5 + [False] * 3 + [True, False]  # "3" does not see its sibling
     assert mask_BTT[1, :5, :5].tolist() == torch.ones(5, 5).tril().bool().tolist()
     assert mask_BTT[1, 5:].tolist() == [[at == other for other in range(10)] for at in range(5, 10)]

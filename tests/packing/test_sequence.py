@@ -10,7 +10,7 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.packing.batch import StepBatch, collate
 from prmkit.packing.rows import RowShape, encode_trees
-from prmkit.packing.sequence import Packing, Sequences, block_mask, dense_mask, pack
+from prmkit.packing.sequence import Sequences, pack
 from prmkit.packing.table import Rows, RowTable
 from prmkit.tree import ROOT, Problem, StepTree
 from tests.packing import plain_rows
@@ -143,37 +143,3 @@ def test_packing_keeps_every_row_whole_and_within_the_budget(lengths: list[int],
         for start, stop in zip(starts, [*starts[1:], len(row.ids)], strict=True):
             assert set(row.until[start:stop].tolist()) == {stop}
             assert stop - 1 in row.ends
-
-
-def test_the_two_masks_are_one() -> None:
-    batch = collate([*tree_rows(forked(), ENCODER, 64, budget=64).rows, *rows_of([7])])
-    assert batch.packing is not None
-    dense_BTT = dense_mask(batch.packing)[:, 0]
-    sparse = block_mask(batch.packing)
-    for b in range(2):
-        for i in range(16):
-            for j in range(16):
-                at = [torch.tensor(value) for value in (b, 0, i, j)]
-                assert bool(sparse.mask_mod(*at)) == bool(dense_BTT[b, i, j])
-    # A sibling is not seen, padding sees itself alone.
-    assert dense_BTT[0, 14].tolist() == [True] * 12 + [False, False, True, False]
-    assert dense_BTT[1, 10].nonzero().flatten().tolist() == [10]
-
-
-def test_flex_attention_gives_the_same_scores(prm: PRM) -> None:
-    batch = collate(list(tree_rows(forked(), ENCODER, 64, budget=64).rows))
-    assert isinstance(batch.packing, Packing)
-    with torch.inference_mode():
-        dense = prm(batch.ids_BT, batch.mask_BT, batch.ends_BS, batch.packing)
-        prm.model.set_attn_implementation("flex_attention")
-        try:
-            hidden = prm.model(
-                input_ids=batch.ids_BT,
-                attention_mask=block_mask(batch.packing),
-                position_ids=batch.packing.positions_BT,
-                use_cache=False,
-            ).last_hidden_state
-        finally:
-            prm.model.set_attn_implementation("sdpa")
-        flex = prm.score(hidden[0, list(batch.ends_BS[0])])[:, 0]
-    torch.testing.assert_close(flex[None], dense, rtol=1e-5, atol=1e-5)

@@ -19,6 +19,7 @@ from prmkit.packing.format import StepFormat
 from prmkit.score import Scorer, Scores
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree
+from tests.backbones import WINDOWED, backbone_of
 from tests.contracts.scorer import ScorerContract
 from tests.tiny import tiny_backbone
 
@@ -151,15 +152,19 @@ def test_out_of_memory_scores_in_smaller_batches_and_loses_nothing(
 
 
 class TestContract(ScorerContract):
-    @pytest.fixture(scope="class")
+    @pytest.fixture(scope="class", params=["qwen2", *WINDOWED])
     @classmethod
-    def engine(cls, loaded: LoadedPRM) -> TransformersScorer:
-        return TransformersScorer(loaded)
+    def engine(cls, loaded: LoadedPRM, request: pytest.FixtureRequest) -> TransformersScorer:
+        if request.param == "qwen2":
+            return TransformersScorer(loaded)
+        torch.manual_seed(0)
+        return TransformersScorer(replace(loaded, prm=PRM(backbone_of(request.param)).eval()))
 
     def reference(self, engine: Scorer, tree: StepTree, node: int) -> float:
         assert isinstance(engine, TransformersScorer)
         ids, ends = engine.encoder.path_ids(tree.problem, tree.steps(node))
-        prm = engine.prm
+        prm = copy.deepcopy(engine.prm)
+        prm.model.set_attn_implementation("eager")
         with torch.no_grad():
             logits = prm(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long), torch.tensor([ends]))
         return float(torch.sigmoid(logits[0, -1]))

@@ -17,6 +17,7 @@ from prmkit.score import PrmConfig, load_scorer
 from prmkit.train.config import TrainConfig
 from prmkit.train.fit import TrainResult, train_prm, training_rows
 from prmkit.tree import StepTree
+from tests.backbones import WINDOWED, folder_of
 from tests.packing.families import TEMPLATES
 from tests.tiny import path_tree, tiny_backbone, tiny_bpe_tokenizer
 
@@ -255,3 +256,25 @@ def test_a_prm_that_is_asked_by_the_chat_template_is_asked_alike_in_training_and
         expected = loaded.prm(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long), torch.tensor([ends]))
     assert label_source == "human"
     assert scores == pytest.approx(expected.sigmoid()[0].tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("packing", ["tree", "sequence"])
+@pytest.mark.parametrize("kind", WINDOWED)
+def test_packed_training_is_unpacked_training_whatever_layers_see(kind: str, packing: str, tmp_path: Path) -> None:
+    name = folder_of(kind, tmp_path / "backbone")
+    trees = told_by_a_token(12)
+    settings = {"lr": 1e-3, "batch_size": 64, "pack_tokens": 200}
+    alone = train(name, tmp_path / "alone", trees, **settings)
+    packed = train(name, tmp_path / "packed", trees, packing=packing, **settings)
+    # Beyond the window of 8: the loss of weights that have seen every label once, on problems that were held out.
+    assert packed.metrics["loss"] == pytest.approx(alone.metrics["loss"], rel=2e-4)
+    weights = [load_prm(one.checkpoint).prm.score[0].weight for one in (alone, packed)]
+    torch.testing.assert_close(weights[1], weights[0], rtol=1e-3, atol=1e-4)
+
+
+def test_layers_that_carry_a_state_are_trained_unpacked_and_it_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    name = folder_of("convolutions", tmp_path / "backbone")
+    with pytest.raises(InputError, match=r"train\.packing: .*lfm2.*Set train\.packing: none"):
+        train(name, tmp_path / "packed", told_by_a_token(12), packing="tree")
+    result = train(name, tmp_path / "alone", told_by_a_token(12))
+    assert load_prm(result.checkpoint).prm.model.config.model_type == "lfm2"

@@ -18,6 +18,7 @@ from prmkit.errors import InputError
 from prmkit.models.backbone import check_vocabulary, load_backbone, load_config
 from prmkit.models.checkpoint import META_FILE, CheckpointMeta, LoadedPRM, load_prm, read_meta
 from prmkit.models.config import Adapter
+from prmkit.models.context import readable
 from prmkit.models.foreign.tensors import read_tensors, resolve
 from prmkit.models.foreign.text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder
 from prmkit.models.loading import move
@@ -75,14 +76,16 @@ def read_prm(name: str, adapter: Adapter | None = None) -> PrmText:
     if adapter == "prmkit":
         meta = read_meta(folder)
         encoder, label_source = StepEncoder(tokenizer, meta.format), meta.label_source
+        context = readable(config, meta.max_length)
     else:
         layout = _LAYOUTS[adapter]
         encoder, label_source = layout.encoder(tokenizer, layout.format), layout.label_source
+        context = readable(config)
     return PrmText(
         adapter=adapter,
         encoder=encoder,
         label_source=label_source,
-        context=int(config.max_position_embeddings),
+        context=context,
         config=config,
     )
 

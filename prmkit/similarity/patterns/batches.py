@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from prmkit.errors import InputError
+from prmkit.models.context import readable
 from prmkit.models.prm import PRM
 from prmkit.similarity.patterns.parameters import Reference, backbone
 from prmkit.similarity.response import Response
@@ -76,8 +77,8 @@ def content_ids(model: Reference, response: Response) -> tuple[int, ...]:
     ids = response.ids[:length]
     if length <= response.prompt_length:
         raise InputError("the response is only end tokens", where=response.problem_id, cure="Leave it out of its set.")
-    context = getattr(backbone(model).config.get_text_config(), "max_position_embeddings", None)
-    if context is not None and length > context:
+    context = readable(backbone(model).config.get_text_config())
+    if length > context:
         raise InputError(
             "the response is longer than the context",
             where=response.problem_id,

@@ -17,6 +17,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from prmkit.errors import PrmkitError
+from prmkit.models.context import readable
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.patterns.batches import embedding
 from prmkit.similarity.patterns.engine import compare
@@ -85,8 +86,7 @@ def examine(model: PreTrainedModel, *, tokens: int) -> list[Check]:
 
 def _probes(model: PreTrainedModel, tokens: int) -> list[Response]:
     random = np.random.default_rng(0)
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or tokens
-    longest = min(tokens, context)
+    longest = min(tokens, readable(model.config.get_text_config()))
     vocabulary = embedding(model).num_embeddings
     ends = model.config.eos_token_id
     last = next(token for token in range(vocabulary) if token not in ([ends] if isinstance(ends, int) else ends or []))
