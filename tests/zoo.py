@@ -52,7 +52,7 @@ _SIZES: tuple[tuple[int, str], ...] = (
         _HEADS,
         "num_attention_heads n_head n_heads attention_heads num_heads swa_num_attention_heads "
         "num_experts n_routed_experts num_local_experts moe_num_experts linear_num_value_heads linear_num_heads "
-        "index_topk index_block_size index_n_heads n_mamba_heads ssm_state_size mamba_d_state state_size "
+        "index_topk index_block_size n_mamba_heads ssm_state_size mamba_d_state state_size "
         "zero_expert_num",
     ),
     (
@@ -64,7 +64,7 @@ _SIZES: tuple[tuple[int, str], ...] = (
     (
         _HEAD,
         "head_dim kv_channels swa_head_dim dim_head linear_key_head_dim linear_value_head_dim "
-        "linear_head_dim index_head_dim kv_lora_rank q_lora_rank qk_head_dim v_head_dim o_lora_rank "
+        "linear_head_dim index_head_dim index_n_heads kv_lora_rank q_lora_rank qk_head_dim v_head_dim o_lora_rank "
         "hidden_size_per_layer_input laurel_rank mamba_d_head mamba_head_dim hc_lowrank adapter_rank "
         "query_pre_attn_scalar dim_model_base",
     ),
@@ -176,6 +176,7 @@ _EXCEPTIONS: dict[str, dict[str, Any]] = {
     "mamba2": {"num_heads": 8},
     "mellum": {"layer_types": ["full_attention", "sliding_attention"]},
     "minimax_m3_vl_text": {
+        "index_n_heads": _HEADS,
         "layer_types": ["full_attention", "minimax_m3_sparse"],
         "mlp_layer_types": ["dense", "sparse"],
     },
