@@ -97,10 +97,12 @@ def _prm(name: str) -> PRM:
 
 
 def _rows() -> list[TokenRow]:
-    """Five rows without a common beginning, and a label of its own at each step."""
+    """Five rows without a common beginning, and a label of its own at each step. The last ends within the original
+    context of models that have one.
+    """
     generator = np.random.default_rng(0)
     rows = []
-    for number, length in enumerate((30, 23, 37, 26, 19)):
+    for number, length in enumerate((30, 23, 37, 26, 12)):
         rows.append(
             TokenRow(
                 ids=generator.integers(3, len(tiny_tokenizer()), length, dtype=np.int32),
@@ -116,15 +118,15 @@ def _rows() -> list[TokenRow]:
 
 
 def _tree() -> StepTree:
-    """A tree of three paths, and a label of its own at each step."""
-    tree = StepTree(Problem(id="p", prompt="1 2 3 a b c 4 5 6 x y z 7 8"))
+    """A tree of three paths, and a label of its own at each step. Its first step ends within every original context."""
+    tree = StepTree(Problem(id="p", prompt="1 2 3 a b c"))
     labels = iter([number / 16 for number in range(16)])
 
     def step(parent: int, text: str) -> int:
         return tree.add(parent, text + "\n", label=human(next(labels)))
 
-    first = step(ROOT, "a b c d e f 1 2 3 4 5")
-    left = step(first, "x y z + 9 8 7 6 5 4 3")
+    first = step(ROOT, "d e f 1")
+    left = step(first, "x y z + 9 8 7 6 5 4 3 a b c 2 1 0")
     step(left, "b b b = 2 1 0")
     step(left, "= 2 1 0 ? ! # a b c d e f")
     step(first, "c c x y 1 1 2 good")
@@ -239,8 +241,8 @@ def score(name: str, folder: Path) -> str:
     engine = TransformersScorer(LoadedPRM(prm=prm, encoder=tiny_encoder(), meta=_META), memory=1 << 20)
 
     async def ask() -> list[float]:
-        # The first path alone, so that the others find its beginning in the tree.
-        await engine.score(given, [2])
+        # First what others begin with, so that they find it in the tree.
+        await engine.score(given, [0])
         return list((await engine.score(given, range(len(given)))).values)
 
     return _said(_farthest(dict(zip(labels, asyncio.run(ask()), strict=True)), wanted))
