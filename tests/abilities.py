@@ -241,8 +241,9 @@ def score(name: str, folder: Path) -> str:
     engine = TransformersScorer(LoadedPRM(prm=prm, encoder=tiny_encoder(), meta=_META), memory=1 << 20)
 
     async def ask() -> list[float]:
-        # First what others begin with, so that they find it in the tree.
-        await engine.score(given, [0])
+        # First what others begin with, so that they find it in the tree, and then go on from pasts of unequal length.
+        for node in (0, 2):
+            await engine.score(given, [node])
         return list((await engine.score(given, range(len(given)))).values)
 
     return _said(_farthest(dict(zip(labels, asyncio.run(ask()), strict=True)), wanted))
