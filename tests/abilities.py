@@ -25,6 +25,7 @@ from transformers import AutoConfig, PreTrainedModel
 from prmkit.errors import PrmkitError, RunError
 from prmkit.generate import Generation, Sampling
 from prmkit.generate.transformers import TransformersGenerator
+from prmkit.models.attention import PackedBy, packed_attention
 from prmkit.models.backbone import empty_backbone, load_causal_lm
 from prmkit.models.checkpoint import (
     CheckpointMeta,
@@ -35,6 +36,7 @@ from prmkit.models.checkpoint import (
 )
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM, architecture
+from prmkit.models.twin import CONTEXT, stir
 from prmkit.packing.batch import collate
 from prmkit.packing.format import StepFormat
 from prmkit.packing.rows import RowShape, encode_trees
@@ -45,7 +47,7 @@ from prmkit.train.config import LoraConfig, TrainConfig
 from prmkit.train.losses import step_losses
 from prmkit.tree import ROOT, Problem, StepTree
 from tests.tiny import human, tiny_encoder, tiny_tokenizer
-from tests.zoo import CONTEXT, stir, tiny_folder
+from tests.zoo import tiny_folder
 
 TOLERANCE = 1e-4
 """What rounding does to a logit; logits of these models have a deviation of about one."""
@@ -188,25 +190,20 @@ def unpacked(name: str, folder: Path) -> str:
 def packed(name: str, folder: Path) -> str:
     """Rows in two sequences, of which one is padded, give what each of them gives alone."""
     rows = _rows()
-    return _apart(name, [joined(rows[:3]), joined(rows[3:])], rows)
+    return _apart(name, "sequence", [joined(rows[:3]), joined(rows[3:])], rows)
 
 
 def tree(name: str, folder: Path) -> str:
     """Paths that share their beginning give what each of them gives alone."""
-    return _apart(name, _tree_rows(CONTEXT), _tree_rows(None))
+    return _apart(name, "tree", _tree_rows(CONTEXT), _tree_rows(None))
 
 
-def _apart(name: str, together: list[TokenRow], rows: list[TokenRow]) -> str:
-    """How far packed rows are off from themselves alone, by each way to attend that the model has."""
+def _apart(name: str, by: PackedBy, together: list[TokenRow], rows: list[TokenRow]) -> str:
+    """How far packed rows are off from themselves alone."""
     prm = _prm(name)
-    usual = str(prm.model.config._attn_implementation)
-    found: dict[str, float] = {}
-    for way in dict.fromkeys((usual, "eager")):
-        prm.model.set_attn_implementation(way)
-        found[way] = _farthest(_logits(prm, together), _alone(prm, rows))
-    if found[usual] < TOLERANCE <= found["eager"]:
-        return f"{_said(found['eager'])} (eager)"
-    return _said(found[usual])
+    wanted = _alone(prm, rows)
+    prm.model.set_attn_implementation(packed_attention(prm.model.config, by))
+    return _said(_farthest(_logits(prm, together), wanted))
 
 
 def lora(name: str, folder: Path) -> str:

@@ -7,8 +7,9 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from prmkit.models.twin import CONTEXT, WINDOW
 from tests.tiny import tiny_tokenizer
-from tests.zoo import ARCHITECTURES, CONTEXT, LEFT_OUT, VARIANTS, WINDOW, tiny_config, tiny_folder, tiny_lm
+from tests.zoo import ARCHITECTURES, LEFT_OUT, VARIANTS, tiny_config, tiny_folder, tiny_lm
 
 
 def test_every_name_of_transformers_is_made_or_left_out_for_a_reason() -> None:

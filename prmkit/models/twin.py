@@ -19,8 +19,10 @@ WINDOW = 8
 
 VOCABULARY = 128
 
+ORIGINAL = 16
+"""The original context of a model whose context was stretched."""
+
 _HIDDEN, _WIDE, _NARROW, _HEADS, _KV_HEADS, _HEAD = 64, 128, 32, 4, 2, 16
-_ORIGINAL = CONTEXT // 16
 _ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 
 _SIZES: tuple[tuple[int, str], ...] = (
@@ -45,7 +47,7 @@ _SIZES: tuple[tuple[int, str], ...] = (
         _HEADS,
         "num_attention_heads n_head n_heads attention_heads num_heads swa_num_attention_heads "
         "num_experts n_routed_experts num_local_experts moe_num_experts linear_num_value_heads linear_num_heads "
-        "index_topk index_block_size index_n_heads n_mamba_heads ssm_state_size mamba_d_state state_size "
+        "index_topk index_block_size n_mamba_heads ssm_state_size mamba_d_state state_size "
         "zero_expert_num",
     ),
     (
@@ -57,7 +59,7 @@ _SIZES: tuple[tuple[int, str], ...] = (
     (
         _HEAD,
         "head_dim kv_channels swa_head_dim dim_head linear_key_head_dim linear_value_head_dim "
-        "linear_head_dim index_head_dim kv_lora_rank q_lora_rank qk_head_dim v_head_dim o_lora_rank "
+        "linear_head_dim index_head_dim index_n_heads kv_lora_rank q_lora_rank qk_head_dim v_head_dim o_lora_rank "
         "hidden_size_per_layer_input laurel_rank mamba_d_head mamba_head_dim hc_lowrank adapter_rank "
         "query_pre_attn_scalar dim_model_base",
     ),
@@ -98,7 +100,7 @@ def likeness(config: PretrainedConfig, **changes: Any) -> PretrainedConfig:
     if usual.get("rope_parameters"):
         values["rope_parameters"] = _short(usual["rope_parameters"])
     if usual.get("original_max_position_embeddings"):
-        values["original_max_position_embeddings"] = _ORIGINAL
+        values["original_max_position_embeddings"] = ORIGINAL
     if usual.get("kv_lora_rank"):  # latent attention: every head has its own keys, and the parts say how wide
         values |= {"num_key_value_heads": _HEADS, "head_dim": values["qk_rope_head_dim"]}
     values |= _tokens(usual)
@@ -146,7 +148,7 @@ def _short(rope: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             short[key] = _short(value)
         elif key == "original_max_position_embeddings":
-            short[key] = _ORIGINAL
+            short[key] = ORIGINAL
         elif key in ("short_factor", "long_factor"):  # a factor for each angle: some of them, from first to last
             short[key] = [value[index * (len(value) - 1) // max(width - 1, 1)] for index in range(width)]
         else:
@@ -206,6 +208,7 @@ _EXCEPTIONS: dict[str, dict[str, Any]] = {
     "mamba2": {"num_heads": 8},
     "mellum": {"layer_types": ["full_attention", "sliding_attention"]},
     "minimax_m3_vl_text": {
+        "index_n_heads": _HEADS,
         "layer_types": ["full_attention", "minimax_m3_sparse"],
         "mlp_layer_types": ["dense", "sparse"],
     },
@@ -216,13 +219,24 @@ _EXCEPTIONS: dict[str, dict[str, Any]] = {
         "indexer_budget": 8,
         "indexer_compress_ratio": 4,
     },
+    "hrm_text": {"num_layers_per_stack": 1},
+    "rwkv": {"attention_hidden_size": _HIDDEN},
     "recurrent_gemma": {"num_hidden_layers": 3},
     "smollm3": {"no_rope_layers": [1, 0]},
     "zamba": {
         "num_hidden_layers": 3,
         "layers_block_type": ["linear_attention", "hybrid", "hybrid"],
+        "attention_hidden_size": 2 * _HIDDEN,
+        "attention_head_dim": 2 * _HEAD,
     },
-    "zamba2": {"num_key_value_heads": _HEADS},
+    "zamba2": {
+        "num_key_value_heads": _HEADS,
+        "n_mamba_heads": 8,
+        "mamba_headdim": _HEAD,
+        "attention_hidden_size": 2 * _HIDDEN,
+        "attention_head_dim": 2 * _HEAD,
+        "hybrid_layer_ids": [1],
+    },
     "zaya": {"num_experts_per_tok": 1, "layer_types": ["hybrid", "hybrid_sliding"], "sliding_window": WINDOW},
 }
 """What one rule for all does not say."""

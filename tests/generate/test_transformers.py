@@ -13,10 +13,10 @@ from prmkit.generate import Generation, GeneratorConfig, Sampling, decoding
 from prmkit.generate.likely import NextTokens
 from prmkit.generate.transformers import TransformersGenerator, load_generator
 from prmkit.models.tokenizer import load_tokenizer
-from tests.backbones import WINDOWED, lm_of
 from tests.contracts.generator import GeneratorContract
 from tests.fakes import at
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer, tiny_tokenizer
+from tests.zoo import WINDOWED, tiny_speaker
 
 PROMPTS = [[4, 5, 6], [7, 8], [9, 4, 5, 6, 7, 8]]
 
@@ -440,7 +440,7 @@ def test_a_policy_that_gives_nan_is_an_error_and_the_engine_goes_on(folder: Path
 
 @pytest.mark.parametrize("kind", WINDOWED)
 def test_greedy_decoding_goes_beyond_windows_and_original_contexts(folder: Path, kind: str) -> None:
-    policy = lm_of(kind)
+    policy = tiny_speaker(kind)
     prompt = torch.randint(3, 40, (37,), generator=torch.Generator().manual_seed(2)).tolist()
     (written,) = generate(folder, policy, [prompt], 1, temperature=0.0)
     policy.set_attn_implementation("eager")
@@ -479,7 +479,7 @@ class TestContract(GeneratorContract):
     @pytest.fixture(scope="class", params=["qwen2", *WINDOWED])
     @classmethod
     def engine(cls, folder: Path, model: PreTrainedModel, request: pytest.FixtureRequest) -> TransformersGenerator:
-        policy = model if request.param == "qwen2" else lm_of(request.param)
+        policy = model if request.param == "qwen2" else tiny_speaker(request.param)
         return TransformersGenerator(policy, load_tokenizer(str(folder)), max_rows=64)
 
     def decode(self, ids: Sequence[int]) -> str:

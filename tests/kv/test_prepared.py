@@ -9,7 +9,7 @@ from prmkit.kv.reader import KVReader
 from prmkit.kv.rows import KVRows, advance, kv_shape
 from prmkit.kv.tree import KVTree
 from prmkit.models.twin import likeness, twin
-from tests.backbones import OWN_ATTENTION, RECURRENT, WINDOWED, backbone_of
+from tests.zoo import BY_PLACE, RECURRENT, WINDOWED, tiny_layers
 
 TEXTS = [[3 + (7 * at + 5 * row) % 60 for at in range(length)] for row, length in enumerate((41, 17, 30))]
 
@@ -23,7 +23,7 @@ def plain(model: PreTrainedModel, ids: list[int]) -> torch.Tensor:
 @pytest.mark.parametrize("kind", WINDOWED)
 @torch.inference_mode()
 def test_texts_that_grow_beside_others_are_what_they_are_alone(kind: str) -> None:
-    model = backbone_of(kind)
+    model = tiny_layers(kind)
     expected = [plain(model, ids) for ids in TEXTS]
     rows = KVRows(prepared(model), 3, 41)
     lengths = [0, 0, 0]
@@ -38,7 +38,7 @@ def test_texts_that_grow_beside_others_are_what_they_are_alone(kind: str) -> Non
 @pytest.mark.parametrize("kind", WINDOWED)
 @torch.inference_mode()
 def test_a_tree_of_texts_gives_what_each_gives_alone(kind: str) -> None:
-    model = backbone_of(kind)
+    model = tiny_layers(kind)
     stem = TEXTS[0][:20]
     texts = [stem + TEXTS[1], stem + TEXTS[2], stem, TEXTS[0]]
     expected = [plain(model, ids)[[12, len(ids) - 1]] for ids in texts]
@@ -49,22 +49,22 @@ def test_a_tree_of_texts_gives_what_each_gives_alone(kind: str) -> None:
             torch.testing.assert_close(reading.hidden_SE, wanted, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [*RECURRENT, *OWN_ATTENTION])
+@pytest.mark.parametrize("kind", [*RECURRENT, *BY_PLACE])
 def test_what_goes_by_more_than_keys_values_and_positions_is_refused(kind: str) -> None:
-    if kind == "biases by place":  # by the place of keys in a row, which here is their position
-        prepared(backbone_of(kind))
+    if kind == "bloom":  # by the place of keys in a row, which here is their position
+        prepared(tiny_layers(kind))
         return
     with pytest.raises(InputError, match=r"cannot keep past key-values of this architecture.*Use the vllm engine"):
-        prepared(backbone_of(kind))
+        prepared(tiny_layers(kind))
 
 
 def test_query_heads_of_a_group_stand_in_one_matrix() -> None:
-    model = prepared(backbone_of("windows, sinks and experts"))
+    model = prepared(tiny_layers("gpt_oss"))
     assert model.config._attn_implementation == GROUPED
 
 
 def test_keys_and_values_may_differ_in_width() -> None:
-    shape = kv_shape(backbone_of("keys wider than values"))
+    shape = kv_shape(tiny_layers("deepseek_v3"))
     assert shape.size == max(shape.key, shape.value)
     assert shape.key != shape.value
 

@@ -3,7 +3,7 @@ from transformers import AutoConfig
 
 from prmkit.errors import InputError
 from prmkit.models.attention import faithful_attention, packed_attention
-from tests.backbones import OWN_ATTENTION, RECURRENT, WINDOWED, config_of
+from tests.zoo import BY_PLACE, RECURRENT, WINDOWED, tiny_config
 
 
 @pytest.mark.parametrize(
@@ -18,24 +18,24 @@ def test_the_attention_is_one_that_leaves_nothing_out(model_type: str, expected:
 @pytest.mark.parametrize("kind", WINDOWED)
 def test_windows_are_packed(kind: str) -> None:
     for by in ("tree", "sequence"):
-        assert packed_attention(config_of(kind), by) in ("sdpa", "eager")  # type: ignore[arg-type]
+        assert packed_attention(tiny_config(kind), by) in ("sdpa", "eager")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", RECURRENT)
 def test_layers_that_carry_a_state_are_not_packed(kind: str) -> None:
-    assert faithful_attention(config_of(kind)) is not None
+    assert faithful_attention(tiny_config(kind)) is not None
     for by in ("tree", "sequence"):
         with pytest.raises(InputError, match=r"train\.packing: this architecture .*Set train\.packing: none"):
-            packed_attention(config_of(kind), by)  # type: ignore[arg-type]
+            packed_attention(tiny_config(kind), by)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", OWN_ATTENTION)
+@pytest.mark.parametrize("kind", BY_PLACE)
 def test_where_whole_texts_can_share_a_row_it_is_said(kind: str) -> None:
-    others = "none" if kind == "a temperature by place" else "sequence"
+    others = "none" if kind == "llama4_text" else "sequence"
     with pytest.raises(InputError, match=rf"relative difference of .*Set train\.packing: {others}"):
-        packed_attention(config_of(kind), "tree")
+        packed_attention(tiny_config(kind), "tree")
     if others == "sequence":
-        assert packed_attention(config_of(kind), "sequence") == "eager"
+        assert packed_attention(tiny_config(kind), "sequence") == "eager"
 
 
 def test_a_dropout_that_an_attention_does_not_know_is_no_hindrance() -> None:

@@ -9,14 +9,14 @@ from prmkit.errors import InputError
 from prmkit.models.context import context_of, engine_context, original_context, readable, settle_rope
 from prmkit.models.prm import PRM
 from prmkit.models.twin import likeness, stir
-from tests.backbones import config_of
+from tests.zoo import tiny_config
 
 SHORT, LONG = 16, 256
 """The contexts of the small model: the original one, and the whole."""
 
 
 def phi3() -> PretrainedConfig:
-    return config_of("long rope")
+    return tiny_config("phi3, long rope")
 
 
 def made(config: PretrainedConfig) -> PreTrainedModel:

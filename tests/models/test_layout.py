@@ -8,9 +8,9 @@ from prmkit.models.layout import Layout, block_mask, dense_mask, laid_out, packe
 from prmkit.models.prm import PRM
 from prmkit.packing.batch import collate
 from prmkit.packing.sequence import Packing
-from tests.backbones import OWN_ATTENTION, RECURRENT, WINDOWED, backbone_of
 from tests.packing.test_batch import SHORT, forked
 from tests.tiny import tiny_backbone, tiny_encoder, tree_rows
+from tests.zoo import BY_PLACE, RECURRENT, WINDOWED, tiny_layers
 
 ENCODER = tiny_encoder()
 
@@ -53,17 +53,17 @@ def together(model: PreTrainedModel, ids_T: Tensor, how: str) -> Tensor:
 @pytest.mark.parametrize("how", ["eager", "sdpa"])
 @pytest.mark.parametrize("kind", WINDOWED)
 def test_packed_texts_are_what_they_are_alone(kind: str, how: str) -> None:
-    model = backbone_of(kind)
-    if how == "sdpa" and (kind.endswith("capped scores") or not model._supports_sdpa):
+    model = tiny_layers(kind)
+    if how == "sdpa" and (kind == "gemma2" or not model._supports_sdpa):
         pytest.skip("it has no such attention, or another one")
     ids_T = torch.randint(3, 128, (STEM + LEFT + RIGHT + OTHER,), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         torch.testing.assert_close(together(model, ids_T, how), alone(model, ids_T), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [*RECURRENT, *OWN_ATTENTION])
+@pytest.mark.parametrize("kind", [*RECURRENT, *BY_PLACE])
 def test_where_a_layer_goes_by_the_place_in_a_row_packing_is_another_function(kind: str) -> None:
-    model = backbone_of(kind)
+    model = tiny_layers(kind)
     ids_T = torch.randint(3, 128, (STEM + LEFT + RIGHT + OTHER,), generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         expected = alone(model, ids_T)
@@ -121,7 +121,7 @@ def test_the_two_masks_are_one(window: int | None) -> None:
 
 
 def test_a_mask_that_is_added_is_of_numbers() -> None:
-    model = backbone_of("a window in all layers")
+    model = tiny_layers("mistral")
     seen: list[Tensor] = []
     layer = next(module for name, module in model.named_modules() if name.endswith("self_attn"))
     layer.register_forward_pre_hook(
@@ -133,14 +133,14 @@ def test_a_mask_that_is_added_is_of_numbers() -> None:
     assert set(seen[0].unique().tolist()) == {0.0, torch.finfo(torch.float32).min}
 
 
-@pytest.mark.parametrize("kind", ["qwen2", "a window in some layers", "windows and capped scores"])
+@pytest.mark.parametrize("kind", ["qwen2", "qwen2, window", "gemma2"])
 def test_flex_attention_gives_the_same_scores(kind: str, tmp_path: object) -> None:
     torch.manual_seed(0)
     if kind == "qwen2":
         name = tiny_backbone(tmp_path)  # type: ignore[arg-type]
         prm = PRM.from_backbone(name, ModelConfig(name=name, max_length=64)).eval()
     else:
-        prm = PRM(backbone_of(kind)).eval()
+        prm = PRM(tiny_layers(kind)).eval()
     batch = collate(list(tree_rows(forked(), ENCODER, 64, budget=64).rows))
     scores = {}
     with torch.inference_mode():

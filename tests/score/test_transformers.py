@@ -19,9 +19,9 @@ from prmkit.packing.format import StepFormat
 from prmkit.score import Scorer, Scores
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree
-from tests.backbones import WINDOWED, backbone_of
 from tests.contracts.scorer import ScorerContract
 from tests.tiny import tiny_backbone
+from tests.zoo import WINDOWED, tiny_layers
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ class TestContract(ScorerContract):
         if request.param == "qwen2":
             return TransformersScorer(loaded)
         torch.manual_seed(0)
-        return TransformersScorer(replace(loaded, prm=PRM(backbone_of(request.param)).eval()))
+        return TransformersScorer(replace(loaded, prm=PRM(tiny_layers(request.param)).eval()))
 
     def reference(self, engine: Scorer, tree: StepTree, node: int) -> float:
         assert isinstance(engine, TransformersScorer)

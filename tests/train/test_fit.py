@@ -17,9 +17,9 @@ from prmkit.score import PrmConfig, load_scorer
 from prmkit.train.config import TrainConfig
 from prmkit.train.fit import TrainResult, train_prm, training_rows
 from prmkit.tree import StepTree
-from tests.backbones import WINDOWED, folder_of
 from tests.packing.families import TEMPLATES
 from tests.tiny import path_tree, tiny_backbone, tiny_bpe_tokenizer
+from tests.zoo import WINDOWED, tiny_folder
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +261,7 @@ def test_a_prm_that_is_asked_by_the_chat_template_is_asked_alike_in_training_and
 @pytest.mark.parametrize("packing", ["tree", "sequence"])
 @pytest.mark.parametrize("kind", WINDOWED)
 def test_packed_training_is_unpacked_training_whatever_layers_see(kind: str, packing: str, tmp_path: Path) -> None:
-    name = folder_of(kind, tmp_path / "backbone")
+    name = tiny_folder(kind, tmp_path / "backbone")
     trees = told_by_a_token(12)
     settings = {"lr": 1e-3, "batch_size": 64, "pack_tokens": 200}
     alone = train(name, tmp_path / "alone", trees, **settings)
@@ -273,7 +273,7 @@ def test_packed_training_is_unpacked_training_whatever_layers_see(kind: str, pac
 
 
 def test_layers_that_carry_a_state_are_trained_unpacked_and_it_is_said_before_anything_is_read(tmp_path: Path) -> None:
-    name = folder_of("convolutions", tmp_path / "backbone")
+    name = tiny_folder("lfm2", tmp_path / "backbone")
     with pytest.raises(InputError, match=r"train\.packing: .*lfm2.*Set train\.packing: none"):
         train(name, tmp_path / "packed", told_by_a_token(12), packing="tree")
     result = train(name, tmp_path / "alone", told_by_a_token(12))
