@@ -45,7 +45,7 @@ def answer_looks(
             ticket.fail(reading)
         else:
             _answer(ticket, reading, head, texts, flops)
-            reader.tree.release(reading.node)
+            reader.release(reading)
     reader.tree.evict()
 
 

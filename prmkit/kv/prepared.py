@@ -5,18 +5,23 @@ Shapes: B rows, N tokens of a row, E hidden size.
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from prmkit.errors import InputError
 from prmkit.kv.attention import GROUPED
 from prmkit.kv.products import by_onednn
 from prmkit.kv.rows import KVRows, advance
-from prmkit.models.gate import FAILURES, TOLERANCE, Answer, find, first_that_agrees, relative, said
+from prmkit.models.gate import FAILURES, TOLERANCE, Answer, Finding, find, first_that_agrees, relative, said
 
 _LENGTHS = (40, 23, 31)
 """Of the texts that are tried, in tokens."""
 
 _FAULT = "a relative difference of {} between a text in pieces and as a whole"
+
+
+def past_attention(config: PretrainedConfig) -> Finding:
+    """Which attention goes on with the key-values of what came before; none is chosen where none is faithful."""
+    return find("past key-values", config, _grows)
 
 
 def prepared(model: PreTrainedModel) -> PreTrainedModel:
@@ -27,7 +32,7 @@ def prepared(model: PreTrainedModel) -> PreTrainedModel:
             not be faithful to the model.
     """
     model.eval()
-    finding = find("past key-values", model.config, _grows)
+    finding = past_attention(model.config)
     if finding.chosen is None:
         raise _unsuited(model, finding.fault)
     ids_BN = torch.tensor([[1, 2, 3, 1], [3, 1, 2, 2]], device=model.device) % model.config.vocab_size

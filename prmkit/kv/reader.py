@@ -6,7 +6,7 @@ Shapes: L layers, H key-value heads, T tokens, D head size, N new tokens of a ro
 import logging
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -32,12 +32,12 @@ _CPU_PADDING = 64
 
 @dataclass(slots=True)
 class SequenceReading:
-    """What was read of one sequence. ``node`` is held in the tree until it is released.
+    """What was read of one sequence. ``node`` is held in the tree until it is released; None where there is no tree.
 
     ``spans`` lists (tokens before, tokens computed) of what this sequence was the first to ask for.
     """
 
-    node: KVNode
+    node: KVNode | None
     hidden_SE: Tensor
     spans: list[tuple[int, int]] = field(default_factory=list)
 
@@ -129,6 +129,15 @@ class KVReader:
             if len(sequences) == 1:
                 return [error]
             return [self.read_each([ids], [wants])[0] for ids, wants in zip(sequences, positions, strict=True)]
+
+    def held(self, readings: Iterable[SequenceReading]) -> int:
+        """How many tokens there are in what was read, those that several share once."""
+        return sum(len(node.ids) for node in {node for each in readings if each.node for node in each.node.lineage()})
+
+    def release(self, reading: SequenceReading) -> None:
+        """Let the tree drop what was read, should it need the memory."""
+        if reading.node is not None:
+            self.tree.release(reading.node)
 
     def _read(self, tips: list[KVNode], positions: Sequence[Sequence[int]]) -> list[SequenceReading]:
         paths = [_Path(tip.lineage(), wants) for tip, wants in zip(tips, positions, strict=True)]

@@ -3,8 +3,9 @@
 Shapes: S step ends.
 """
 
+import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,9 +16,10 @@ from prmkit.generate.config import TransformersEngine
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.meter import Meter
 from prmkit.kv.placement import key_value_room, placed
-from prmkit.kv.prepared import prepared
+from prmkit.kv.prepared import past_attention, prepared
 from prmkit.kv.reader import KVReader, SequenceReading
 from prmkit.kv.tree import KVTree
+from prmkit.kv.whole import WholeReader
 from prmkit.models.checkpoint import LoadedPRM
 from prmkit.models.context import engine_context
 from prmkit.models.flops import forward_flops
@@ -25,6 +27,8 @@ from prmkit.models.foreign.adapters import load_any_prm
 from prmkit.score import PrmConfig, Scores
 from prmkit.score.paths import asked_by_tip, check_length
 from prmkit.tree import StepTree
+
+_LOG = logging.getLogger(__name__)
 
 _FULL = 4
 """Forward passes whose requests are worked on at once."""
@@ -52,7 +56,8 @@ class TransformersScorer:
     """Scores with a PRM in this process.
 
     Paths that were scored stay in a tree of key-values, so that a search computes only its new steps, and a prefix that
-    several paths share only once.
+    several paths share only once. Where layers carry more from token to token than keys and values, a warning says so,
+    and each path is read as a whole.
 
     Args:
         loaded: a PRM with its tokenisation.
@@ -61,7 +66,7 @@ class TransformersScorer:
         context: longest text in tokens, if it shall be shorter than what the PRM reads.
 
     Raises:
-        InputError: the architecture is one whose key-values this engine cannot keep.
+        InputError: the architecture is one that this engine cannot read.
     """
 
     def __init__(
@@ -72,11 +77,21 @@ class TransformersScorer:
         self.flops = forward_flops(self.prm.model, loaded.prm.score)
         self.tree = KVTree(memory)
         self.meter = meter = Meter()
-        self._reader = KVReader(
-            prepared(self.prm.model), self.tree, max_tokens=max_tokens, told=lambda tokens: meter.add(read=tokens)
-        )
+        self._reader = self._made_reader(max_tokens, lambda tokens: meter.add(read=tokens))
         self._waiting: deque[Ticket[list[_Path], _Found]] = deque()
         self._thread = EngineThread(self._step)
+
+    def _made_reader(self, max_tokens: int, told: Callable[[int], None]) -> KVReader | WholeReader:
+        model = self.prm.model
+        finding = past_attention(model.config)
+        if finding.chosen is not None:
+            return KVReader(prepared(model), self.tree, max_tokens=max_tokens, told=told)
+        _LOG.warning(
+            "%s: its past is more than keys and values (%s), so each path is read as a whole, which takes longer",
+            type(model).__name__,
+            finding.fault,
+        )
+        return WholeReader(model, max_tokens=max_tokens, told=told)
 
     def fits(self, tree: StepTree, node: int) -> bool:
         """See Scorer.fits."""
@@ -138,17 +153,16 @@ class TransformersScorer:
             except RunError as error:
                 ticket.fail(error)
             for reading in readings:
-                self.tree.release(reading.node)
+                self._reader.release(reading)
 
     def _found(self, readings: list[SequenceReading]) -> _Found:
         logits_S = self.prm.score(torch.cat([reading.hidden_SE for reading in readings]))[:, 0]
         if bool(logits_S.isnan().any()):
             raise RunError("the PRM scored a step NaN; check its dtype and weights")
-        unique = {node for reading in readings for node in reading.node.lineage()}
         tokens = sum(reading.tokens for reading in readings)
         return _Found(
             values=torch.sigmoid(logits_S.float()).tolist(),
-            cached=sum(len(node.ids) for node in unique) - tokens,
+            cached=self._reader.held(readings) - tokens,
             tokens=tokens,
             flops=sum(reading.flops(self.flops) for reading in readings) + self.flops.of(0, read=len(logits_S)),
         )

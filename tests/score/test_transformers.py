@@ -15,13 +15,14 @@ from prmkit.models.checkpoint import CheckpointMeta, LoadedPRM, load_prm, save_p
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.models.tokenizer import load_tokenizer
+from prmkit.models.twin import CONTEXT
 from prmkit.packing.format import StepFormat
 from prmkit.score import Scorer, Scores
 from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree
 from tests.contracts.scorer import ScorerContract
 from tests.tiny import tiny_backbone
-from tests.zoo import WINDOWED, tiny_layers
+from tests.zoo import BY_PLACE, RECURRENT, WINDOWED, tiny_layers
 
 
 @pytest.fixture(scope="module")
@@ -151,14 +152,27 @@ def test_out_of_memory_scores_in_smaller_batches_and_loses_nothing(
         assert scores.values == pytest.approx(values, abs=1e-5)
 
 
+def test_it_is_said_where_paths_are_read_as_a_whole(loaded: LoadedPRM, caplog: pytest.LogCaptureFixture) -> None:
+    prm = PRM(tiny_layers("lfm2")).eval()
+    with caplog.at_level(logging.WARNING):
+        scorer = TransformersScorer(replace(loaded, prm=prm))
+    assert "Lfm2Model: its past is more than keys and values (" in caplog.text
+    tree = forked()
+    scores = asyncio.run(scorer.score(tree, [2, 1]))
+    again = asyncio.run(scorer.score(tree, [2, 1]))
+    assert again.values == scores.values
+    length = sum(len(loaded.encoder.path_ids(tree.problem, tree.steps(node))[0]) for node in (1, 2))
+    assert (again.tokens, again.cached_tokens) == (scores.tokens, scores.cached_tokens) == (length, 0)
+
+
 class TestContract(ScorerContract):
-    @pytest.fixture(scope="class", params=["qwen2", *WINDOWED])
+    @pytest.fixture(scope="class", params=["qwen2", *WINDOWED, *RECURRENT, *BY_PLACE])
     @classmethod
     def engine(cls, loaded: LoadedPRM, request: pytest.FixtureRequest) -> TransformersScorer:
         if request.param == "qwen2":
             return TransformersScorer(loaded)
         torch.manual_seed(0)
-        return TransformersScorer(replace(loaded, prm=PRM(tiny_layers(request.param)).eval()))
+        return TransformersScorer(replace(loaded, prm=PRM(tiny_layers(request.param)).eval()), context=CONTEXT)
 
     def reference(self, engine: Scorer, tree: StepTree, node: int) -> float:
         assert isinstance(engine, TransformersScorer)
