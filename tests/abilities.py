@@ -243,7 +243,8 @@ def score(name: str, folder: Path) -> str:
             await engine.score(given, [node])
         return list((await engine.score(given, range(len(given)))).values)
 
-    return _said(_farthest(dict(zip(labels, asyncio.run(ask()), strict=True)), wanted))
+    said = _said(_farthest(dict(zip(labels, asyncio.run(ask()), strict=True)), wanted))
+    return "yes, whole" if said == "yes" and not any(True for _ in engine.tree) else said
 
 
 def generate(name: str, folder: Path) -> str:

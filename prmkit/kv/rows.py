@@ -35,7 +35,19 @@ class KVShape(NamedTuple):
         return max(self.key, self.value)
 
 
-class KVRows(Cache):
+class _KeysAndValues(Cache):
+    """A cache of nothing but keys and values."""
+
+    def __init__(self) -> None:
+        super().__init__(layers=[])
+
+    def _refused(self, *args: Any, **kwargs: Any) -> Any:
+        raise ValueError("layers that keep more of a text than keys and values")
+
+    update_conv_state = update_recurrent_state = update_indexer = has_previous_state = _refused
+
+
+class KVRows(_KeysAndValues):
     """A buffer of key-values for up to ``rows`` rows of up to ``length`` tokens. What it holds is always finite.
 
     On a CPU room that was never used takes no memory.
@@ -45,7 +57,7 @@ class KVRows(Cache):
     """
 
     def __init__(self, model: PreTrainedModel, rows: int, length: int, known_L2RHTD: Tensor | None = None) -> None:
-        super().__init__(layers=[])
+        super().__init__()
         shape = kv_shape(model)
         # Zeros: attention weighs what lies behind a row's end with 0, and 0 times a stray NaN is NaN.
         self.kv_L2RHTD = _zeros((shape.layers, 2, rows, shape.heads, length, shape.size), model.dtype, model.device)
@@ -165,16 +177,16 @@ def kv_shape(model: PreTrainedModel) -> KVShape:
             model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device), past_key_values=seen)
         shapes = set(seen.shapes.values())
         if len(shapes) != 1 or sorted(seen.shapes) != list(range(model.config.num_hidden_layers)):
-            raise ValueError("layers that keep something else than keys and values of one shape")
+            raise ValueError("layers that do not all keep keys and values of one shape")
         _SHAPES[model] = KVShape(len(seen.shapes), *shapes.pop())
     return _SHAPES[model]
 
 
-class _Seen(Cache):
+class _Seen(_KeysAndValues):
     """Keeps nothing, and sees what it was to keep."""
 
     def __init__(self) -> None:
-        super().__init__(layers=[])
+        super().__init__()
         self.shapes: dict[int, tuple[int, int, int]] = {}
 
     def update(
