@@ -18,6 +18,7 @@ from prmkit.errors import InputError
 from prmkit.models.gate import Answer, Finding, find, first_that_agrees, relative
 from prmkit.models.layout import laid_out, packed_layout
 from prmkit.packing.sequence import Packing
+from prmkit.run.ranks import local_rank
 
 PackedBy = Literal["tree", "sequence"]
 
@@ -71,7 +72,8 @@ def _packed(config: PretrainedConfig, by: PackedBy, device: str) -> Finding:
     ways = ("flex_attention", "sdpa", "eager") if device == "cuda" else ("sdpa", "eager")
 
     def look(model: PreTrainedModel) -> Answer:
-        cast(torch.nn.Module, model).to(device)
+        place = torch.device(device, local_rank()) if device == "cuda" else torch.device(device)
+        cast(torch.nn.Module, model).to(place)
         stem, left, right, other = _texts(model, (_STEM, *_ENDS, _OTHER))
         texts = [torch.cat([stem, left]), torch.cat([stem, right]), other]
         written = [stem, left, right, other] if by == "tree" else texts

@@ -80,6 +80,8 @@ def find(
         with busy(f"trying a small {config.model_type}"), quiet(), torch.random.fork_rng():
             try:
                 answer = look(twin(small)) if small is not None else (None, None, failure)
+            except torch.OutOfMemoryError:  # which says nothing of the architecture
+                raise
             except FAILURES as error:
                 answer = None, None, said(error)
         difference, chosen, fault = answer
@@ -113,6 +115,8 @@ def first_that_agrees(ways: Sequence[str], apart: Callable[[str], float], fault:
     for way in ways:
         try:
             difference = apart(way)
+        except torch.OutOfMemoryError:
+            raise
         except FAILURES as error:
             said_last = said(error)
             continue

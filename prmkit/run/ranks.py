@@ -33,6 +33,11 @@ def this_process() -> Process:
     return Process(rank, _number("SLURM_STEP_NUM_TASKS", _number("SLURM_NTASKS", rank + 1) if rank else 1))
 
 
+def local_rank() -> int:
+    """Which of the processes on this machine this one is, and so which of its GPUs it works on."""
+    return _number("LOCAL_RANK", _number("SLURM_LOCALID"))
+
+
 def _number(name: str, default: int = 0) -> int:
     value = os.environ.get(name, "")
     return int(value) if value.isdecimal() else default

@@ -65,6 +65,18 @@ def test_a_model_that_fails_has_answered(error: Exception) -> None:
     assert (finding.chosen, finding.fault) == (None, "sizes")
 
 
+def test_a_full_memory_says_nothing_of_the_architecture() -> None:
+    def look(model: PreTrainedModel) -> Answer:
+        return first_that_agrees(("sdpa",), full, "off by {}")
+
+    def full(way: str) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        find("who?", LLAMA, look)
+    assert find("who?", LLAMA, Look()).chosen == "sdpa"
+
+
 def test_a_kind_of_which_no_small_model_can_be_made_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     def likeness(config: PretrainedConfig) -> PretrainedConfig:
         raise ValueError("layers that nobody knows")

@@ -1,6 +1,6 @@
 import pytest
 
-from prmkit.run.ranks import Process, this_process
+from prmkit.run.ranks import Process, local_rank, this_process
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,16 @@ def test_a_process_knows_its_number_whoever_started_it(
         monkeypatch.setenv(name, value)
     assert this_process() == expected
     assert this_process().first == (expected.rank == 0)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"), [({}, 0), ({"SLURM_LOCALID": "3"}, 3), ({"LOCAL_RANK": "2", "SLURM_LOCALID": "0"}, 2)]
+)
+def test_each_process_of_a_machine_has_a_number(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: int
+) -> None:
+    for name in ("LOCAL_RANK", "SLURM_LOCALID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert local_rank() == expected
