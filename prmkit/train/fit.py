@@ -109,11 +109,11 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: 
     config, seed = data.config, data.seed
     strategy = strategy_of(config)
     pl.seed_everything(seed, verbose=False)
-    prm = _build(model, config)
+    prm, remarks = _build(model, config)
     before = pretraining_flops(model.name, prm.model.config)
     out.mkdir(parents=True, exist_ok=True)
     state = last_state(out / STATE)
-    history = History(out / "history.csv", show=progress)
+    history = History(out / "history.csv", show=progress, remarks=remarks)
     module = PRMModule(prm, config, seed=seed)
     meta = CheckpointMeta(format=data.encoder.format, label_source=data.label_source, max_length=model.max_length)
 
@@ -145,10 +145,13 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: 
     return TrainResult(metrics=metrics, history=tuple(history.records), checkpoint=out / "checkpoint")
 
 
-def _build(model: ModelConfig, config: TrainConfig) -> PRM:
+def _build(model: ModelConfig, config: TrainConfig) -> tuple[PRM, list[str]]:
+    """The model of a training, and what is to be said of it."""
     if config.lora is not None:
-        return adapted(model.name, model, config.lora)
-    return PRM.skeleton(model.name, model) if config.strategy == "fsdp2" else PRM.from_backbone(model.name, model)
+        prm, targets = adapted(model.name, model, config.lora)
+        return prm, [str(targets)]
+    make = PRM.skeleton if config.strategy == "fsdp2" else PRM.from_backbone
+    return make(model.name, model), []
 
 
 def _trainer(config: TrainConfig, strategy: Any, loggers: list[Logger], callbacks: list[pl.Callback]) -> pl.Trainer:
