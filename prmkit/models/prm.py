@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, empty_backbone, load_backbone, shown, stored_folder, stored_keys
+from prmkit.models.backbone import check_vocabulary, empty_backbone, load_backbone, shown, stored_folder
 from prmkit.models.config import ModelConfig
+from prmkit.models.stored_form import stored_weights
+from prmkit.models.stored_tensors import StoredTensors
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.sequence import Packing, block_mask, dense_mask
 
@@ -63,15 +65,15 @@ class PRM(nn.Module):
         """The same PRM without memory for its backbone, whose weights stay in the folder ``source``; the head is there.
 
         Raises:
-            InputError: as ``from_backbone``, or the weights are no safetensors.
+            InputError: as ``from_backbone``.
         """
         source = stored_folder(name)
-        keys = stored_keys(source)
+        keys = set(StoredTensors(source))
         model = empty_backbone(name, getattr(torch, config.dtype))
-        _check_backbone(model, name, {key for key in keys.values() if key.startswith("score.")}, config)
-        missing = sorted(key for key in model.state_dict() if key not in keys)
+        _check_backbone(model, name, keys, config)
+        _, missing = stored_weights(model, keys)
         if missing:
-            raise InputError("weights are missing", where=name, got=f"no {shown(missing)}")
+            raise InputError("weights are missing", where=name, got=f"no {shown(sorted(missing))}")
         prm = cls(model, head_dropout=config.head_dropout)
         prm.source = source
         return prm

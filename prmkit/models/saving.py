@@ -50,7 +50,8 @@ def merged_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
         for part, value in parts:
             whole = _whole(value)
             # What two modules share is written twice, since not every reader would share it again.
-            yield f"{name}.{part}" if name else part, whole.clone() if id(value) in seen else whole
+            place = name.removesuffix(".token_adapter")  # peft's, of single tokens
+            yield f"{place}.{part}" if place else part, whole.clone() if id(value) in seen else whole
             seen.add(id(value))
 
 

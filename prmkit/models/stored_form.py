@@ -2,7 +2,7 @@
 transformers joins as it loads, such as the experts of a mixture. What transformers knows of an architecture decides.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,8 +53,10 @@ class StoredWeight:
     keys: list[tuple[str, str | None]] = field(default_factory=list)
     converter: Any = None
 
-    def made(self, name: str, tensors: dict[str, Tensor], model: PreTrainedModel) -> Iterator[Named]:
+    def made(self, name: str, tensors: Mapping[str, Tensor], model: PreTrainedModel) -> Iterator[Named]:
         """The weights that the stored tensors become: the one of this name, and others where one tensor is cut."""
+        if self.converter is None:
+            return iter([(name, tensors[self.keys[0][0]])])
         converter = deepcopy(self.converter)
         for key, pattern in self.keys:
             converter.add_tensor(name, key, pattern, tensors[key])

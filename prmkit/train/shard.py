@@ -5,6 +5,7 @@ process ever holds a whole model.
 """
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -21,11 +22,13 @@ from torch.distributed.tensor.parallel import (
     SequenceParallel,
     parallelize_module,
 )
+from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import stored_keys
 from prmkit.models.loading import described
 from prmkit.models.prm import PRM, decoder_layers
+from prmkit.models.stored_form import stored_weights
+from prmkit.models.stored_tensors import StoredTensors
 from prmkit.run.activity import busy
 from prmkit.train.config import TrainConfig
 
@@ -117,25 +120,47 @@ def _split(prm: PRM, mesh: DeviceMesh) -> None:
 def _load(prm: PRM, head: dict[str, Tensor], device: torch.device) -> None:
     """Give a sharded skeleton memory and the stored weights."""
     prm.to_empty(device=device)
-    for module in prm.model.modules():
-        derived = module._non_persistent_buffers_set
-        if derived:  # the angles of the rotary embedding, which no file holds
-            fresh = type(module)(module.config)
-            for name in derived:
-                module.get_buffer(name).copy_(fresh.get_buffer(name))
+    _derive(prm.model)
     assert prm.source is not None
-    keys = stored_keys(prm.source)
-    wanted = prm.model.state_dict()
-    stored = {keys[name]: value for name, value in wanted.items()}
-    with busy(f"loading {described(str(prm.source))}"):
-        load(stored, storage_reader=HuggingFaceStorageReader(str(prm.source)))
+    read_backbone(prm, prm.source)
     for name, value in head.items():
-        _place(prm.score.get_parameter(name), value.to(device))
+        _place(prm.score.get_parameter(name), value)
 
 
-def _place(parameter: nn.Parameter, value: Tensor) -> None:
-    """Fill a parameter, or this process's part of it, with a value that every process holds whole."""
+def read_backbone(prm: PRM, folder: Path) -> None:
+    """Fill the backbone of a sharded model with the weights of a folder.
+
+    Each process reads its own parts. Tensors that transformers joins or cuts, such as the experts of a mixture, and
+    torch files are read by every process, one weight at a time.
+    """
+    stored, wanted = StoredTensors(folder), prm.model.state_dict()
+    places, _ = stored_weights(prm.model, stored)
+    plain = {name for name, place in places.items() if place.converter is None and stored.safe}
+    with busy(f"loading {described(str(folder))}"):
+        if plain:
+            own = {places[name].keys[0][0]: wanted[name] for name in plain}
+            load(own, storage_reader=HuggingFaceStorageReader(str(folder)))
+        for name, place in places.items():
+            if name not in plain:
+                for each, value in place.made(name, stored, prm.model):
+                    _place(wanted[each], value)
+
+
+def _derive(model: PreTrainedModel) -> None:
+    """Compute the buffers that no file holds, such as the angles of the rotary embedding, as transformers does."""
+    for value in cast(nn.Module, model).parameters():
+        value._is_hf_initialized = True  # type: ignore[attr-defined]  # and so leaves alone what files hold
+    for module in cast(nn.Module, model).modules():
+        if module._non_persistent_buffers_set:
+            with torch.no_grad():
+                model._init_weights(module)
+
+
+def _place(target: Tensor, value: Tensor) -> None:
+    """Fill a weight, or this process's part of it, with a value that every process holds whole."""
     with torch.no_grad():
-        if isinstance(parameter, DTensor):
-            value = distribute_tensor(value, parameter.device_mesh, parameter.placements)
-        parameter.copy_(value)
+        if isinstance(target, DTensor):
+            value = distribute_tensor(
+                value.to(target.device), target.device_mesh, target.placements, src_data_rank=None
+            )
+        target.copy_(value)

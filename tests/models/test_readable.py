@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from prmkit.errors import RunError
 from prmkit.models.readable import check_readable
@@ -19,7 +19,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def kind(folder: Path) -> type[PreTrainedModel]:
-    return type(AutoModel.from_pretrained(folder, device_map="meta"))
+    with torch.device("meta"):
+        return type(AutoModel.from_config(AutoConfig.from_pretrained(folder)))
 
 
 def changed(folder: Path, **changes: torch.Tensor | None) -> None:
@@ -58,4 +59,10 @@ def test_a_type_that_reading_rounds_is_named_and_one_that_it_widens_is_not(folde
     config = json.loads((folder / "config.json").read_text()) | {"dtype": "bfloat16"}
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunError, match=r"norm\.weight in float32, which reading rounds to bfloat16"):
+        check_readable(folder, kind(folder))
+
+
+def test_one_expert_too_few_is_refused(folder: Path) -> None:
+    changed(folder, **{"model.layers.1.mlp.experts.3.up_proj.weight": None})
+    with pytest.raises(RunError, match=r"cannot be read again as it was written: .*conversion"):
         check_readable(folder, kind(folder))
