@@ -33,6 +33,7 @@ from prmkit.train.loggers import loggers_of
 from prmkit.train.module import PRMModule
 from prmkit.train.plot import plot_history
 from prmkit.train.progress import History
+from prmkit.train.read_back import ReadBack, row_scores
 from prmkit.train.saved_state import KeepAll, KeepBest, KeepState, last_state
 from prmkit.train.strategies import strategy_of
 from prmkit.tree import StepTree
@@ -103,7 +104,8 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: 
 
     Raises:
         InputError: the backbone does not allow a training (see PRM.from_backbone), or ``out/checkpoint`` exists.
-        RunError: a loss is not finite; the batch is then kept in ``out/bad_batch.pt``.
+        RunError: a loss is not finite; the batch is then kept in ``out/bad_batch.pt``. Or the checkpoint cannot be read
+            back, or scores otherwise: after the first step, in the end, or when it is written.
     """
     refuse_existing(out / "checkpoint")
     config, seed = data.config, data.seed
@@ -117,16 +119,19 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: 
     module = PRMModule(prm, config, seed=seed)
     meta = CheckpointMeta(format=data.encoder.format, label_source=data.label_source, max_length=model.max_length)
 
-    def write(fresh: Path) -> None:
+    def write(fresh: Path) -> list[float]:
         save_prm(prm, data.encoder.tokenizer, fresh, meta)
+        return row_scores(prm)
 
     best = KeepBest(out / ".best", monitor=config.monitor, patience=config.patience, write=write)
-    callbacks = [history, best, *([KeepAll(out / "snapshots", write)] if config.snapshots else [])]
+    read_back = ReadBack(prm, best, out / ".trial", write, rounded=config.precision != "32-true")
+    callbacks = [history, best, read_back, *([KeepAll(out / "snapshots", write)] if config.snapshots else [])]
     with _quiet():
         loggers = loggers_of(config.loggers, out, resumed=state)
         callbacks.append(KeepState(out / STATE, every=config.save_every))
         trainer = _trainer(config, strategy, loggers, callbacks)
         _fit(trainer, module, data, state, out)
+    read_back.finish(trainer)
     if trainer.is_global_zero:
         (out / ".best").rename(out / "checkpoint")
         shutil.rmtree(out / STATE, ignore_errors=True)

@@ -122,12 +122,20 @@ def _load(prm: PRM, head: dict[str, Tensor], device: torch.device) -> None:
     prm.to_empty(device=device)
     _derive(prm.model)
     assert prm.source is not None
-    read_backbone(prm, prm.source)
+    _read_backbone(prm, prm.source)
     for name, value in head.items():
         _place(prm.score.get_parameter(name), value)
 
 
-def read_backbone(prm: PRM, folder: Path) -> None:
+def reload(prm: PRM, folder: Path) -> None:
+    """Put the weights of a checkpoint in place of those of a sharded model. All processes call this."""
+    _read_backbone(prm, folder)
+    stored = StoredTensors(folder)
+    for name, parameter in prm.score.named_parameters():
+        _place(parameter, stored[f"score.{name}"])
+
+
+def _read_backbone(prm: PRM, folder: Path) -> None:
     """Fill the backbone of a sharded model with the weights of a folder.
 
     Each process reads its own parts. Tensors that transformers joins or cuts, such as the experts of a mixture, and

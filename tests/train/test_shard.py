@@ -18,12 +18,13 @@ from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from prmkit.errors import InputError
-from prmkit.models.checkpoint import load_prm
+from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.train.config import TrainConfig
 from prmkit.train.fit import STATE, TrainResult
-from prmkit.train.shard import clip_gradients, mesh_of, shard
+from prmkit.train.shard import clip_gradients, mesh_of, reload, shard
 from tests.tiny import tiny_backbone, tiny_model, tiny_tokenizer
 from tests.train.test_fit import told_by_a_token, train
 
@@ -218,6 +219,20 @@ def test_weights_that_are_missing_are_missed(tmp_path: Path, kind: str) -> None:
     save_file({key: value for key, value in weights.items() if key != gone}, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"weights are missing, got 'no (h|layers)\.0"):
         seeded(PRM.skeleton, name)
+
+
+@pytest.mark.parametrize("kind", ["gpt_neox", "deepseek_v3"])
+def test_a_sharded_model_takes_the_weights_of_its_checkpoint(mesh: DeviceMesh, tmp_path: Path, kind: str) -> None:
+    name = tiny_model(tmp_path / "backbone", kind)
+    parts = sharded(name, mesh)
+    meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
+    save_prm(parts, tiny_tokenizer(), tmp_path / "prm", meta)
+    before = {key: whole_of(value).clone() for key, value in parts.state_dict().items()}
+    with torch.no_grad():
+        for value in parts.state_dict().values():
+            value.fill_(0.5)
+    reload(parts, tmp_path / "prm")
+    assert all(torch.equal(whole_of(value), before[key]) for key, value in parts.state_dict().items())
 
 
 def test_the_head_of_a_prm_is_not_discarded(tmp_path: Path) -> None:
