@@ -159,10 +159,19 @@ def _write_weights(weights: Weights, folder: Path) -> torch.dtype:
 
 def _held(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """What a module itself holds of that which a folder must hold."""
-    yield from module.named_parameters(recurse=False)
+    for name, value in module.named_parameters(recurse=False):
+        yield name, _dequantized(module) if hasattr(value, "quant_state") else value
     for name, buffer in module.named_buffers(recurse=False):
         if name not in module._non_persistent_buffers_set:
             yield name, buffer
+
+
+def _dequantized(module: nn.Module) -> Tensor:
+    """The weight of a linear map in 4 bits, as the numbers that it stands for."""
+    from peft.utils.integrations import dequantize_module_weight
+
+    weight: Tensor = dequantize_module_weight(module).detach()
+    return weight
 
 
 def _is_adapter(module: nn.Module) -> bool:
@@ -173,13 +182,10 @@ def _merged(layer: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """What is below an adapter, with the adapter added as its own kind adds it: in float32, then rounded once."""
     base = cast(Any, layer).get_base_layer()
     types = {name: value.dtype for name, value in base.state_dict().items()}
-    if not all(value.is_floating_point() for value in base.parameters()):  # 4 bits, into which peft would merge
-        from peft.utils.integrations import dequantize_module_weight
-
-        weight = dequantize_module_weight(base).detach()
-        delta = cast(Any, layer).get_delta_weight("default").to(weight.device)
-        yield "weight", (weight.float() + delta.float()).to(weight.dtype)
-        yield from ((name, value) for name, value in _held(base) if name != "weight")
+    if hasattr(getattr(base, "weight", None), "quant_state"):  # 4 bits, into which peft would merge
+        delta = cast(Any, layer).get_delta_weight("default").float()
+        for name, value in _held(base):
+            yield name, (value.float() + delta).to(value.dtype) if name == "weight" else value
         return
     fresh = copy.deepcopy(layer).float()  # of the layer alone, so that no second model is in memory
     for each in fresh.modules():

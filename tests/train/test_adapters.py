@@ -138,6 +138,28 @@ def test_four_bit_weights_are_trained_on_and_merged(name: str, tmp_path: Path) -
     assert train(name, tmp_path / "run", told_by_a_token(), **fields).metrics["auroc"] > 0.9
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "targets"), [("qwen2", ("q_proj",)), ("mixtral", ("o_proj", "down_proj")), ("deepseek_v3", ())]
+)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_has_no_adapter_leaves_its_four_bits_too(
+    tmp_path: Path, kind: str, targets: tuple[str, ...], dtype: str
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="needs prmkit[qlora]")
+    backbone = tiny_model(tmp_path / "backbone", kind)
+    settings = config(backbone).model_copy(update={"dtype": dtype})
+    prm = adapted(backbone, settings, LoraConfig(rank=4, targets=targets, quantize="nf4"))[0].eval()
+    for key, parameter in prm.named_parameters():
+        if ".lora_B." in key:
+            torch.nn.init.normal_(parameter, std=0.05)
+    merged, ones = saved_and_loaded(prm, tmp_path / "prm"), torch.ones_like(IDS)
+    with torch.no_grad():
+        expected = prm(IDS, ones, ENDS)
+        near = 1e-5 if dtype == "float32" else 0.02
+        torch.testing.assert_close(merged(IDS, ones, ENDS), expected, atol=near, rtol=0, check_dtype=False)
+
+
 def test_adapters_learn_and_go_on(name: str, tmp_path: Path) -> None:
     fields: dict[str, object] = {"epochs": 4, "lr": 2e-2, "lora": LoraConfig(rank=8), "gradient_checkpointing": True}
     result = train(name, tmp_path, told_by_a_token(), **fields)
