@@ -8,6 +8,7 @@ import torch
 from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from transformers import (
+    MODEL_MAPPING,
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
@@ -51,7 +52,11 @@ def load_backbone(
     Raises:
         InputError: the folder is missing, holds no model, or holds weights of another architecture.
     """
-    mapping = {"key_mapping": {"^" + prefix.replace(".", r"\."): ""}} if prefix else {}
+    mapping = {}
+    if prefix:
+        kind: Any = MODEL_MAPPING[type(load_config(name))]
+        own = f"{kind.base_model_prefix}."  # which transformers takes off by itself, after other changes of names
+        mapping = {} if own == prefix else {"key_mapping": {"^" + prefix.replace(".", r"\."): own}}
     return _load(AutoModel, name, dtype, prefix=prefix, **mapping, **options)
 
 

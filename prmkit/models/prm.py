@@ -65,12 +65,20 @@ class PRM(nn.Module):
         """The same PRM without memory for its backbone, whose weights stay in the folder ``source``; the head is there.
 
         Raises:
-            InputError: as ``from_backbone``.
+            InputError: as ``from_backbone``, or layers share weights.
         """
         source = stored_folder(name)
         keys = set(StoredTensors(source))
         model = empty_backbone(name, getattr(torch, config.dtype))
         _check_backbone(model, name, keys, config)
+        every = [id(value) for _, value in cast(nn.Module, model).named_parameters(remove_duplicate=False)]
+        if len(set(every)) < len(every):
+            raise InputError(
+                "layers of this architecture share weights, which cannot be sharded",
+                where=name,
+                got=model.config.model_type,
+                cure="Train it with strategy: auto or ddp.",
+            )
         _, missing = stored_weights(model, keys)
         if missing:
             raise InputError("weights are missing", where=name, got=f"no {shown(sorted(missing))}")

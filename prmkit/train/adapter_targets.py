@@ -13,6 +13,9 @@ _ROUTERS = {"router", "gate", "shared_expert_gate"}
 adapted.
 """
 
+_NOT_CALLED = {"dt_proj"}
+"""Mamba's map of time steps: its weight is read without a call, in which an adapter would be added."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterTargets:
@@ -40,13 +43,17 @@ def adapter_targets(backbone: nn.Module, wanted: Sequence[str]) -> AdapterTarget
     Raises:
         InputError: a name is that of no linear map and no experts.
     """
-    maps = [name for name, part in backbone.named_modules() if isinstance(part, nn.Linear | Conv1D)]
+    maps = [
+        name
+        for name, part in backbone.named_modules()
+        if isinstance(part, nn.Linear | Conv1D) and name.rpartition(".")[2] not in _NOT_CALLED
+    ]
     stacks = [
         f"{name}.{key}"
         for name, part in backbone.named_modules()
         if not isinstance(part, nn.modules.conv._ConvNd)
         for key, value in part.named_parameters(recurse=False)
-        if value.ndim == 3
+        if value.ndim == 3 and min(value.shape) > 1
     ]
     unknown = [end for end in wanted if not any(_ends(name, end) for name in (*maps, *stacks))]
     if unknown:

@@ -3,7 +3,8 @@ start.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ _TOKENS = 32
 
 _EXACT, _ROUNDED = 1e-3, 0.05
 """How far scores may be apart: in float32, and where weights or arithmetic have the 8 bits of bfloat16."""
+
+_STIR = 0.05
+"""Deviation of what is added to the upper matrices of adapters for trial: some tenths of the weights beneath."""
 
 
 def row_scores(prm: PRM) -> list[float]:
@@ -78,7 +82,8 @@ class ReadBack(pl.Callback):
         with busy("saving for trial"):
             self._clear(trainer)
             try:
-                scores = self._write(self._trial)
+                with _stirred(self._prm):
+                    scores = self._write(self._trial)
                 trainer.strategy.barrier()
                 self._check(trainer, self._trial, scores, torch.device("cpu"))
             finally:
@@ -122,6 +127,22 @@ class ReadBack(pl.Callback):
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             shutil.rmtree(self._trial, ignore_errors=True)
+
+
+@contextmanager
+def _stirred(prm: PRM) -> Iterator[None]:
+    """Adapters that do something: after one step they hardly do, and wrong ones would not be noticed."""
+    ups = [value for name, value in prm.named_parameters() if ".lora_B." in name]
+    kept = [value.detach().clone() for value in ups]
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in ups:
+            value.add_(torch.randn(value.shape, generator=draw).to(value), alpha=_STIR)
+        try:
+            yield
+        finally:
+            for value, before in zip(ups, kept, strict=True):
+                value.copy_(before)
 
 
 def _shown(scores: list[float]) -> str:

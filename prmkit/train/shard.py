@@ -63,9 +63,19 @@ def shard(prm: PRM, mesh: DeviceMesh, config: TrainConfig, *, device: torch.devi
     low = torch.bfloat16 if config.precision == "bf16-mixed" else None
     policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32 if low else None)
     for layer in decoder_layers(prm.model):
+        for part in _of_other_types(layer):
+            fully_shard(part, mesh=mesh["data_parallel"], mp_policy=policy)
         fully_shard(layer, mesh=mesh["data_parallel"], mp_policy=policy)
     fully_shard(prm, mesh=mesh["data_parallel"], mp_policy=policy)
     _load(prm, head, device)
+
+
+def _of_other_types(layer: nn.Module) -> list[nn.Module]:
+    """The parts of a layer whose weights have another type than its first, such as routers that stay in float32: what
+    is gathered together has one type.
+    """
+    first = next(layer.parameters()).dtype
+    return [part for part in layer.modules() if any(each.dtype != first for each in part.parameters(recurse=False))]
 
 
 def compile_layers(prm: PRM) -> None:
@@ -158,10 +168,10 @@ def _derive(model: PreTrainedModel) -> None:
     """Compute the buffers that no file holds, such as the angles of the rotary embedding, as transformers does."""
     for value in cast(nn.Module, model).parameters():
         value._is_hf_initialized = True  # type: ignore[attr-defined]  # and so leaves alone what files hold
-    for module in cast(nn.Module, model).modules():
-        if module._non_persistent_buffers_set:
-            with torch.no_grad():
-                model._init_weights(module)
+    derived = [module for module in cast(nn.Module, model).modules() if module._non_persistent_buffers_set]
+    with torch.no_grad():
+        for module in [*derived, cast(nn.Module, model)]:
+            model._init_weights(module)
 
 
 def _place(target: Tensor, value: Tensor) -> None:

@@ -50,3 +50,11 @@ def test_maps_of_every_class_are_found(tmp_path: Path) -> None:
 def test_names_of_nothing_are_refused_even_beside_others(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"got \['proj'\]; expected some of down_proj, gate_up_proj, k_proj, o_proj"):
         targets(tmp_path, "mixtral", "q_proj", "proj")
+
+
+def test_a_map_that_the_model_does_not_call_is_none(tmp_path: Path) -> None:
+    """Mamba reads the weight of its time steps itself, where no adapter is."""
+    found = targets(tmp_path, "mamba")
+    assert kinds(found.maps) == {"mixer.in_proj", "mixer.x_proj", "mixer.out_proj"}
+    with pytest.raises(InputError, match=r"got \['dt_proj'\]"):
+        targets(tmp_path / "again", "mamba", "dt_proj")

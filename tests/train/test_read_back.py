@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from prmkit.errors import RunError
-from prmkit.models import checkpoint
+from prmkit.models import checkpoint, saving
 from prmkit.models.checkpoint import load_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.models.saving import whole_weights
 from prmkit.train import fit
 from prmkit.train.config import LoraConfig
-from prmkit.train.read_back import row_scores
+from prmkit.train.read_back import ReadBack, row_scores
 from tests.tiny import tiny_backbone, tiny_model
 from tests.train.test_fit import told_by_a_token, train
 
@@ -110,3 +110,29 @@ def test_a_row_is_scored_alike_by_the_same_weights_and_leaves_the_model_as_it_wa
     with torch.no_grad():
         prm.model.layers[0].mlp.up_proj.weight.mul_(1.5)  # type: ignore[union-attr, operator]
     assert row_scores(prm) != first
+
+
+def test_adapters_that_are_merged_wrongly_are_found_after_one_step(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When they hardly do anything yet."""
+    merged: Any = saving._merged
+
+    def unmerged(layer: Any) -> Iterator[tuple[str, Tensor]]:
+        yield from merged(layer)
+        yield "weight", layer.get_base_layer().weight
+
+    saves = Saves(monkeypatch, wrong_from=99)
+    monkeypatch.setattr(saving, "_merged", lambda layer: iter(dict(unmerged(layer)).items()))
+    with pytest.raises(RunError, match=r"\.trial: the checkpoint does not score as the model that was saved"):
+        train(name, tmp_path, told_by_a_token(), lora=LoraConfig(rank=4), lr=1e-6)
+    assert [folder.name for folder in saves.folders] == [".trial"]
+
+
+def test_a_trial_changes_nothing_of_a_training(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields: dict[str, Any] = {"lora": LoraConfig(rank=4, dropout=0.1), "epochs": 2}
+    with_trial = train(name, tmp_path / "with", told_by_a_token(), **fields)
+    monkeypatch.setattr(ReadBack, "on_train_batch_end", lambda *_, **__: None)
+    without = train(name, tmp_path / "without", told_by_a_token(), **fields)
+    one, other = (load_prm(each.checkpoint).prm.state_dict() for each in (with_trial, without))
+    assert all(torch.equal(one[key], other[key]) for key in one)

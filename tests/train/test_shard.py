@@ -186,7 +186,8 @@ def test_a_sharded_skeleton_is_the_stored_model_with_the_head_that_was_drawn(nam
 
 
 @pytest.mark.parametrize(
-    "kind", ["llama", "gemma2", "gpt2", "gpt_neox", "gpt_neo", "mixtral", "deepseek_v3", "gpt_oss"]
+    "kind",
+    ["llama", "gemma2", "gpt2", "gpt_neox", "gpt_neo", "mixtral", "deepseek_v3", "gpt_oss", "hunyuan_v1_moe"],
 )
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_sharded_skeleton_of_any_architecture_is_the_stored_model(
