@@ -72,7 +72,7 @@ class PRM(nn.Module):
         model = empty_backbone(name, getattr(torch, config.dtype))
         _check_backbone(model, name, keys, config)
         every = [id(value) for _, value in cast(nn.Module, model).named_parameters(remove_duplicate=False)]
-        if len(set(every)) < len(every):
+        if model.all_tied_weights_keys or len(set(every)) < len(every):
             raise InputError(
                 "layers of this architecture share weights, which cannot be sharded",
                 where=name,

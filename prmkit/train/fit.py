@@ -30,10 +30,11 @@ from prmkit.train.datamodule import StepDataModule
 from prmkit.train.encoding import encoder_of, shape_of
 from prmkit.train.flops import pretraining_flops
 from prmkit.train.loggers import loggers_of
+from prmkit.train.made_up import row_scores
 from prmkit.train.module import PRMModule
 from prmkit.train.plot import plot_history
 from prmkit.train.progress import History
-from prmkit.train.read_back import ReadBack, row_scores
+from prmkit.train.read_back import ReadBack
 from prmkit.train.saved_state import KeepAll, KeepBest, KeepState, last_state
 from prmkit.train.strategies import strategy_of
 from prmkit.tree import StepTree

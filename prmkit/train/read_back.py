@@ -16,35 +16,15 @@ from prmkit.errors import RunError
 from prmkit.models.checkpoint import load_prm
 from prmkit.models.prm import PRM
 from prmkit.run.activity import busy
+from prmkit.train.made_up import row_scores
 from prmkit.train.saved_state import KeepBest
 from prmkit.train.shard import reload
-
-_TOKENS = 32
 
 _EXACT, _ROUNDED = 1e-3, 0.05
 """How far scores may be apart: in float32, and where weights or arithmetic have the 8 bits of bfloat16."""
 
 _STIR = 0.05
 """Deviation of what is added to the upper matrices of adapters for trial: some tenths of the weights beneath."""
-
-
-def row_scores(prm: PRM) -> list[float]:
-    """The scores of two steps of a made-up row. In a sharded training all processes call this."""
-    device = next(prm.score.parameters()).device
-    config = prm.model.config
-    tokens = min(_TOKENS, getattr(config, "max_position_embeddings", _TOKENS))
-    ids_BT = (torch.arange(1, tokens + 1, device=device) * 7919 % config.vocab_size)[None]
-    ends_BS = torch.tensor([[tokens // 2 - 1, tokens - 1]], device=device)
-    learning = [module for module in prm.modules() if module.training]
-    prm.eval()
-    try:
-        with torch.no_grad():
-            logits_BS = prm(ids_BT, torch.ones_like(ids_BT), ends_BS)
-    finally:
-        for module in learning:
-            module.training = True
-    scores: list[float] = logits_BS.float().sigmoid()[0].tolist()
-    return scores
 
 
 class ReadBack(pl.Callback):

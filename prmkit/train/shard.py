@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
@@ -31,6 +31,7 @@ from prmkit.models.stored_form import stored_weights
 from prmkit.models.stored_tensors import StoredTensors
 from prmkit.run.activity import busy
 from prmkit.train.config import TrainConfig
+from prmkit.train.made_up import row_scores
 
 _STYLES: dict[str, Callable[[], ParallelStyle]] = {
     "colwise": ColwiseParallel,
@@ -51,7 +52,7 @@ def shard(prm: PRM, mesh: DeviceMesh, config: TrainConfig, *, device: torch.devi
         device: where this process's part shall live.
 
     Raises:
-        InputError: the heads or widths of the backbone cannot be split so.
+        InputError: the heads or widths of the backbone cannot be split so, or its layers not sharded.
     """
     head = {name: value.detach().clone() for name, value in prm.score.named_parameters()}
     prm.score.to(torch.device("meta"))
@@ -68,6 +69,30 @@ def shard(prm: PRM, mesh: DeviceMesh, config: TrainConfig, *, device: torch.devi
         fully_shard(layer, mesh=mesh["data_parallel"], mp_policy=policy)
     fully_shard(prm, mesh=mesh["data_parallel"], mp_policy=policy)
     _load(prm, head, device)
+    if not config.compile:
+        _check(prm)
+
+
+def _check(prm: PRM) -> None:
+    """Read a row, since FSDP2 and DTensor say as late as then what they cannot do."""
+    try:
+        row_scores(prm)
+        _reshard(prm)
+    except (RuntimeError, AssertionError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        if not any(word in str(error) for word in ("DTensor", "FSDP", "sharded")):
+            raise
+        raise InputError(
+            f"FSDP2 cannot shard this architecture ({reason[:160]})",
+            where="train.strategy",
+            got=prm.model.config.model_type,
+            cure="Use auto or ddp, with train.lora where it does not fit.",
+        ) from None
+
+
+def _reshard(prm: PRM) -> None:
+    """Let go of what the last forward pass gathered of the parts that are no layer."""
+    cast(FSDPModule, prm).reshard()
 
 
 def _of_other_types(layer: nn.Module) -> list[nn.Module]:
@@ -139,6 +164,7 @@ def _load(prm: PRM, head: dict[str, Tensor], device: torch.device) -> None:
 
 def reload(prm: PRM, folder: Path) -> None:
     """Put the weights of a checkpoint in place of those of a sharded model. All processes call this."""
+    _reshard(prm)
     _read_backbone(prm, folder)
     stored = StoredTensors(folder)
     for name, parameter in prm.score.named_parameters():

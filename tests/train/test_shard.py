@@ -229,11 +229,19 @@ def test_a_sharded_model_takes_the_weights_of_its_checkpoint(mesh: DeviceMesh, t
     meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
     save_prm(parts, tiny_tokenizer(), tmp_path / "prm", meta)
     before = {key: whole_of(value).clone() for key, value in parts.state_dict().items()}
+    read(parts)  # which leaves some parts gathered
     with torch.no_grad():
         for value in parts.state_dict().values():
             value.fill_(0.5)
     reload(parts, tmp_path / "prm")
     assert all(torch.equal(whole_of(value), before[key]) for key, value in parts.state_dict().items())
+
+
+def test_what_fsdp_cannot_do_is_said_before_the_training(mesh: DeviceMesh, tmp_path: Path) -> None:
+    """Mamba reads a weight of a part that it does not call, which then is not gathered."""
+    name = tiny_model(tmp_path, "mamba")
+    with pytest.raises(InputError, match=r"train\.strategy: FSDP2 cannot shard this architecture \(.*\), got 'mamba'"):
+        sharded(name, mesh)
 
 
 def test_the_head_of_a_prm_is_not_discarded(tmp_path: Path) -> None:
