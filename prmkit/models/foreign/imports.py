@@ -46,10 +46,12 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
         meta: text format, label source and length, of which the model says nothing.
 
     Raises:
-        InputError: the folder is none of them, its head has another number of labels, its tokenizer does not know the
-            step end or has no chat template for the format, or ``out`` exists.
+        InputError: the folder is none of them or prmkit's own, its head has another number of labels, its tokenizer does
+            not know the step end or has no chat template for the format, or ``out`` exists.
     """
     source = stored_folder(name)
+    if (source / META_FILE).is_file():
+        raise InputError("the folder is a checkpoint of prmkit's already", where=name, cure="Use it as it is.")
     encoder = StepEncoder(load_tokenizer(name), meta.format)
     stored = StoredTensors(source)
     head = read_head(stored, name)
