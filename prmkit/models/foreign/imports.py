@@ -46,8 +46,8 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
         meta: text format, label source and length, of which the model says nothing.
 
     Raises:
-        InputError: the folder is none of them or prmkit's own, its head has another number of labels, its tokenizer does
-            not know the step end or has no chat template for the format, or ``out`` exists.
+        InputError: the folder is none of them or prmkit's own, its head has another number of labels, its tokenizer
+            does not know the step end or has no chat template for the format, or ``out`` exists.
     """
     source = stored_folder(name)
     if (source / META_FILE).is_file():
