@@ -112,9 +112,8 @@ def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str |
     below = base or str(_settings(adapter)["base_model_name_or_path"])
     found = StoredTensors(stored_folder(below))  # refused in our own words where it is missing
     beneath = {} if any(map(is_of_head, own)) else {key: found[key] for key in found if is_of_head(key)}
-    head = read_head(
-        beneath or own, adapter, cure="peft saves it where task_type is TOKEN_CLS or modules_to_save names it."
-    )
+    saved = "peft saves it where task_type is TOKEN_CLS or modules_to_save names it."
+    head = read_head({**beneath, **own}, adapter, cure=saved)
     tokenizer = _tokenizer(adapter, below)
     encoder = StepEncoder(tokenizer, meta.format)
     backbone, _ = load_backbone(below, None)
@@ -201,11 +200,17 @@ def _add_adapter(backbone: PreTrainedModel, tensors: dict[str, Tensor], adapter:
     config = PeftConfig.from_pretrained(str(adapter))
     config.modules_to_save = None  # they are in place
     config.inference_mode = True
+    # Below its name in the model that was trained, by which a config may name all targets.
+    prefix = backbone.base_model_prefix or "model"
+    whole: Any = nn.Module()
+    whole.config, whole.base_model_prefix = backbone.config, prefix
+    whole.add_module(prefix, cast(nn.Module, backbone))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peft's, about what is none of the user's concern
-            inject_adapter_in_model(config, cast(nn.Module, backbone))
-            result: Any = set_peft_model_state_dict(backbone, tensors)
+            inject_adapter_in_model(config, whole)
+            named = {f"{prefix}.{key}": value for key, value in tensors.items()}
+            result: Any = set_peft_model_state_dict(whole, named)
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(

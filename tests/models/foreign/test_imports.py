@@ -284,3 +284,24 @@ def test_an_adapter_of_another_model_is_refused(classifier: tuple[Path, torch.nn
     save_file(weights, tmp_path / "adapter" / "adapter_model.safetensors")
     with pytest.raises(InputError, match=r"does not fit .* got 'no place for .*layers\.7"):
         merge_adapter(tmp_path / "adapter", tmp_path / "no", META, base=str(tmp_path / "backbone"))
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [f"model.layers.{number}.self_attn.q_proj" for number in range(2)],
+        r"model\.layers\.\d+\.mlp\.(up|down)_proj",
+        ".*k_proj",
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_targets_may_be_named_from_the_top_or_by_an_expression(
+    classifier: tuple[Path, torch.nn.Module], tmp_path: Path, targets: list[str] | str
+) -> None:
+    _, model = classifier
+    config = peft.LoraConfig(task_type="TOKEN_CLS", r=4, target_modules=targets, init_lora_weights=False)
+    adapted = peft.get_peft_model(model, config).eval()
+    expected = probabilities(adapted)
+    adapted.save_pretrained(tmp_path / "adapter")
+    merge_adapter(tmp_path / "adapter", tmp_path / "ours", META, base=str(tmp_path / "backbone"))
+    torch.testing.assert_close(scores(tmp_path / "ours"), expected, atol=1e-5, rtol=0)
