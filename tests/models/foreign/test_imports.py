@@ -305,3 +305,28 @@ def test_targets_may_be_named_from_the_top_or_by_an_expression(
     adapted.save_pretrained(tmp_path / "adapter")
     merge_adapter(tmp_path / "adapter", tmp_path / "ours", META, base=str(tmp_path / "backbone"))
     torch.testing.assert_close(scores(tmp_path / "ours"), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_of_single_experts_is_merged_into_their_stack(tmp_path: Path) -> None:
+    """As transformers 4 had them: each expert a linear map of its own."""
+    name = tiny_model(tmp_path / "backbone", "mixtral")
+    base = load_file(tmp_path / "backbone" / "model.safetensors")
+    held, expected = {"base_model.model.score.weight": torch.randn(2, 32)}, {}
+    for key, value in base.items():
+        if ".experts." in key:
+            down, up = torch.randn(4, value.shape[1]), torch.randn(value.shape[0], 4)
+            place = f"base_model.model.{key.removesuffix('.weight')}"
+            held |= {f"{place}.lora_A.weight": down, f"{place}.lora_B.weight": up}
+            expected[key] = value + 8 / 4 * up @ down
+    settings = {"peft_type": "LORA", "task_type": "TOKEN_CLS", "r": 4, "lora_alpha": 8}
+    settings |= {"target_modules": ["w1", "w2", "w3"], "base_model_name_or_path": name}
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps(settings))
+    save_file(held, tmp_path / "adapter" / "adapter_model.safetensors")
+    merge_adapter(tmp_path / "adapter", tmp_path / "ours", META)
+    written = load_file(tmp_path / "ours" / "model.safetensors")
+    assert len(expected) == 2 * 4 * 3
+    for key, value in expected.items():
+        torch.testing.assert_close(written[key], value, atol=1e-5, rtol=0)
