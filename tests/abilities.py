@@ -208,7 +208,7 @@ def _apart(name: str, by: PackedBy, together: list[TokenRow], rows: list[TokenRo
 
 def lora(name: str, folder: Path) -> str:
     """Adapters are trained a step, merged and saved, and the folder scores as they did."""
-    prm = adapted(name, _config(name), LoraConfig(rank=4))
+    prm, _ = adapted(name, _config(name), LoraConfig(rank=4))
     stir(prm.score)
     _train(prm, _rows())
     return _saved(prm, folder)

@@ -53,7 +53,10 @@ def export(folder: FolderArgument, out: OutArgument, as_json: JsonOption = False
 
 @app.command("import")
 def import_(
-    name: Annotated[str, typer.Argument(metavar="MODEL", help="A PRM of TRL's or Qwen's form: folder or hub id.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A PRM of TRL's or Qwen's form, or with a value head: folder or hub id."),
+    ],
     out: OutArgument,
     step_end: StepEndOption = r"\n",
     template: TemplateOption = "bare",

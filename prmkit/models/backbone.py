@@ -1,15 +1,14 @@
 """Loading of pretrained backbones and tokenizers, with every refusal as one InputError."""
 
-import math
-from collections.abc import Container, Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
 from huggingface_hub import snapshot_download
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from transformers import (
+    MODEL_MAPPING,
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
@@ -21,8 +20,9 @@ from transformers import (
 from prmkit.errors import InputError
 from prmkit.models.attention import faithful_attention
 from prmkit.models.context import settle_rope
-from prmkit.models.loading import loading, move
+from prmkit.models.loading import loading, move, quiet
 from prmkit.models.names import refuse_missing_folder, unloadable
+from prmkit.models.stored_tensors import holds_code
 from prmkit.models.tokenizer import load_tokenizer
 
 
@@ -54,7 +54,11 @@ def load_backbone(
     Raises:
         InputError: the folder is missing, holds no model, or holds weights of another architecture.
     """
-    mapping = {"key_mapping": {"^" + prefix.replace(".", r"\."): ""}} if prefix else {}
+    mapping = {}
+    if prefix:
+        kind: Any = MODEL_MAPPING[type(load_config(name))]
+        own = f"{kind.base_model_prefix}."  # which transformers takes off by itself, after other changes of names
+        mapping = {} if own == prefix else {"key_mapping": {"^" + prefix.replace(".", r"\."): own}}
     return _load(AutoModel, name, dtype, prefix=prefix, **mapping, **options)
 
 
@@ -68,7 +72,11 @@ def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         with torch.device("meta"):
-            model: PreTrainedModel = AutoModel.from_config(config, dtype=dtype)
+            made: Any = AutoModel.from_config(config, dtype=dtype)
+        with quiet():  # as if it were loaded, since transformers then keeps some weights in float32
+            model: PreTrainedModel = type(made).from_pretrained(
+                None, config=config, dtype=dtype, state_dict=made.state_dict(), device_map="meta"
+            )
         return _faithful(model.eval())
     except (OSError, ValueError, KeyError) as error:
         raise unloadable("model", name, error) from None
@@ -87,49 +95,6 @@ def stored_folder(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
     except (OSError, ValueError) as error:
         raise unloadable("model", name, error) from None
-
-
-def stored_keys(folder: Path) -> dict[str, str]:
-    """The stored name of each backbone weight in a folder of safetensors, by its name in the backbone; other keys by
-    their own name.
-
-    Raises:
-        InputError: there are no safetensors, or they cannot be read.
-    """
-    keys = {key.removeprefix("model."): key for stored in _files(folder) for key in stored.keys()}  # noqa: SIM118
-    if not keys:
-        raise InputError("the weights are no safetensors", where=folder, cure="Convert them, or use another strategy.")
-    return keys
-
-
-def stored_tensors(folder: Path, wanted: Container[str]) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors of a folder of safetensors whose stored names are wanted, one by one.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
-    for stored in _files(folder):
-        for key in stored.keys():  # noqa: SIM118
-            if key in wanted:
-                yield key, stored.get_tensor(key)
-
-
-def stored_parameters(folder: Path) -> int:
-    """How many numbers the safetensors of a folder hold.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
-    return sum(math.prod(stored.get_slice(key).get_shape()) for stored in _files(folder) for key in stored.keys())  # noqa: SIM118
-
-
-def _files(folder: Path) -> Iterator[Any]:
-    for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, framework="pt") as stored:
-                yield stored
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"cannot read the weights ({error})", where=file) from None
 
 
 def load_causal_lm(
@@ -176,13 +141,6 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
             expected=f"at least {len(tokenizer)}",
             cure="The tokenizer belongs to another model, or tokens were added to it without resizing the embeddings.",
         )
-
-
-def holds_code(name: object) -> InputError:
-    """What is said of a torch file that unpickling would have to run code for."""
-    return InputError(
-        "a weight file holds more than tensors, and is not opened", where=name, expected="safetensors, or plain tensors"
-    )
 
 
 def shown(keys: list[str]) -> str:

@@ -1,6 +1,7 @@
 """The checkpoint: a Hugging Face folder that vLLM serves as it is, and ``prmkit.json`` beside the weights.
 
-Keys are ``model.*`` (the backbone), ``score.0.*`` and ``score.2.*`` (the head).
+Keys are those of the backbone's published folders (``model.*`` for most), and ``score.0.*`` and ``score.2.*`` (the
+head).
 """
 
 from collections.abc import Iterator
@@ -15,11 +16,12 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from prmkit import __version__
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, load_backbone, shown, stored_parameters, stored_tensors
+from prmkit.models.backbone import check_vocabulary, load_backbone, shown
 from prmkit.models.context import context_of
 from prmkit.models.loading import move
 from prmkit.models.prm import PRM
 from prmkit.models.saving import whole_weights, write_folder
+from prmkit.models.stored_tensors import StoredTensors
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
@@ -108,11 +110,12 @@ def inspect_checkpoint(folder: Path) -> CheckpointFacts:
     _read_head(folder)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     meta = read_meta(folder)
+    stored = StoredTensors(folder)
     prompter = StepEncoder(load_tokenizer(str(folder)), meta.format).prompter
     return CheckpointFacts(
         architecture=", ".join(config.architectures or ()),
         model_type=config.model_type,
-        parameters=stored_parameters(folder),
+        parameters=sum(stored.empty(key).numel() for key in stored),
         dtype=str(config.dtype).removeprefix("torch."),
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         context=context_of(config) or 0,
@@ -190,14 +193,15 @@ def _two_labels(prm: PRM) -> Iterator[tuple[str, Tensor]]:
 
 
 def _read_head(folder: Path) -> dict[str, Tensor]:
-    head = dict(stored_tensors(folder, HEAD_KEYS))
+    stored = StoredTensors(folder)
+    head = {key: stored[key] for key in HEAD_KEYS if key in stored}
     missing = [key for key in HEAD_KEYS if key not in head]
     if missing:
         raise InputError(
             "not the checkpoint of a PRM",
             where=folder,
             got=f"weights without {shown(missing)}",
-            expected="model.*, score.0.* and score.2.* in safetensors",
+            expected="a backbone, score.0.* and score.2.* in safetensors",
             cure="Name the folder that training wrote (RUN/checkpoint).",
         )
     return head

@@ -16,7 +16,10 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from prmkit.errors import InputError
 
-_KIND = "longrope"
+_KIND, _SETTLED = "longrope", "settled longrope"
+
+# A kind of its own, which transformers computes alike and does not compute again with every batch.
+ROPE_INIT_FUNCTIONS[_SETTLED] = ROPE_INIT_FUNCTIONS[_KIND]
 
 
 _NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "model_max_length")
@@ -72,10 +75,10 @@ def settle_rope(model: PreTrainedModel, length: int | None = None) -> int:
     if original is None:
         return context
     for module in cast(nn.Module, model).modules():
-        if getattr(module, "rope_type", None) in (_KIND, f"settled {_KIND}"):
+        if getattr(module, "rope_type", None) in (_KIND, _SETTLED):
             rotary = cast(Any, module)
             with torch.device(rotary.inv_freq.device):
                 angles, _ = ROPE_INIT_FUNCTIONS[_KIND](rotary.config, seq_len=min(context, original + 1))
             rotary.register_buffer("inv_freq", angles.to(rotary.inv_freq.device), persistent=False)
-            rotary.rope_type = f"settled {_KIND}"  # what transformers no longer recomputes
+            rotary.rope_type = _SETTLED
     return context

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from transformers import GenerationConfig
 
-from prmkit.models.backbone import load_config, stored_folder, stored_parameters
+from prmkit.models.backbone import load_config, stored_folder
 from prmkit.models.context import context_of
 from prmkit.models.ends import declared_ends
+from prmkit.models.stored_tensors import StoredTensors
 from prmkit.models.tokenizer import load_tokenizer
 
 
@@ -40,9 +41,10 @@ def inspect_model(name: str) -> ModelFacts:
         ends = declared_ends(GenerationConfig.from_pretrained(name), tokenizer)
     except OSError:  # it has no generation_config.json
         ends = declared_ends(config, tokenizer)
+    stored = StoredTensors(folder)
     return ModelFacts(
         architecture=", ".join(config.architectures or ()),
-        parameters=stored_parameters(folder),
+        parameters=sum(stored.empty(key).numel() for key in stored),
         dtype=str(config.dtype).removeprefix("torch."),
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         context=context_of(config) or 0,

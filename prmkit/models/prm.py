@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, empty_backbone, load_backbone, shown, stored_folder, stored_keys
+from prmkit.models.backbone import check_vocabulary, empty_backbone, load_backbone, shown, stored_folder
 from prmkit.models.config import ModelConfig
 from prmkit.models.context import context_of, settle_rope
 from prmkit.models.layout import laid_out, packed_layout
+from prmkit.models.stored_form import stored_weights
+from prmkit.models.stored_tensors import StoredTensors
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.sequence import Packing
 
@@ -69,15 +71,23 @@ class PRM(nn.Module):
         """The same PRM without memory for its backbone, whose weights stay in the folder ``source``; the head is there.
 
         Raises:
-            InputError: as ``from_backbone``, or the weights are no safetensors.
+            InputError: as ``from_backbone``, or layers share weights.
         """
         source = stored_folder(name)
-        keys = stored_keys(source)
+        keys = set(StoredTensors(source))
         model = empty_backbone(name, getattr(torch, config.dtype))
-        _check_backbone(model, name, {key for key in keys.values() if key.startswith("score.")}, config)
-        missing = sorted(key for key in model.state_dict() if key not in keys)
+        _check_backbone(model, name, keys, config)
+        every = [id(value) for _, value in cast(nn.Module, model).named_parameters(remove_duplicate=False)]
+        if model.all_tied_weights_keys or len(set(every)) < len(every):
+            raise InputError(
+                "layers of this architecture share weights, which cannot be sharded",
+                where=name,
+                got=model.config.model_type,
+                cure="Train it with strategy: auto or ddp.",
+            )
+        _, missing = stored_weights(model, keys)
         if missing:
-            raise InputError("weights are missing", where=name, got=f"no {shown(missing)}")
+            raise InputError("weights are missing", where=name, got=f"no {shown(sorted(missing))}")
         prm = cls(model, head_dropout=config.head_dropout, length=config.max_length)
         prm.source = source
         return prm

@@ -3,7 +3,7 @@
 import copy
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,8 @@ from torch.distributed.tensor import DTensor
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.models.prm import PRM, architecture
+from prmkit.models.readable import check_readable
+from prmkit.models.stored_form import stored_form
 from prmkit.run.files import whole_folder
 
 _SHARD_BYTES = 5_000_000_000
@@ -25,17 +27,32 @@ Weights = Iterable[tuple[str, Tensor]]
 
 
 def whole_weights(prm: PRM) -> Iterator[tuple[str, Tensor]]:
-    """The weights of a PRM one by one, on the CPU: gathered where they are spread over devices, adapters merged."""
-    for name, module in prm.named_modules():
-        if ".lora_" in name:
+    """The weights and the persistent buffers of a PRM one by one, on the CPU: gathered where they are spread over
+    devices, adapters merged, named and cut as folders of this architecture hold them.
+    """
+    yield from stored_form(prm.model, merged_weights(cast(nn.Module, prm.model)))
+    for name, value in merged_weights(prm.score):
+        yield f"score.{name}", value
+
+
+def merged_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The weights and the persistent buffers of a model by their names without adapters, one by one, on the CPU."""
+    merged: list[str] = []
+    seen: set[int] = set()
+    for name, module in model.named_modules():
+        if any(name.startswith(f"{one}.") for one in merged):
             continue
-        if hasattr(module, "get_delta_weight"):
-            yield f"{name}.weight", _merged(module)
-            continue
-        plain = name.removesuffix(".base_layer")
-        for part, value in module.named_parameters(recurse=False):
-            if not (name.endswith(".base_layer") and part == "weight"):
-                yield f"{plain}.{part}", _whole(value)
+        if _is_adapter(module):
+            merged.append(name)
+            parts = _merged(module)
+        else:
+            parts = _held(module)
+        for part, value in parts:
+            whole = _whole(value)
+            # What two modules share is written twice, since not every reader would share it again.
+            place = name.removesuffix(".token_adapter")  # peft's, of single tokens
+            yield f"{place}.{part}" if place else part, whole.clone() if id(value) in seen else whole
+            seen.add(id(value))
 
 
 def write_folder(
@@ -54,6 +71,7 @@ def write_folder(
 
     Raises:
         InputError: the folder exists.
+        RunError: transformers would not read the backbone again as it was written (see ``check_readable``).
         OSError: the disk is full, or the place must not be written.
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank():
@@ -63,7 +81,11 @@ def write_folder(
     config = copy.deepcopy(backbone.config)
     config.architectures = [architecture(backbone, kind)]
     config.num_labels = labels
-    write_model(folder, weights=weights, config=config, tokenizer=tokenizer, texts=texts)
+
+    def check(partial: Path) -> None:
+        check_readable(partial, type(backbone))
+
+    write_model(folder, weights=weights, config=config, tokenizer=tokenizer, texts=texts, check=check)
 
 
 def write_model(
@@ -73,11 +95,12 @@ def write_model(
     config: PretrainedConfig,
     tokenizer: PreTrainedTokenizerBase,
     texts: Mapping[str, str],
+    check: Callable[[Path], None] | None = None,
 ) -> None:
     """Write weights, config, tokenizer and text files into a new folder, all or nothing.
 
     The config is changed: it gets the type of what is written, a PRM's head or the first weight, and says nothing of
-    quantisation.
+    quantisation. What ``check`` raises of the folder, before it gets its name, leaves nothing of it.
 
     Raises:
         InputError: the folder exists.
@@ -92,6 +115,8 @@ def write_model(
             tokenizer.save_pretrained(partial)
             for name, text in texts.items():
                 (partial / name).write_text(text, encoding="utf-8")
+            if check is not None:
+                check(partial)
     except SafetensorError as error:
         # A full disk shall look like one: safetensors tells what the operating system refused in words of its own.
         refused = re.search(r"\(os error (\d+)\)", str(error))
@@ -132,13 +157,45 @@ def _write_weights(weights: Weights, folder: Path) -> torch.dtype:
     return dtype or torch.float32
 
 
-def _merged(module: nn.Module) -> Tensor:
-    """The weight of a linear map with its adapter added."""
+def _held(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """What a module itself holds of that which a folder must hold."""
+    for name, value in module.named_parameters(recurse=False):
+        yield name, _dequantized(module) if hasattr(value, "quant_state") else value
+    for name, buffer in module.named_buffers(recurse=False):
+        if name not in module._non_persistent_buffers_set:
+            yield name, buffer
+
+
+def _dequantized(module: nn.Module) -> Tensor:
+    """The weight of a linear map in 4 bits, as the numbers that it stands for."""
     from peft.utils.integrations import dequantize_module_weight
 
-    adapter = cast(Any, module)
-    weight = dequantize_module_weight(adapter.base_layer).detach()
-    return _whole(weight + adapter.get_delta_weight("default").to(weight))
+    weight: Tensor = dequantize_module_weight(module).detach()
+    return weight
+
+
+def _is_adapter(module: nn.Module) -> bool:
+    return hasattr(module, "get_base_layer")  # peft's own class is not asked for, since importing it takes seconds
+
+
+def _merged(layer: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """What is below an adapter, with the adapter added as its own kind adds it: in float32, then rounded once."""
+    base = cast(Any, layer).get_base_layer()
+    types = {name: value.dtype for name, value in base.state_dict().items()}
+    if hasattr(getattr(base, "weight", None), "quant_state"):  # 4 bits, into which peft would merge
+        delta = cast(Any, layer).get_delta_weight("default").float()
+        for name, value in _held(base):
+            yield name, (value.float() + delta).to(value.dtype) if name == "weight" else value
+        return
+    fresh = copy.deepcopy(layer).float()  # of the layer alone, so that no second model is in memory
+    for each in fresh.modules():
+        if _is_adapter(each):
+            cast(Any, each).merge()
+    below: nn.Module = cast(Any, fresh).get_base_layer()
+    for name, module in below.named_modules():
+        for part, value in _held(module):
+            key = f"{name}.{part}" if name else part
+            yield key, value.detach().to(types[key])
 
 
 def _whole(value: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Low-rank adapters (LoRA, QLoRA) on a PRM's backbone, by peft."""
 
+import warnings
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -12,34 +13,38 @@ from transformers import BitsAndBytesConfig
 from prmkit.errors import InputError
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.train.adapter_targets import AdapterTargets, adapter_targets
 from prmkit.train.config import LoraConfig
 
 
-def adapted(name: str, model: ModelConfig, lora: LoraConfig) -> PRM:
-    """A PRM whose backbone is frozen but for its adapters; its head is trained as always.
+def adapted(name: str, model: ModelConfig, lora: LoraConfig) -> tuple[PRM, AdapterTargets]:
+    """A PRM whose backbone is frozen but for its adapters, and what has them; its head is trained as always.
 
     Raises:
-        InputError: as PRM.from_backbone, the targets match nothing, or 4 bits are not possible here.
+        InputError: as PRM.from_backbone and ``adapter_targets``, 4 bits are not possible here, or experts shall have
+            dropout.
     """
     prm = PRM.from_backbone(name, model, **_quantization(model, lora))
+    targets = adapter_targets(cast(nn.Module, prm.model), lora.targets)
+    if targets.stacks and lora.dropout:
+        raise InputError(
+            "adapters of experts have no dropout",
+            where="train.lora.dropout",
+            got=lora.dropout,
+            cure=f"Set it to 0, or leave {', '.join(lora.targets)} out of train.lora.targets where they are experts.",
+        )
     config = PeftConfig(
         r=lora.rank,
         lora_alpha=cast(Any, lora.alpha),
         lora_dropout=lora.dropout,
-        target_modules=list(lora.targets) or "all-linear",
+        target_modules=[f"model.{target}" for target in targets.maps],
+        target_parameters=[f"model.{target}" for target in targets.stacks],
     )
-    try:
-        inject_adapter_in_model(config, cast(nn.Module, prm.model))
-    except ValueError as error:
-        if "not found" not in str(error):
-            raise
-        maps = {key.rpartition(".")[2] for key, part in prm.model.named_modules() if isinstance(part, nn.Linear)}
-        raise InputError(
-            "no part of the backbone has such a name",
-            where="train.lora.targets",
-            got=list(lora.targets),
-            expected=f"some of {', '.join(sorted(maps))}",
-        ) from None
+    # Given a bare backbone, peft would move the maps of dense layers and shared experts of a mixture to its experts.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set", UserWarning)  # it finds out and says that it did
+        inject_adapter_in_model(config, prm)
+    prm.score.requires_grad_(requires_grad=True)
     if lora.quantize != "none":
         for part in prm.model.modules():
             # On some CPUs bitsandbytes repacks weights in its first forward pass without gradients (a validation), for
@@ -48,7 +53,7 @@ def adapted(name: str, model: ModelConfig, lora: LoraConfig) -> PRM:
                 cast(Any, part).support_avx512bf16_for_cpu = False
         # What peft does for quantised models: the first activations must carry gradients to the adapters.
         prm.model.enable_input_require_grads()
-    return prm
+    return prm, targets
 
 
 def _quantization(model: ModelConfig, lora: LoraConfig) -> dict[str, Any]:

@@ -17,7 +17,9 @@ class LoraConfig(BaseModel):
     alpha: float = Field(64.0, gt=0, description="an adapter's product is multiplied by alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout before an adapter, while training")
     targets: tuple[str, ...] = Field(
-        (), description="ends of the names of the linear maps that get one, such as q_proj; none given: all of them"
+        (),
+        description="ends of the names of the linear maps and experts that get one, such as q_proj; none given: all "
+        "linear maps but routers, and no experts",
     )
     quantize: Literal["none", "nf4"] = Field("none", description="nf4: QLoRA, the frozen weights in 4 bits")
 

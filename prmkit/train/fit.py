@@ -32,9 +32,11 @@ from prmkit.train.datamodule import StepDataModule
 from prmkit.train.encoding import encoder_of, shape_of
 from prmkit.train.flops import pretraining_flops
 from prmkit.train.loggers import loggers_of
+from prmkit.train.made_up import row_scores
 from prmkit.train.module import PRMModule
 from prmkit.train.plot import plot_history
 from prmkit.train.progress import History
+from prmkit.train.read_back import ReadBack
 from prmkit.train.saved_state import KeepAll, KeepBest, KeepState, last_state
 from prmkit.train.strategies import strategy_of
 from prmkit.tree import StepTree
@@ -107,30 +109,34 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: 
 
     Raises:
         InputError: the backbone does not allow a training (see PRM.from_backbone), or ``out/checkpoint`` exists.
-        RunError: a loss is not finite; the batch is then kept in ``out/bad_batch.pt``.
+        RunError: a loss is not finite; the batch is then kept in ``out/bad_batch.pt``. Or the checkpoint cannot be read
+            back, or scores otherwise: after the first step, in the end, or when it is written.
     """
     refuse_existing(out / "checkpoint")
     config, seed = data.config, data.seed
     strategy = strategy_of(config)
     pl.seed_everything(seed, verbose=False)
-    prm = _build(model, config)
+    prm, remarks = _build(model, config)
     before = pretraining_flops(model.name, prm.model.config)
     out.mkdir(parents=True, exist_ok=True)
     state = last_state(out / STATE)
-    history = History(out / "history.csv", show=progress)
+    history = History(out / "history.csv", show=progress, remarks=remarks)
     module = PRMModule(prm, config, seed=seed)
     meta = CheckpointMeta(format=data.encoder.format, label_source=data.label_source, max_length=model.max_length)
 
-    def write(fresh: Path) -> None:
+    def write(fresh: Path) -> list[float]:
         save_prm(prm, data.encoder.tokenizer, fresh, meta)
+        return row_scores(prm)
 
     best = KeepBest(out / ".best", monitor=config.monitor, patience=config.patience, write=write)
-    callbacks = [history, best, *([KeepAll(out / "snapshots", write)] if config.snapshots else [])]
+    read_back = ReadBack(prm, best, out / ".trial", write, rounded=config.precision != "32-true")
+    callbacks = [history, best, read_back, *([KeepAll(out / "snapshots", write)] if config.snapshots else [])]
     with _quiet():
         loggers = loggers_of(config.loggers, out, resumed=state)
         callbacks.append(KeepState(out / STATE, every=config.save_every))
         trainer = _trainer(config, strategy, loggers, callbacks)
         _fit(trainer, module, data, state, out)
+    read_back.finish(trainer)
     if trainer.is_global_zero:
         (out / ".best").rename(out / "checkpoint")
         shutil.rmtree(out / STATE, ignore_errors=True)
@@ -149,16 +155,17 @@ def train_prm(data: StepDataModule, model: ModelConfig, out: Path, *, progress: 
     return TrainResult(metrics=metrics, history=tuple(history.records), checkpoint=out / "checkpoint")
 
 
-def _build(model: ModelConfig, config: TrainConfig) -> PRM:
+def _build(model: ModelConfig, config: TrainConfig) -> tuple[PRM, list[str]]:
+    """The model of a training, and what is to be said of it."""
     if config.lora is not None:
-        prm = adapted(model.name, model, config.lora)
-    elif config.strategy == "fsdp2":
-        prm = PRM.skeleton(model.name, model)
+        prm, targets = adapted(model.name, model, config.lora)
+        said = [str(targets)]
     else:
-        prm = PRM.from_backbone(model.name, model)
+        make = PRM.skeleton if config.strategy == "fsdp2" else PRM.from_backbone
+        prm, said = make(model.name, model), []
     if config.packing != "none":
         prm.model.set_attn_implementation(packed_attention(prm.model.config, config.packing, device=accelerator()))
-    return prm
+    return prm, said
 
 
 def _refuse_packing(model: ModelConfig, config: TrainConfig) -> None:

@@ -14,6 +14,7 @@ from transformers import AttentionInterface, AutoModel, PretrainedConfig, PreTra
 
 from prmkit.models.flops import skeleton
 from prmkit.models.prm import PRM, decoder_layers
+from prmkit.train.adapter_targets import adapter_targets
 from prmkit.train.config import TrainConfig
 
 _COUNTED = "prmkit_counted"
@@ -154,9 +155,8 @@ def _counted_attention(
 def _adapters(prm: PRM, train: TrainConfig) -> int:
     """Numbers in the adapters of a backbone."""
     assert train.lora is not None
-    maps = [
-        module
-        for name, module in prm.model.named_modules()
-        if isinstance(module, nn.Linear) and (not train.lora.targets or name.endswith(train.lora.targets))
-    ]
-    return sum(train.lora.rank * (module.in_features + module.out_features) for module in maps)
+    targets = adapter_targets(cast(nn.Module, prm.model), train.lora.targets)
+    weights = [prm.model.get_submodule(name).weight for name in targets.maps]
+    stacks = [prm.model.get_parameter(name) for name in targets.stacks]
+    sides = sum(sum(cast(Tensor, weight).shape) for weight in weights)
+    return train.lora.rank * (sides + sum(len(stack) * sum(stack.shape[1:]) for stack in stacks))

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ class History(pl.Callback):
     Args:
         file: the CSV file.
         show: a bar on a terminal, plain lines elsewhere; False shows nothing.
+        remarks: lines that stand above the first one.
     """
 
-    def __init__(self, file: Path, *, show: bool) -> None:
+    def __init__(self, file: Path, *, show: bool, remarks: Sequence[str] = ()) -> None:
         self.file = file
+        self._remarks = remarks
         self.records: list[dict[str, float]] = []
         self._console = Console(stderr=True, quiet=not show)
         self._bar: Progress | None = None
@@ -58,6 +61,8 @@ class History(pl.Callback):
                 self._write(self.records)
             else:
                 self.file.unlink(missing_ok=True)
+            for remark in self._remarks:
+                self._console.print(remark, highlight=False, soft_wrap=True)
         if trainer.is_global_zero and self._console.is_terminal and not self._console.quiet:
             columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)

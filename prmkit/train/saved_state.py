@@ -18,13 +18,17 @@ class KeepBest(pl.Callback):
         folder: where the best weights lie; replaced as a whole.
         monitor: a held-out metric.
         patience: validations without a better one before the training stops.
-        write: writes the present weights to a folder that is not there. Called on every rank.
+        write: writes the present weights to a folder that is not there, and gives the scores by which they are known
+            again. Called on every rank.
+
+    ``best`` and ``scores`` are those of the weights in the folder.
     """
 
-    def __init__(self, folder: Path, *, monitor: str, patience: int, write: Callable[[Path], None]) -> None:
+    def __init__(self, folder: Path, *, monitor: str, patience: int, write: Callable[[Path], list[float]]) -> None:
         self.folder = folder
         self.monitor = monitor
         self.best: dict[str, float] = {}
+        self.scores: list[float] = []
         self._patience, self._waited, self._write = patience, 0, write
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -39,19 +43,20 @@ class KeepBest(pl.Callback):
         if trainer.is_global_zero:
             shutil.rmtree(fresh, ignore_errors=True)
         trainer.strategy.barrier()
-        self._write(fresh)
+        self.scores = self._write(fresh)
         if trainer.is_global_zero:
             shutil.rmtree(self.folder, ignore_errors=True)
             fresh.rename(self.folder)
         trainer.strategy.barrier()
 
     def state_dict(self) -> dict[str, Any]:
-        """The best validation, and how many have come since."""
-        return {"best": self.best, "waited": self._waited}
+        """The best validation, how many have come since, and the scores."""
+        return {"best": self.best, "waited": self._waited, "scores": self.scores}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take them up again."""
         self.best, self._waited = dict(state_dict["best"]), state_dict["waited"]
+        self.scores = list(state_dict["scores"])
 
     def _better(self, new: float, old: float) -> bool:
         if math.isnan(new) or math.isnan(old):
@@ -67,7 +72,7 @@ class KeepAll(pl.Callback):
         write: writes the present weights to a folder that is not there. Called on every rank.
     """
 
-    def __init__(self, folder: Path, write: Callable[[Path], None]) -> None:
+    def __init__(self, folder: Path, write: Callable[[Path], object]) -> None:
         self.folder = folder
         self._write, self._kept = write, 0
 

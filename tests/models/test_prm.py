@@ -1,10 +1,13 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
+from prmkit.models.backbone import empty_backbone
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM, architecture
 from prmkit.packing.batch import collate
@@ -126,3 +129,16 @@ def test_a_vocabulary_smaller_than_the_tokenizer_is_refused(tmp_path: Path) -> N
 def test_a_length_beyond_the_context_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=r"got 257; expected at most 256. Set model\.max_length"):
         PRM.from_backbone(name, config(name, max_length=257))
+
+
+def test_layers_that_share_weights_are_not_sharded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shared(name: str, dtype: torch.dtype) -> PreTrainedModel:
+        model = empty_backbone(name, dtype)
+        layers: Any = model.layers
+        layers[1].mlp = layers[0].mlp
+        return model
+
+    monkeypatch.setattr("prmkit.models.prm.empty_backbone", shared)
+    name = tiny_backbone(tmp_path)
+    with pytest.raises(InputError, match=r"share weights, which cannot be sharded, got 'qwen2'"):
+        PRM.skeleton(name, config(name))

@@ -10,20 +10,24 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, inject_adapter_in_model
+from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoModel, PreTrainedTokenizerBase
+from transformers.pytorch_utils import Conv1D
 
-from prmkit.errors import InputError
+from prmkit.errors import InputError, RunError
 from prmkit.models import saving
+from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
-from prmkit.models.saving import Weights, whole_weights, write_folder
-from tests.tiny import tiny_backbone, tiny_tokenizer
+from prmkit.models.saving import Weights, merged_weights, whole_weights, write_folder, write_model
+from prmkit.packing.format import StepFormat
+from tests.tiny import tiny_backbone, tiny_model, tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
+META = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
 INDEX = "model.safetensors.index.json"
 
 
@@ -47,15 +51,20 @@ def write(
     tokenizer: PreTrainedTokenizerBase = TOKENIZER,
     **texts: str,
 ) -> None:
-    write_folder(
-        folder,
-        weights=whole_weights(prm) if weights is None else weights,
-        backbone=prm.model,
-        tokenizer=tokenizer,
-        kind="RewardModel",
-        labels=1,
-        texts=texts,
-    )
+    """Write a PRM, or weights that no model has."""
+    if weights is None:
+        write_folder(
+            folder,
+            weights=whole_weights(prm),
+            backbone=prm.model,
+            tokenizer=tokenizer,
+            kind="RewardModel",
+            labels=1,
+            texts=texts,
+        )
+    else:
+        config = copy.deepcopy(prm.model.config)
+        write_model(folder, weights=weights, config=config, tokenizer=tokenizer, texts=texts)
 
 
 def named(**sizes: int) -> list[tuple[str, Tensor]]:
@@ -99,7 +108,7 @@ def test_the_type_is_that_of_the_head(prm: PRM, tmp_path: Path) -> None:
     write(prm.to(torch.bfloat16), tmp_path / "half")
     assert json.loads((tmp_path / "half" / "config.json").read_text())["dtype"] == "bfloat16"
     prm.model.to(torch.float32)
-    write(prm, tmp_path / "mixed")
+    write(prm, tmp_path / "mixed", weights=whole_weights(prm))
     assert json.loads((tmp_path / "mixed" / "config.json").read_text())["dtype"] == "bfloat16"
 
 
@@ -137,7 +146,7 @@ def test_files_are_filled_up_to_their_limit_in_the_order_of_the_weights(
 def test_a_model_without_a_head_has_the_type_of_its_first_weight(prm: PRM, tmp_path: Path) -> None:
     weights = [("a", torch.ones(2, dtype=torch.bfloat16)), ("b", torch.ones(2))]
     config = copy.deepcopy(prm.model.config)
-    saving.write_model(tmp_path / "lm", weights=weights, config=config, tokenizer=TOKENIZER, texts={})
+    write_model(tmp_path / "lm", weights=weights, config=config, tokenizer=TOKENIZER, texts={})
     assert json.loads((tmp_path / "lm" / "config.json").read_text())["dtype"] == "bfloat16"
 
 
@@ -257,7 +266,8 @@ def test_every_process_gathers_the_weights_and_the_first_one_writes(
             gathered.append(name)
             yield name, value
 
-    write(prm, tmp_path / "prm", weights=gather())
+    kept = {"backbone": prm.model, "tokenizer": TOKENIZER, "kind": "RewardModel", "labels": 1, "texts": {}}
+    write_folder(tmp_path / "prm", weights=gather(), **kept)  # type: ignore[arg-type]
     assert set(gathered) == prm.state_dict().keys()
     assert [path.name for path in tmp_path.iterdir()] == ["prm"] * writes
 
@@ -268,23 +278,16 @@ def test_weights_own_their_memory_and_lie_in_order() -> None:
     module = nn.Module()
     for name, value in (("part", part), ("turned", turned), ("plain", plain)):
         module.register_parameter(name, nn.Parameter(value))
-    found = dict(whole_weights(_holding(module)))
+    found = dict(merged_weights(module))
     assert {name: value.tolist() for name, value in found.items()} == {
-        "score.part": [2, 3, 4],
-        "score.turned": [[0, 3], [1, 4], [2, 5]],
-        "score.plain": [0, 1, 2, 3],
+        "part": [2, 3, 4],
+        "turned": [[0, 3], [1, 4], [2, 5]],
+        "plain": [0, 1, 2, 3],
     }
     for value in found.values():
         assert value.is_contiguous()
         assert value.untyped_storage().nbytes() == value.nbytes
         assert not value.requires_grad
-
-
-def _holding(module: nn.Module) -> PRM:
-    """What ``whole_weights`` sees of a PRM: its modules."""
-    prm = nn.Module()
-    prm.score = module
-    return prm  # type: ignore[return-value]
 
 
 def test_an_adapter_is_added_to_its_weight_and_the_rest_is_left(prm: PRM) -> None:
@@ -305,3 +308,106 @@ def test_an_adapter_is_added_to_its_weight_and_the_rest_is_left(prm: PRM) -> Non
         torch.testing.assert_close(value, expected[key], atol=1e-6, rtol=0)
     changed = {key for key in plain if not torch.equal(found[key], plain[key])}
     assert changed == {f"{name}.weight" for name in adapters}
+
+
+def test_a_type_that_reading_would_round_is_refused_and_nothing_is_left(prm: PRM, tmp_path: Path) -> None:
+    prm.score.to(torch.bfloat16)
+    with pytest.raises(RunError, match=r"embed_tokens.weight in float32, which reading rounds to bfloat16"):
+        write(prm, tmp_path / "prm")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "gpt_neox", "mixtral", "qwen3_moe", "glm4_moe", "deepseek_v3", "gpt_oss"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_is_written_of_any_architecture_is_read_back_bit_by_bit(tmp_path: Path, kind: str, dtype: str) -> None:
+    name = tiny_model(tmp_path / "backbone", kind)
+    prm = PRM.from_backbone(name, ModelConfig(name=name, max_length=64, dtype=dtype)).eval()  # type: ignore[arg-type]
+    save_prm(prm, TOKENIZER, tmp_path / "prm", META)
+    back = load_prm(tmp_path / "prm").prm
+    plain = AutoModel.from_pretrained(tmp_path / "prm")
+    for key, value in prm.model.state_dict().items():
+        for read in (back.model, plain):
+            assert read.state_dict()[key].dtype == value.dtype, key
+            assert torch.equal(read.state_dict()[key], value), key
+    ids, ends = torch.tensor([[5, 6, 7, 3, 8, 9, 3]]), torch.tensor([[3, 6]])
+    with torch.no_grad():
+        assert torch.equal(back(ids, torch.ones_like(ids), ends), prm(ids, torch.ones_like(ids), ends))
+
+
+def test_a_buffer_keeps_its_own_type(tmp_path: Path) -> None:
+    name = tiny_model(tmp_path / "backbone", "deepseek_v3")
+    prm = PRM.from_backbone(name, ModelConfig(name=name, max_length=64, dtype="bfloat16"))
+    write(prm, tmp_path / "prm")
+    written = stored(tmp_path / "prm")
+    assert written["model.layers.1.mlp.gate.e_score_correction_bias"].dtype == torch.float32
+    assert written["model.layers.1.mlp.experts.3.down_proj.weight"].dtype == torch.bfloat16
+
+
+def test_a_buffer_that_is_forgotten_is_missed(tmp_path: Path) -> None:
+    name = tiny_model(tmp_path / "backbone", "deepseek_v3")
+    prm = PRM.from_backbone(name, ModelConfig(name=name, max_length=64))
+    kept = [(key, value) for key, value in whole_weights(prm) if "correction" not in key]
+    with pytest.raises(RunError, match=r"cannot be read again as it was written: no layers\.1.*e_score_"):
+        write_folder(
+            tmp_path / "prm",
+            weights=kept,
+            backbone=prm.model,
+            tokenizer=TOKENIZER,
+            kind="RewardModel",
+            labels=1,
+            texts={},
+        )
+    assert not (tmp_path / "prm").exists()
+
+
+def test_weights_that_modules_share_are_written_under_each_name(prm: PRM, tmp_path: Path) -> None:
+    layers: Any = prm.model.layers
+    layers[1].mlp.up_proj.weight = layers[0].mlp.up_proj.weight
+    write(prm, tmp_path / "prm")
+    written = stored(tmp_path / "prm")
+    for number in (0, 1):
+        assert torch.equal(written[f"model.layers.{number}.mlp.up_proj.weight"], layers[0].mlp.up_proj.weight)
+
+
+class Plain(nn.Module):
+    """One of each kind of part that peft adapts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(6, 4)
+        self.linear = nn.Linear(4, 5)
+        self.turned = Conv1D(7, 4)  # GPT-2's: its weight is transposed
+        self.experts = nn.Module()
+        self.experts.stack = nn.Parameter(torch.randn(3, 4, 5))
+        self.experts.other = nn.Parameter(torch.randn(3, 5, 4))
+        self.register_buffer("counted", torch.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("targets", "fields"),
+    [
+        (["words", "linear", "turned"], {}),
+        (["words", "linear", "turned"], {"use_rslora": True}),
+        (["words", "linear", "turned"], {"use_dora": True}),
+        (["words", "linear"], {"target_parameters": ["experts.stack", "experts.other"]}),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.filterwarnings("ignore")
+def test_each_kind_of_adapter_is_merged_as_peft_merges_it(
+    targets: list[str], fields: dict[str, Any], dtype: torch.dtype
+) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Plain().to(dtype)
+        config = LoraConfig(r=2, lora_alpha=6, target_modules=targets, init_lora_weights=False, **fields)
+        plain = set(model.state_dict())
+        adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
+    before = {key: value.clone() for key, value in adapted.state_dict().items()}
+    found = dict(merged_weights(adapted.base_model.model))
+    assert all(torch.equal(value, before[key]) for key, value in adapted.state_dict().items())
+    expected = copy.deepcopy(adapted).float().merge_and_unload().state_dict()
+    assert found.keys() == plain == expected.keys()
+    for key, value in found.items():
+        assert value.dtype == (torch.int64 if key == "counted" else dtype)
+        assert torch.equal(value, expected[key].to(value.dtype)), key

@@ -205,13 +205,14 @@ class Validations:
     def wait(self) -> None:
         self.barriers += 1
 
-    def write(self, folder: Path) -> None:
-        """As ``save_prm``: into a folder that is not there, by the first process."""
+    def write(self, folder: Path) -> list[float]:
+        """As a training writes: into a folder that is not there, by the first process."""
         assert not folder.exists()
         self.written.append(folder.name)
         if self.trainer.is_global_zero:
             folder.mkdir(parents=True)
             (folder / "weights").write_text(str(self.number))
+        return [float(self.number)]
 
     def best(self, folder: Path, patience: int = 99) -> KeepBest:
         return KeepBest(folder, monitor=self.monitor, patience=patience, write=self.write)
@@ -263,7 +264,7 @@ def test_the_weights_of_the_best_validation_are_kept(
 def test_so_many_validations_without_a_better_one_stop_the_training() -> None:
     training = Validations()
     keep = training.best(Path("nowhere"), patience=2)
-    keep._write = lambda folder: None  # type: ignore[method-assign]
+    keep._write = lambda folder: []  # type: ignore[method-assign]
     training.trainer.is_global_zero = False
     stopped = []
     for value in (0.5, 0.6, 0.4, 0.45, 0.4):
@@ -289,6 +290,7 @@ def test_the_count_goes_on_after_a_stop(tmp_path: Path) -> None:
     training.find(again, 0.55)
     assert training.trainer.should_stop
     assert again.best["loss"] == 0.5
+    assert again.scores == first.scores == [0.0]  # of the weights that are there
     assert training.written == ["best.new"]
 
 
@@ -297,7 +299,7 @@ def test_weights_that_a_kill_left_half_written_never_count(tmp_path: Path) -> No
     keep = training.best(tmp_path / "best")
     training.find(keep, 0.5)
 
-    def die(folder: Path) -> None:
+    def die(folder: Path) -> list[float]:
         folder.mkdir()
         (folder / "half").touch()
         raise Killed

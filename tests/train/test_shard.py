@@ -11,19 +11,21 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from prmkit.errors import InputError
-from prmkit.models.checkpoint import load_prm
+from prmkit.models.checkpoint import CheckpointMeta, load_prm, save_prm
 from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
+from prmkit.packing.format import StepFormat
 from prmkit.train.config import TrainConfig
 from prmkit.train.fit import STATE, TrainResult
-from prmkit.train.shard import clip_gradients, mesh_of, shard
-from tests.tiny import tiny_backbone, tiny_tokenizer
+from prmkit.train.shard import clip_gradients, mesh_of, reload, shard
+from tests.tiny import tiny_backbone, tiny_model, tiny_tokenizer
 from tests.train.test_fit import told_by_a_token, train
 
 _RANK = """
@@ -122,6 +124,16 @@ def test_norms_of_single_heads_learn_from_all_of_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gpt_neox", "deepseek_v3"])
+def test_ranks_train_other_architectures_as_one(tmp_path: Path, kind: str) -> None:
+    """One whose published names begin otherwise, and a mixture with a buffer that is saved."""
+    name = tiny_model(tmp_path / "backbone", kind)
+    alone = train(name, tmp_path / "alone", told_by_a_token(41), batch_size=31, **STEP)
+    launch(name, tmp_path / "out", 2, strategy="fsdp2", devices=2, accumulate=2)
+    same(alone, tmp_path / "out", 2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [1, 2])
 def test_a_sharded_training_goes_on_after_a_kill(name: str, alone: TrainResult, tmp_path: Path, shared: int) -> None:
     out = tmp_path / "out"
@@ -141,15 +153,15 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeviceMesh]:
     torch.distributed.destroy_process_group()
 
 
-def seeded(make: Any, name: str) -> PRM:
+def seeded(make: Any, name: str, **settings: Any) -> PRM:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made: PRM = make(name, ModelConfig(name=name, max_length=64, head_dropout=0.0))
+        made: PRM = make(name, ModelConfig(name=name, max_length=64, head_dropout=0.0, **settings))
     return made.eval()
 
 
-def sharded(name: str, mesh: DeviceMesh, **fields: Any) -> PRM:
-    prm = seeded(PRM.skeleton, name)
+def sharded(name: str, mesh: DeviceMesh, *, dtype: str = "float32", **fields: Any) -> PRM:
+    prm = seeded(PRM.skeleton, name, dtype=dtype)
     shard(prm, mesh, TrainConfig(strategy="fsdp2", **fields), device=torch.device("cpu"))
     return prm
 
@@ -171,6 +183,73 @@ def test_a_sharded_skeleton_is_the_stored_model_with_the_head_that_was_drawn(nam
         assert torch.equal(whole_of(parts.state_dict()[key]), value), key
     # Also what no file holds, such as the angles of positions.
     torch.testing.assert_close(read(parts), read(whole))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["llama", "gemma2", "gpt2", "gpt_neox", "gpt_neo", "mixtral", "deepseek_v3", "gpt_oss", "hunyuan_v1_moe"],
+)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_sharded_skeleton_of_any_architecture_is_the_stored_model(
+    mesh: DeviceMesh, tmp_path: Path, kind: str, dtype: str
+) -> None:
+    name = tiny_model(tmp_path, kind)
+    whole, parts = seeded(PRM.from_backbone, name, dtype=dtype), sharded(name, mesh, dtype=dtype)
+    assert parts.state_dict().keys() == whole.state_dict().keys()
+    for key, value in [*whole.state_dict().items(), *whole.named_buffers()]:
+        read_again = whole_of(dict([*parts.state_dict().items(), *parts.named_buffers()])[key])
+        assert (read_again.dtype, torch.equal(read_again, value)) == (value.dtype, True), key
+    torch.testing.assert_close(read(parts), read(whole))
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt_neox", "mixtral"])
+def test_torch_files_are_sharded_too(mesh: DeviceMesh, tmp_path: Path, kind: str) -> None:
+    name = tiny_model(tmp_path, kind)
+    whole = seeded(PRM.from_backbone, name)
+    weights = load_file(tmp_path / "model.safetensors")
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(weights, tmp_path / "pytorch_model.bin")
+    torch.testing.assert_close(read(sharded(name, mesh)), read(whole))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "gpt_neox", "mixtral"])
+def test_weights_that_are_missing_are_missed(tmp_path: Path, kind: str) -> None:
+    name = tiny_model(tmp_path, kind)
+    weights = load_file(tmp_path / "model.safetensors")
+    gone = next(key for key in sorted(weights) if key.endswith(("c_fc.weight", "dense.weight", "o_proj.weight")))
+    save_file({key: value for key, value in weights.items() if key != gone}, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match=r"weights are missing, got 'no (h|layers)\.0"):
+        seeded(PRM.skeleton, name)
+
+
+@pytest.mark.parametrize("kind", ["gpt_neox", "deepseek_v3"])
+def test_a_sharded_model_takes_the_weights_of_its_checkpoint(mesh: DeviceMesh, tmp_path: Path, kind: str) -> None:
+    name = tiny_model(tmp_path / "backbone", kind)
+    parts = sharded(name, mesh)
+    meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
+    save_prm(parts, tiny_tokenizer(), tmp_path / "prm", meta)
+    before = {key: whole_of(value).clone() for key, value in parts.state_dict().items()}
+    read(parts)  # which leaves some parts gathered
+    with torch.no_grad():
+        for value in parts.state_dict().values():
+            value.fill_(0.5)
+    reload(parts, tmp_path / "prm")
+    assert all(torch.equal(whole_of(value), before[key]) for key, value in parts.state_dict().items())
+
+
+def test_what_fsdp_cannot_do_is_said_before_the_training(mesh: DeviceMesh, tmp_path: Path) -> None:
+    """Mamba reads a weight of a part that it does not call, which then is not gathered."""
+    name = tiny_model(tmp_path, "mamba")
+    with pytest.raises(InputError, match=r"train\.strategy: FSDP2 cannot shard this architecture \(.*\), got 'mamba'"):
+        sharded(name, mesh)
+
+
+def test_the_head_of_a_prm_is_not_discarded(tmp_path: Path) -> None:
+    name = tiny_model(tmp_path, "mixtral")
+    weights = load_file(tmp_path / "model.safetensors") | {"score.weight": torch.zeros(1, 32)}
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="the model already has a reward head"):
+        seeded(PRM.skeleton, name)
 
 
 def test_every_weight_of_a_sharded_model_is_spread_over_the_mesh(name: str, mesh: DeviceMesh) -> None:

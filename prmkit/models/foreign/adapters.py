@@ -19,10 +19,12 @@ from prmkit.models.backbone import check_vocabulary, load_backbone, load_config
 from prmkit.models.checkpoint import META_FILE, CheckpointMeta, LoadedPRM, load_prm, read_meta
 from prmkit.models.config import Adapter
 from prmkit.models.context import readable
+from prmkit.models.foreign.heads import read_head
 from prmkit.models.foreign.tensors import read_tensors, resolve
 from prmkit.models.foreign.text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder
 from prmkit.models.loading import move
 from prmkit.models.prm import PRM
+from prmkit.models.stored_tensors import StoredTensors
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
 from prmkit.packing.format import StepFormat
@@ -188,8 +190,13 @@ def _value_head(folder: Path, tokenizer: PreTrainedTokenizerBase) -> nn.Module:
 
 
 def _classifier(folder: Path, tokenizer: PreTrainedTokenizerBase) -> nn.Module:
-    tensors = read_tensors(folder, ["score.weight"], optional=["score.bias"])
-    return _two_labels(folder, tensors, "score")
+    head = read_head(StoredTensors(folder), folder, cure="Is the adapter right?")
+    if head.labels != 2:
+        raise InputError(
+            "the head has another number of labels", where=folder, got=head.labels, expected="2: wrong and right"
+        )
+    last = _linear(head.weight_1H, head.bias_1)
+    return last if head.inner is None else nn.Sequential(_linear(*head.inner), nn.ReLU(), last)
 
 
 def _answer_tokens(folder: Path, tokenizer: PreTrainedTokenizerBase) -> nn.Module:

@@ -235,10 +235,11 @@ def test_the_wrong_adapter_is_refused(tmp_path: Path) -> None:
         load_any_prm(str(tmp_path), "skywork-o1")
 
 
-def test_a_head_of_one_label_is_no_trl_prm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", [1, 3])
+def test_a_head_of_another_number_of_labels_is_no_trl_prm(tmp_path: Path, labels: int) -> None:
     trl(tmp_path)
-    add_weights(tmp_path, score__weight=draw(3, 32))
-    with pytest.raises(InputError, match="another number of labels, got 3; expected 2"):
+    add_weights(tmp_path, score__weight=draw(labels, 32), score__bias=draw(labels))
+    with pytest.raises(InputError, match=f"another number of labels, got {labels}; expected 2"):
         load_any_prm(str(tmp_path))
 
 
@@ -253,7 +254,6 @@ def test_a_head_of_one_label_is_no_trl_prm(tmp_path: Path) -> None:
         ("qwen-math-prm", {"score__0__weight": draw(16, 32), "score__0__bias": draw(16)}),
         ("qwen-math-prm", {"score__2__bias": draw(3)}),
         ("trl", {"score__weight": draw(2, 16)}),
-        ("trl", {"score__weight": torch.tensor(3.0)}),
     ],
 )
 def test_a_head_of_another_shape_is_refused(adapter: Adapter, weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
