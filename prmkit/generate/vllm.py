@@ -46,7 +46,7 @@ class VllmGenerator:
     """
 
     def __init__(self, engine: Vllm, flops: ForwardFlops, texts: TokenTexts, *, end_ids: Iterable[int] = ()) -> None:
-        self.meter = engine.meter
+        self.meter, self.context = engine.meter, engine.context
         self._engine = engine
         self._flops = flops
         self._texts = texts
@@ -63,7 +63,7 @@ class VllmGenerator:
         drawn: int = 0,
     ) -> Generation:
         """See Generator.generate."""
-        check_prompt(prompt_ids, self._engine.context)
+        check_prompt(prompt_ids, self.context)
         draw = partial(
             up_to_step,
             self._ask,
@@ -71,7 +71,7 @@ class VllmGenerator:
             prompt_ids,
             sampling=sampling,
             stop=stop,
-            room=self._engine.context - len(prompt_ids),
+            room=self.context - len(prompt_ids),
         )
         written = await together(draw(seed=derived_seed(seed, sample + n * drawn)) for sample in range(n))
         portions = [portion for _, each in written for portion in each]
@@ -87,7 +87,7 @@ class VllmGenerator:
 
     async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
         """See TellsNextTokens. vLLM tells at most 20, unless ``engine.options`` raises ``max_logprobs``."""
-        check_prompt(prompt_ids, self._engine.context)
+        check_prompt(prompt_ids, self.context)
         output = await self._engine.sample(prompt_ids, Sampling(max_tokens=1), 0, likely=top)
         found = (output.outputs[0].logprobs or [{}])[0]
         cached = output.num_cached_tokens or 0

@@ -170,7 +170,7 @@ def _loaded(policy: GeneratorConfig, *, likely: int) -> tuple[Any, Speaker, int 
         from prmkit.generate.chat import load_generator as load_chat
 
         chat, chat_text = load_chat(policy, likely=likely)
-        return chat, chat_text, chat.context
+        return chat, chat_text, chat.longest
     generator, text = load_generator(policy)
     if likely and not isinstance(generator, TellsNextTokens):
         raise _tells_none(policy.engine.name)

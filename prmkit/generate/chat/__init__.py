@@ -57,7 +57,7 @@ class ChatGenerator:
         ids: VllmIds | None = None,
         likely: int = 0,
     ) -> None:
-        self.context = server.context
+        self.longest = server.context
         self.meter = Meter(live=False)  # only streams tell of each token
         self._server, self._engine, self._side, self._ids = server, engine, side, ids
         self._dialect = Dialect()
