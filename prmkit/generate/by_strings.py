@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from prmkit.generate import Continuation, Sampling
+from prmkit.generate import Continuation, Sampling, TooLong
 from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import first_end
 from prmkit.run.seeds import derived_seed
@@ -61,6 +61,9 @@ async def up_to_step(
         room: tokens behind the prompt that the context has; None where only the server knows.
         most: stop strings that the engine takes. Where there are more, the text comes in portions of a few tokens,
             and what is behind the end of the step is thrown away.
+
+    Raises:
+        TooLong: the prompt leaves no room in the context.
     """
     strings = () if stop is None else stop.strings
     read_along = most is not None and len(strings) > most
@@ -69,12 +72,17 @@ async def up_to_step(
     tokens = None if stop is None else stop.tokens
     limit = min(each for each in (sampling.max_tokens, tokens, room) if each is not None)
     while True:
-        part = await ask(
-            [*prompt_ids, *drawn],
-            sampling.model_copy(update={"max_tokens": min(limit - len(drawn), _CHUNK if read_along else limit)}),
-            derived_seed(seed, len(portions)) if portions else seed,
-            () if read_along else strings,
-        )
+        try:
+            part = await ask(
+                [*prompt_ids, *drawn],
+                sampling.model_copy(update={"max_tokens": min(limit - len(drawn), _CHUNK if read_along else limit)}),
+                derived_seed(seed, len(portions)) if portions else seed,
+                () if read_along else strings,
+            )
+        except TooLong:
+            if not portions:
+                raise
+            return Continuation(ids=tuple(drawn), finish="length"), portions
         portions.append(part)
         known = len(drawn)
         drawn += part.continuation.ids

@@ -1,6 +1,6 @@
 """The generator behind HTTP: any server of OpenAI's completions protocol."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -73,7 +73,7 @@ class OpenAIGenerator:
         as_text: bool = False,
         end_ids: Iterable[int] = (),
     ) -> None:
-        self._server = server
+        self._server, self.context = server, server.context
         self._tokenizer = tokenizer
         self._texts = TokenTexts(tokenizer)
         self._as_text = as_text
@@ -95,7 +95,7 @@ class OpenAIGenerator:
         Raises:
             RunError: no try brought a usable answer.
         """
-        check_prompt(prompt_ids, self._server.context)
+        check_prompt(prompt_ids, self.context)
         written = await together(
             self._continue(prompt_ids, sampling, derived_seed(seed, sample + n * drawn), stop) for sample in range(n)
         )
@@ -103,24 +103,44 @@ class OpenAIGenerator:
 
     async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
         """See TellsNextTokens. Of other servers than vLLM and SGLang only the first five are asked for."""
-        check_prompt(prompt_ids, self._server.context)
-        return await self._server.persist(self._next_tokens, prompt_ids, top)
+        check_prompt(prompt_ids, self.context)
+        return await self._server.within_context(
+            lambda _: self._server.persist(self._next_tokens, prompt_ids, top), limit=1
+        )
 
     async def _continue(
         self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: StepStop | None
     ) -> tuple[Continuation, list[_Written]]:
-        room = self._server.context - len(prompt_ids) if self._server.context else None
+        room = self._server.room(len(prompt_ids))
         if self._server.owner in _BY_IDS:
-            ask = partial(self._server.persist, self._ids if self._server.owner == "vllm" else self._native)
+            ask = partial(self._fitting, self._ids if self._server.owner == "vllm" else self._native)
             most = OPENAI_STOPS if self._server.owner == "vllm" else None
             return await up_to_step(
                 ask, self._texts, prompt_ids, sampling=sampling, seed=seed, stop=stop, room=room, most=most
             )
         limits = (sampling.max_tokens, room, None if stop is None else stop.tokens)
         limit = min(each for each in limits if each is not None)
-        body = self._body(prompt_ids, sampling.model_copy(update={"max_tokens": limit}), seed)
-        written = await self._server.persist(self._text, body, stop, len(prompt_ids))
+        body = self._body(prompt_ids, sampling, seed)
+
+        async def up_to(tokens: int) -> _Written:
+            return await self._server.persist(self._text, body | {"max_tokens": tokens}, stop, len(prompt_ids))
+
+        written = await self._server.within_context(up_to, limit)
         return written.continuation, [written]
+
+    async def _fitting(
+        self,
+        attempt: Callable[..., Awaitable[_Written]],
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        seed: int,
+        stop: tuple[str, ...],
+    ) -> _Written:
+        async def up_to(tokens: int) -> _Written:
+            fitting = sampling.model_copy(update={"max_tokens": tokens})
+            return await self._server.persist(attempt, prompt_ids, fitting, seed, stop)
+
+        return await self._server.within_context(up_to, sampling.max_tokens)
 
     def _body(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> dict[str, Any]:
         return {

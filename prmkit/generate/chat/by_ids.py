@@ -136,14 +136,14 @@ class VllmIds:
         """One continuation, and the token counts of the requests that it took.
 
         Raises:
-            InputError: the prompt fills the context.
+            TooLong: the prompt fills the context.
             RunError: no try brought a usable answer.
         """
         ids = await self.ids(prompt)
-        check_prompt(ids, self._server.context)
+        check_prompt(ids, None)
         heard = _Heard()
         ask = partial(self._heard, heard)
-        room = self._server.context - len(ids) if self._server.context else None
+        room = self._server.room(len(ids))
         one, portions = await up_to_step(
             ask, heard, ids, sampling=sampling, seed=seed, stop=stop, room=room, most=OPENAI_STOPS
         )
@@ -161,7 +161,11 @@ class VllmIds:
     async def _heard(
         self, heard: _Heard, ids: Sequence[int], sampling: Sampling, seed: int, stop: tuple[str, ...]
     ) -> Portion:
-        portion = await self._server.persist(self._ask, ids, sampling, seed, stop)
+        async def up_to(tokens: int) -> Portion:
+            fitting = sampling.model_copy(update={"max_tokens": tokens})
+            return await self._server.persist(self._ask, ids, fitting, seed, stop)
+
+        portion = await self._server.within_context(up_to, sampling.max_tokens)
         heard.portions.append(portion)
         return portion
 
