@@ -5,7 +5,7 @@ engine's job.
 """
 
 import random
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from prmkit.session.engines import Engines
 from prmkit.session.growth import Growth, IndependentUnit
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
-from prmkit.session.requests import TOO_LONG, Requests
+from prmkit.session.requests import TOO_LONG, Draw, Requests
 from prmkit.tree import ROOT, Reads, StepTree
 
 __all__ = ["Checkpoint", "Engines", "Session"]
@@ -92,7 +92,7 @@ class Session:
             InputError: a node has ended already.
         """
         drawn = await self._requests.draw_each(asks, whole=False)
-        steps = [[] if one is None else self._growth.expand(*one) for one in drawn]
+        steps = _each(self._growth.expand, drawn)
         self._cut_full([*(node for node, _ in asks), *(step for each in steps for step in each)])
         return steps
 
@@ -114,9 +114,10 @@ class Session:
         """
         drawn = await self._requests.draw_each(asks, whole=True)
         self._cut_full([node for node, _ in asks])
+        leaves = _each(self._growth.complete, drawn)
         return [
-            self._growth.complete(*one) if one is not None else [node] * n if self._requests.is_full(node) else []
-            for (node, n), one in zip(asks, drawn, strict=True)
+            [node] * n if one is None and self._requests.is_full(node) else found
+            for (node, n), one, found in zip(asks, drawn, leaves, strict=True)
         ]
 
     async def solutions(self, n: int) -> AsyncIterator[list[int]]:
@@ -299,6 +300,17 @@ class Session:
         if score is None:
             raise InputError("a step was not scored", where=self.tree.problem.id, got=node, cure="Await session.score.")
         return score
+
+
+def _each(
+    grow: Callable[[Draw, list[Written]], list[int]], drawn: Sequence[tuple[Draw, list[Written]] | None]
+) -> list[list[int]]:
+    """What ``grow`` adds for each reply. A node may be asked twice: what follows it comes before what ends it there."""
+    found: list[list[int]] = [[] for _ in drawn]
+    told = [(place, one) for place, one in enumerate(drawn) if one is not None]
+    for place, one in sorted(told, key=lambda each: not any(written.steps for written in each[1][1])):
+        found[place] = grow(*one)
+    return found
 
 
 def _note_reads(tree: StepTree, reads: Reads) -> None:

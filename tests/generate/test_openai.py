@@ -20,6 +20,7 @@ from prmkit.generate import (
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.openai import OpenAIGenerator
 from prmkit.generate.server import Server
+from prmkit.models.ends import TurnEnds
 from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
 from tests.fake_server import OPENAI_WORDS, Chars, FakeServer
@@ -284,3 +285,26 @@ def test_a_server_that_says_in_a_stream_that_the_prompt_is_too_long_is_understoo
 def test_the_likeliest_tokens_behind_a_prompt_that_is_too_long_are_refused() -> None:
     with FakeServer(owner="vllm", context=64) as fake, pytest.raises(TooLong):
         asyncio.run(generator(fake).next_tokens(ids_of_length(64), 3))
+
+
+@pytest.mark.parametrize("stop", [None, "\n"])
+@pytest.mark.parametrize("owner", ["vllm", "sglang", "llamacpp"])
+def test_a_mark_that_ends_the_turn_ends_a_continuation_and_is_no_part_of_it(owner: str, stop: str | None) -> None:
+    with FakeServer(owner=owner) as fake:
+        engine = generator(fake)
+        free = write(engine, 8, stop=stop)
+        texts = ["".join(map(chr, one.ids)) for one in free.continuations]
+        long = next(index for index, text in enumerate(texts) if len(text) > 5)
+        mark = texts[long][2:4]
+        marked = OpenAIGenerator(
+            engine._server,
+            Chars(),  # type: ignore[arg-type]
+            ends=TurnEnds(ids=frozenset({300}), texts=(mark,), marks=("\u012c", mark)),
+        )
+        found = write(marked, 8, stop=stop).continuations
+        assert ("".join(map(chr, found[long].ids)), found[long].finish) == (texts[long].partition(mark)[0], "eos")
+        assert not any(mark in "".join(map(chr, one.ids)) for one in found)
+        told = fake.asked[-1].get("sampling_params", fake.asked[-1])
+        # Who takes ids is told those; others are told everything as texts.
+        assert told.get("stop_token_ids", []) == ([300] if owner != "llamacpp" else [])
+        assert mark in told["stop"]
