@@ -56,9 +56,9 @@ class FakeChat(FakeServer):
         lists: bool = True,
         tokenizes: bool = True,
         models: Sequence[str] = ("m",),
-        tells_context: bool = False,
+        **server: Any,
     ) -> None:
-        super().__init__(owner=owner, models=models, tells_context=tells_context)
+        super().__init__(owner=owner, models=models, **server)
         self.script, self.continues, self.trims, self.echoes = script, continues, trims, echoes
         self.thoughts, self.refuses, self.counts, self.spells = thoughts, dict(refuses or {}), counts, spells
         self.finish, self.lists, self.tokenizes = finish, lists, tokenizes
@@ -83,8 +83,10 @@ class FakeChat(FakeServer):
         if "messages" not in body:
             return self._completion(body)
         prompt, begun = self._read(request, body)
-        text = self._rest(body["messages"], begun, body.get("seed", 0) if body.get("temperature") else 0)
         limit = body.get("max_tokens", body.get("max_completion_tokens"))
+        if refusal := self.refusal(prompt, limit):
+            return refusal
+        text = self._rest(body["messages"], begun, body.get("seed", 0) if body.get("temperature") else 0)
         text, finish = (text[:limit], "length") if len(text) >= limit else (text, self.finish)
         usage = {"prompt_tokens": prompt, "completion_tokens": len(text) + (finish == "stop")}
         thinking = self.thoughts is not None and begun.rfind("<think>") > begun.rfind("</think>")
@@ -152,6 +154,8 @@ class FakeChat(FakeServer):
 
     def _completion(self, body: dict[str, Any]) -> web.StreamResponse:
         """As vLLM: by ids, spelled out, up to a stop string."""
+        if refusal := self.refusal(len(body["prompt"]), body["max_tokens"]):
+            return refusal
         prompt = "".join(map(chr, body["prompt"]))
         *turns, begun = prompt.split("</>")
         question, begun = turns[-1].rpartition("<user>")[2], begun.removeprefix("<assistant>")

@@ -13,6 +13,15 @@ from tests.local_server import LocalServer
 
 CONTEXT = 4096
 
+OPENAI_WORDS = (
+    "This model's maximum context length is {context} tokens. However, you requested {total} tokens ({prompt} in the "
+    "messages, {asked} in the completion). Please reduce the length of the messages or completion."
+)
+SGLANG_WORDS = (
+    "Requested token count exceeds the model's maximum context length of {context} tokens. You requested a total of "
+    "{total} tokens: {prompt} tokens from the input messages and {asked} tokens for the completion."
+)
+
 
 class Chars:
     """The tokenizer of the fake model: one token a character."""
@@ -33,13 +42,24 @@ class FakeServer(LocalServer):
         owner: ``vllm`` answers token ids, and the stop string that ended them; ``sglang`` does so in words of its own;
             others answer plain text.
         tells_context: whether the list of models says how long a prompt may be.
+        context: how many tokens prompt and answer may have together; of SGLang, one less.
+        words: what it says of more.
 
     Before it answers properly it works off ``faults``: a status, bytes to answer with status 200, ``hang``, ``drop`` or
     ``half``, an answer that breaks off. With a status it may say when to come again (``retry_after``).
     """
 
-    def __init__(self, *, owner: str = "llamacpp", models: Sequence[str] = ("m",), tells_context: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        owner: str = "llamacpp",
+        models: Sequence[str] = ("m",),
+        tells_context: bool = False,
+        context: int = CONTEXT,
+        words: str = OPENAI_WORDS,
+    ) -> None:
         self.owner, self.models, self.tells_context = owner, models, tells_context
+        self.context, self.words = context, SGLANG_WORDS if owner == "sglang" else words
         self.faults: list[int | bytes | str] = []
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
@@ -60,7 +80,7 @@ class FakeServer(LocalServer):
         self.keys.append(request.headers.get("Authorization"))
         if fault := await self._fault(request):
             return fault
-        length = {"max_model_len": CONTEXT} if self.tells_context else {}
+        length = {"max_model_len": self.context} if self.tells_context else {}
         return web.json_response({"data": [{"id": name, "owned_by": self.owner, **length} for name in self.models]})
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
@@ -108,9 +128,8 @@ class FakeServer(LocalServer):
         if "input_ids" in body:
             body = _from_sglang(body)
         ids = body["prompt"] if isinstance(body["prompt"], list) else list(map(ord, body["prompt"]))
-        if len(ids) >= CONTEXT:
-            message = f"This model's maximum context length is {CONTEXT} tokens."
-            return web.json_response({"error": {"message": message}}, status=400)
+        if refusal := self.refusal(len(ids), body["max_tokens"]):
+            return refusal
         lot = random.Random(f"{ids}{body['seed'] if body['temperature'] else ''}")
         text, finish = "", "length"
         while len(text) < body["max_tokens"] and finish == "length":
@@ -120,6 +139,13 @@ class FakeServer(LocalServer):
             return await self._stream(request, text, finish)
         reply = self._reply(body, ids, text, finish)
         return web.json_response(_to_sglang(reply) if self.owner == "sglang" else reply)
+
+    def refusal(self, prompt: int, asked: int) -> web.Response | None:
+        """What it answers where a prompt of so many tokens leaves no room for those that are asked for."""
+        if prompt + asked <= self.context - (self.owner == "sglang"):
+            return None
+        said = self.words.format(context=self.context, total=prompt + asked, prompt=prompt, asked=asked)
+        return web.json_response({"error": {"message": said}}, status=400)
 
     def _reply(self, body: dict[str, Any], ids: list[int], text: str, finish: str) -> dict[str, Any]:
         stop = next((string for string in body.get("stop", []) if string in text), None)

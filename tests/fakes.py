@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.generate import Continuation, Generation, Sampling, TooLong
 from prmkit.generate.format import PolicyFormat
 from prmkit.generate.stop import StepStop
 from prmkit.generate.text import PolicyText
@@ -117,6 +117,47 @@ class Typewriter:
             if length == limit:
                 return rest[:length], "length"
         return rest, "eos"
+
+
+class NarrowPolicy(Typewriter):
+    """A typewriter with a context, by default one that writes steps "ab" without end.
+
+    Args:
+        context: its tokens, of prompt and continuation together.
+        rest: see Typewriter.
+        told: whether it tells its context. One that does not refuses a prompt that leaves no room, as a server does.
+        says: whether the refusal says how large the context is.
+    """
+
+    def __init__(
+        self,
+        context: int,
+        rest: Callable[[str], str] = lambda prompt: "ab\n" * 50,
+        *,
+        told: bool = True,
+        says: bool = True,
+    ) -> None:
+        super().__init__(rest)
+        if told:
+            self.context = context
+        self._limit, self._says = context, says
+
+    async def generate(
+        self,
+        prompt_ids: Sequence[int],
+        n: int,
+        *,
+        sampling: Sampling,
+        seed: int,
+        stop: StepStop | None = None,
+        drawn: int = 0,
+    ) -> Generation:
+        room = self._limit - len(prompt_ids)
+        if room < 1:
+            self.requests.append(("refused", len(prompt_ids)))
+            raise TooLong(context=self._limit if self._says else None)
+        fitting = sampling.model_copy(update={"max_tokens": min(room, sampling.max_tokens)})
+        return await super().generate(prompt_ids, n, sampling=fitting, seed=seed, stop=stop, drawn=drawn)
 
 
 class TableScorer:

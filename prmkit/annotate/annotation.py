@@ -97,7 +97,11 @@ def annotate(problems: Path, annotation: Annotation, folder: Path, *, watch: Pas
         consensus=consensus.report() if consensus is not None else None,
         seconds=time.monotonic() - start,
         passes={
-            name: PassCost(rollouts=ledger.continuations, tokens=ledger.prefill_tokens + ledger.decode_tokens)
+            name: PassCost(
+                rollouts=ledger.continuations,
+                tokens=ledger.prefill_tokens + ledger.decode_tokens,
+                too_long=ledger.too_long,
+            )
             for name, ledger in passes.ledgers.items()
         },
         ledger=passes.cost(),

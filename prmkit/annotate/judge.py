@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.annotate.side_trees import ask
 from prmkit.errors import InputError
+from prmkit.generate import TooLong
 from prmkit.session import Session
 from prmkit.tree import Label
 
@@ -35,7 +36,8 @@ class JudgeConfig(BaseModel):
 async def judge(session: Session, config: JudgeConfig) -> None:
     """Label each solution's steps as right up to the first wrong one that the judge names; later ones stay unlabelled.
 
-    A solution on which no reply gives a clear verdict stays unlabelled. A step that several solutions share is right if
+    A solution on which no reply gives a clear verdict stays unlabelled, and so does one that the judge's context has no
+    room for. A step that several solutions share is right if
     at least half of those whose verdicts reach it say so.
 
     Source: Zheng et al. 2024, arXiv 2412.06559, critic models; Zhang et al. 2025, arXiv 2501.07301, section 3.
@@ -104,7 +106,10 @@ async def _verdict(session: Session, leaf: int, template: str, config: JudgeConf
         missing = config.votes - len(verdicts)
         if not missing:
             break
-        replies = await ask(session, question, missing, attempt=attempt)
+        try:
+            replies = await ask(session, question, missing, attempt=attempt)
+        except TooLong:  # counted in the ledger
+            break
         verdicts += [verdict for reply in replies if (verdict := verdict_of(reply, len(steps))) is not None]
     if not verdicts:
         return None

@@ -5,12 +5,14 @@ wrote, and the journal answers what the unfinished ones had asked.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from prmkit.generate import TooLong
 from prmkit.session import Engines, Session
 from prmkit.session.concurrent import ticking
 from prmkit.session.journal import Journal
@@ -18,6 +20,8 @@ from prmkit.session.ledger import Ledger
 from prmkit.session.speed import Speed
 from prmkit.tree import StepTree
 from prmkit.trees_io import append_lines, read_lines, repair_lines, to_record
+
+_LOG = logging.getLogger(__name__)
 
 WINDOW = 2048
 """Problems under way or waiting to be written: enough to fill any engine, few enough for any memory."""
@@ -56,6 +60,8 @@ def run_pass(
     run: RunToEnd = asyncio.run,
 ) -> Ledger:
     """Run a coroutine on every tree, write the trees to ``out``, and return what it cost, earlier tries included.
+
+    A problem that fills the policy's context is left as it is and counted (``Ledger.too_long``); the others go on.
 
     Args:
         trees: read as there is room; of a pass that goes on, the same ones in the same order.
@@ -114,7 +120,10 @@ class _Writer:
         shared: Engines | None = None
 
         async def one(index: int, session: Session) -> None:
-            await estimate(session)
+            try:
+                await estimate(session)
+            except TooLong as error:
+                _LOG.warning("%s. It is left as it is", error)
             self._finished[index] = session
             while (ready := self._finished.pop(self._written, None)) is not None:
                 self._write(ready)

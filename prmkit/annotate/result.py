@@ -36,10 +36,15 @@ class ConsensusReport(Figures):
 
 
 class PassCost(Figures):
-    """What one pass drew: rollouts, and the tokens that were computed for them."""
+    """What one pass drew: rollouts, and the tokens that were computed for them.
+
+    ``too_long`` counts the prompts that fill the context of its model: problems, which get no label, and solutions
+    that a judge has no room to read.
+    """
 
     rollouts: int
     tokens: int
+    too_long: int = 0
 
 
 class AnnotationFigures(Figures):

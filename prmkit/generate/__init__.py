@@ -116,7 +116,8 @@ class Generator(Protocol):
     """Draws continuations. The engine batches requests; callers send one at a time and await it.
 
     A request whose task is cancelled is dropped by the engine at its next step. An engine that has a ``meter`` (see
-    prmkit.generate.meter) shows how fast it is also while its requests are under way.
+    prmkit.generate.meter) shows how fast it is also while its requests are under way. One that has a ``context``, the
+    tokens of the longest prompt and continuation together, is never asked where nothing fits.
     """
 
     async def generate(
@@ -138,9 +139,35 @@ class Generator(Protocol):
         the rounding of floating-point sums.
 
         Raises:
-            InputError: the prompt is empty or leaves no room in the context.
+            TooLong: the prompt leaves no room in the context.
+            InputError: the prompt is empty.
         """
         ...
+
+
+class TooLong(InputError):
+    """A prompt that fills the context, so that nothing can be added to it.
+
+    It is the fault of one problem or path, and no other request of the engine meets it.
+
+    Args:
+        what: the fault.
+        where: whose prompt it is.
+        tokens: of the prompt; None where only a server knows.
+        context: tokens that the model can read; None where only a server knows.
+    """
+
+    def __init__(
+        self,
+        what: str = "the prompt fills the context",
+        *,
+        where: object = None,
+        tokens: int | None = None,
+        context: int | None = None,
+    ) -> None:
+        told = {} if tokens is None else {"got": f"{tokens} tokens"}
+        super().__init__(what, where=where, expected="" if context is None else f"fewer than {context}", **told)
+        self.context = context
 
 
 def load_generator(config: GeneratorConfig) -> "tuple[Generator, Speaker]":
@@ -161,14 +188,19 @@ def check_prompt(prompt_ids: Sequence[int], context: int | None) -> None:
     """Refuse a prompt to which nothing can be added. ``context`` is None where only the server knows it.
 
     Raises:
-        InputError: it is empty or fills the context.
+        TooLong: it fills the context.
+        InputError: it is empty.
     """
     if not prompt_ids:
         raise InputError("empty prompt", expected="at least one token")
     if context is not None and len(prompt_ids) >= context:
-        raise InputError(
-            "the prompt fills the context", got=f"{len(prompt_ids)} tokens", expected=f"fewer than {context}"
-        )
+        raise TooLong(tokens=len(prompt_ids), context=context)
+
+
+def context_of(generator: object) -> int | None:
+    """The context of a generator in tokens; None for one that does not tell it in the tokens of its prompts."""
+    found = getattr(generator, "context", None)
+    return found if isinstance(found, int) else None
 
 
 async def together(work: Iterable[Coroutine[Any, Any, _Reply]]) -> list[_Reply]:

@@ -8,7 +8,7 @@ import aiohttp
 
 from prmkit.generate import Continuation, Generation
 from prmkit.generate.meter import Meter
-from prmkit.generate.server import Trouble
+from prmkit.generate.server import Trouble, overlong
 from prmkit.tree import Finish
 
 _REASONS: dict[str, Finish] = {"stop": "eos", "length": "length"}
@@ -92,6 +92,7 @@ async def events(response: aiohttp.ClientResponse) -> AsyncIterator[Mapping[str,
     """The JSON objects of a stream of server-sent events.
 
     Raises:
+        Overlong: the server says only now that the request does not fit its context.
         Trouble: an event is no JSON, or an error that came after the stream began.
     """
     async for line in response.content:
@@ -104,6 +105,8 @@ async def events(response: aiohttp.ClientResponse) -> AsyncIterator[Mapping[str,
             raise Trouble(f"an event that is no JSON: {data[:120]!r}") from None
         if isinstance(event, dict):
             if event.get("error"):
+                if (refusal := overlong(str(response.url), 400, data)) is not None:
+                    raise refusal
                 raise Trouble(f"an error in mid-stream: {str(event['error'])[:120]}")
             yield event
 

@@ -1,12 +1,13 @@
 """Steps from an engine that knows stop strings alone: it stops where a step may end, and goes on where none does."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
-from prmkit.generate import Continuation, Sampling
+from prmkit.generate import Continuation, Sampling, TooLong
 from prmkit.generate.stop import StepStop
-from prmkit.generate.stops import first_end
+from prmkit.generate.stops import before_mark, first_end
 from prmkit.run.seeds import derived_seed
+from prmkit.tree import Finish
 
 
 class Portion(Protocol):
@@ -23,6 +24,14 @@ class Texts(Protocol):
 
     def of(self, before: Sequence[int], ids: Sequence[int]) -> Sequence[str]:
         """The text that each of ``ids`` adds behind ``before``."""
+        ...
+
+
+class Spells(Texts, Protocol):
+    """Knows also which tokens a text has."""
+
+    def spelled(self, text: str) -> Sequence[int]:
+        """The tokens of a text."""
         ...
 
 
@@ -48,6 +57,7 @@ async def up_to_step(
     stop: StepStop | None,
     room: int | None = None,
     most: int | None = None,
+    marks: tuple[str, ...] = (),
 ) -> tuple[Continuation, list[_Portion]]:
     """One continuation up to the end of its first step (without ``stop``: to its own), and the portions that it took.
 
@@ -61,34 +71,51 @@ async def up_to_step(
         room: tokens behind the prompt that the context has; None where only the server knows.
         most: stop strings that the engine takes. Where there are more, the text comes in portions of a few tokens,
             and what is behind the end of the step is thrown away.
+        marks: texts that end the sequence, which the continuation is without; for them ``texts`` must spell too.
+
+    Raises:
+        TooLong: the prompt leaves no room in the context.
     """
-    strings = () if stop is None else stop.strings
-    read_along = most is not None and len(strings) > most
+    strings = marks if stop is None else (*stop.strings, *marks)
+    in_chunks = most is not None and len(strings) > most
     portions: list[_Portion] = []
     drawn: list[int] = []
     tokens = None if stop is None else stop.tokens
     limit = min(each for each in (sampling.max_tokens, tokens, room) if each is not None)
     while True:
-        part = await ask(
-            [*prompt_ids, *drawn],
-            sampling.model_copy(update={"max_tokens": min(limit - len(drawn), _CHUNK if read_along else limit)}),
-            derived_seed(seed, len(portions)) if portions else seed,
-            () if read_along else strings,
-        )
+        try:
+            part = await ask(
+                [*prompt_ids, *drawn],
+                sampling.model_copy(update={"max_tokens": min(limit - len(drawn), _CHUNK if in_chunks else limit)}),
+                derived_seed(seed, len(portions)) if portions else seed,
+                () if in_chunks else strings,
+            )
+        except TooLong:
+            if not portions:
+                raise
+            return Continuation(ids=tuple(drawn), finish="length"), portions
         portions.append(part)
         known = len(drawn)
         drawn += part.continuation.ids
-        finish = part.continuation.finish
-        if read_along and stop is not None:
-            end = first_end(texts.of(prompt_ids, drawn), stop, range(known + 1, len(drawn) + 1))
-            if end is not None:
-                return Continuation(ids=tuple(drawn[:end]), finish="stop"), portions
-            if finish == "length" and len(drawn) < limit:
-                continue
-        if finish == "stop" and stop is not None and not stop.ends("".join(texts.of(prompt_ids, drawn))):
-            if len(drawn) < limit:
-                continue
-            finish = "length"
-        if finish == "length" and len(drawn) == tokens:
-            finish = "stop"
-        return Continuation(ids=tuple(drawn), finish=finish), portions
+        said = texts.of(prompt_ids, drawn) if strings else ()
+        kept = before_mark(said, drawn, marks, cast(Spells, texts).spelled) if marks else None
+        end = first_end(said, stop, range(known + 1, len(drawn) + 1)) if in_chunks and stop is not None else None
+        if kept is not None and (end is None or len(kept) < end):
+            return Continuation(ids=kept, finish="eos"), portions
+        if end is not None:
+            return Continuation(ids=tuple(drawn[:end]), finish="stop"), portions
+        finish = _reason(part.continuation.finish, said, stop, in_chunks=in_chunks)
+        if finish is None and len(drawn) < limit:
+            continue
+        if finish in (None, "length"):
+            finish = "stop" if len(drawn) == tokens else "length"
+        return Continuation(ids=tuple(drawn), finish=finish or "length"), portions
+
+
+def _reason(finish: Finish, said: Sequence[str], stop: StepStop | None, *, in_chunks: bool) -> Finish | None:
+    """Why what was written ended; None where only a portion did: a chunk, or a text in which no step ends yet."""
+    if finish == "stop" and stop is None:  # at a mark, by an engine that spells otherwise than we do
+        return "eos"
+    if in_chunks:
+        return None if finish == "length" else finish
+    return None if finish == "stop" and stop is not None and not stop.ends("".join(said)) else finish

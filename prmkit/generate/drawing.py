@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from prmkit.generate import Continuation, Generation, Generator, Sampling, together
+from prmkit.generate import Continuation, Generation, Generator, Sampling, TooLong, together
 from prmkit.generate.speaker import Before, Speaker
 from prmkit.generate.stop import StepStop
 from prmkit.generate.thoughts import Closing
@@ -114,7 +114,13 @@ class _Sample:
             # A policy that opens its thought itself does so with its first tokens.
             may_think = (thinking and not closing) or not (self._ids or self._context.before)
             limit = min(room, self._longest - thought) if may_think else room
-            finish = await self._portion(limit, may_think=may_think)
+            try:
+                finish = await self._portion(limit, may_think=may_think)
+            except TooLong:
+                if not self.costs:
+                    raise
+                del self._ids[len(self._ids) - len(closing) :]
+                return "length"
             thinking, _ = self._text.thought_behind(self._context, self._ids)
             if may_think and self._extended(finish, thinking=thinking):
                 if not self._whole:

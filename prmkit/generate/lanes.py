@@ -17,19 +17,25 @@ if TYPE_CHECKING:
 class SampleRow:
     """One continuation. Until it has ended, what it has drawn stands in its lane."""
 
-    __slots__ = ("draws", "finish", "ids", "request")
+    __slots__ = ("draws", "finish", "ids", "kept", "request")
 
     def __init__(self, request: "ActiveRequest", sample: int) -> None:
         sampling = request.asked.sampling
         self.request = request
         self.draws = Draws(stream_key(request.asked.seed, sample), sampling.temperature, sampling.top_p)
         self.ids: tuple[int, ...] = ()
+        self.kept: tuple[int, ...] | None = None  # in front of a mark of several tokens that ended it
         self.finish: Finish | None = None
 
     @property
     def drawn(self) -> int:
         """The tokens of a row that has ended, an end of sequence included."""
-        return len(self.ids) + (self.finish == "eos")
+        return len(self.ids) + (self.finish == "eos" and self.kept is None)
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The tokens of a row that has ended, without what ended it."""
+        return self.ids if self.kept is None else self.kept
 
 
 @dataclass(slots=True, eq=False)
@@ -79,7 +85,8 @@ class Lane:
     def take(self, tokens: Sequence[int], eos_ids: frozenset[int], ends: StepEnds) -> "list[Lane]":
         """Add the token that each row has drawn; returns the lanes of those that go on.
 
-        An end of sequence comes before the end of a step, and that before the limit, where they coincide.
+        An end of sequence, a token or a text that ends a turn, comes before the end of a step, and that before the
+        limit, where they coincide.
         """
         rows_of: dict[int, list[SampleRow]] = {}
         for row, token in zip(self.rows, tokens, strict=True):
@@ -87,12 +94,14 @@ class Lane:
         lanes = []
         for token, rows in rows_of.items():
             drawn = self.drawn if token in eos_ids else (*self.drawn, token)
+            kept = None if token in eos_ids else ends.before_mark(drawn)
+            ended = token in eos_ids or kept is not None
             asking = {row.request for row in rows}
-            finish = {request: "eos" if token in eos_ids else request.finish(drawn, ends) for request in asking}
+            finish = {request: "eos" if ended else request.finish(drawn, ends) for request in asking}
             for row in rows:
                 row.finish = finish[row.request]
                 if row.finish is not None:
-                    row.ids = drawn
+                    row.ids, row.kept = drawn, kept
             if going := [row for row in rows if row.finish is None]:
                 lanes.append(Lane(self.prompt, going, drawn))
         return lanes

@@ -1,6 +1,6 @@
 """The generator behind HTTP: any server of OpenAI's completions protocol."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from prmkit.generate.sglang import NATIVE, native_body, native_continuation, nat
 from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import TokenTexts
 from prmkit.generate.text import PolicyText
+from prmkit.models.ends import NO_ENDS, TurnEnds
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.run.seeds import derived_seed
 from prmkit.tree import Finish
@@ -62,7 +63,7 @@ class OpenAIGenerator:
         server: the server.
         tokenizer: that of its model.
         as_text: send prompts as text, for servers that take no token ids.
-        end_ids: further tokens that end a sequence, for a server that can be told.
+        ends: what ends a sequence besides the ends that the server knows.
     """
 
     def __init__(
@@ -71,14 +72,15 @@ class OpenAIGenerator:
         tokenizer: PreTrainedTokenizerBase,
         *,
         as_text: bool = False,
-        end_ids: Iterable[int] = (),
+        ends: TurnEnds = NO_ENDS,
     ) -> None:
-        self._server = server
+        self._server, self.context = server, server.context
         self._tokenizer = tokenizer
         self._texts = TokenTexts(tokenizer)
         self._as_text = as_text
         self.meter = Meter(live=False)  # only streams tell of each token
-        self._end_ids = sorted(end_ids)
+        self._end_ids, self._marks = sorted(ends.ids), ends.texts
+        self._stops = list(ends.marks[:OPENAI_STOPS])
 
     async def generate(
         self,
@@ -95,7 +97,7 @@ class OpenAIGenerator:
         Raises:
             RunError: no try brought a usable answer.
         """
-        check_prompt(prompt_ids, self._server.context)
+        check_prompt(prompt_ids, self.context)
         written = await together(
             self._continue(prompt_ids, sampling, derived_seed(seed, sample + n * drawn), stop) for sample in range(n)
         )
@@ -103,24 +105,54 @@ class OpenAIGenerator:
 
     async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
         """See TellsNextTokens. Of other servers than vLLM and SGLang only the first five are asked for."""
-        check_prompt(prompt_ids, self._server.context)
-        return await self._server.persist(self._next_tokens, prompt_ids, top)
+        check_prompt(prompt_ids, self.context)
+        return await self._server.within_context(
+            lambda _: self._server.persist(self._next_tokens, prompt_ids, top), limit=1
+        )
 
     async def _continue(
         self, prompt_ids: Sequence[int], sampling: Sampling, seed: int, stop: StepStop | None
     ) -> tuple[Continuation, list[_Written]]:
-        room = self._server.context - len(prompt_ids) if self._server.context else None
+        room = self._server.room(len(prompt_ids))
         if self._server.owner in _BY_IDS:
-            ask = partial(self._server.persist, self._ids if self._server.owner == "vllm" else self._native)
+            ask = partial(self._fitting, self._ids if self._server.owner == "vllm" else self._native)
             most = OPENAI_STOPS if self._server.owner == "vllm" else None
             return await up_to_step(
-                ask, self._texts, prompt_ids, sampling=sampling, seed=seed, stop=stop, room=room, most=most
+                ask,
+                self._texts,
+                prompt_ids,
+                sampling=sampling,
+                seed=seed,
+                stop=stop,
+                room=room,
+                most=most,
+                marks=self._marks,
             )
         limits = (sampling.max_tokens, room, None if stop is None else stop.tokens)
         limit = min(each for each in limits if each is not None)
-        body = self._body(prompt_ids, sampling.model_copy(update={"max_tokens": limit}), seed)
-        written = await self._server.persist(self._text, body, stop, len(prompt_ids))
+        body = self._body(prompt_ids, sampling, seed)
+        if self._stops:
+            body["stop"] = self._stops
+
+        async def up_to(tokens: int) -> _Written:
+            return await self._server.persist(self._text, body | {"max_tokens": tokens}, stop, len(prompt_ids))
+
+        written = await self._server.within_context(up_to, limit)
         return written.continuation, [written]
+
+    async def _fitting(
+        self,
+        attempt: Callable[..., Awaitable[_Written]],
+        prompt_ids: Sequence[int],
+        sampling: Sampling,
+        seed: int,
+        stop: tuple[str, ...],
+    ) -> _Written:
+        async def up_to(tokens: int) -> _Written:
+            fitting = sampling.model_copy(update={"max_tokens": tokens})
+            return await self._server.persist(attempt, prompt_ids, fitting, seed, stop)
+
+        return await self._server.within_context(up_to, sampling.max_tokens)
 
     def _body(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> dict[str, Any]:
         return {
@@ -144,7 +176,7 @@ class OpenAIGenerator:
         if stop:
             body |= {"stop": list(stop), "include_stop_str_in_output": True}
         reply = await self._server.post("/v1/completions", body | AS_ASKED)
-        continuation, sampled = ids_of(choice_of(reply))
+        continuation, sampled = ids_of(choice_of(reply), self._end_ids)
         return self._counted(continuation, usage_of(reply).or_else(len(prompt_ids), sampled))
 
     async def _native(
@@ -152,7 +184,7 @@ class OpenAIGenerator:
     ) -> _Written:
         body = native_body(prompt_ids, sampling, seed, stop, self._end_ids)
         reply = await self._server.post(NATIVE, body)
-        continuation, sampled = native_continuation(reply)
+        continuation, sampled = native_continuation(reply, self._end_ids)
         return self._counted(continuation, native_usage(reply).or_else(len(prompt_ids), sampled))
 
     async def _text(self, body: dict[str, Any], stop: StepStop | None, prompt: int) -> _Written:
@@ -160,7 +192,9 @@ class OpenAIGenerator:
             return await self._text_up_to(stop, body, prompt)
         reply = await self._server.post("/v1/completions", body)
         choice = choice_of(reply)
-        continuation = Continuation(ids=self._ids_of(text_of(choice)), finish=finish_of(choice), exact=False)
+        text, ended = self._before_mark(text_of(choice))
+        finish: Finish = "eos" if ended else finish_of(choice)
+        continuation = Continuation(ids=self._ids_of(text), finish=finish, exact=False)
         sampled = continuation.tokens + (continuation.finish == "eos")
         return self._counted(continuation, usage_of(reply).or_else(prompt, sampled))
 
@@ -175,8 +209,10 @@ class OpenAIGenerator:
                 text += text_of(choice)
                 self.meter.add(drawn=1)  # an event holds a token, seldom more
                 streamed += 1
-                if (end := stop.cut(text, known)) is not None:
-                    text, finish = text[:end], "stop"
+                step = stop.cut(text, known)
+                text, ended = self._before_mark(text if step is None else text[:step])
+                if ended or step is not None:
+                    finish = "eos" if ended else "stop"
                     break
                 if choice.get("finish_reason") is not None:
                     finish = finish_of(choice)
@@ -217,6 +253,11 @@ class OpenAIGenerator:
             return token
         return Likely(self._texts.alone(int(number)), token.logprob)
 
+    def _before_mark(self, text: str) -> tuple[str, bool]:
+        """What of a text stands before the end of the turn, and whether there is one in it."""
+        places = [place for mark in self._stops if (place := text.find(mark)) >= 0]
+        return text[: min(places, default=len(text))], bool(places)
+
     def _ids_of(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -238,12 +279,14 @@ def load_generator(config: GeneratorConfig) -> tuple[OpenAIGenerator, PolicyText
     assert isinstance(config.engine, OpenAIEngine)
     text = PolicyText(load_tokenizer(config.name), config.format)
     as_text = config.engine.prompts == "text"
-    engine = OpenAIGenerator(Server(config.engine), text.tokenizer, as_text=as_text, end_ids=text.end_ids)
+    engine = OpenAIGenerator(Server(config.engine), text.tokenizer, as_text=as_text, ends=text.ends)
     return engine, text
 
 
-def ids_of(choice: Mapping[str, Any]) -> tuple[Continuation, int]:
+def ids_of(choice: Mapping[str, Any], end_ids: Collection[int] = ()) -> tuple[Continuation, int]:
     """The token ids in vLLM's completion, and how many were sampled, an end of sequence included.
+
+    An end among ``end_ids`` is one also where its text holds a stop string, which vLLM then names.
 
     Raises:
         Trouble: it has none.
@@ -252,7 +295,7 @@ def ids_of(choice: Mapping[str, Any]) -> tuple[Continuation, int]:
     if not isinstance(ids, list):
         raise Trouble("an answer without token ids")
     finish: Finish = finish_of(choice)
-    if finish == "eos" and isinstance(choice.get("stop_reason"), str):
+    if finish == "eos" and isinstance(choice.get("stop_reason"), str) and not (ids and ids[-1] in end_ids):
         finish = "stop"
     return Continuation(ids=tuple(ids[:-1] if finish == "eos" else ids), finish=finish), len(ids)
 

@@ -78,7 +78,7 @@ class ActiveRequest:
         cost += sum(flops.of(tokens, read=1) for tokens in self.second_looks)
         self.ticket.answer(
             Generation(
-                continuations=tuple(Continuation(ids=row.ids, finish=row.finish or "length") for row in self.rows),
+                continuations=tuple(Continuation(ids=row.written, finish=row.finish or "length") for row in self.rows),
                 cached_tokens=self.cached,
                 prefill_tokens=self.prefilled,
                 decode_tokens=sum(row.drawn for row in self.rows),

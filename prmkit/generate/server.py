@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 import aiohttp
 
 from prmkit.errors import InputError, PrmkitError, RunError
+from prmkit.generate import TooLong
 from prmkit.generate.config import ServerEngine
+from prmkit.generate.overlong import Sizes, sizes_told
 
 _Reply = TypeVar("_Reply")
 
@@ -44,6 +46,14 @@ class Refused(InputError):
         self.said = said.decode("utf-8", "replace")
 
 
+class Overlong(Refused):
+    """A request of which prompt and answer together do not fit the server's context."""
+
+    def __init__(self, url: str, status: int, said: bytes, sizes: Sizes) -> None:
+        super().__init__(url, status, said)
+        self.sizes = sizes
+
+
 class Server:
     """One model at a server.
 
@@ -72,7 +82,8 @@ class Server:
         self.model = str(card["id"])
         self.owner = card.get("owned_by")
         length = card.get("max_model_len")
-        self.context = length if isinstance(length, int) else None
+        self.context = self._usable(length) if isinstance(length, int) else None
+        self._learned: int | None = None
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -105,6 +116,37 @@ class Server:
                     ) from None
                 pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (tried - 1)) * random.uniform(0.5, 1.0)
                 await asyncio.sleep(max(pause, getattr(error, "pause", None) or 0.0))
+
+    async def within_context(self, ask: Callable[[int], Awaitable[_Reply]], limit: int) -> _Reply:
+        """What ``ask`` returns, told how many tokens may be written: ``limit``, or as many as the server has room for.
+
+        Raises:
+            TooLong: it has room for none.
+        """
+        while True:
+            try:
+                return await ask(limit)
+            except Overlong as refusal:
+                context, prompt = refusal.sizes
+                self._learned = self._learned if context is None else self._usable(context)
+                limit = refusal.sizes.fewer_than(limit)
+                if limit < 1:
+                    raise TooLong(where=self.url, tokens=prompt, context=context) from None
+
+    def room(self, tokens: int) -> int | None:
+        """Tokens that fit behind a prompt of so many; None as long as the server has not told its context.
+
+        Raises:
+            TooLong: none does.
+        """
+        context = self.context or self._learned
+        if context is not None and tokens >= context:
+            raise TooLong(where=self.url, tokens=tokens, context=context)
+        return None if context is None else context - tokens
+
+    def _usable(self, context: int) -> int:
+        # SGLang refuses a request whose prompt and answer may together take the whole context.
+        return context - (self.owner == "sglang")
 
     @asynccontextmanager
     async def open(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -146,6 +188,8 @@ class Server:
         if response.status == 200:
             return
         said = await response.read()
+        if (refusal := overlong(self.url, response.status, said)) is not None:
+            raise refusal
         if response.status in _BUSY:
             after = response.headers.get("Retry-After", "")
             raise Trouble(f"status {response.status}: {_message(said)}", float(after) if after.isdecimal() else None)
@@ -188,6 +232,12 @@ class Server:
                 cure="Set engine.model.",
             )
         return by_name[name]
+
+
+def overlong(url: str, status: int, said: bytes) -> Overlong | None:
+    """The refusal in an answer that says that a request does not fit the context; None where it says something else."""
+    sizes = sizes_told(status, said.decode("utf-8", "replace"))
+    return None if sizes is None else Overlong(url, status, said, sizes)
 
 
 def at_once(work: Coroutine[Any, Any, _Reply]) -> _Reply:

@@ -3,7 +3,7 @@
 Written from SGLang's documentation (docs/basic_usage/sampling_params.md and native_api); tested against a fake.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prmkit.generate import Continuation, Sampling
@@ -39,10 +39,11 @@ def native_body(
     return {"input_ids": list(prompt_ids), "sampling_params": asked}
 
 
-def native_continuation(reply: Mapping[str, Any]) -> tuple[Continuation, int]:
+def native_continuation(reply: Mapping[str, Any], end_ids: Collection[int] = ()) -> tuple[Continuation, int]:
     """The continuation in an answer, and how many tokens were sampled, an end of sequence included.
 
-    ``finish_reason.matched`` is the stop string that ended it, or the id of an end of sequence.
+    ``finish_reason.matched`` is the stop string that ended it, or the id of an end of sequence. One among ``end_ids``
+    is an end also where its text holds a stop string.
 
     Raises:
         Trouble: there is none, or it ended for another reason, such as an abort by the server.
@@ -56,9 +57,9 @@ def native_continuation(reply: Mapping[str, Any]) -> tuple[Continuation, int]:
     if reason.get("type") != "stop":
         raise Trouble(f"a completion that ended for another reason, {dict(reason)!r}")
     matched = reason.get("matched")
-    if isinstance(matched, str):
+    if isinstance(matched, str) and not (ids and ids[-1] in end_ids):
         return Continuation(ids=tuple(ids), finish="stop"), len(ids)
-    ends = bool(ids) and ids[-1] == matched
+    ends = bool(ids) and (ids[-1] == matched or ids[-1] in end_ids)
     return Continuation(ids=tuple(ids[:-1] if ends else ids), finish="eos"), len(ids) + (not ends)
 
 

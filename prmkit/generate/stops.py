@@ -1,8 +1,9 @@
-"""Where a continuation ends before the policy ends it: at the end of a step, found in token ids as they come."""
+"""Where a continuation ends by its text, found in token ids as they come: at the end of a step, or of a turn."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from transformers import PreTrainedTokenizerBase
 
@@ -50,6 +51,10 @@ class TokenTexts:
         """The text of a token with nothing before it."""
         return self._decoded([token])
 
+    def spelled(self, text: str) -> list[int]:
+        """The tokens of a text."""
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+
     def _remember(self, pair: tuple[int, int]) -> str:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
@@ -77,13 +82,20 @@ class TokenTexts:
 
 
 class StepEnds:
-    """Finds the ends of steps in token ids. A token may hold more than a stop string, or only a part of it.
+    """Finds the ends of steps in token ids, and those of a turn. A token may hold more than a stop string, or only a
+    part of it.
 
     Most tokens cannot end any of the strings, and that is looked up.
+
+    Args:
+        tokenizer: the policy's.
+        marks: texts that end a turn, each of several tokens.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, marks: tuple[str, ...] = ()) -> None:
         self.texts = TokenTexts(tokenizer)
+        self._marks = marks
+        self._reach = max(map(len, marks), default=0) + _CHARACTER
         self._tokenizer = tokenizer
         self._enders = lru_cache(maxsize=64)(self._find_enders)
 
@@ -95,6 +107,15 @@ class StepEnds:
             return False
         texts = self.texts.of(before, drawn)
         return completes("".join(texts), len(texts[-1]), stop)
+
+    def before_mark(self, drawn: Sequence[int]) -> tuple[int, ...] | None:
+        """The tokens in front of the mark that the last of the ``drawn`` tokens completes; None where it does not."""
+        if not self._marks or drawn[-1] not in self._enders(self._marks):
+            return None
+        start = max(0, len(drawn) - self._reach)
+        tail = drawn[start:]
+        found = before_mark(self.texts.of(drawn[:start], tail), tail, self._marks, self.texts.spelled)
+        return None if found is None else (*drawn[:start], *found)
 
     def first(self, texts: Sequence[str], ids: Sequence[int], stop: StepStop) -> int:
         """How many tokens the first step takes: all of them, where none ends it.
@@ -116,6 +137,28 @@ class StepEnds:
         return frozenset(
             token for token, text in enumerate(texts) if unclear or not text or _SPLIT in text or last & set(text)
         )
+
+
+def before_mark(
+    texts: Sequence[str], ids: Sequence[int], marks: Sequence[str], spelled: Callable[[str], Sequence[int]]
+) -> tuple[int, ...] | None:
+    """The tokens in front of the first mark in them; None where there is none.
+
+    A token that holds the beginning of the mark may hold the end of what stands before it, which is spelled anew.
+
+    Args:
+        texts: what each token adds.
+        ids: the tokens.
+        marks: texts that end a turn.
+        spelled: the tokens of a text.
+    """
+    text = "".join(texts)
+    place = min((found for mark in marks if (found := text.find(mark)) >= 0), default=None)
+    if place is None:
+        return None
+    ends = list(accumulate(map(len, texts)))
+    whole = bisect_right(ends, place)
+    return (*ids[:whole], *spelled(text[ends[whole - 1] if whole else 0 : place]))
 
 
 def first_end(texts: Sequence[str], stop: StepStop, places: Iterable[int]) -> int | None:

@@ -22,7 +22,7 @@ from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import StepEnds
 from prmkit.generate.thoughts import Tags, tags_of
 from prmkit.generate.written import STEP_END, VOCABULARY, WrittenStep
-from prmkit.models.ends import turn_end
+from prmkit.models.ends import TurnEnds, turn_ends
 from prmkit.packing.prompt import Prompter
 from prmkit.tree import Node, Problem
 
@@ -184,11 +184,9 @@ class PolicyText:
         return self.rules.tags
 
     @cached_property
-    def end_ids(self) -> frozenset[int]:
-        """The token that ends a turn of the chat template, which a model's own list of end tokens may lack."""
-        end = turn_end(self.tokenizer, self.prompter)
-        closing = self._ids(self.tags.close) if self.rules.tags is not None else []
-        return frozenset() if end is None or end in closing else frozenset([end])
+    def ends(self) -> TurnEnds:
+        """What ends an answer in the template, which a model's own list of end tokens may lack."""
+        return turn_ends(self.tokenizer, self.prompter, self.rules.tags or ())
 
     @property
     def budgeted(self) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
@@ -30,7 +30,7 @@ from prmkit.kv.rows import token_bytes
 from prmkit.kv.tree import KVTree
 from prmkit.models.backbone import load_causal_lm
 from prmkit.models.context import engine_context, settle_rope
-from prmkit.models.ends import declared_ends
+from prmkit.models.ends import NO_ENDS, TurnEnds, declared_ends
 from prmkit.models.flops import forward_flops
 from prmkit.models.tokenizer import load_tokenizer
 
@@ -58,7 +58,7 @@ class TransformersGenerator:
         tokenizer: its tokenizer, for the end-of-sequence ids and for the text in which steps end.
         max_rows: lanes decoded together. Memory that does not suffice halves it.
         memory: bytes of key-values, those of rows in flight and those in the tree together.
-        end_ids: further tokens that end a sequence, such as the end of a turn.
+        ends: what ends a sequence besides the declared ends, such as the end of a turn.
         context: prompt and answer together, in tokens; default: the model's.
 
     Raises:
@@ -73,13 +73,13 @@ class TransformersGenerator:
         *,
         max_rows: int = 256,
         memory: int = 1 << 30,
-        end_ids: Iterable[int] = (),
+        ends: TurnEnds = NO_ENDS,
         context: int | None = None,
     ) -> None:
         self.context = engine_context(model.config, context)
         settle_rope(model, context)
-        self.eos_ids = frozenset(declared_ends(model.generation_config, tokenizer)).union(end_ids)
-        if not self.eos_ids:
+        self.eos_ids = frozenset(declared_ends(model.generation_config, tokenizer)).union(ends.ids)
+        if not self.eos_ids and not ends.texts:
             raise InputError(
                 "the policy has no end token, so none of its solutions would ever end",
                 where=model.config.name_or_path or type(model).__name__,
@@ -94,7 +94,7 @@ class TransformersGenerator:
         self._reader = KVReader(
             backbone, self.tree, max_tokens=_PREFILL_TOKENS, told=lambda tokens: meter.add(read=tokens)
         )
-        self._ends = StepEnds(tokenizer)
+        self._ends = StepEnds(tokenizer, ends.texts)
         self._answer_looks = partial(answer_looks, self._reader, head, self._ends.texts, self.flops)
         self._memory, self._token_bytes = memory, token_bytes(backbone)
         self._max_rows, self._longest = max_rows, 1
@@ -312,7 +312,7 @@ def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, Poli
         tokenizer,
         max_rows=config.max_rows,
         memory=memory,
-        end_ids=text.end_ids,
+        ends=text.ends,
         context=config.engine.max_model_len,
     )
     return engine, text

@@ -1,6 +1,6 @@
 """The generator in vLLM."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,7 @@ from prmkit.generate.stops import TokenTexts
 from prmkit.generate.text import PolicyText
 from prmkit.generate.vllm_engine import Vllm
 from prmkit.models.backbone import load_config
+from prmkit.models.ends import NO_ENDS, TurnEnds
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.run.seeds import derived_seed
@@ -42,15 +43,15 @@ class VllmGenerator:
         engine: a language model in vLLM.
         flops: what its forward pass costs.
         texts: what its tokens say.
-        end_ids: further tokens that end a sequence, such as the end of a turn.
+        ends: what ends a sequence besides the declared ends, such as the end of a turn.
     """
 
-    def __init__(self, engine: Vllm, flops: ForwardFlops, texts: TokenTexts, *, end_ids: Iterable[int] = ()) -> None:
-        self.meter = engine.meter
+    def __init__(self, engine: Vllm, flops: ForwardFlops, texts: TokenTexts, *, ends: TurnEnds = NO_ENDS) -> None:
+        self.meter, self.context = engine.meter, engine.context
         self._engine = engine
         self._flops = flops
         self._texts = texts
-        self._end_ids = sorted(end_ids)
+        self._end_ids, self._marks = sorted(ends.ids), ends.texts
 
     async def generate(
         self,
@@ -63,7 +64,7 @@ class VllmGenerator:
         drawn: int = 0,
     ) -> Generation:
         """See Generator.generate."""
-        check_prompt(prompt_ids, self._engine.context)
+        check_prompt(prompt_ids, self.context)
         draw = partial(
             up_to_step,
             self._ask,
@@ -71,7 +72,8 @@ class VllmGenerator:
             prompt_ids,
             sampling=sampling,
             stop=stop,
-            room=self._engine.context - len(prompt_ids),
+            room=self.context - len(prompt_ids),
+            marks=self._marks,
         )
         written = await together(draw(seed=derived_seed(seed, sample + n * drawn)) for sample in range(n))
         portions = [portion for _, each in written for portion in each]
@@ -87,7 +89,7 @@ class VllmGenerator:
 
     async def next_tokens(self, prompt_ids: Sequence[int], top: int) -> NextTokens:
         """See TellsNextTokens. vLLM tells at most 20, unless ``engine.options`` raises ``max_logprobs``."""
-        check_prompt(prompt_ids, self._engine.context)
+        check_prompt(prompt_ids, self.context)
         output = await self._engine.sample(prompt_ids, Sampling(max_tokens=1), 0, likely=top)
         found = (output.outputs[0].logprobs or [{}])[0]
         cached = output.num_cached_tokens or 0
@@ -105,7 +107,7 @@ class VllmGenerator:
             prompt=len(prompt_ids),
             cached=output.num_cached_tokens or 0,
             sampled=len(one.token_ids),
-            continuation=continuation(one.token_ids, one.finish_reason, one.stop_reason),
+            continuation=continuation(one.token_ids, one.finish_reason, one.stop_reason, self._end_ids),
         )
 
 
@@ -128,11 +130,15 @@ def load_generator(config: GeneratorConfig) -> tuple[VllmGenerator, PolicyText]:
         memory=config.memory,
         limits={"max_num_seqs": config.max_rows},
     )
-    return VllmGenerator(engine, flops, TokenTexts(text.tokenizer), end_ids=text.end_ids), text
+    return VllmGenerator(engine, flops, TokenTexts(text.tokenizer), ends=text.ends), text
 
 
-def continuation(ids: Sequence[int], finish_reason: str | None, stop_reason: int | str | None) -> Continuation:
+def continuation(
+    ids: Sequence[int], finish_reason: str | None, stop_reason: int | str | None, end_ids: Collection[int] = ()
+) -> Continuation:
     """What vLLM wrote, in our terms: it names a stop string as the reason, or nothing or an id for an end of sequence.
+
+    An end among ``end_ids`` is one also where its text holds a stop string, which vLLM then names.
 
     Raises:
         RunError: the request ended in any other way, such as an abort by the server.
@@ -140,7 +146,7 @@ def continuation(ids: Sequence[int], finish_reason: str | None, stop_reason: int
     if finish_reason == "length":
         return Continuation(ids=tuple(ids), finish="length")
     if finish_reason == "stop":
-        if isinstance(stop_reason, str):
+        if isinstance(stop_reason, str) and not (ids and ids[-1] in end_ids):
             return Continuation(ids=tuple(ids), finish="stop")
         return Continuation(ids=tuple(ids[:-1]), finish="eos")
     raise RunError(f"vLLM ended a request for another reason, {finish_reason!r}")

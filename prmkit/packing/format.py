@@ -27,6 +27,11 @@ TEMPLATES = {
 }
 """The fixed texts. Under ``chat`` the model's own chat template surrounds the problem instead."""
 
+TURN_MARKS: dict[Template, tuple[str, ...]] = dict.fromkeys(
+    ("qwen-math", "chatml"), ("<|im_end|>", "<|im_start|>user", "<|im_start|>assistant")
+)
+"""What ends a turn of the fixed texts that have turns, and what opens another."""
+
 _CHAT_KEYS = ("system", "template_file", "template_arguments", "date")
 
 _OURS = frozenset(

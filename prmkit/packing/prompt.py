@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import count
+from itertools import count, cycle
 
 from transformers import PreTrainedTokenizerBase
 
@@ -68,15 +68,16 @@ class Prompter:
             return self._chat.render([*self._system, {"role": "user", "content": problem}])
         return self.before + problem + self.after
 
-    def answered(self, problem: str, answer: str) -> str:
-        """The text of a problem and its answer, with what ends the answer in the template.
+    def dialogue(self, contents: Sequence[str]) -> str:
+        """The text of what a user and the model say in turns, in the chat template, with what ends the last turn.
 
         Raises:
-            InputError: the chat template refuses answers.
+            InputError: the chat template refuses them, or there is none.
         """
         if self._chat is None:
-            return self.text(problem) + answer
-        turns = [{"role": "user", "content": problem}, {"role": "assistant", "content": answer}]
+            raise InputError("a fixed template has no turns", where=self._where, got=self.template)
+        roles = cycle(("user", "assistant"))
+        turns = [{"role": role, "content": content} for role, content in zip(roles, contents, strict=False)]
         return self._chat.render([*self._system, *turns], opens=False)
 
     def ids(self, problem: str) -> list[int]:

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from prmkit.errors import InputError, RunError
-from prmkit.generate import Continuation, Generation, Generator, GeneratorConfig, Sampling, load_generator, together
+from prmkit.generate import (
+    Continuation,
+    Generation,
+    Generator,
+    GeneratorConfig,
+    Sampling,
+    TooLong,
+    context_of,
+    load_generator,
+    together,
+)
 from prmkit.generate.config import ChatEngine
 from prmkit.generate.likely import NextTokens, TellsNextTokens
 from prmkit.generate.meter import meter_of
@@ -47,6 +57,9 @@ class JudgeScorer:
     of yes against no, at the place where it gave the verdict. An answer without a verdict does not count; a judge that
     gives none, however often it is asked, ends the run. What it thinks before it answers is no answer.
 
+    A question that its engine refuses as too long, or to which the context leaves no room for a verdict, is one that
+    does not fit, from then on.
+
     Source of the probability: generative verifiers, arXiv 2408.15240; GenPRM, arXiv 2504.00891.
 
     Args:
@@ -78,16 +91,19 @@ class JudgeScorer:
         self._verdicts = verdicts
         self._seed = seed
         self._by_probability = verdict == "probability"
+        self._refused: set[str] = set()  # questions that turned out to be too long
 
     def fits(self, tree: StepTree, node: int) -> bool:
         """See Scorer.fits."""
-        return self._context is None or self._begin(tree, node).tokens < self._context
+        begun = self._begin(tree, node)
+        return (self._context is None or begun.tokens < self._context) and begun.text not in self._refused
 
     async def score(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
         """See Scorer.score. The tokens that the judge writes are among those computed.
 
         Raises:
-            InputError: the judge's server tells no log-probabilities, and they are asked for.
+            InputError: a path is too long for the judge, or its server tells no log-probabilities, and they are asked
+                for.
         """
         judged = await together(self._judge(tree, node) for node in nodes)
         generations = [generation for _, asked, _ in judged for generation in asked]
@@ -107,17 +123,30 @@ class JudgeScorer:
         asked: list[Generation] = []
         for attempt in range(_TRIES):
             seed = path_seed(self._seed + attempt, tree, node)
-            asked.append(
-                await self._generator.generate(context.prompt, self._verdicts, sampling=self._sampling, seed=seed)
-            )
+            try:
+                found = await self._generator.generate(
+                    context.prompt, self._verdicts, sampling=self._sampling, seed=seed
+                )
+            except TooLong:
+                self._refused.add(context.text)
+                raise
+            asked.append(found)
             said = [(one, verdict_in(self._text.answer(context, one))) for one in asked[-1].continuations]
             weighed = await together(self._weigh(context, one, yes) for one, yes in said if yes is not None)
             if weighed:
                 return sum(one.value for one in weighed) / len(weighed), asked, weighed
+        if any(self._cut_by_context(context, one) for one in found.continuations):
+            self._refused.add(context.text)
+            raise TooLong("the judge's context leaves no room for a verdict", where=f"{tree.problem.id}, step {node}")
         raise RunError(
             f"{tree.problem.id}, step {node}: the judge gave no verdict, however often it was asked. "
             "Choose another one, or give it more max_tokens."
         )
+
+    def _cut_by_context(self, context: Before, one: Continuation) -> bool:
+        """Whether an answer ended before its limit, for the context did."""
+        room = one.tokens if self._context is None else self._context - context.tokens
+        return one.finish == "length" and room < self._sampling.max_tokens
 
     async def _weigh(self, context: Before, one: Continuation, yes: bool) -> _Weighed:
         """What a verdict is worth: 1 or 0, or its probability in the place where it stands."""
@@ -171,11 +200,12 @@ def _loaded(policy: GeneratorConfig, *, likely: int) -> tuple[Any, Speaker, int 
         from prmkit.generate.chat import load_generator as load_chat
 
         chat, chat_text = load_chat(policy, likely=likely)
-        return chat, chat_text, chat.context
+        return chat, chat_text, chat.longest
     generator, text = load_generator(policy)
     if likely and not isinstance(generator, TellsNextTokens):
         raise _tells_none(policy.engine.name)
-    return generator, text, readable(load_config(policy.name))
+    context = context_of(generator)
+    return generator, text, readable(load_config(policy.name)) if context is None else context
 
 
 def _tells_none(got: str) -> InputError:

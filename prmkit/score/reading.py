@@ -76,14 +76,21 @@ class ReadingScorer:
 
     async def _by_windows(self, tree: StepTree, nodes: Sequence[int]) -> Scores:
         paths = {node: tree.read_path(node, self.reads) for node in nodes}
-        windows = {node: self._windows.of(tree, path) if path else path for node, path in paths.items()}
-        for node, path in paths.items():
-            if path and not windows[node]:
-                raise InputError(
-                    "a step is longer than the PRM's context, even alone with the problem",
-                    where=f"{tree.problem.id}, step {node}",
-                )
-        return await self._ask(tree, nodes, paths, windows)
+        while True:
+            windows = {node: self._windows.of(tree, path) if path else path for node, path in paths.items()}
+            for node, path in paths.items():
+                if path and not windows[node]:
+                    raise InputError(
+                        "a step is longer than the PRM's context, even alone with the problem",
+                        where=f"{tree.problem.id}, step {node}",
+                    )
+            try:
+                return await self._ask(tree, nodes, paths, windows)
+            except InputError:
+                # The server of a judge may tell only when it is asked that a window is too long.
+                if all(self._fits(tree, steps) for steps in windows.values() if steps):
+                    raise
+                self._windows.forget(tree)
 
     async def _ask(
         self, tree: StepTree, nodes: Sequence[int], paths: Mapping[int, _Steps], windows: Mapping[int, _Steps]

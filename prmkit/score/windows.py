@@ -33,6 +33,10 @@ class Windows:
         """Whether windows of this tree were asked for before."""
         return id(tree) in self._known
 
+    def forget(self, tree: StepTree) -> None:
+        """Find the windows of a tree anew when they are asked for next: what fits has turned out to be less."""
+        self._known.pop(id(tree), None)
+
     def of(self, tree: StepTree, path: Sequence[int]) -> Sequence[int]:
         """The steps that are read for the last step of ``path``, itself included; empty where it has no window.
 

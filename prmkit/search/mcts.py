@@ -29,7 +29,8 @@ async def mcts(
 
     The value of a simulation is the reward of a rollout, written from the leaf to its end and scored by the PRM
     (``rollout``); or the leaf's own reward, without writing on (``prm``); or mix x rollout + (1 - mix) x prm. A
-    finished leaf has its own reward, an unfinished rollout none. Rewards are aggregated as the run says.
+    finished leaf has its own reward, an unfinished rollout none, and so it is with a leaf that was cut. Rewards are
+    aggregated as the run says.
 
     The children of a node are the different steps among ``width`` drawn ones. ``parallel`` leaves of a round are
     simulated together under a virtual loss. A round ends before the next begins, so that the tree does not depend on
@@ -113,15 +114,16 @@ def _step_down(tree: SearchTree, leaf: int, c: float) -> int:
 async def _simulate(session: Session, leaves: Sequence[int], value: str, mix: float) -> list[float | None]:
     """The reward of each leaf; None where the budget had no room for its rollout."""
     share = {"rollout": 1.0, "prm": 0.0, "mix": mix}[value]
-    growing = [leaf for leaf in leaves if share and live(session, leaf)]
-    rollouts = await session.complete_each([(leaf, 1) for leaf in growing]) if growing else []
+    growing = [share > 0 and live(session, leaf) for leaf in leaves]
+    asks = [(leaf, 1) for leaf, grows in zip(leaves, growing, strict=True) if grows]
+    rollouts = await session.complete_each(asks) if asks else []
     await session.score([end for ends in rollouts for end in ends if session.tree.finished(end)])
     by_leaf = iter(rollouts)
     rewards: list[float | None] = []
-    for leaf in leaves:
+    for leaf, grows in zip(leaves, growing, strict=True):
+        ends = next(by_leaf) if grows else [leaf]
         reward: float | None = session.solution_score(leaf)
-        if share and live(session, leaf):
-            ends = next(by_leaf)
+        if share and not session.tree.finished(leaf):
             outcome = session.solution_score(ends[0]) if ends and session.tree.finished(ends[0]) else 0.0
             reward = share * outcome + (1 - share) * session.solution_score(leaf) if ends else None
         rewards.append(reward)

@@ -1,6 +1,7 @@
 """Search over a problem set: one strategy on all problems at once, to a file of trees."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import orjson
 
 from prmkit.errors import InputError
+from prmkit.generate import TooLong
 from prmkit.grade import grader_for, isolation_of
 from prmkit.grade.config import GradingConfig
 from prmkit.run.activity import busy
@@ -24,6 +26,8 @@ from prmkit.session.ledger import total
 from prmkit.stats import mean
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import write_trees
+
+_LOG = logging.getLogger(__name__)
 
 UNLIMITED = BudgetConfig()
 
@@ -44,6 +48,8 @@ def search(
     Each tree's meta holds ``strategy``, ``aggregation``, ``generations`` (see Width), ``exhausted`` (whether the budget
     ended it, so that the choice is the best so far) and ``chosen``, the index of the chosen solution's last step (-1:
     no finished solution). Beside the trees, costs.jsonl holds what each problem cost, and when.
+
+    A problem that fills the policy's context is left unanswered, counted and named in a warning; the others go on.
 
     Args:
         problems: what to solve, each with something to be judged by.
@@ -70,6 +76,9 @@ def search(
         except Exhausted:  # a strategy that does not catch it itself
             session.note_exhausted()
             leaf = await answer(session, session.finished(), "best")
+        except TooLong as error:
+            _LOG.warning("%s. It stays unanswered", error)
+            leaf = ROOT
         right = leaf != ROOT and (await session.correct([leaf]))[0]
         ended[id(session)] = _ended(session, leaf, right, config, engines)
         progress.end(session, right)
@@ -92,6 +101,7 @@ def search(
         accuracy=mean([float(progress.right[id(session)]) for session in sessions]),
         unanswered=sum(tree.meta["chosen"] == str(ROOT) for tree in trees),
         exhausted=sum(session.exhausted for session in sessions),
+        too_long=sum(session.ledger.too_long > 0 for session in sessions),
         seconds=time.monotonic() - start,
         ledger=total([session.ledger for session in sessions]),
         grading=engines.grading,

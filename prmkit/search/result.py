@@ -74,6 +74,7 @@ class SearchResult(Result):
         accuracy: of the chosen solutions.
         unanswered: problems without a finished solution.
         exhausted: problems that the budget ended.
+        too_long: problems that fill the policy's context, and so are unanswered.
         seconds: of the whole search.
         ledger: summed over the problems.
         grading: how solutions were judged.
@@ -88,6 +89,7 @@ class SearchResult(Result):
     accuracy: Estimate
     unanswered: int
     exhausted: int
+    too_long: int = 0
     seconds: float
     ledger: Ledger
     grading: GradingConfig = GradingConfig()

@@ -5,7 +5,7 @@ engine's job.
 """
 
 import random
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from prmkit.session.engines import Engines
 from prmkit.session.growth import Growth, IndependentUnit
 from prmkit.session.ledger import Ledger
 from prmkit.session.pool import Pool
-from prmkit.session.requests import TOO_LONG, Requests
+from prmkit.session.requests import TOO_LONG, Draw, Requests
 from prmkit.tree import ROOT, Reads, StepTree
 
 __all__ = ["Checkpoint", "Engines", "Session"]
@@ -83,14 +83,18 @@ class Session:
 
         Fewer come back where the budget has room for fewer or the policy wrote an empty step, and none where the
         solution is as long as it may be. Where the policy ended the solution the step that comes back is finished; it
-        may come back several times.
+        may come back several times. A step after which no token fits (``sampling.max_tokens``, the policy's context)
+        has the finish ``length``, as a whole solution has that is cut there.
 
         Raises:
             Exhausted: the budget has no room for any.
+            TooLong: the problem alone fills the policy's context.
             InputError: a node has ended already.
         """
         drawn = await self._requests.draw_each(asks, whole=False)
-        return [[] if one is None else self._growth.expand(*one) for one in drawn]
+        steps = _each(self._growth.expand, drawn)
+        self._cut_full([*(node for node, _ in asks), *(step for each in steps for step in each)])
+        return steps
 
     async def complete(self, node: int, n: int) -> list[int]:
         """Let the policy finish the solution that begins with ``node``, up to ``n`` times; see complete_each."""
@@ -100,14 +104,21 @@ class Session:
         """Let the policy finish the solution of each (node, n), up to n times, all at once; returns the last steps.
 
         Without a limit on tokens, FLOPs or seconds all n come. With one they come in portions, at least one: ask again
-        for the rest. Where the policy wrote nothing the last step is ``node`` itself.
+        for the rest. Where the policy wrote nothing the last step is ``node`` itself; and so it is, unfinished, where
+        no token fits behind it.
 
         Raises:
             Exhausted: the budget has no room for any.
+            TooLong: the problem alone fills the policy's context.
             InputError: a node has ended already.
         """
         drawn = await self._requests.draw_each(asks, whole=True)
-        return [[] if one is None else self._growth.complete(*one) for one in drawn]
+        self._cut_full([node for node, _ in asks])
+        leaves = _each(self._growth.complete, drawn)
+        return [
+            [node] * n if one is None and self._requests.is_full(node) else found
+            for (node, n), one, found in zip(asks, drawn, leaves, strict=True)
+        ]
 
     async def solutions(self, n: int) -> AsyncIterator[list[int]]:
         """Draw ``n`` solutions of the problem, in as many portions as the budget makes of them.
@@ -123,7 +134,10 @@ class Session:
     async def outcomes(self, node: int, n: int) -> list[bool]:
         """Whether each of ``n`` rollouts from ``node`` ends in a right answer. The tree does not change.
 
-        Where ``node`` is as long as a solution may be, none does.
+        Where no token fits behind ``node``, none does.
+
+        Raises:
+            TooLong: the problem alone fills the policy's context.
         """
         rollouts: list[Written] = []
         while len(rollouts) < n:
@@ -259,6 +273,13 @@ class Session:
             problem.domain, lambda judge: judge.correct(problem, judge.answers(problem, solutions))
         )
 
+    def _cut_full(self, nodes: Iterable[int]) -> None:
+        """Say of the open ends among ``nodes`` behind which no token fits that they were cut."""
+        for node in nodes:
+            is_open = node != ROOT and self.tree.nodes[node].finish == "stop" and self._growth.is_leaf(node)
+            if is_open and self._requests.is_full(node):
+                self.tree.set_finish(node, "length")
+
     def _unfinish(self, nodes: Sequence[int]) -> None:
         """Take the end from the solutions among ``nodes`` that the PRM cannot read to their end."""
         for node in nodes:
@@ -279,6 +300,17 @@ class Session:
         if score is None:
             raise InputError("a step was not scored", where=self.tree.problem.id, got=node, cure="Await session.score.")
         return score
+
+
+def _each(
+    grow: Callable[[Draw, list[Written]], list[int]], drawn: Sequence[tuple[Draw, list[Written]] | None]
+) -> list[list[int]]:
+    """What ``grow`` adds for each reply. A node may be asked twice: what follows it comes before what ends it there."""
+    found: list[list[int]] = [[] for _ in drawn]
+    told = [(place, one) for place, one in enumerate(drawn) if one is not None]
+    for place, one in sorted(told, key=lambda each: not any(written.steps for written in each[1][1])):
+        found[place] = grow(*one)
+    return found
 
 
 def _note_reads(tree: StepTree, reads: Reads) -> None:

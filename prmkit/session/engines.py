@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from prmkit.generate import Generator, Sampling
+from prmkit.generate import Generator, Sampling, context_of
 from prmkit.generate.meter import Meter, meter_of
 from prmkit.generate.speaker import Speaker
 from prmkit.grade import Grader, grader_for
@@ -51,6 +51,11 @@ class Engines:
     def prm_meter(self) -> Meter:
         """The tokens of the scorer, as they come where it counts them itself."""
         return meter_of(self.scorer) or self.readings
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that the policy can read and write in all; None where only its refusals tell."""
+        return context_of(self.generator)
 
     @property
     def reads(self) -> Reads:

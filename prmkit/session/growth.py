@@ -54,6 +54,11 @@ class Growth:
         self._requests[node] += 1
         return self._requests[node]
 
+    def drawn_ids(self, node: int) -> Sequence[int] | None:
+        """The tokens of a step in the vocabulary of this policy; None where they are not known."""
+        mine = self.tree.meta.get(VOCABULARY) == self._meta.get(VOCABULARY)
+        return self.tree.nodes[node].ids if mine else None
+
     def is_leaf(self, node: int) -> bool:
         """Whether no step follows the node."""
         return node not in self._inner

@@ -13,10 +13,11 @@ class Ledger:
     whole solutions they amount to (see ``Width``). ``decode_tokens`` were drawn. ``cached_tokens`` and
     ``prm_cached_tokens`` were read from a cache, and all other ``*_tokens`` were computed (a prompt shared by n
     samples counts once). ``prm_windowed`` counts the steps that the PRM read without the beginning of their path.
-    ``*_flops`` are floating-point operations, NaN where an engine cannot know them. Seconds are wall clock spent
-    waiting for the engine, queue included. ``replayed`` counts replies read from the journal; their
-    tokens were paid by an earlier run and are counted again here, so that a resumed run reports what the whole run
-    took. A request that the clock cut short gave no reply and is not in here.
+    ``too_long`` counts prompts that fill the policy's context: of the problem, or of a judge about it. ``*_flops`` are
+    floating-point operations, NaN where an engine cannot know them. Seconds are wall clock spent waiting for the
+    engine, queue included. ``replayed`` counts replies read from the journal; their tokens were paid by an earlier run
+    and are counted again here, so that a resumed run reports what the whole run took. A request that the clock cut
+    short gave no reply and is not in here.
     """
 
     generator_calls: int = 0
@@ -33,6 +34,7 @@ class Ledger:
     prm_windowed: int = 0
     prm_flops: Known = 0.0
     prm_seconds: float = 0.0
+    too_long: int = 0
     replayed: int = 0
 
     @property

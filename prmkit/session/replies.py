@@ -3,7 +3,8 @@
 A draw is ``{"w": [[finish, step, ...], ...], "c": [cached, prefill, decode, longest, flops, seconds, elapsed]}``, where
 a step is ``{"t": text, "i": token ids, "r": raw text, "h": whether it is a thought}`` without what is null or false, a
 reading ``{"s": [score, ...], "c": [cached, tokens, flops, seconds, elapsed]}``, and of steps that were read in a window
-``"in": how many``. Unknown FLOPs are null.
+``"in": how many``. A prompt that the policy refused as too long is ``{"full": its context, "c": [elapsed]}``. Unknown
+FLOPs, and a context that no one told, are null.
 """
 
 import math
@@ -44,6 +45,16 @@ def of_draw(drawing: Drawing, *, capped: bool, seconds: float, elapsed: float) -
     }
 
 
+def of_refusal(context: int | None, *, elapsed: float) -> JournalReply:
+    """What stands for the reply of a generator whose context the prompt fills."""
+    return {"full": context, "c": [round(elapsed, 3)]}
+
+
+def is_refusal(reply: JournalReply) -> bool:
+    """Whether the prompt filled the context."""
+    return "full" in reply
+
+
 def of_reading(scores: Scores, *, seconds: float, elapsed: float) -> JournalReply:
     """The reply of a scorer."""
     values = [round(value, SCORE_DIGITS) for value in scores.values]
@@ -70,6 +81,12 @@ def _record(step: WrittenStep) -> dict[str, Any]:
 
 def _step(record: dict[str, Any]) -> WrittenStep:
     return WrittenStep(text=record["t"], ids=record.get("i"), raw=record.get("r"), thought=record.get("h", False))
+
+
+def context(reply: JournalReply) -> int | None:
+    """The context that a prompt filled, if the policy told it."""
+    found: int | None = reply["full"]
+    return found
 
 
 def longest(reply: JournalReply) -> int:

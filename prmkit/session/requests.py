@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from prmkit.errors import InputError
+from prmkit.generate import TooLong
 from prmkit.generate.drawing import draw as draw_from
 from prmkit.generate.speaker import Before
 from prmkit.generate.written import Written
@@ -55,15 +56,17 @@ class Requests:
         self._ledger = ledger
         self._problem = growth.tree.problem
         self._contexts: dict[int, Before] = {}
+        self._full: set[int] = set()  # nodes of which the policy said that they fill its context
         self._readings: Counter[str] = Counter()
 
     async def draw_each(
         self, asks: Sequence[tuple[int, int]], *, whole: bool
     ) -> list[tuple[Draw, list[Written]] | None]:
-        """The continuations of each (node, n); None where the node is as long as it may be, or nothing was granted.
+        """The continuations of each (node, n); None where the node is full (see ``is_full``), or nothing was granted.
 
         Raises:
             Exhausted: the budget has no room for any.
+            TooLong: the problem alone fills the policy's context.
             InputError: a node has ended already, or n is not positive.
         """
         open_asks = [self._checked(node, n) for node, n in asks]
@@ -111,9 +114,22 @@ class Requests:
         """Whether the node may become longer."""
         if n < 1:
             raise InputError("nothing to draw", where=self._problem.id, got=n, expected="at least one sample")
+        self._check_problem(self._engines.context)
         if node != ROOT and self._growth.tree.nodes[node].finish in ("eos", "length", "cancelled"):
             raise InputError("a step follows a solution that ended", got=self._growth.tree.nodes[node].finish)
-        return self._room(node) > 0
+        return not self.is_full(node)
+
+    def is_full(self, node: int) -> bool:
+        """Whether no token may follow a node: it is as long as a solution may be, or fills the policy's context."""
+        return node in self._full or self._room(node) < 1
+
+    def _check_problem(self, context: int | None) -> None:
+        if context is not None and (tokens := self.context(ROOT).tokens) >= context:
+            raise self._too_long(tokens, context)
+
+    def _too_long(self, tokens: int | None, context: int | None) -> TooLong:
+        self._ledger.too_long = 1
+        return TooLong("the problem fills the policy's context", where=self._problem.id, tokens=tokens, context=context)
 
     def _admit(self, asks: Sequence[tuple[int, int]], open_asks: Sequence[bool], *, whole: bool) -> list[Draw | None]:
         draws: list[Draw | None] = []
@@ -141,6 +157,9 @@ class Requests:
         longest = 0
         try:
             reply = await self._recorded(draw.key, lambda: self._generate(draw))
+            if replies.is_refusal(reply):
+                self._note_full(draw.node, replies.context(reply))
+                return None
             replies.charge_draw(self._ledger, reply)
             longest = replies.longest(reply)
         finally:
@@ -149,18 +168,32 @@ class Requests:
 
     async def _generate(self, draw: Draw) -> replies.JournalReply:
         engines, start = self._engines, time.monotonic()
-        drawing = await draw_from(
-            engines.generator,
-            engines.text,
-            draw.context,
-            draw.grant.n,
-            sampling=engines.sampling.model_copy(update={"max_tokens": draw.grant.max_tokens}),
-            seed=derived_seed(engines.seed, draw.key),
-            whole=draw.whole,
-        )
+        try:
+            drawing = await draw_from(
+                engines.generator,
+                engines.text,
+                draw.context,
+                draw.grant.n,
+                sampling=engines.sampling.model_copy(update={"max_tokens": draw.grant.max_tokens}),
+                seed=derived_seed(engines.seed, draw.key),
+                whole=draw.whole,
+            )
+        except TooLong as refusal:  # of an engine that does not tell its context, or counts otherwise than we do
+            return replies.of_refusal(refusal.context, elapsed=self.allowance.elapsed)
         engines.draws.add(drawn=drawing.cost.decode_tokens, read=drawing.cost.prefill_tokens)
         seconds, elapsed = time.monotonic() - start, self.allowance.elapsed
         return replies.of_draw(drawing, capped=draw.capped, seconds=seconds, elapsed=elapsed)
+
+    def _note_full(self, node: int, context: int | None) -> None:
+        """Note that the policy refused a node's prompt, which is the problem's own fault where that alone is too long.
+
+        Raises:
+            TooLong: it is.
+        """
+        if node == ROOT:
+            raise self._too_long(None, context)
+        self._check_problem(context)
+        self._full.add(node)
 
     async def _judge(self, nodes: Sequence[int]) -> replies.JournalReply:
         scorer, start = self._engines.scorer, time.monotonic()
@@ -211,8 +244,16 @@ class Requests:
         return self._contexts[missing[0] if missing else node]
 
     def _room(self, node: int) -> int:
-        """Tokens that a solution through ``node`` may still have."""
-        return self._engines.sampling.max_tokens - (self.context(node).tokens - self.context(ROOT).tokens)
+        """Tokens that a solution through ``node`` may still have, and that the policy's context has room for."""
+        tokens, context = self._tokens(node), self._engines.context
+        left = self._engines.sampling.max_tokens - (tokens - self.context(ROOT).tokens)
+        return left if context is None else min(left, context - tokens)
+
+    def _tokens(self, node: int) -> int:
+        """Tokens of all that the policy reads up to a node; of a step that it just wrote, without reading it again."""
+        if node != ROOT and node not in self._contexts and (ids := self._growth.drawn_ids(node)) is not None:
+            return self.context(self._growth.tree.nodes[node].parent).tokens + len(ids)
+        return self.context(node).tokens
 
     def _tokens_to(self, nodes: Sequence[int]) -> int:
         """Tokens of the paths to the last of these nodes, or of their windows, by the policy's tokenizer: the PRM reads

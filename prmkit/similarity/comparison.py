@@ -1,5 +1,6 @@
 """A similarity run: the Gram into its folder, and the statistics that follow from it."""
 
+import logging
 import os
 import shutil
 import time
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import torch
 
+from prmkit.errors import InputError
 from prmkit.run.activity import busy
 from prmkit.run.ranks import Process, this_process
 from prmkit.similarity.config import SimilarityBaseline, SimilarityConfig
 from prmkit.similarity.patterns.baselines import baseline_kernels
+from prmkit.similarity.patterns.batches import fitting
 from prmkit.similarity.patterns.engine import BatchWatch, compare
 from prmkit.similarity.patterns.parameters import Reference
 from prmkit.similarity.presets import PRESETS
@@ -23,6 +26,27 @@ from prmkit.similarity.statistics.gram import PatternGram
 from prmkit.similarity.statistics.result import Statistics
 from prmkit.similarity.statistics.set_means import SetMeans
 from prmkit.similarity.statistics.table import statistics
+
+_LOG = logging.getLogger(__name__)
+
+NONE_LEFT_OUT: Mapping[str, int] = {}
+
+
+def sets_that_fit(
+    model: Reference, sets: Mapping[str, Sequence[Response]]
+) -> tuple[dict[str, list[Response]], dict[str, int]]:
+    """The sets without responses that are longer than the context of the model, and how many of each are left out.
+
+    Raises:
+        InputError: none of a set fits.
+    """
+    kept = {name: fitting(model, responses) for name, responses in sets.items()}
+    too_long = {name: len(given) - len(kept[name]) for name, given in sets.items() if len(kept[name]) < len(given)}
+    for name, count in too_long.items():
+        if not kept[name]:
+            raise InputError("every response is longer than the context of the reference model", where=name)
+        _LOG.warning("%s: %d responses are longer than the context of the reference model, and left out", name, count)
+    return kept, too_long
 
 
 def run_similarity(
@@ -35,6 +59,7 @@ def run_similarity(
     draws: int,
     seed: int,
     progress: BatchWatch | None = None,
+    too_long: Mapping[str, int] = NONE_LEFT_OUT,
 ) -> SimilarityResult | None:
     """Compare the sets and return the statistics; the Gram is kept in ``folder/gram``, and read if it is there.
 
@@ -69,6 +94,7 @@ def run_similarity(
     return SimilarityResult(
         **dict(figures),
         responses={name: len(responses) for name, responses in sets.items()},
+        too_long=dict(too_long),
         origin=found.origin,
         known=list(preset.known) if preset else [],
         inferred=list(preset.inferred) if preset else [],

@@ -14,6 +14,7 @@ class SimilarityResult(Statistics, Result):
 
     Attributes:
         responses: how many each set has.
+        too_long: responses of each set that are longer than the model's context and were left out.
         origin: reference model, its dtype and attention, target, parameters, engine.
         known: choices of the preset that its paper states.
         inferred: choices that it leaves open, and what was chosen.
@@ -23,6 +24,7 @@ class SimilarityResult(Statistics, Result):
     kind = "similarity"
 
     responses: dict[str, int]
+    too_long: dict[str, int] = Field({})
     origin: dict[str, str]
     known: list[str] = Field([])
     inferred: list[str] = Field([])

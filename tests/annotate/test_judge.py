@@ -7,7 +7,7 @@ from prmkit.annotate.judge import JudgeConfig, judge, prompt_of, read_template, 
 from prmkit.errors import InputError
 from prmkit.tree import Domain, StepTree
 from tests.annotate.worlds import add_path, path, session_on, values
-from tests.fakes import ScriptedGenerator
+from tests.fakes import NarrowPolicy, ScriptedGenerator
 
 
 def judged(tree: StepTree, *replies: str, **options: object) -> ScriptedGenerator:
@@ -99,3 +99,12 @@ def test_a_template_without_its_placeholders_is_refused(tmp_path: Path) -> None:
         read_template(str(tmp_path / "t.txt"), "math")
     with pytest.raises(InputError, match="cannot read the judge's template"):
         read_template(str(tmp_path / "gone.txt"), "math")
+
+
+def test_a_solution_that_the_judge_has_no_room_to_read_stays_unlabelled_and_is_counted() -> None:
+    tree = path("a")
+    add_path(tree, "b" * 2000)
+    session = session_on(tree, NarrowPolicy(2000, lambda prompt: "First wrong step: none"))
+    asyncio.run(judge(session, JudgeConfig()))
+    assert values(tree) == [1.0, None]
+    assert session.ledger.too_long == 1

@@ -1,9 +1,11 @@
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from prmkit.annotate import bind
 from prmkit.annotate.passes import PassJournal, run_pass
 from prmkit.errors import RunError
 from prmkit.generate.meter import Meter
@@ -11,8 +13,8 @@ from prmkit.session import Engines, Session, concurrent
 from prmkit.session.ledger import Ledger
 from prmkit.tree import ROOT, Problem, StepTree
 from prmkit.trees_io import read_trees
-from tests.annotate.worlds import policy
-from tests.fakes import ScriptedGenerator, make_session
+from tests.annotate.worlds import add_path, policy, values
+from tests.fakes import NarrowPolicy, ScriptedGenerator, make_session
 
 
 def problems(n: int) -> list[StepTree]:
@@ -133,3 +135,59 @@ def test_a_pass_that_goes_on_counts_what_was_written(tmp_path: Path) -> None:
     run_pass(problems(3), engines(policy()), solve, out)
     run_pass(problems(3), engines(policy()), solve, out, done=lambda *one: told.append(one))
     assert told == [(1, {})] * 3
+
+
+ESTIMATES: dict[str, dict[str, int]] = {
+    "monte-carlo": {"rollouts": 2},
+    "binary-search": {"rollouts": 2},
+    "omega": {"rollouts": 4},
+}
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("name", ESTIMATES)
+def test_a_problem_that_fills_the_context_is_left_and_the_others_are_labelled(
+    tmp_path: Path, name: str, told: bool
+) -> None:
+    """One problem is too long, one is not, and of one the second step leaves no room for a third."""
+
+    def trees() -> list[StepTree]:
+        long, short, full = (
+            StepTree(Problem(id=id, prompt=prompt, answer="4"))
+            for id, prompt in (("long", "?" * 40), ("short", "?"), ("full", "?"))
+        )
+        if name != "omega":  # which learns nothing from problems whose rollouts are all wrong, and draws its own
+            add_path(long, "go", "5")
+            add_path(short, "go", "5")
+            add_path(full, "go", "on" * 18, "and on", "5")
+        return [long, short, full]
+
+    def run(policy: NarrowPolicy) -> tuple[list[StepTree], Ledger]:
+        def loaded() -> Engines:
+            return replace(make_session(policy)._engines, journal=PassJournal(tmp_path / "journal", "pass"))
+
+        ledger = run_pass(trees(), loaded, bind(name, ESTIMATES[name]), tmp_path / "out.jsonl")
+        return list(read_trees(tmp_path / "out.jsonl")), ledger
+
+    found, ledger = run(NarrowPolicy(40, lambda prompt: "4", told=told))
+    assert ledger.too_long == 1
+    assert [tree.problem.id for tree in found] == ["long", "short", "full"]
+    assert not any(values(found[0]))
+    if name != "omega":
+        assert values(found[1]) == [1.0, 0.0]
+        assert values(found[2])[:2] == [1.0, 0.0]
+    # Killed before its end, it goes on and asks nothing again.
+    (tmp_path / "out.jsonl").unlink()
+    again = NarrowPolicy(40, lambda prompt: "4", told=told)
+    assert run(again)[0] == found
+    assert again.requests == []
+
+
+def test_omega_searches_a_rollout_that_fills_the_context() -> None:
+    """The policy writes as far as its context goes from every step, so that the search meets full states."""
+    tree = StepTree(Problem(id="p", prompt="?", answer="4"))
+    add_path(tree, "4")
+    add_path(tree, "go", "on" * 18, "and on", "5")
+    session = make_session(NarrowPolicy(40, lambda prompt: "5"), tree=tree)
+    asyncio.run(bind("omega", {"rollouts": 2})(session))
+    assert list(values(tree)) == [1.0, 0.0, 0.0, None, 0.0]

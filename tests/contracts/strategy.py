@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from prmkit.generate import Continuation, Generation, Sampling
+from prmkit.generate import Continuation, Generation, Sampling, TooLong
 from prmkit.generate.stop import StepStop
 from prmkit.run.seeds import derived_seed
 from prmkit.score import Scores
@@ -29,18 +29,26 @@ from tests.fakes import LastStepGrader, char_text
 
 
 class RandomPolicy:
-    """Writes numbered steps, drawn from the request's seed alone; some end a solution, a few are cut or empty."""
+    """Writes numbered steps, drawn from the request's seed alone; some end a solution, a few are cut or empty.
 
-    def __init__(self, pause: float = 0.0) -> None:
-        self.pause = pause
+    It may have a ``context``, and not tell of it: then it refuses a prompt that fills it.
+    """
+
+    def __init__(self, pause: float = 0.0, context: int | None = None, *, told: bool = True) -> None:
+        self.pause, self.limit = pause, context
         self.requests = self.prefilled = self.decoded = 0
+        if told:
+            self.context = context
 
     async def generate(
         self, prompt_ids: Sequence[int], n: int, *, sampling: Sampling, seed: int, stop: StepStop | None = None
     ) -> Generation:
         self.requests += 1
         await asyncio.sleep(self.pause * random.random())
-        found = [self._one(random.Random(f"{seed} {sample}"), stop, sampling.max_tokens) for sample in range(n)]
+        room = sampling.max_tokens if self.limit is None else min(sampling.max_tokens, self.limit - len(prompt_ids))
+        if room < 1:
+            raise TooLong(context=self.limit)
+        found = [self._one(random.Random(f"{seed} {sample}"), stop, room) for sample in range(n)]
         decoded = sum(len(one.ids) + (one.finish == "eos") for one in found)
         self.prefilled += len(prompt_ids)
         self.decoded += decoded
@@ -104,6 +112,32 @@ def check_strategy(name: str, options: dict[str, bool | int | float | str]) -> N
         assert resumed == trees, "a resumed run gave another tree"
         for kind, limit in (("generations", 3), ("generated_tokens", 25), ("total_tokens", 60), ("seconds", 0.05)):
             _check_budget(config, Path(folder, kind), kind, limit)
+        for told in (True, False):
+            _check_context(config, Path(folder, f"narrow {told}"), told=told)
+
+
+def _check_context(config: StrategyConfig, folder: Path, *, told: bool) -> None:
+    """Nine of the problems leave room for seven tokens, and one for none."""
+    context = 10
+    trees, _policy, _, result = _searched(config, folder, BudgetConfig(), context=context, told=told, long="p4")
+    _check_answers(trees)
+    assert result.too_long == 1, "a problem that fills the policy's context is not counted"
+    lengths = {tree.problem.id: _tokens(tree) for tree in trees}
+    assert not lengths.pop("p4"), "the problem that fills the policy's context has steps"
+    longest = max(max(found, default=0) for found in lengths.values())
+    assert 3 < longest <= context, "the other problems did not go on, or beyond the policy's context"
+    if told:
+        full = [node for tree in trees for node, tokens in zip(tree, _tokens(tree), strict=True) if tokens == context]
+        assert all(node.finish in ("length", "eos", None) for node in full), "a path that fills the context goes on"
+    again, replayed, *_ = _searched(config, folder, BudgetConfig(), context=context, told=told, long="p4")
+    assert again == trees, "a replay gave another tree"
+    assert replayed.requests == 0, "a replay asked the policy"
+
+
+def _tokens(tree: StepTree) -> list[int]:
+    """Of the path to each step; a step that was not cut has a line end."""
+    before = len(tree.problem.prompt) + 1
+    return [before + sum(len(tree.nodes[step].ids or ()) for step in tree.path(node)) for node in range(len(tree))]
 
 
 def _check_budget(config: StrategyConfig, folder: Path, kind: str, limit: float) -> None:
@@ -130,11 +164,18 @@ def _check_ledger(ledger: Ledger, policy: RandomPolicy, scorer: HashScorer) -> N
 
 
 def _searched(
-    config: StrategyConfig, folder: Path, budget: BudgetConfig, *, pause: float = 0.0
+    config: StrategyConfig,
+    folder: Path,
+    budget: BudgetConfig,
+    *,
+    pause: float = 0.0,
+    context: int | None = None,
+    told: bool = True,
+    long: str = "",
 ) -> tuple[list[StepTree], RandomPolicy, HashScorer, SearchResult]:
     folder.mkdir(exist_ok=True)
     (folder / "trees.jsonl").unlink(missing_ok=True)
-    policy, scorer = RandomPolicy(pause), HashScorer(pause)
+    policy, scorer = RandomPolicy(pause, context, told=told), HashScorer(pause)
     engines = Engines(
         generator=policy,
         text=char_text(),
@@ -144,6 +185,7 @@ def _searched(
         seed=1,
         journal=Journal(folder / "journal.jsonl"),
     )
-    problems = [Problem(id=f"p{index}", prompt=f"{index}?", answer="7") for index in range(10)]
+    ids = [f"p{index}" for index in range(10)]
+    problems = [Problem(id=id, prompt="How many are they?" if id == long else f"{id[1]}?", answer="7") for id in ids]
     result = search(problems, engines, config, folder / "trees.jsonl", budget=budget)
     return list(read_trees(folder / "trees.jsonl")), policy, scorer, result

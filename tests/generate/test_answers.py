@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prmkit.generate.answers import Usage, choice_of, count, events, finish_of, mapping, text_of, usage_of
-from prmkit.generate.server import Trouble
+from prmkit.generate.server import Overlong, Trouble
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -21,7 +21,7 @@ class Response:
     """As aiohttp's: its content is an iterator of lines."""
 
     def __init__(self, *lines: bytes) -> None:
-        self.lines = lines
+        self.lines, self.url = lines, "http://server"
 
     @property
     def content(self) -> Any:
@@ -55,6 +55,15 @@ def test_events_are_the_objects_of_a_stream() -> None:
 def test_a_stream_may_break(line: bytes, said: str) -> None:
     with pytest.raises(Trouble, match=said):
         read(line)
+
+
+def test_a_stream_may_say_that_the_request_does_not_fit_the_context() -> None:
+    said = (
+        b'data: {"error": {"code": 400, "message": "the request exceeds the available context size", "n_ctx": 256}}\n'
+    )
+    with pytest.raises(Overlong, match=r"^http://server: .*exceeds the available context size") as refusal:
+        read(said)
+    assert refusal.value.sizes == (256, None)
 
 
 @given(st.dictionaries(st.sampled_from(["choices", "usage"]), JSON) | st.just({"choices": [{}]}))

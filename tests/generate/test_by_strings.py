@@ -2,6 +2,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pytest
+
 from prmkit.generate import Continuation, Sampling
 from prmkit.generate.by_strings import up_to_step
 from prmkit.generate.stop import StepStop
@@ -42,12 +44,33 @@ class Strings:
         return Part(Continuation(ids=tuple(map(ord, text)), finish=finish))
 
 
-def drawn(text: str, *, max_tokens: int = 50, room: int | None = None, **options: int) -> tuple[str, Finish, Strings]:
+def drawn(
+    text: str,
+    *,
+    max_tokens: int = 50,
+    room: int | None = None,
+    whole: bool = False,
+    marks: tuple[str, ...] = (),
+    most: int | None = None,
+    **options: int,
+) -> tuple[str, Finish, Strings]:
     engine = Strings(text)
     config = SegmenterConfig(name="tokens", options=dict(options)) if options else SegmenterConfig()
     stop = StepStop(bind_segmenter(config, "\n\n"))
     sampling = Sampling(max_tokens=max_tokens)
-    found, _ = asyncio.run(up_to_step(engine.ask, TEXTS, PROMPT, sampling=sampling, seed=7, stop=stop, room=room))
+    found, _ = asyncio.run(
+        up_to_step(
+            engine.ask,
+            TEXTS,
+            PROMPT,
+            sampling=sampling,
+            seed=7,
+            stop=None if whole else stop,
+            room=room,
+            marks=marks,
+            most=most,
+        )
+    )
     return "".join(map(chr, found.ids)), found.finish, engine
 
 
@@ -107,3 +130,41 @@ def test_without_a_stop_it_is_one_portion() -> None:
     engine = Strings("a\n\nb")
     found, portions = asyncio.run(up_to_step(engine.ask, TEXTS, PROMPT, sampling=Sampling(), seed=1, stop=None))
     assert ("".join(map(chr, found.ids)), len(portions)) == ("a\n\nb", 1)
+
+
+MARKS = ("<|im_end|>", "<|im_start|>user")
+
+
+@pytest.mark.parametrize("most", [None, 1])  # 1: the engine takes fewer strings than there are, and is read in chunks
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    ("text", "kept", "finish"),
+    [
+        ("It is 4.<|im_end|>", "It is 4.", "eos"),
+        ("It is 4.<|im_end|>\n<|im_start|>user\nAnother?\n\n", "It is 4.", "eos"),
+        ("It is 4.<|im_start|>user\nAnother?", "It is 4.", "eos"),
+        ("<|im_end|>\n\nand on", "", "eos"),
+        ("It is <|im_end", "It is <|im_end", "eos"),
+        (
+            "It is 4 and it goes on and on and on and on and on, far.",
+            "It is 4 and it goes on and on and on and on and on",
+            "length",
+        ),
+        # The mark is cut by the limit, and so is the solution.
+        (
+            "It is 4 and it goes on and on and on and on!<|im_end|>",
+            "It is 4 and it goes on and on and on and on!<|im_e",
+            "length",
+        ),
+    ],
+)
+def test_a_mark_of_several_tokens_ends_the_solution(
+    text: str, kept: str, finish: Finish, whole: bool, most: int | None
+) -> None:
+    assert drawn(text, whole=whole, marks=MARKS, most=most)[:2] == (kept, finish)
+
+
+@pytest.mark.parametrize("most", [None, 1])
+def test_a_step_that_ends_before_the_mark_ends_first(most: int | None) -> None:
+    assert drawn("One.\n\nTwo<|im_end|>", marks=MARKS, most=most)[:2] == ("One.\n\n", "stop")
+    assert drawn("One.<|im_end|>\n\nTwo", marks=MARKS, most=most)[:2] == ("One.", "eos")

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from prmkit.generate import Continuation, Sampling
+from prmkit.generate import Continuation, Sampling, TooLong
 from prmkit.generate.drawing import Drawing, draw
 from prmkit.generate.format import PolicyFormat, ThoughtFormat
 from prmkit.segment.config import SegmenterConfig
 from prmkit.tree import Problem
-from tests.fakes import Typewriter, char_text
+from tests.fakes import NarrowPolicy, Typewriter, char_text
 
 ASKED = "7?\n"
 THOUGHT, ANSWER = "<think>\nabc\n\ndef\n</think>\n\n", "The answer.\n\nSeven."
@@ -161,3 +161,16 @@ def test_samples_meet_the_budget_each_on_its_own() -> None:
     drawing, policy = drawn(steadfast, whole=True, n=3, min_tokens=5)
     assert len(policy.requests) == 6
     assert drawing.cost.decode_tokens == 3 * (len(THOUGHT + ANSWER) + 1)
+
+
+@pytest.mark.parametrize("context", [17, 22])  # no room for the closing, which has 11 tokens; none behind it
+def test_a_thought_that_the_context_leaves_no_room_to_close_is_cut(context: int) -> None:
+    text, policy = thinking(max_tokens=8), NarrowPolicy(context, steadfast, told=False)
+    asked = text.begin(Problem(id="p", prompt="7?"))
+    drawing = asyncio.run(draw(policy, text, asked, 2, sampling=Sampling(max_tokens=200), seed=0, whole=True))
+    assert [one.finish for one in drawing.cost.continuations] == ["length", "length"]
+    assert ["".join(map(chr, one.ids)) for one in drawing.cost.continuations] == ["<think>\n"] * 2
+    with pytest.raises(TooLong):  # of the problem itself
+        asyncio.run(
+            draw(NarrowPolicy(3, told=False), text, asked, 1, sampling=Sampling(max_tokens=9), seed=0, whole=True)
+        )

@@ -1,11 +1,21 @@
 import asyncio
+import pickle
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from prmkit.errors import InputError
-from prmkit.generate import GENERATORS, GeneratorConfig, Sampling, check_prompt, load_generator, replicas, together
+from prmkit.generate import (
+    GENERATORS,
+    GeneratorConfig,
+    Sampling,
+    TooLong,
+    check_prompt,
+    load_generator,
+    replicas,
+    together,
+)
 from prmkit.generate.config import ChatEngine, CustomEngine, TransformersEngine, VllmEngine
 from prmkit.generate.format import PolicyFormat
 
@@ -130,3 +140,11 @@ def test_what_a_chat_server_cannot_be_told_is_refused_with_the_recipe(format: di
 def test_a_chat_needs_no_tokenizer() -> None:
     format = PolicyFormat.model_validate({"template": "chat", "system": "Be brief.", "thoughts": {"family": "think"}})
     assert not GeneratorConfig(name="m", engine=CHAT, format=format).has_tokenizer
+
+
+def test_a_refusal_of_what_is_too_long_comes_whole_out_of_another_process() -> None:
+    refusal = TooLong(where="p", tokens=20, context=12)
+    again = pickle.loads(pickle.dumps(refusal))
+    assert isinstance(again, TooLong)
+    assert (str(again), again.context) == (str(refusal), 12)
+    assert str(refusal) == "p: the prompt fills the context, got '20 tokens'; expected fewer than 12"

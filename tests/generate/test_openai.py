@@ -7,13 +7,23 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError
-from prmkit.generate import Continuation, Generation, Generator, GeneratorConfig, Sampling, load_generator, server
+from prmkit.generate import (
+    Continuation,
+    Generation,
+    Generator,
+    GeneratorConfig,
+    Sampling,
+    TooLong,
+    load_generator,
+    server,
+)
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.openai import OpenAIGenerator
 from prmkit.generate.server import Server
+from prmkit.models.ends import TurnEnds
 from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
-from tests.fake_server import Chars, FakeServer
+from tests.fake_server import OPENAI_WORDS, Chars, FakeServer
 from tests.fakes import at
 from tests.served import VLLM, run
 
@@ -215,3 +225,86 @@ def test_prompts_go_out_as_ids_or_as_text() -> None:
     with FakeServer() as fake:
         assert write(generator(fake)).continuations == write(generator(fake, as_text=True)).continuations
         assert [body["prompt"] for body in fake.asked] == [list(PROMPT)] * 2 + ["two and two"] * 2
+
+
+def ids_of_length(n: int) -> tuple[int, ...]:
+    return tuple(ord("a") + place % 5 for place in range(n))
+
+
+NUMBERLESS = "Your input exceeds the context window of this model."
+
+
+@pytest.mark.parametrize("stop", [None, "\n"])
+@pytest.mark.parametrize(
+    ("owner", "told", "words"),
+    [
+        ("vllm", True, OPENAI_WORDS),
+        ("sglang", True, OPENAI_WORDS),
+        ("llamacpp", True, OPENAI_WORDS),
+        ("vllm", False, OPENAI_WORDS),
+        ("sglang", False, OPENAI_WORDS),
+        ("llamacpp", False, OPENAI_WORDS),
+        ("llamacpp", False, NUMBERLESS),
+    ],
+)
+def test_near_the_end_of_the_context_fewer_tokens_are_asked_for(
+    owner: str, told: bool, words: str, stop: str | None
+) -> None:
+    context = 64
+    room = context - (owner == "sglang")
+
+    def written(engine: Generator, tokens: int) -> Continuation:
+        sampling = Sampling(max_tokens=40, temperature=1.0)
+        asked = engine.generate(ids_of_length(tokens), 1, sampling=sampling, seed=3, stop=at(stop))
+        return asyncio.run(asked).continuations[0]
+
+    with FakeServer(owner=owner, tells_context=told, context=context, words=words) as fake:
+        engine = generator(fake)
+        for tokens in (room - 1, room - 2, room - 8, 10):
+            one = written(engine, tokens)
+            assert len(one.ids) <= room - tokens
+            assert one.ids or one.finish == "eos"
+        asked = len(fake.asked)
+        for tokens in (room, room + 1, room + 40):
+            with pytest.raises(TooLong):
+                written(engine, tokens)
+        if told or words == OPENAI_WORDS:  # by now it is known
+            assert len(fake.asked) == asked
+
+
+def test_a_server_that_says_in_a_stream_that_the_prompt_is_too_long_is_understood() -> None:
+    said = b'data: {"error": {"code": 400, "message": "the request exceeds the available context size"}}\n\n'
+    with FakeServer() as fake:
+        engine = generator(fake)
+        fake.faults += [said] * 9
+        with pytest.raises(TooLong):
+            write(engine, 1, stop="\n")
+        assert [asked["max_tokens"] for asked in fake.asked] == [16, 8, 4, 2, 1]
+
+
+def test_the_likeliest_tokens_behind_a_prompt_that_is_too_long_are_refused() -> None:
+    with FakeServer(owner="vllm", context=64) as fake, pytest.raises(TooLong):
+        asyncio.run(generator(fake).next_tokens(ids_of_length(64), 3))
+
+
+@pytest.mark.parametrize("stop", [None, "\n"])
+@pytest.mark.parametrize("owner", ["vllm", "sglang", "llamacpp"])
+def test_a_mark_that_ends_the_turn_ends_a_continuation_and_is_no_part_of_it(owner: str, stop: str | None) -> None:
+    with FakeServer(owner=owner) as fake:
+        engine = generator(fake)
+        free = write(engine, 8, stop=stop)
+        texts = ["".join(map(chr, one.ids)) for one in free.continuations]
+        long = next(index for index, text in enumerate(texts) if len(text) > 5)
+        mark = texts[long][2:4]
+        marked = OpenAIGenerator(
+            engine._server,
+            Chars(),  # type: ignore[arg-type]
+            ends=TurnEnds(ids=frozenset({300}), texts=(mark,), marks=("\u012c", mark)),
+        )
+        found = write(marked, 8, stop=stop).continuations
+        assert ("".join(map(chr, found[long].ids)), found[long].finish) == (texts[long].partition(mark)[0], "eos")
+        assert not any(mark in "".join(map(chr, one.ids)) for one in found)
+        told = fake.asked[-1].get("sampling_params", fake.asked[-1])
+        # Who takes ids is told those; others are told everything as texts.
+        assert told.get("stop_token_ids", []) == ([300] if owner != "llamacpp" else [])
+        assert mark in told["stop"]

@@ -4,8 +4,10 @@ import pytest
 
 from prmkit.generate import Continuation, Sampling
 from prmkit.generate.answers import Usage
+from prmkit.generate.openai import ids_of
 from prmkit.generate.server import Trouble
 from prmkit.generate.sglang import native_body, native_continuation, native_next_tokens, native_usage
+from prmkit.generate.vllm import continuation
 
 
 def reply(ids: Any, **meta: Any) -> dict[str, Any]:
@@ -43,6 +45,17 @@ def test_a_request_is_sampled_as_asked_and_no_other_way() -> None:
 def test_what_ended_a_continuation_is_told(ids: list[int], reason: Any, read: Any, sampled: int) -> None:
     found = native_continuation(reply(ids, finish_reason=reason))
     assert found == (Continuation(ids=read[0], finish=read[1]), sampled)
+
+
+def test_an_end_whose_name_holds_a_stop_string_is_an_end() -> None:
+    reply = {"output_ids": [5, 9], "meta_info": {"finish_reason": {"type": "stop", "matched": "e"}}}
+    assert native_continuation(reply, [9]) == (Continuation(ids=(5,), finish="eos"), 2)
+    assert native_continuation(reply) == (Continuation(ids=(5, 9), finish="stop"), 2)
+    assert ids_of({"token_ids": [5, 9], "finish_reason": "stop", "stop_reason": "e"}, [9]) == (
+        Continuation(ids=(5,), finish="eos"),
+        2,
+    )
+    assert continuation([5, 9], "stop", "e", [9]) == Continuation(ids=(5,), finish="eos")
 
 
 @pytest.mark.parametrize(

@@ -56,3 +56,26 @@ def test_words() -> None:
     tokenizer = tiny_tokenizer()
     ids = list(tokenizer("a b \n c", add_special_tokens=False)["input_ids"])
     assert first_end(StepEnds(tokenizer), ids, "\n") == 3
+
+
+def test_what_stands_before_a_mark_is_kept_to_the_character() -> None:
+    """A token may hold the end of the answer and the beginning of the mark."""
+    ids = ids_of("We add two and two.\n")
+    holder, text = max(enumerate(ENDS.texts.of((), ids)), key=lambda each: len(each[1]))
+    assert len(text) > 3
+    before = BPE.decode(ids[:holder])
+    kept = StepEnds(BPE, (text[2:],)).before_mark(ids[: holder + 1])
+    assert kept is not None
+    assert BPE.decode(kept) == before + text[:2]
+
+
+def test_a_mark_is_found_when_it_is_whole_and_no_sooner() -> None:
+    ends = StepEnds(BPE, ("<END>", "<|go|>"))
+    assert ends.before_mark(ids_of("It is <END")) is None
+    assert ends.before_mark(ids_of("<END>")) == ()
+    assert ends.before_mark(ids_of("<|go|>")) == ()
+    far = "We add two and two. " * 20
+    found = ends.before_mark(ids_of(f"{far}<END>"))
+    assert found is not None
+    assert BPE.decode(found) == far
+    assert StepEnds(BPE).before_mark(ids_of("<END>")) is None

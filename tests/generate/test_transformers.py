@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, decoding
 from prmkit.generate.likely import NextTokens
 from prmkit.generate.transformers import TransformersGenerator, load_generator
+from prmkit.models.ends import TurnEnds
 from prmkit.models.tokenizer import load_tokenizer
+from prmkit.tree import Problem
 from tests.contracts.generator import GeneratorContract
 from tests.fakes import at
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer, tiny_tokenizer
@@ -493,3 +496,69 @@ class TestContractOnAGPU(TestContract):
     @classmethod
     def engine(cls, folder: Path) -> TransformersGenerator:
         return load_generator(GeneratorConfig(name=str(folder), device="cuda:0", memory=0.1, max_rows=64))[0]
+
+
+def test_a_text_of_several_tokens_ends_a_solution_and_is_no_part_of_it(folder: Path, model: PreTrainedModel) -> None:
+    tokenizer = load_tokenizer(str(folder))
+    settings = Sampling(max_tokens=12)
+
+    def written(ends: TurnEnds) -> Generation:
+        engine = TransformersGenerator(model, tokenizer, ends=ends)
+        return asyncio.run(engine.generate(PROMPTS[0], 8, sampling=settings, seed=3))
+
+    free = written(TurnEnds())
+    one = max(free.continuations, key=lambda each: len(each.ids))
+    assert len(one.ids) > 5
+    mark = tokenizer.decode(one.ids[3:5])
+    found = written(TurnEnds(texts=(mark,)))
+    marked = found.continuations[free.continuations.index(one)]
+    assert (marked.ids, marked.finish) == (one.ids[:3], "eos")
+    # Both tokens of the mark were drawn, and all but the last one computed.
+    others = [
+        (each, marked) for each, marked in zip(free.continuations, found.continuations, strict=True) if each != one
+    ]
+    assert all(mine == theirs or mark in tokenizer.decode(mine.ids) for mine, theirs in others)
+    assert found.decode_tokens < free.decode_tokens
+    assert found.decode_tokens >= sum(len(each.ids) for each in found.continuations) + 2
+    assert 0 < found.flops < free.flops
+
+
+def test_a_base_model_ends_where_its_chat_template_does(tmp_path: Path) -> None:
+    """Its declared end is never written; the end of a turn is one token, or has none and is spelled."""
+    for special in (("<|endoftext|>", "<|im_start|>", "<|im_end|>"), ("<|endoftext|>",)):
+        tokenizer = tiny_bpe_tokenizer(special, eos_token="<|endoftext|>", pad_token="<|endoftext|>")
+        tokenizer.chat_template = (
+            "{% for turn in messages %}<|im_start|>{{ turn.role }}\n{{ turn.content }}<|im_end|>\n{% endfor %}"
+            "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+        )
+        name = tiny_backbone(tmp_path / str(len(special)), tokenizer=tokenizer)
+        answer = "We add.\n\nIt is 4.<|im_end|>\n<|im_start|>user\nAnother one?"
+        ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
+        engine, text = load_generator(GeneratorConfig(name=name))
+        context = text.begin(Problem(id="p", prompt="2 + 2?"))
+        prompt = context.prompt
+        engine._decoder.head = Recited(len(tokenizer), ids)  # type: ignore[assignment]
+        solved = asyncio.run(engine.generate(prompt, 1, sampling=Sampling(max_tokens=200), seed=1))
+        (whole,) = solved.continuations
+        assert whole.finish == "eos"
+        assert [step.text for step in text.steps(context, whole)[0]] == ["We add.", "It is 4."]
+        assert solved.decode_tokens == len(
+            tokenizer("We add.\n\nIt is 4.<|im_end|>", add_special_tokens=False)["input_ids"]
+        )
+        engine._decoder.head = Recited(len(tokenizer), ids)  # type: ignore[assignment]
+        cut = asyncio.run(engine.generate(prompt, 1, sampling=Sampling(max_tokens=len(whole.ids)), seed=1))
+        assert cut.continuations[0].finish == "length"
+
+
+class Recited(torch.nn.Module):
+    """An LM head that gives one token after the other."""
+
+    def __init__(self, vocabulary: int, ids: Sequence[int]) -> None:
+        super().__init__()
+        self.vocabulary, self.ids, self.drawn = vocabulary, list(ids), 0
+
+    def forward(self, hidden_BE: Tensor) -> Tensor:
+        logits_BV = torch.full((*hidden_BE.shape[:-1], self.vocabulary), -1e4)
+        logits_BV[..., self.ids[self.drawn]] = 0.0
+        self.drawn += 1
+        return logits_BV

@@ -5,12 +5,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
+from prmkit.generate import Continuation, Generation, Generator, GeneratorConfig, Sampling, TooLong, load_generator
 from prmkit.generate.config import OpenAIEngine
 from prmkit.generate.likely import TellsNextTokens
+from prmkit.generate.vllm import VllmGenerator
 from prmkit.models.flops import forward_flops
 from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
+from tests.fakes import at
 from tests.served import VLLM, run
 
 pytestmark = VLLM
@@ -85,3 +87,31 @@ def test_many_seeded_requests_at_once_are_answered(vllm_generator: Generator) ->
         return await asyncio.gather(*(vllm_generator.generate(ids, 1, sampling=sampling, seed=3) for ids in prompts))
 
     assert all(1 <= len(found.continuations[0].ids) <= 4 for found in run(ask_all()))
+
+
+@pytest.mark.parametrize("stop", [None, "zz"])
+def test_a_text_of_several_tokens_ends_a_solution_and_is_no_part_of_it(
+    vllm_generator: Generator, policy_folder: Path, stop: str | None
+) -> None:
+    tokenizer, greedy = load_tokenizer(str(policy_folder)), Sampling(max_tokens=24, temperature=0.0)
+
+    def drawn() -> Continuation:
+        return run(vllm_generator.generate([40, 50, 60], 1, sampling=greedy, seed=0, stop=at(stop))).continuations[0]
+
+    whole = tokenizer.decode(drawn().ids)
+    mark = whole[len(whole) // 2 :][:4]
+    assert isinstance(vllm_generator, VllmGenerator)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vllm_generator, "_marks", (mark,))
+        found = drawn()
+    assert (tokenizer.decode(found.ids), found.finish) == (whole.partition(mark)[0], "eos")
+
+
+def test_the_last_token_of_the_context_is_drawn_and_no_other(vllm_generator: Generator) -> None:
+    assert isinstance(vllm_generator, VllmGenerator)
+    context = vllm_generator.context
+    full = [4 + index % 50 for index in range(context)]
+    one = run(vllm_generator.generate(full[:-1], 1, sampling=Sampling(max_tokens=9), seed=0)).continuations[0]
+    assert one.finish == "eos" or (len(one.ids), one.finish) == (1, "length")
+    with pytest.raises(TooLong):
+        run(vllm_generator.generate(full, 1, sampling=Sampling(max_tokens=9), seed=0))

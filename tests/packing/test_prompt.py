@@ -230,12 +230,13 @@ def test_the_sentencepiece_families_differ_in_what_follows_a_special_token() -> 
 
 
 def test_an_answer_is_ended_as_the_template_ends_it() -> None:
-    answered = prompter("qwen3", system="Be brief.").answered("2+2?", "Four.")
-    assert answered == (
+    said = prompter("qwen3", system="Be brief.").dialogue(["2+2?", "Four."])
+    assert said == (
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n2+2?<|im_end|>\n"
         "<|im_start|>assistant\nFour.<|im_end|>\n"
     )
-    assert Prompter(tiny_tokenizer(), PromptFormat()).answered("1 + 2 ?", "3") == "1 + 2 ?\n3"
+    with pytest.raises(InputError, match="a fixed template has no turns, got 'plain'"):
+        Prompter(tiny_tokenizer(), PromptFormat()).dialogue(["1 + 2 ?", "3"])
 
 
 def test_special_tokens_can_be_seen() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import GeneratorConfig, Sampling
-from prmkit.generate.config import ChatEngine
+from prmkit.generate.config import ChatEngine, OpenAIEngine
 from prmkit.generate.format import PolicyFormat
 from prmkit.generate.likely import Likely, NextTokens
 from prmkit.generate.meter import Meter
@@ -15,9 +15,11 @@ from prmkit.score import PrmConfig, Scorer, load_engine
 from prmkit.score import judge as module
 from prmkit.score.config import JudgeEngine, Verdict
 from prmkit.score.judge import JudgeScorer
+from prmkit.score.reading import ReadingScorer, score_readable
 from prmkit.tree import Finish, Problem, StepTree
 from tests.fake_chat import FakeChat
-from tests.fakes import ScriptedGenerator, char_text
+from tests.fake_server import FakeServer
+from tests.fakes import NarrowPolicy, ScriptedGenerator, char_text
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 
 TREE = StepTree.from_steps(Problem(id="p", prompt="1 + 1?"), ["1 + 1 = 2", "The answer is 3"])
@@ -152,3 +154,55 @@ def test_the_meter_is_that_of_the_model_that_judges() -> None:
     generator.meter = Meter()  # type: ignore[attr-defined]
     scorer = JudgeScorer(generator, char_text(), context=4000, sampling=Sampling())
     assert scorer.meter is generator.meter  # type: ignore[attr-defined]
+
+
+SAYS_YES = "It is right, so \\boxed{yes}"
+
+
+def long_tree(steps: int) -> StepTree:
+    return StepTree.from_steps(Problem(id="p", prompt="1 + 1?"), [f"{step}" * 100 for step in range(steps)])
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_path_beyond_the_judges_context_is_read_by_windows_also_where_only_refusals_tell(told: bool) -> None:
+    """Three steps fit."""
+    policy = NarrowPolicy(600, lambda prompt: SAYS_YES, told=told)
+    scorer = JudgeScorer(policy, char_text(), context=600 if told else None, sampling=Sampling(max_tokens=40))
+    found = asyncio.run(ReadingScorer(scorer).score(long_tree(5), range(5)))
+    assert found.values == (1.0,) * 5
+    assert found.windowed == 2
+    assert all(len(text) <= 600 for text, _ in policy.requests if text != "refused")
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_judge_that_has_no_room_for_a_verdict_reads_less(told: bool) -> None:
+    tree = long_tree(2)
+    text = char_text()
+    asked = len(JudgeScorer(NarrowPolicy(1), text, context=None, sampling=Sampling())._begin(tree, 1).text)
+    context = asked + 5
+    policy = NarrowPolicy(context, lambda prompt: SAYS_YES, told=told)
+    scorer = JudgeScorer(policy, text, context=context if told else None, sampling=Sampling(max_tokens=40))
+    found = asyncio.run(ReadingScorer(scorer).score(tree, [0, 1]))
+    assert (found.values, found.windowed) == ((1.0, 1.0), 1)
+
+
+def test_a_step_that_the_judge_refuses_alone_has_no_score_and_the_others_have() -> None:
+    tree = StepTree.from_steps(Problem(id="p", prompt="1 + 1?"), ["2", "3" * 1000])
+    policy = NarrowPolicy(600, lambda prompt: SAYS_YES, told=False)
+    scorer = ReadingScorer(JudgeScorer(policy, char_text(), context=None, sampling=Sampling(max_tokens=40)))
+    readable, found = asyncio.run(score_readable(scorer, tree, [0, 1]))
+    assert (readable, found.values) == ([0], (1.0,))
+
+
+def test_the_context_is_that_of_the_engine_where_it_tells_one(tmp_path: Path) -> None:
+    folder = tiny_backbone(tmp_path, tokenizer=tiny_bpe_tokenizer(), context=2048)
+    with FakeServer(owner="vllm", tells_context=True, context=700) as fake:
+        policy = GeneratorConfig(name=folder, engine=OpenAIEngine(name="openai", url=fake.url))
+        scorer, _ = load_engine(PrmConfig(engine=JudgeEngine(name="judge", generator=policy)))
+        assert isinstance(scorer, JudgeScorer)
+        assert scorer._context == 700
+    with FakeServer() as fake:
+        policy = GeneratorConfig(name=folder, engine=OpenAIEngine(name="openai", url=fake.url))
+        scorer, _ = load_engine(PrmConfig(engine=JudgeEngine(name="judge", generator=policy)))
+        assert isinstance(scorer, JudgeScorer)
+        assert scorer._context == 2048

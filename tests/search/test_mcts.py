@@ -1,6 +1,10 @@
+import asyncio
+
 import pytest
 
 from prmkit.search.mcts import mcts
+from prmkit.search.uct import SearchTree
+from tests.fakes import NarrowPolicy, TableScorer, make_session
 from tests.search.world import World, run, world_session
 
 STEPS = {"": "a b", "a": "a1 a2", "b": "b1 b2", "b b1": "p! q!", "b b2": "r! s!"}
@@ -104,3 +108,12 @@ def test_a_step_drawn_twice_is_one_child() -> None:
 @pytest.mark.parametrize("first", [".", "_"])
 def test_a_policy_that_writes_nothing(first: str) -> None:
     assert run(world_session(World({"": first}), {}), lambda session: mcts(session, n=3)) is None
+
+
+def test_a_leaf_that_no_token_fits_behind_counts_as_an_unfinished_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that does not tell its context: the step comes open, and is found to be full when it is rolled out."""
+    rewards: list[float] = []
+    monkeypatch.setattr(SearchTree, "back_up", lambda self, leaf, value: rewards.append(value))
+    session = make_session(NarrowPolicy(5, told=False), scorer=TableScorer({"ab": 0.5}))
+    asyncio.run(mcts(session, n=3, width=1))
+    assert rewards == [0.0, 0.0, 0.0]

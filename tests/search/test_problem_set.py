@@ -32,7 +32,7 @@ from prmkit.session.journal import Journal
 from prmkit.tree import Domain, Problem
 from prmkit.trees_io import read_trees
 from prmkit.world import WEIGHTS
-from tests.fakes import LastStepGrader, ScriptedGenerator, TableScorer, char_text, make_session
+from tests.fakes import LastStepGrader, NarrowPolicy, ScriptedGenerator, TableScorer, char_text, make_session
 from tests.programs import FORMS, fenced
 from tests.search.world import World
 
@@ -219,3 +219,21 @@ def test_a_gold_answer_that_does_not_parse_is_refused_before_anything_is_spent()
     check_gold_answers(good, DEFAULT)
     with pytest.raises(InputError, match=r"^torn: the gold answer does not parse, got 'x\^2\+'"):
         check_gold_answers([*good, Problem(id="torn", prompt="?", answer="x^2+")], DEFAULT)
+
+
+def test_a_problem_that_fills_the_context_is_counted_and_named_and_the_others_are_searched(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    problems = [*PROBLEMS, Problem(id="long", prompt="?" * 20, answer="a")]
+    policy = NarrowPolicy(20, lambda prompt: "b")
+    for engine in (policy, NarrowPolicy(20, policy.rest, told=False)):
+        out = tmp_path / str(id(engine)) / "trees.jsonl"
+        out.parent.mkdir()
+        caplog.clear()
+        found = search(problems, replace(engines(World({})), generator=engine), BEST_OF_2, out)
+        assert (found.too_long, found.unanswered, found.accuracy.value, found.accuracy.n) == (1, 1, 1 / 3, 3)
+        assert found.ledger.too_long == 1
+        assert [len(tree) for tree in read_trees(out)] == [2, 2, 0]
+        (said,) = caplog.messages
+        assert said.startswith("long: the problem fills the policy's context")
+        assert said.endswith("expected fewer than 20. It stays unanswered")

@@ -173,3 +173,17 @@ def test_a_path_beyond_the_context_is_read_by_windows_and_the_ledger_counts_the_
     assert tree.finished(4)
     # Two steps fit: s0 s1, s1 s2, s2 s3, s3 s4, each of 1 + 2 x 2 tokens; what was computed counts.
     assert (session.ledger.prm_windowed, session.ledger.prm_tokens, session.ledger.prm_calls) == (3, 20, 1)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_one_of_two_requests_of_a_node_may_end_the_solution_there(whole: bool) -> None:
+    replies = iter([("", "eos"), ("b\n", "eos")])
+    generator = ScriptedGenerator(lambda prompt, sample: next(replies))  # type: ignore[arg-type,return-value]
+    tree = StepTree(Problem(id="p", prompt="?", answer="4"))
+    node = tree.add(ROOT, "a", finish="stop")
+    session = make_session(generator, tree=tree)
+    ask = session.complete_each if whole else session.expand_each
+    (ended,), (longer,) = asyncio.run(ask([(node, 1), (node, 1)]))
+    assert [session.tree.steps(leaf) for leaf in (ended, longer)] == [["a"], ["a", "b"]]
+    assert session.tree.finished(ended)
+    assert session.tree.finished(longer)

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from prmkit.errors import InputError, RunError
-from prmkit.generate import Generation, Generator, Sampling
+from prmkit.generate import Generation, Generator, Sampling, TooLong
 from prmkit.generate.stop import StepStop
 from prmkit.score import Scorer, Scores
 from prmkit.score.reading import ReadingScorer
@@ -18,7 +18,7 @@ from prmkit.session.journal import Journal
 from prmkit.session.ledger import Ledger
 from prmkit.session.requests import Requests
 from prmkit.tree import ROOT, Finish, Problem, Reads, StepTree
-from tests.fakes import LastStepGrader, ScriptedGenerator, TableScorer, char_text
+from tests.fakes import LastStepGrader, NarrowPolicy, ScriptedGenerator, TableScorer, char_text
 from tests.score.narrow import NarrowScorer, path_of
 from tests.search.world import World, world_session
 
@@ -485,3 +485,83 @@ def test_an_error_that_is_not_about_length_is_raised() -> None:
     with pytest.raises(InputError, match="refuses the key"):
         asyncio.run(session.score([0]))
     assert len(scorer.asked) == 1
+
+
+# The prompt of the problem "?" is "?" and a line end.
+@pytest.mark.parametrize(("context", "asked"), [(4, 2), (3, 1)])
+def test_no_more_is_asked_for_than_the_context_has_room_for(context: int, asked: int) -> None:
+    policy = NarrowPolicy(context)
+    session = session_of(policy)
+    (leaf,) = asyncio.run(session.complete(ROOT, 1))
+    assert policy.requests == [("?\n", asked)]
+    assert session.tree.nodes[leaf].finish == "length"
+
+
+@pytest.mark.parametrize("context", [2, 1])
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("node", [ROOT, 1])
+def test_a_problem_that_fills_the_context_is_refused_and_counted(context: int, told: bool, node: int) -> None:
+    policy = NarrowPolicy(context, told=told)
+    session = session_of(policy, tree=path("a", "b"))
+    for ask in (session.expand(node, 2), session.complete(node, 2), session.outcomes(node, 2)):
+        with pytest.raises(TooLong, match=rf"p: the problem fills the policy's context.*fewer than {context}"):
+            asyncio.run(ask)
+    assert session.ledger.too_long == 1
+    assert told is not any(policy.requests)
+
+
+# "?", "ab" and "ab", each with its line end, are eight tokens.
+@pytest.mark.parametrize("context", [8, 7])
+@pytest.mark.parametrize(("told", "says"), [(True, True), (False, True), (False, False)])
+def test_a_path_that_fills_the_context_gives_unfinished_solutions(context: int, told: bool, says: bool) -> None:
+    policy = NarrowPolicy(context, told=told, says=says)
+    session = session_of(policy, tree=path("ab", "ab"))
+    assert asyncio.run(session.expand_each([(1, 2), (0, 1)])) == [[], [2]]
+    assert asyncio.run(session.complete(1, 2)) == [1, 1]
+    assert asyncio.run(session.outcomes(1, 2)) == [False, False]
+    # Who does not tell is asked once.
+    assert [request for request in policy.requests if request[0] == "refused"] == [("refused", 8)] * (not told)
+    assert session.ledger.too_long == 0
+
+
+@pytest.mark.parametrize(
+    ("context", "finishes"), [(9, ["stop", "stop"]), (8, ["stop", "length"]), (7, ["stop", "length"])]
+)
+def test_a_step_that_ends_with_the_last_token_of_the_context_was_cut(context: int, finishes: list[Finish]) -> None:
+    session = session_of(NarrowPolicy(context))
+    (first,) = asyncio.run(session.expand(ROOT, 1))
+    asyncio.run(session.expand(first, 1))
+    assert [node.finish for node in session.tree] == finishes
+
+
+def test_a_node_found_full_is_cut_and_one_with_steps_behind_it_stays_as_it_is() -> None:
+    session = session_of(NarrowPolicy(5, told=False))
+    (first,) = asyncio.run(session.expand(ROOT, 1))
+    assert session.tree.nodes[first].finish == "stop"
+    assert asyncio.run(session.expand(first, 1)) == []
+    assert session.tree.nodes[first].finish == "length"
+    given = session_of(NarrowPolicy(5), tree=path("ab", "ab"))
+    assert asyncio.run(given.complete(0, 1)) == [0]
+    assert [node.finish for node in given.tree] == [None, None]
+
+
+def test_a_resumed_run_does_not_ask_again_what_was_refused(tmp_path: Path) -> None:
+    def run() -> tuple[list[tuple[str, int]], list[Finish | None], dict[str, float]]:
+        policy = NarrowPolicy(5, told=False)
+        session = session_of(policy, journal=Journal(tmp_path / "journal.jsonl"))
+        (first,) = asyncio.run(session.expand(ROOT, 1))
+        asyncio.run(session.expand(first, 1))
+        return policy.requests, [node.finish for node in session.tree], session.ledger.as_dict()
+
+    asked, finishes, ledger = run()
+    assert asked == [("?\n", 3), ("refused", 5)]
+    again, same, counts = run()
+    assert again == []
+    assert same == finishes == ["length"]
+    assert counts == ledger | {"replayed": 2}
+
+
+def test_the_context_ends_a_solution_that_the_budget_would_have_cut_later() -> None:
+    session = session_of(NarrowPolicy(5), generated_tokens=4)
+    (leaf,) = asyncio.run(session.complete(ROOT, 1))
+    assert session.tree.nodes[leaf].finish == "length"

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from prmkit.errors import InputError
 from prmkit.run.results import read_result, write_result
-from prmkit.similarity.comparison import run_similarity
+from prmkit.similarity.comparison import run_similarity, sets_that_fit
 from prmkit.similarity.config import SimilarityConfig
 from prmkit.similarity.presets import PRESETS
 from prmkit.similarity.response import Response
@@ -130,7 +130,7 @@ def test_a_run_that_was_killed_after_its_parts_reads_nothing_again(
     reads.clear()
     again = found_by(model, responses, tmp_path, reads=reads)
     assert not reads
-    assert without_seconds(again) == without_seconds(found_by(model, responses, tmp_path / "whole"))
+    assert without_seconds(again) == without_seconds(found_by(model, responses[:4], tmp_path / "whole"))
 
 
 def test_parts_that_a_kill_left_beside_the_gram_are_removed(
@@ -235,3 +235,21 @@ def test_processes_meet_where_their_launcher_says(
     # Parts may take days, and who is done early waits for the others.
     assert call["timeout"].days == 7
     assert (os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]) == address
+
+
+def test_what_is_longer_than_the_models_context_is_left_out_counted_and_told(
+    model: PreTrainedModel, responses: list[Response], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = model.config.max_position_embeddings
+    long = Response(problem_id="long", ids=(4,) * (context + 1), prompt_length=2, text="long")
+    ended = Response(problem_id="ended", ids=(4,) * context + (model.config.eos_token_id,), prompt_length=2, text="x")
+    sets, too_long = sets_that_fit(model, {"all": [long, *responses, ended, long], "chosen": responses})
+    assert sets == {"all": [*responses, ended], "chosen": responses}
+    assert too_long == {"all": 2}
+    assert caplog.messages == ["all: 2 responses are longer than the context of the reference model, and left out"]
+    with pytest.raises(InputError, match="all: every response is longer than the context of the reference model"):
+        sets_that_fit(model, {"all": [long]})
+    config = SimilarityConfig()
+    found = run_similarity(model, sets, config, tmp_path, baselines=(), draws=50, seed=0, too_long=too_long)
+    assert found is not None
+    assert found.too_long == {"all": 2}

@@ -1,7 +1,7 @@
 """The generator behind a chat: any server of OpenAI's /v1/chat/completions, without a tokenizer here."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from prmkit.generate.chat.text import (
 from prmkit.generate.config import ChatEngine
 from prmkit.generate.meter import Meter
 from prmkit.generate.openai import AS_ASKED
-from prmkit.generate.server import Refused, Server, Trouble, at_once
+from prmkit.generate.server import Overlong, Refused, Server, Trouble, at_once
 from prmkit.generate.stop import StepStop
 from prmkit.run.seeds import derived_seed
 
@@ -57,7 +57,7 @@ class ChatGenerator:
         ids: VllmIds | None = None,
         likely: int = 0,
     ) -> None:
-        self.context = server.context
+        self.longest = server.context
         self.meter = Meter(live=False)  # only streams tell of each token
         self._server, self._engine, self._side, self._ids = server, engine, side, ids
         self._dialect = Dialect()
@@ -87,6 +87,7 @@ class ChatGenerator:
         for an answer of which the end was not waited for. ``flops`` is NaN.
 
         Raises:
+            TooLong: the prompt fills the server's context.
             InputError: the server refuses the request, or does not go on with answers.
             RunError: no try brought a usable answer.
         """
@@ -130,14 +131,14 @@ class ChatGenerator:
     ) -> StreamedAnswer:
         """An answer, or the rest of one, to its end or to the end of its first step.
 
-        Where the server refuses a key of the request, it is asked in other words.
+        Where the server's context has no room for as many tokens as an answer may have, it is asked for fewer; where it
+        refuses a key of the request, in other words.
         """
         path, messages, keys = asked(prompt, self._way, self._side.tags)
         step = stop.tokens if stop is not None else None
         body: dict[str, Any] = {
             "model": self._server.model,
             "messages": messages,
-            "max_tokens": sampling.max_tokens if step is None else min(step, sampling.max_tokens),
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "seed": seed,
@@ -148,17 +149,28 @@ class ChatGenerator:
         }
         url = path if path.startswith("/beta") else self._engine.api + path
         read = partial(self._read, prompt, stop, manner.repeated(prompt.answer))
+
+        async def up_to(tokens: int) -> StreamedAnswer:
+            answer = await self._understood(partial(read, url), body | {"max_tokens": tokens})
+            if answer.finish == "length" and tokens == step:
+                answer.finish = "stop"
+            return answer
+
+        limit = sampling.max_tokens if step is None else min(step, sampling.max_tokens)
+        return await self._server.within_context(up_to, limit)
+
+    async def _understood(
+        self, read: Callable[[Mapping[str, Any]], Awaitable[StreamedAnswer]], body: Mapping[str, Any]
+    ) -> StreamedAnswer:
         while True:
             sent = self._dialect.spoken(body)
             try:
-                answer = await self._server.persist(read, url, sent)
+                return await self._server.persist(read, sent)
+            except Overlong:
+                raise
             except Refused as refusal:
                 if not self._dialect.learns(refusal, body, sent):
                     raise
-            else:
-                at_limit = answer.finish == "length" and step is not None and body["max_tokens"] == step
-                answer.finish = "stop" if at_limit else answer.finish
-                return answer
 
     async def _read(
         self, prompt: ChatPrompt, stop: StepStop | None, repeated: str, url: str, body: Mapping[str, Any]

@@ -23,8 +23,9 @@ from prmkit.generate.stop import StepStop
 from prmkit.generate.thoughts import Tags
 from prmkit.thoughts import TAGS
 
-_PLACE, _REPLY = "the-problem-stands-here-6f1d", "the-answer-stands-here-6f1d"
-"""What a chat is asked about and answers, to see what the template puts around a problem and behind an answer."""
+_PLACE, _REPLY, _NEXT = (f"the{what}standshere" for what in ("problem", "answer", "nextproblem"))
+"""What a chat is asked about and answers, to see what the template puts around a problem and behind an answer. They
+come back through the server's tokens, which may have nothing for rarer characters than letters."""
 
 _SAMPLE = (
     "Solve 12x^2 - \\frac{7}{3} = 0.\n\nÜber naïve Größen: 数学, решить задачу \U0001f600"
@@ -108,7 +109,7 @@ class VllmIds:
             special = {token for token in spelled if isinstance(token, str) and _SPECIAL.fullmatch(token)}
             words = f"{self._server.card.get('root', self._server.model)} {known['tokens']}"
             tags = await self._tags(format)
-            self._end_ids = await self._turn_end(system, tags)
+            self._end_ids = await self._turn_ends(system, tags)
         except Refused as refusal:
             if refusal.status in (403, 404, 405):
                 return None
@@ -136,14 +137,14 @@ class VllmIds:
         """One continuation, and the token counts of the requests that it took.
 
         Raises:
-            InputError: the prompt fills the context.
+            TooLong: the prompt fills the context.
             RunError: no try brought a usable answer.
         """
         ids = await self.ids(prompt)
-        check_prompt(ids, self._server.context)
+        check_prompt(ids, None)
         heard = _Heard()
         ask = partial(self._heard, heard)
-        room = self._server.context - len(ids) if self._server.context else None
+        room = self._server.room(len(ids))
         one, portions = await up_to_step(
             ask, heard, ids, sampling=sampling, seed=seed, stop=stop, room=room, most=OPENAI_STOPS
         )
@@ -161,7 +162,11 @@ class VllmIds:
     async def _heard(
         self, heard: _Heard, ids: Sequence[int], sampling: Sampling, seed: int, stop: tuple[str, ...]
     ) -> Portion:
-        portion = await self._server.persist(self._ask, ids, sampling, seed, stop)
+        async def up_to(tokens: int) -> Portion:
+            fitting = sampling.model_copy(update={"max_tokens": tokens})
+            return await self._server.persist(self._ask, ids, fitting, seed, stop)
+
+        portion = await self._server.within_context(up_to, sampling.max_tokens)
         heard.portions.append(portion)
         return portion
 
@@ -182,7 +187,7 @@ class VllmIds:
         body |= {"stop_token_ids": self._end_ids} if self._end_ids else {}
         reply = await self._server.post("/v1/completions", body | self._options)
         choice, usage = choice_of(reply), usage_of(reply)
-        continuation, sampled = ids_of(choice)
+        continuation, sampled = ids_of(choice, self._end_ids)
         return Portion(
             continuation=continuation,
             pieces=_pieces(choice, len(continuation.ids)),
@@ -198,17 +203,25 @@ class VllmIds:
                     return Tags(open, close)
         return chat_tags(format)
 
-    async def _turn_end(self, system: Sequence[Turn], tags: Tags | None) -> list[int]:
-        """The special token that ends an answer in the chat template, which a model's own list of ends may lack."""
+    async def _turn_ends(self, system: Sequence[Turn], tags: Tags | None) -> list[int]:
+        """The special tokens that the chat template writes behind an answer, at its end and before a next problem.
+
+        A model's own list of ends may lack them. What is written around its thoughts ends no answer.
+        """
+        answered = (*system, Turn("user", _PLACE), Turn("assistant", _REPLY))
+        behind = [await self._behind(answered), await self._behind((*answered, Turn("user", _NEXT)))]
+        written = [token for text in behind if text for token in await self._text_ids(text)]
+        inside = [token for tag in tags or () for token in await self._text_ids(tag)]
+        found = [token for token in dict.fromkeys(written) if token not in inside]
+        return sorted([token for token in found if _SPECIAL.fullmatch((await self._text([token])).strip())])
+
+    async def _behind(self, turns: tuple[Turn, ...]) -> str:
+        """What the template writes behind the answer; nothing, where it refuses these turns."""
         try:
-            answered = await self._turn_tokens((*system, Turn("user", _PLACE), Turn("assistant", _REPLY)), open=False)
+            rendered = await self._turn_tokens(turns, open=False)
         except Refused:
-            return []
-        behind = (await self._text(answered["tokens"])).partition(_REPLY)[2].lstrip()
-        first = (await self._text_ids(behind))[:1] if behind else []
-        closing = await self._text_ids(tags.close) if tags is not None else []
-        special = bool(first) and _SPECIAL.fullmatch(await self._text(first)) is not None
-        return first if special and first[0] not in closing else []
+            return ""
+        return (await self._text(rendered["tokens"])).partition(_REPLY)[2].partition(_NEXT)[0].strip()
 
     async def _turn_ids(self, turns: tuple[Turn, ...]) -> list[int]:
         if turns not in self._known:
@@ -253,8 +266,8 @@ def _pieces(choice: Mapping[str, Any], tokens: int) -> tuple[str, ...]:
     text, spelled = text_of(choice), mapping(choice.get("logprobs")).get("tokens")
     if not isinstance(spelled, list) or not all(isinstance(each, str) for each in spelled):
         return (text,)
-    pieces = tuple(spelled[:tokens])
+    pieces, end = tuple(spelled[:tokens]), "".join(spelled[tokens:])
     whole = "".join(pieces)
-    if len(pieces) == tokens and (whole.startswith(text) or text.removesuffix("".join(spelled[tokens:])) == whole):
-        return pieces
-    return (text.removesuffix("".join(spelled[tokens:])),)
+    # The text may break off in the end of sequence, where a stop string is a part of its name.
+    same = whole.startswith(text) or (text.startswith(whole) and end.startswith(text[len(whole) :]))
+    return pieces if len(pieces) == tokens and same else (text.removesuffix(end),)

@@ -85,7 +85,7 @@ def _prepare(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
         if config.trees is not None
     }
 
-    from prmkit.similarity.comparison import run_similarity
+    from prmkit.similarity.comparison import run_similarity, sets_that_fit
 
     reference = recipe.reference
     reads_prm = recipe.pattern.target in ("prm_step", "prm_solution")
@@ -94,6 +94,7 @@ def _prepare(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
         name: _responses(config, trees.get(name, []), encoder, last_end=reads_prm)
         for name, config in recipe.sets.items()
     }
+    sets, too_long = sets_that_fit(model, sets)
 
     def work(folder: RunFolder) -> SimilarityResult | None:
         return run_similarity(
@@ -105,6 +106,7 @@ def _prepare(recipe: SimilarityRecipe, watch: Watch | None) -> Work:
             draws=recipe.draws,
             seed=recipe.seed,
             progress=functools.partial(watched, watch, "similarity"),
+            too_long=too_long,
         )
 
     return work

@@ -21,9 +21,10 @@ _LEDGER = {
     "prm_cached_tokens": "cached tokens of the PRM",
     "prm_windowed": "steps that the PRM read in a window",
     "prm_flops": "FLOPs of the PRM",
+    "too_long": "prompts that fill the policy's context",
     "replayed": "replies from the journal",
 }
-_RARE = {"prm_windowed"}
+_RARE = {"prm_windowed", "too_long"}
 """Counts that are shown only where there are any."""
 
 

@@ -70,14 +70,11 @@ def content_ids(model: Reference, response: Response) -> tuple[int, ...]:
     Raises:
         InputError: nothing is left of the response, it is longer than the context, or an id is not in the vocabulary.
     """
-    ends = _end_tokens(model)
-    length = len(response.ids)
-    while length and response.ids[length - 1] in ends:
-        length -= 1
+    length = _content_length(response, _end_tokens(model))
     ids = response.ids[:length]
     if length <= response.prompt_length:
         raise InputError("the response is only end tokens", where=response.problem_id, cure="Leave it out of its set.")
-    context = readable(backbone(model).config.get_text_config())
+    context = context_of(model)
     if length > context:
         raise InputError(
             "the response is longer than the context",
@@ -97,6 +94,25 @@ def content_ids(model: Reference, response: Response) -> tuple[int, ...]:
             cure="Encode the responses with the tokenizer of the reference model.",
         )
     return ids
+
+
+def context_of(model: Reference) -> int:
+    """The longest sequence of a model in tokens."""
+    return readable(backbone(model).config.get_text_config())
+
+
+def fitting(model: Reference, responses: Sequence[Response]) -> list[Response]:
+    """The responses that are not longer than the context of the model."""
+    context, ends = context_of(model), _end_tokens(model)
+    return [response for response in responses if _content_length(response, ends) <= context]
+
+
+def _content_length(response: Response, ends: set[int]) -> int:
+    """Tokens without the end tokens at the end."""
+    length = len(response.ids)
+    while length and response.ids[length - 1] in ends:
+        length -= 1
+    return length
 
 
 def embedding(model: Reference) -> nn.Embedding:

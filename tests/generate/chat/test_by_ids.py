@@ -94,13 +94,14 @@ class Ends(FakeChat):
     """Has one token, 7, for what ends a turn."""
 
     def tokens(self, text: str) -> list[int]:
-        return [7 if each == "</>" else ord(each) for each in re.findall("</>|.", text, re.DOTALL)]
+        marks = {"</>": 7, "<user>": 8}
+        return [marks.get(each) or ord(each) for each in re.findall("</>|<user>|.", text, re.DOTALL)]
 
     def spell(self, token: int) -> str:
-        return "</>" if token == 7 else chr(token)
+        return {7: "</>", 8: "<user>"}.get(token) or chr(token)
 
 
-@pytest.mark.parametrize(("close", "ends"), [("</think>", [7]), ("</>", [])])
+@pytest.mark.parametrize(("close", "ends"), [("</think>", [7, 8]), ("</>", [8]), ("</><user>", [])])
 def test_what_ends_a_turn_ends_an_answer_unless_it_may_stand_in_one(close: str, ends: list[int]) -> None:
     with Ends(lambda question, seed: "Four.", owner="vllm") as fake:
         speaks = on(fake)
@@ -267,7 +268,7 @@ class TestAChatEndpointOfVllm:
     pytestmark = VLLM
 
     def test_whole_answers_are_those_of_the_ids(self, chat_folder: Path, chat_url: str) -> None:
-        """The endpoint leaves out special tokens, and nothing else."""
+        """The endpoint leaves out special tokens, and nothing else; and it goes on behind one that opens a turn."""
 
         def answer(continues: str) -> Generation:
             engine = ChatEngine(name="chat", url=chat_url, continues=continues)  # type: ignore[arg-type]
@@ -280,7 +281,10 @@ class TestAChatEndpointOfVllm:
             spelled = other.text  # type: ignore[attr-defined]
             for token in ("<|im_start|>", "<|endoftext|>"):
                 spelled = spelled.replace(token, "")
-            assert (one.text, one.finish, one.tokens) == (spelled, other.finish, other.tokens)  # type: ignore[attr-defined]
+            if other.finish == "eos":
+                assert one.text.startswith(spelled)  # type: ignore[attr-defined]
+            else:
+                assert (one.text, one.finish, one.tokens) == (spelled, other.finish, other.tokens)  # type: ignore[attr-defined]
         assert by_text.prefill_tokens + by_text.cached_tokens == by_ids.prefill_tokens + by_ids.cached_tokens
 
     def test_the_likeliest_tokens_are_those_behind_what_was_written(self, chat_folder: Path, chat_url: str) -> None:

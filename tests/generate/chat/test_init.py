@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from prmkit.errors import InputError, RunError
-from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, server
+from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, TooLong, server
 from prmkit.generate.chat import ChatGenerator, load_generator
+from prmkit.generate.chat.continuing import Manner
 from prmkit.generate.chat.text import ChatPrompt, Turn
 from prmkit.generate.config import ChatEngine
 from prmkit.generate.format import PolicyFormat
@@ -389,3 +390,40 @@ def test_the_likeliest_tokens_come_with_an_answer_that_is_asked_for_them() -> No
             ]
             (one,) = write(load(fake)[0]).continuations
             assert one.likely == ()  # type: ignore[attr-defined]
+
+
+WORDS = (
+    "'max_tokens' is too large: {asked}. This model's maximum context length is {context} tokens and your request has "
+    "{prompt} input tokens."
+)
+
+
+@pytest.mark.parametrize("owner", ["somebody", "vllm"])
+@pytest.mark.parametrize("tells_context", [True, False])
+def test_near_the_end_of_the_context_fewer_tokens_are_asked_for(
+    owner: str, tells_context: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FakeChat(
+        lambda question, seed: "We add.\nIt is 4.\n", owner=owner, context=45, words=WORDS, tells_context=tells_context
+    ) as fake:
+        cut = write(load(fake)[0])
+    # The turns are 32 tokens.
+    assert [(one.text, one.finish) for one in cut.continuations] == [("We add.\nIt is", "length")]  # type: ignore[attr-defined]
+    assert not caplog.records  # the words name a key, which is none that the server does not know
+
+
+@pytest.mark.parametrize("owner", ["somebody", "vllm"])
+def test_what_fills_the_context_is_cut_or_the_problems_own_failure(owner: str) -> None:
+    script = "We add.\nIt is 4.\n"
+    # Behind the turns there is room for the first line alone, which has eight tokens.
+    with FakeChat(lambda question, seed: script, owner=owner, context=40, words=WORDS) as fake:
+        one = session(fake)
+        one._requests._engines.generator._manner = Manner()  # type: ignore[attr-defined]  # its probe is longer
+        (first,) = asyncio.run(one.expand(ROOT, 1))
+        assert one.tree.nodes[first].finish == "stop"
+        assert asyncio.run(one.complete_each([(first, 2)])) == [[first, first]]
+        assert one.tree.nodes[first].finish == "length"
+        problem = Problem(id="long", prompt="two and two? " * 3, answer="4")
+        long = session(fake, StepTree(problem))
+        with pytest.raises(TooLong, match="long: the problem fills the policy's context"):
+            asyncio.run(long.complete(ROOT, 1))
