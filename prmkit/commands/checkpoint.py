@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Inspect, export, import, merge and publish PRMs.", rich_markup_mode=None, no_args_is_help=True)
 
-FolderArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint, such as RUN/checkpoint.")]
+FolderArgument = Annotated[
+    str, typer.Argument(metavar="CHECKPOINT", help="A checkpoint, such as RUN/checkpoint; or org/name[@revision].")
+]
 RunOrFolderArgument = Annotated[
     Path, typer.Argument(metavar="RUN|CHECKPOINT", help="The run folder of a training, or a checkpoint.")
 ]
@@ -37,7 +39,7 @@ def inspect(folder: FolderArgument, as_json: JsonOption = False) -> None:
 
     facts = inspect_checkpoint(folder)
     record = asdict(facts) | {"meta": facts.meta.model_dump(mode="json", by_alias=True)}
-    print_record({"checkpoint": str(folder), **record}, as_json=as_json)
+    print_record({"checkpoint": folder, **record}, as_json=as_json)
 
 
 @app.command("export")
@@ -53,7 +55,7 @@ def export(folder: FolderArgument, out: OutArgument, as_json: JsonOption = False
 
 @app.command("import")
 def import_(
-    name: Annotated[str, typer.Argument(metavar="MODEL", help="A PRM of TRL's or Qwen's form: folder or hub id.")],
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A PRM of TRL's or Qwen's form, here or on the hub.")],
     out: OutArgument,
     step_end: StepEndOption = r"\n",
     template: TemplateOption = "bare",

@@ -47,7 +47,7 @@ class GeneratorConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="hub id or local folder of a causal LM; of engine chat: the model's name there")
+    name: str = Field(description="folder or org/name[@revision] of a causal LM; of engine chat: its name there")
     format: PolicyFormat = Field(PolicyFormat(), description="text around the problem, steps and thoughts")
     sampling: Sampling = Field(Sampling(), description="how continuations are drawn")
     engine: GeneratorEngine = Field(TransformersEngine(), description="what runs it")

@@ -27,7 +27,7 @@ from prmkit.kv.products import by_onednn
 from prmkit.kv.reader import KVReader, out_of_memory
 from prmkit.kv.rows import prepared, token_bytes
 from prmkit.kv.tree import KVTree
-from prmkit.models.backbone import load_causal_lm
+from prmkit.models.backbone import NO_LIMIT, context_of, load_causal_lm
 from prmkit.models.ends import declared_ends
 from prmkit.models.flops import forward_flops
 from prmkit.models.tokenizer import load_tokenizer
@@ -71,7 +71,7 @@ class TransformersGenerator:
         memory: int = 1 << 30,
         end_ids: Iterable[int] = (),
     ) -> None:
-        self.context = int(model.config.max_position_embeddings)
+        self.context = context_of(model.config) or NO_LIMIT
         self.eos_ids = frozenset(declared_ends(model.generation_config, tokenizer)).union(end_ids)
         if not self.eos_ids:
             raise InputError(

@@ -26,7 +26,7 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="hub id or local folder of a pretrained causal LM")
+    name: str = Field(description="folder or org/name[@revision] of a pretrained causal LM")
     format: StepFormat = Field(StepFormat(), description="text around problem and steps")
     head_dropout: float = Field(0.1, ge=0.0, lt=1.0, description="dropout before the scalar head, while training")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")

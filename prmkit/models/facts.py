@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from transformers import GenerationConfig
 
-from prmkit.models.backbone import load_config, stored_folder, stored_parameters
+from prmkit.models.backbone import context_of, load_config, stored_parameters
 from prmkit.models.ends import declared_ends
+from prmkit.models.names import model_folder
 from prmkit.models.tokenizer import load_tokenizer
 
 
@@ -29,22 +30,22 @@ def inspect_model(name: str) -> ModelFacts:
     """The facts of a causal LM.
 
     Args:
-        name: local folder or hub id.
+        name: local folder, ``org/name`` or ``org/name@revision``.
 
     Raises:
         InputError: there is no such model, or it has no tokenizer.
     """
-    config, tokenizer, folder = load_config(name), load_tokenizer(name), stored_folder(name)
+    config, tokenizer, folder = load_config(name), load_tokenizer(name), model_folder(name)
     try:
-        ends = declared_ends(GenerationConfig.from_pretrained(name), tokenizer)
-    except OSError:  # it has no generation_config.json
+        ends = declared_ends(GenerationConfig.from_pretrained(folder), tokenizer)
+    except (OSError, ValueError, TypeError):  # it has no generation_config.json, or one that says nothing
         ends = declared_ends(config, tokenizer)
     return ModelFacts(
         architecture=", ".join(config.architectures or ()),
         parameters=stored_parameters(folder),
         dtype=str(config.dtype).removeprefix("torch."),
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
-        context=int(getattr(config, "max_position_embeddings", 0)),
+        context=context_of(config) or 0,
         vocabulary=config.vocab_size,
         ends=[str(tokenizer.convert_ids_to_tokens(end)) for end in ends],
         chat_template=tokenizer.chat_template is not None,

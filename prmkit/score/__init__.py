@@ -35,7 +35,7 @@ class PrmConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    checkpoint: str | None = Field(None, description="folder of a trained PRM, or another one's folder or hub id")
+    checkpoint: str | None = Field(None, description="the PRM: a folder, of whoever trained it, or org/name[@revision]")
     adapter: Adapter | None = Field(None, description="whose layout it has; default: what its config says")
     engine: PrmEngine = Field(TransformersEngine(), description="what runs it")
     max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass of a local engine, padding included")

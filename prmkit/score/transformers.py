@@ -17,6 +17,7 @@ from prmkit.kv.placement import key_value_room, placed
 from prmkit.kv.reader import KVReader, SequenceReading
 from prmkit.kv.rows import prepared
 from prmkit.kv.tree import KVTree
+from prmkit.models.backbone import context_of
 from prmkit.models.checkpoint import LoadedPRM
 from prmkit.models.flops import forward_flops
 from prmkit.models.foreign.adapters import load_any_prm
@@ -63,7 +64,7 @@ class TransformersScorer:
 
     def __init__(self, loaded: LoadedPRM, *, max_tokens: int = 16384, memory: int = 1 << 30) -> None:
         self.prm, self.encoder = loaded.prm.eval(), loaded.encoder
-        self.context = int(self.prm.model.config.max_position_embeddings)
+        self.context = context_of(self.prm.model.config) or loaded.meta.max_length
         self.flops = forward_flops(self.prm.model, loaded.prm.score)
         self.tree = KVTree(memory)
         self.meter = meter = Meter()

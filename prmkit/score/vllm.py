@@ -6,6 +6,7 @@ from prmkit.errors import InputError
 from prmkit.generate.config import VllmEngine
 from prmkit.generate.vllm_engine import Vllm
 from prmkit.models.foreign.adapters import PrmText, read_prm
+from prmkit.models.names import model_folder
 from prmkit.score import PrmConfig
 from prmkit.score.rows import Rows, RowScorer, head_flops
 
@@ -50,7 +51,7 @@ def load_scorer(config: PrmConfig) -> tuple[VllmScorer, str]:
             cure="Set scorer.engine.name to transformers.",
         )
     engine = Vllm(
-        config.checkpoint,
+        str(model_folder(config.checkpoint)),
         config.engine,
         dtype=text.dtype,
         device=config.device,

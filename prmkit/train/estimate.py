@@ -4,9 +4,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, PretrainedConfig, Qwen2Config
+from transformers import PretrainedConfig, Qwen2Config
 
 from prmkit.errors import InputError
+from prmkit.models.backbone import load_config
 from prmkit.models.config import ModelConfig
 from prmkit.models.flops import forward_flops, parameters, skeleton
 from prmkit.models.prm import PRM
@@ -88,18 +89,10 @@ def backbone_config(name: str) -> PretrainedConfig:
     Raises:
         InputError: there is neither.
     """
-    parts = name.rpartition("/")[2].lower().split("-")
+    parts = name.partition("@")[0].rpartition("/")[2].lower().split("-")
     sizes = [part for part in parts if part in QWEN25]
     if Path(name).is_dir() or parts[0] != "qwen2.5" or not sizes:
-        try:
-            config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(
-                f"cannot read the config of the backbone ({str(error).splitlines()[0]})",
-                where=name,
-                expected="a local folder or a hub id",
-            ) from None
-        return config
+        return load_config(name)
     width, layers, heads, kv_heads, inner, vocabulary = QWEN25[sizes[0]]
     return Qwen2Config(
         hidden_size=width,

@@ -14,7 +14,8 @@ from torch import Tensor
 from transformers import AutoModelForTokenClassification
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import empty_backbone, stored_folder, stored_keys, stored_tensors
+from prmkit.models.backbone import empty_backbone, load_config, stored_folder, stored_keys, stored_tensors
+from prmkit.models.causes import ADAPTER_CONFIG, check_adapter, refusals, refuse_damaged, refuse_pointer
 from prmkit.models.checkpoint import HEAD_KEYS, META_FILE, CheckpointMeta
 from prmkit.models.loading import loading
 from prmkit.models.saving import write_folder
@@ -33,7 +34,7 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
     label means a right step in both. Code that comes with a model is never run.
 
     Args:
-        name: local folder or hub id, with safetensors.
+        name: local folder, ``org/name`` or ``org/name@revision``, with safetensors.
         out: a new folder.
         meta: text format, label source and length, of which the model says nothing.
 
@@ -42,6 +43,7 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
             end or has no chat template for the format, or ``out`` exists.
     """
     source = stored_folder(name)
+    load_config(name)
     encoder = StepEncoder(load_tokenizer(name), meta.format)
     meta = meta.model_copy(update={"format": encoder.format})
     keys = stored_keys(source)
@@ -85,12 +87,19 @@ def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str |
     """
     from peft import PeftConfig, PeftModel
 
+    if not adapter.is_dir():
+        raise InputError("no such folder", where=adapter, cure="Check the path.")
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (adapter / name).is_file():
             raise InputError(f"the folder has no {name}", where=adapter, expected="an adapter written by peft")
     refuse_existing(out)
-    config = PeftConfig.from_pretrained(str(adapter))
-    with safe_open(adapter / "adapter_model.safetensors", framework="pt") as stored:
+    check_adapter(adapter / ADAPTER_CONFIG)
+    weights = adapter / "adapter_model.safetensors"
+    refuse_pointer(weights)
+    refuse_damaged(weights)
+    with refusals("adapter", str(adapter), adapter):
+        config = PeftConfig.from_pretrained(str(adapter))
+    with safe_open(weights, framework="pt") as stored:
         if not any(".score" in key for key in stored.keys()):  # noqa: SIM118
             raise InputError(
                 "the adapter came without its head",
@@ -98,10 +107,14 @@ def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str |
                 cure="Train with task_type TOKEN_CLS, which saves it.",
             )
     below = base or config.base_model_name_or_path
-    stored_folder(below)  # refused in our own words where it is missing
-    with loading(below):
-        model = AutoModelForTokenClassification.from_pretrained(below, num_labels=2, trust_remote_code=False)
-    merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    if not below:
+        raise InputError("the adapter does not say which model it adapts", where=adapter, cure="Name it with --base.")
+    source = stored_folder(below)  # refused in our own words where it is missing
+    load_config(below)
+    with refusals("model", below, source), loading(below):
+        model = AutoModelForTokenClassification.from_pretrained(source, num_labels=2, trust_remote_code=False)
+    with refusals("adapter", str(adapter), adapter):
+        merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     with TemporaryDirectory(dir=out.parent if out.parent.is_dir() else None) as folder:
         merged.save_pretrained(folder)
         load_tokenizer(below).save_pretrained(folder)

@@ -5,33 +5,15 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from huggingface_hub import snapshot_download
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import holds_code, shown
-from prmkit.models.names import unloadable
+from prmkit.models.backbone import shown
+from prmkit.models.causes import holds_code
 
 _SETTINGS = "training_args.bin"
 """What transformers' Trainer writes beside the weights: no weights, and pickled code."""
-
-
-def resolve(name: str) -> Path:
-    """The local folder of a model: the one named, or the snapshot of a hub id, which is downloaded where it is missing.
-
-    Raises:
-        InputError: there is neither.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.is_absolute() or name.startswith(".") or name.count("/") != 1:
-        raise InputError("no such folder", where=name, cure="Check the path.")
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.bin", "*.model", "*.jinja"]))
-    except (OSError, ValueError) as error:
-        raise unloadable("PRM", name, error) from None
 
 
 def read_tensors(folder: Path, keys: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, Tensor]:

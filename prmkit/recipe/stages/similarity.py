@@ -33,7 +33,7 @@ class ReferenceConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="hub id or local folder of a causal LM, or the checkpoint of a PRM")
+    name: str = Field(description="folder or org/name[@revision] of a causal LM, or of a PRM")
     format: StepFormat = Field(StepFormat(), description="text around problem and steps; a PRM has its own")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
 
@@ -125,7 +125,7 @@ def _prm(checkpoint: str) -> tuple["PRM", "StepEncoder"]:
     from prmkit.models.backbone import accelerator
     from prmkit.models.checkpoint import load_prm
 
-    loaded = load_prm(Path(checkpoint), device=accelerator())
+    loaded = load_prm(checkpoint, device=accelerator())
     return loaded.prm, loaded.encoder
 
 

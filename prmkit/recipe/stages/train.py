@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.errors import InputError, PrmkitError
 from prmkit.models.config import ModelConfig
-from prmkit.recipe.parts import DataConfig, is_here
+from prmkit.recipe.parts import DataConfig
 from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch
 from prmkit.run.folder import RunFolder
@@ -71,6 +71,8 @@ def prepare_rows(recipe: TrainRecipe) -> "PreparedRows":
 
 def find_rows(recipe: TrainRecipe) -> "Prepared | None":
     """What is known of the rows, if they are prepared; nothing is fetched or made."""
+    from prmkit.models.names import is_here
+
     if not is_here(recipe.model.name):
         return None
     from prmkit.prepare.prepared import find_prepared
