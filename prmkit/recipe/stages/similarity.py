@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from prmkit.errors import InputError
 from prmkit.evaluate.evaluation import EvaluationResult
+from prmkit.models.config import NamedModel
 from prmkit.packing.format import StepFormat
 from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch, watched
@@ -36,6 +37,11 @@ class ReferenceConfig(BaseModel):
     name: str = Field(description="folder or org/name[@revision] of a causal LM, or of a PRM")
     format: StepFormat = Field(StepFormat(), description="text around problem and steps; a PRM has its own")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
+
+    @property
+    def named_model(self) -> NamedModel:
+        """The reference."""
+        return NamedModel("reference model", self.name)
 
 
 class ResponsesConfig(BaseModel):
