@@ -126,8 +126,11 @@ def token_bytes(model: PreTrainedModel) -> int:
 def _shape(model: PreTrainedModel) -> tuple[int, int, int]:
     """Layers, key-value heads and head size."""
     config = model.config
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    query_heads = getattr(config, "num_attention_heads", None)
+    if query_heads is None:
+        raise _unsuited(model, "no attention")
+    heads = getattr(config, "num_key_value_heads", None) or query_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // query_heads
     return config.num_hidden_layers, heads, size
 
 
@@ -143,7 +146,7 @@ def prepared(model: PreTrainedModel) -> PreTrainedModel:
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
     # A window as wide as the context hides nothing.
-    wide = window is not None and window >= config.max_position_embeddings
+    wide = window is not None and window >= getattr(config, "max_position_embeddings", math.inf)
     if not kinds <= ({"full_attention", "sliding_attention"} if wide else {"full_attention"}):
         raise _unsuited(model, f"layers of kind {', '.join(sorted(kinds))}")
     ids_BN = torch.tensor([[1, 2, 3, 1], [3, 1, 2, 2]], device=model.device) % config.vocab_size

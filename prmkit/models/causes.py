@@ -203,6 +203,8 @@ def refusals(what: str, name: str, folder: Path) -> Iterator[None]:
     except UnpicklingError:
         raise holds_code(name) from None
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which says of itself what to do
+            raise
         raise _explained(what, name, folder, error) from None
 
 
@@ -313,6 +315,13 @@ def _explained(what: str, name: str, folder: Path, error: Exception) -> InputErr
         return InputError(f"the {what} is code that comes with the model, which is never run", where=name)
     if isinstance(error, ImportError):
         return InputError(f"the {what} needs a package that is not installed ({reason})", where=name)
+    if "mismatch" in str(error) and what == "adapter":
+        return InputError(
+            f"the adapter does not fit the model beneath ({_mismatch(error)})",
+            where=name,
+            expected="a head of two labels, and the vocabulary of that model",
+            cure="Name the model that it was trained on with --base: its tokens included, if any were added.",
+        )
     if "mismatch" in str(error):
         return InputError(
             f"the weights have other shapes than {CONFIG} says ({reason})",
@@ -320,7 +329,7 @@ def _explained(what: str, name: str, folder: Path, error: Exception) -> InputErr
             cure=f"Take the {CONFIG} that belongs to them.",
         )
     return InputError(
-        f"cannot load a {what} ({reason})",
+        f"the {what} cannot be loaded ({reason})",
         where=name,
         expected="a folder as transformers writes it",
         cure="Copy or download it again, or name another model.",
@@ -339,9 +348,17 @@ def _json(file: Path) -> dict[str, Any]:
     return found
 
 
+def _mismatch(error: Exception) -> str:
+    """The line of torch's error that names a weight and its shapes."""
+    found = [line.strip() for line in str(error).splitlines() if "mismatch for" in line]
+    return (found or [_line(error)])[0][:200]
+
+
 def _no_json(file: Path, error: Exception) -> InputError:
     return InputError(f"the file is no JSON ({_line(error)})", where=file, cure="Copy or download it again.")
 
 
 def _line(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"no {error}"
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300] or type(error).__name__

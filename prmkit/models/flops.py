@@ -55,10 +55,11 @@ def forward_flops(model: PreTrainedModel | PretrainedConfig, head: nn.Module | N
     reads = head if head is not None else lm_head
     decoder = [module for module in cast(nn.Module, model).modules() if module is not lm_head]
     config = model.config
-    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    heads = getattr(config, "num_attention_heads", None) or 0  # a recurrent model has none, and computes no pairs
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // max(heads, 1)
     return ForwardFlops(
         per_token=2.0 * _weights(decoder),
-        per_pair=4.0 * config.num_hidden_layers * config.num_attention_heads * head_dim,
+        per_pair=4.0 * config.num_hidden_layers * heads * head_dim,
         per_read=2.0 * _weights(list(reads.modules())) if reads is not None else 0.0,
     )
 

@@ -18,9 +18,11 @@ from prmkit.kv.reader import KVReader, SequenceReading
 from prmkit.kv.rows import prepared
 from prmkit.kv.tree import KVTree
 from prmkit.models.backbone import context_of
+from prmkit.models.causes import refusals
 from prmkit.models.checkpoint import LoadedPRM
 from prmkit.models.flops import forward_flops
 from prmkit.models.foreign.adapters import load_any_prm
+from prmkit.models.names import model_folder
 from prmkit.score import PrmConfig, Scores
 from prmkit.score.paths import asked_by_tip, check_length
 from prmkit.tree import StepTree
@@ -160,4 +162,6 @@ def load_scorer(config: PrmConfig) -> tuple[TransformersScorer, str]:
     assert config.checkpoint is not None
     loaded = load_any_prm(config.checkpoint, config.adapter, device=placed(config.device))
     memory = key_value_room(loaded.prm.model, config.memory)
-    return TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory), loaded.meta.label_source
+    with refusals("PRM", config.checkpoint, model_folder(config.checkpoint)):  # of architectures that nobody has tried
+        scorer = TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory)
+    return scorer, loaded.meta.label_source

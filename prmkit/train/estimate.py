@@ -41,7 +41,8 @@ def estimate(
         tokens: of the whole training, all epochs together; None if unknown.
 
     Raises:
-        InputError: the backbone is nowhere to be found, or the devices do not divide.
+        InputError: the backbone is nowhere to be found, its architecture is one whose layers cannot be counted, or the
+            devices do not divide.
     """
     if machine.count % train.tensor_parallel:
         raise InputError(
@@ -52,8 +53,18 @@ def estimate(
         )
     config = backbone_config(model.name)
     length = train.pack_tokens or model.max_length if train.packing != "none" else model.max_length
-    memory = footprint(config, train, length, machine.count)
-    cost = forward_flops(skeleton(config), PRM(skeleton(config)).score)
+    try:
+        memory = footprint(config, train, length, machine.count)
+        cost = forward_flops(skeleton(config), PRM(skeleton(config)).score)
+    except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        # Layers are counted without numbers in them, which some architectures look at.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"what a training of this architecture takes cannot be counted ahead ({reason})",
+            where=model.name,
+            got=config.model_type,
+            cure="Try a few steps of it.",
+        ) from None
     sequences = machine.count // train.tensor_parallel * train.batch_size * train.accumulate
     flops = sequences * (3.0 if train.lora is None else 2.0) * cost.of(length)
     speed = mfu * machine.device.peak * machine.count

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForTokenClassification
 
 from prmkit.errors import InputError
 from prmkit.generate import GeneratorConfig
@@ -103,7 +105,9 @@ FAULTS = {
     "config is a list": Fault(replaced(("config.json", b"[]")), "the file holds no JSON object"),
     "config is a pointer": Fault(as_pointer("config.json"), "a pointer of Git LFS .* Run `git lfs pull`"),
     "config names nothing": Fault(config(model_type=None), "config.json does not say which architecture"),
-    "config of other types": Fault(config(hidden_size="wide"), r"cannot load a config \(.*hidden_size", early=False),
+    "config of other types": Fault(
+        config(hidden_size="wide"), r"the config cannot be loaded \(.*hidden_size", early=False
+    ),
     "code": Fault(config(model_type="new", auto_map=CODE), "code that comes with its weights, which is never run"),
     "newer architecture": Fault(config(model_type="qwen9"), r"transformers [\d.]+ does not know this .* Upgrade trans"),
     **{
@@ -224,3 +228,40 @@ def test_what_a_model_is_can_be_told_of_more_than_can_be_loaded(good: dict[str, 
             with pytest.raises(InputError, match=fault.said):
                 inspect_model(name)
     assert inspect_model(spoiled(good["policy"], FAULTS["awq"], tmp_path / "shown")).architecture == "Qwen2ForCausalLM"
+
+
+def adapter_of(folder: Path, base: Path, *, labels: int = 2, added: int = 0, **changes: Any) -> Path:
+    """A LoRA adapter of a token classifier on the base, as TRL's PRMTrainer saves it."""
+    model = AutoModelForTokenClassification.from_pretrained(base, num_labels=labels)
+    if added:
+        model.resize_token_embeddings(model.config.vocab_size + added)
+    kept = ["score", "embed_tokens"] if added else ["score"]
+    lora = LoraConfig(task_type="TOKEN_CLS", r=2, target_modules=["q_proj"], modules_to_save=kept)
+    get_peft_model(model, lora).save_pretrained(folder)
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    return folder
+
+
+ADAPTERS: dict[str, tuple[dict[str, Any], Callable[[Path], object], str]] = {
+    "three labels": ({"labels": 3}, lambda folder: None, "does not fit the model beneath"),
+    "added tokens": ({"added": 3}, lambda folder: None, "does not fit the model beneath .* Name the model that it was"),
+    "newer kind": ({"peft_type": "LORA9"}, lambda folder: None, "the adapter cannot be loaded"),
+    "no base": ({"base_model_name_or_path": None}, lambda folder: None, "does not say which model it adapts"),
+    "gone base": ({"base_model_name_or_path": "/gone"}, lambda folder: None, "/gone: no such folder"),
+    "cut off": ({}, shortened("adapter_model.safetensors", 300), "the file of weights is cut off"),
+    "pointer": ({}, as_pointer("adapter_model.safetensors"), "a pointer of Git LFS"),
+    "no JSON": ({}, shortened("adapter_config.json", 30), "adapter_config.json: the file is no JSON"),
+    "torch file": ({}, lambda folder: (folder / "adapter_model.safetensors").unlink(), "has no adapter_model.safetens"),
+    "imports": ({"megatron_config": {"a": 1}}, lambda folder: None, "names a module to be imported"),
+}
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_an_adapter_that_cannot_be_merged(good: dict[str, Path], kind: str, tmp_path: Path) -> None:
+    made, spoil, said = ADAPTERS[kind]
+    adapter = adapter_of(tmp_path / "adapter", good["policy"], **made)
+    spoil(adapter)
+    with pytest.raises(InputError, match=said):
+        merge_adapter(adapter, tmp_path / "out", META)
+    assert not (tmp_path / "out").exists()

@@ -35,8 +35,13 @@ class TrainRecipe(BaseModel):
 
 def _prepare(recipe: TrainRecipe, watch: Watch | None) -> Work:
     """Bad rows of the corpus go to quarantine.jsonl. A run that has its checkpoint is done."""
+    from prmkit.models.backbone import load_config, stored_folder
+    from prmkit.prepare.content import refuse_missing
     from prmkit.train.fit import prepared_training_rows, train_prm
 
+    refuse_missing(recipe.data.path)
+    load_config(recipe.model.name)  # what cannot be trained is refused before a corpus is tokenised
+    stored_folder(recipe.model.name)
     corpus = recipe.data.corpus()
     rows = prepared_training_rows(corpus, recipe.model, recipe.train, seed=recipe.seed)
 
