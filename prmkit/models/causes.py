@@ -77,17 +77,28 @@ def check_architecture(config: dict[str, Any], name: str) -> None:
 
 
 def check_weights(folder: Path, name: str) -> None:
-    """Look at the files of the weights: whether all are there, whole, numbers, and not quantised.
+    """Look at weights that transformers shall load: whether they are not quantised, and as ``check_weight_files``.
+
+    Raises:
+        InputError: they are, or a file is missing, cut off or none.
+    """
+    settings = _json(folder / CONFIG).get("quantization_config")
+    method = settings.get("quant_method") if isinstance(settings, dict) else None
+    if method is not None:
+        raise quantised(str(method), name)
+    check_weight_files(folder, name)
+
+
+def check_weight_files(folder: Path, name: str) -> None:
+    """Look at the files of the weights, of whatever numbers: whether all are there and whole.
 
     Raises:
         InputError: with the file that is not.
     """
-    method = (_json(folder / CONFIG).get("quantization_config") or {}).get("quant_method")
-    if method is not None:
-        raise quantised(str(method), name)
     index = folder / INDEX
-    listed = sorted(set(_json(index).get("weight_map", {}).values())) if index.is_file() else []
-    missing = [str(file) for file in listed if not (folder / str(file)).is_file()]
+    placed = _json(index).get("weight_map") if index.is_file() else {}
+    listed = sorted(set(map(str, placed.values()))) if isinstance(placed, dict) else []
+    missing = [file for file in listed if not (folder / file).is_file()]
     if missing:
         raise InputError(
             "weights are missing",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prmkit.errors import InputError
 from prmkit.generate.config import VllmEngine
 from prmkit.generate.vllm_engine import Vllm
+from prmkit.models.causes import check_weight_files
 from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.models.names import model_folder
 from prmkit.score import PrmConfig
@@ -50,8 +51,10 @@ def load_scorer(config: PrmConfig) -> tuple[VllmScorer, str]:
             expected="prmkit or qwen-math-prm",
             cure="Set scorer.engine.name to transformers.",
         )
+    folder = model_folder(config.checkpoint)
+    check_weight_files(folder, config.checkpoint)
     engine = Vllm(
-        str(model_folder(config.checkpoint)),
+        str(folder),
         config.engine,
         dtype=text.dtype,
         device=config.device,

@@ -1,16 +1,20 @@
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from prmkit.errors import InputError
 from prmkit.generate import Generation, Generator, GeneratorConfig, Sampling, load_generator
-from prmkit.generate.config import OpenAIEngine
+from prmkit.generate.config import OpenAIEngine, VllmEngine
 from prmkit.generate.likely import TellsNextTokens
 from prmkit.models.flops import forward_flops
 from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
+from tests.models.test_causes import FAULTS
+from tests.models.test_no_code import CANARY, FILES, HARMLESS
 from tests.served import VLLM, run
 
 pytestmark = VLLM
@@ -85,3 +89,25 @@ def test_many_seeded_requests_at_once_are_answered(vllm_generator: Generator) ->
         return await asyncio.gather(*(vllm_generator.generate(ids, 1, sampling=sampling, seed=3) for ids in prompts))
 
     assert all(1 <= len(found.continuations[0].ids) <= 4 for found in run(ask_all()))
+
+
+def test_no_code_of_a_model_runs_in_vllm(vllm_cpu: None, policy_folder: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile"
+    shutil.copytree(policy_folder, hostile)
+    for kind in HARMLESS:
+        FILES[kind](hostile)
+    engine = VllmEngine(name="vllm", enforce_eager=True)
+    generator, _ = load_generator(GeneratorConfig(name=str(hostile), engine=engine))
+    assert len(run(generator.generate([40, 50], 1, sampling=Sampling(max_tokens=2), seed=0)).continuations) == 1
+    assert not (hostile / CANARY).exists()
+
+
+def test_what_is_wrong_with_a_model_is_said_before_vllm_starts(
+    vllm_cpu: None, policy_folder: Path, tmp_path: Path
+) -> None:
+    for kind in ("missing shard", "weights cut off", "weights are a pointer", "code", "no weights", "gemma3"):
+        shutil.copytree(policy_folder, tmp_path / kind)
+        FAULTS[kind].spoil(tmp_path / kind)
+        engine = VllmEngine(name="vllm", enforce_eager=True)
+        with pytest.raises(InputError, match=FAULTS[kind].said):
+            load_generator(GeneratorConfig(name=str(tmp_path / kind), engine=engine))

@@ -316,9 +316,11 @@ def test_a_bomb_is_one(tmp_path: Path) -> None:
     assert (tmp_path / CANARY).is_dir()
 
 
-@pytest.mark.parametrize(
-    "kind", ["auto_map", "tokenizer_map", "pickles_beside", "custom_generate", "kernels", "processors"]
-)
+HARMLESS = ["auto_map", "tokenizer_map", "pickles_beside", "custom_generate", "kernels", "processors"]
+"""What a folder may hold and be loaded none the less."""
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
 def test_what_needs_no_code_is_loaded_without_it(tmp_path: Path, kind: str, sound: dict[str, Path]) -> None:
     hostile = tmp_path / "hostile"
     shutil.copytree(sound["policy"], hostile)
