@@ -39,6 +39,18 @@ def load_config(name: str) -> PretrainedConfig:
     return _config(model_folder(name, weights=False), name)
 
 
+def load_text_config(name: str) -> PretrainedConfig:
+    """The config of the language model in a model that may read more than text, for who has it run elsewhere.
+
+    Args:
+        name: local folder, ``org/name`` or ``org/name@revision``.
+
+    Raises:
+        InputError: there is no such model, or transformers does not know it.
+    """
+    return _read_config(model_folder(name, weights=False), name).get_text_config()
+
+
 NO_LIMIT = 1 << 30
 """Tokens that nothing comes near to: the context of an architecture that sets none."""
 
@@ -220,9 +232,7 @@ def _load(
 
 def _config(folder: Path, name: str) -> PretrainedConfig:
     """The config of a folder, if it is that of a causal language model."""
-    check_architecture(check_folder(folder, name), name)
-    with refusals("config", name, folder):
-        config: PretrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    config = _read_config(folder, name)
     kind = config.model_type
     if config.get_text_config() is not config:
         raise not_causal(kind, "a model that reads more than text", name)
@@ -233,6 +243,13 @@ def _config(folder: Path, name: str) -> PretrainedConfig:
         raise not_causal(kind, "an encoder, which reads a text from both sides", name)
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise not_causal(kind, "a model of another kind", name)
+    return config
+
+
+def _read_config(folder: Path, name: str) -> PretrainedConfig:
+    check_architecture(check_folder(folder, name), name)
+    with refusals("config", name, folder):
+        config: PretrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     # How attention and experts are computed is no part of a model; and a name like org/kernel would be code.
     config._attn_implementation = None
     config._experts_implementation = None

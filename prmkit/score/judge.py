@@ -9,7 +9,7 @@ from prmkit.generate.config import ChatEngine
 from prmkit.generate.likely import NextTokens, TellsNextTokens
 from prmkit.generate.meter import meter_of
 from prmkit.generate.speaker import Before, Speaker
-from prmkit.models.backbone import context_of, load_config
+from prmkit.models.backbone import context_of, load_text_config
 from prmkit.score import PrmConfig, Scores
 from prmkit.score.config import JudgeEngine, Verdict
 from prmkit.score.paths import check_length, path_seed
@@ -174,7 +174,7 @@ def _loaded(policy: GeneratorConfig, *, likely: int) -> tuple[Any, Speaker, int 
     generator, text = load_generator(policy)
     if likely and not isinstance(generator, TellsNextTokens):
         raise _tells_none(policy.engine.name)
-    return generator, text, context_of(load_config(policy.name))
+    return generator, text, context_of(load_text_config(policy.name))
 
 
 def _tells_none(got: str) -> InputError:

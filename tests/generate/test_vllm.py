@@ -105,7 +105,7 @@ def test_no_code_of_a_model_runs_in_vllm(vllm_cpu: None, policy_folder: Path, tm
 def test_what_is_wrong_with_a_model_is_said_before_vllm_starts(
     vllm_cpu: None, policy_folder: Path, tmp_path: Path
 ) -> None:
-    for kind in ("missing shard", "weights cut off", "weights are a pointer", "code", "no weights", "gemma3"):
+    for kind in ("missing shard", "weights cut off", "weights are a pointer", "code", "no weights"):
         shutil.copytree(policy_folder, tmp_path / kind)
         FAULTS[kind].spoil(tmp_path / kind)
         engine = VllmEngine(name="vllm", enforce_eager=True)
