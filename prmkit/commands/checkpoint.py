@@ -75,7 +75,10 @@ def import_(
 
 @app.command("merge")
 def merge(
-    adapter: Annotated[Path, typer.Argument(metavar="ADAPTER", help="A folder that peft wrote, its head included.")],
+    adapter: Annotated[
+        str,
+        typer.Argument(metavar="ADAPTER", help="What peft wrote, its head included: a folder, or org/name[@revision]."),
+    ],
     out: OutArgument,
     base: Annotated[str | None, typer.Option("--base", help="The model beneath; default: as the adapter says.")] = None,
     step_end: StepEndOption = r"\n",

@@ -70,7 +70,8 @@ def model_folder(name: str, *, weights: bool = True) -> Path:
     if hub is None:
         return Path(name).expanduser()
     try:
-        with busy(f"looking {name} up"):
+        known = cached_folder(name, "config.json") is not None
+        with busy(f"looking for changes of {name}" if known else f"fetching {name} from the hub"):
             folder = _snapshot(hub, *_TEXTS, *(["*.safetensors"] if weights else []))
             if weights and next(folder.glob("*.safetensors"), None) is None:
                 folder = _snapshot(hub, *_TEXTS, "*.bin")

@@ -1,15 +1,26 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForTokenClassification
 
 from prmkit.errors import InputError
 from prmkit.models import names
 from prmkit.models.backbone import load_causal_lm, load_config
+from prmkit.models.checkpoint import export_process_reward_model
+from prmkit.models.config import ModelConfig
 from prmkit.models.facts import inspect_model
 from prmkit.models.names import HubName, cached_folder, commit_of, hub_name, is_here, model_folder
+from prmkit.models.prm import PRM
 from prmkit.models.tokenizer import load_tokenizer
+from prmkit.score import PrmConfig, load_engine
+from prmkit.tree import Problem, StepTree
+from prmkit.trees_io import read_trees, write_trees
+from tests.commands.conftest import Answer, prmkit  # noqa: F401
 from tests.fake_hub import ReadableHub
+from tests.publish.conftest import save_tiny_prm
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer
 
 
@@ -131,3 +142,36 @@ def test_without_a_network_the_cache_serves_as_far_as_it_goes(
     assert commit_of(model_folder("org/name", weights=False)) == commit
     with pytest.raises(InputError, match="not all of it, and HF_HUB_OFFLINE forbids to ask"):
         model_folder("org/name")
+
+
+def test_every_verb_on_a_model_takes_a_revision(
+    tmp_path: Path,
+    hub: ReadableHub,
+    prmkit: Callable[..., Answer],  # noqa: F811
+) -> None:
+    save_tiny_prm(tmp_path / "prm")
+    hub.put("org/prm", tmp_path / "prm", "v1")
+    two = tmp_path / "two"
+    export_process_reward_model("org/prm@v1", two)
+    hub.put("org/two", two, "v1")
+    hub.put("org/base", Path(tiny_backbone(tmp_path / "base")), "v1")
+    model = AutoModelForTokenClassification.from_pretrained(tmp_path / "base", num_labels=2)
+    lora = LoraConfig(task_type="TOKEN_CLS", r=2, target_modules=["q_proj"], modules_to_save=["score"])
+    get_peft_model(model, lora).save_pretrained(tmp_path / "adapter")
+    hub.put("org/adapter", tmp_path / "adapter", "v1")
+    trees = tmp_path / "trees.jsonl"
+    write_trees(trees, [StepTree.from_steps(Problem(id="p", prompt="1 + 1"), ["1", "2"])])
+    for arguments in (
+        ("models", "show", "org/base@v1"),
+        ("checkpoint", "inspect", "org/prm@v1"),
+        ("checkpoint", "export", "org/prm@v1", tmp_path / "exported"),
+        ("checkpoint", "import", "org/two@v1", tmp_path / "imported", "--template", "plain"),
+        ("checkpoint", "merge", "org/adapter@v1", tmp_path / "merged", "--base", "org/base@v1"),
+        ("attribute", "org/prm@v1", trees, "--samples", 2, "--out", tmp_path / "page.html"),
+    ):
+        answer = prmkit(*arguments)
+        assert answer.code == 0, (arguments, answer.err)
+    scorer, _ = load_engine(PrmConfig(checkpoint="org/prm@v1", device="cpu"))
+    assert scorer.fits(next(iter(read_trees(trees))), 1)
+    name = "org/base@v1"
+    assert PRM.from_backbone(name, ModelConfig(name=name, max_length=64)).model.config.hidden_size == 32

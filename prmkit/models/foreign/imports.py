@@ -18,6 +18,7 @@ from prmkit.models.backbone import empty_backbone, load_config, stored_folder, s
 from prmkit.models.causes import ADAPTER_CONFIG, check_adapter, refusals, refuse_damaged, refuse_pointer
 from prmkit.models.checkpoint import HEAD_KEYS, META_FILE, CheckpointMeta
 from prmkit.models.loading import loading
+from prmkit.models.names import model_folder
 from prmkit.models.saving import write_folder
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.packing.encode import StepEncoder
@@ -72,12 +73,13 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
     return form
 
 
-def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str | None = None) -> None:
+def merge_adapter(adapter: str | Path, out: Path, meta: CheckpointMeta, *, base: str | None = None) -> None:
     """Write a PRM that someone trained with peft, as TRL's PRMTrainer does with LoRA, as a checkpoint: merged, then
     imported.
 
     Args:
-        adapter: a folder with adapter_config.json and adapter_model.safetensors, the head among its weights.
+        adapter: a folder with adapter_config.json and adapter_model.safetensors, the head among its weights; or
+            ``org/name`` or ``org/name@revision``.
         out: a new folder.
         meta: text format, label source and length.
         base: the language model beneath, if it is not where the adapter's config says.
@@ -87,8 +89,7 @@ def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str |
     """
     from peft import PeftConfig, PeftModel
 
-    if not adapter.is_dir():
-        raise InputError("no such folder", where=adapter, cure="Check the path.")
+    adapter = model_folder(str(adapter))
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (adapter / name).is_file():
             raise InputError(f"the folder has no {name}", where=adapter, expected="an adapter written by peft")
