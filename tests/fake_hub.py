@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -105,3 +106,73 @@ class FakeHub(LocalServer):
                 repository[value["path"]] = self._large[value["oid"]]
         commit = f"{self.url}/{self._name(request)}/commit/{'0' * 40}"
         return web.json_response({"success": True, "commitOid": "0" * 40, "commitUrl": commit})
+
+
+class ReadableHub(LocalServer):
+    """Models that can be downloaded: for each id the files of each commit, and where its branches and tags point.
+
+    ``gated`` are ids that it gives to nobody. ``asked`` lists the paths of the requests.
+    """
+
+    def __init__(self) -> None:
+        self.commits: dict[str, dict[str, dict[str, bytes]]] = {}
+        self.refs: dict[str, dict[str, str]] = {}
+        self.gated: set[str] = set()
+        self.asked: list[str] = []
+
+    def put(self, id: str, folder: Path, *refs: str) -> str:
+        """Commit the files of a folder, let refs point there, and return the commit."""
+        files = {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
+        commit = hashlib.sha1(b"".join(files.values())).hexdigest()
+        self.commits.setdefault(id, {})[commit] = files
+        self.refs.setdefault(id, {}).update(dict.fromkeys(refs or ("main",), commit))
+        return commit
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard])
+        app.router.add_get("/api/models/{owner}/{name}/revision/{revision}", self._info)
+        app.router.add_get("/api/models/{owner}/{name}/tree/{revision}", self._tree)
+        app.router.add_get("/api/models/{owner}/{name}", self._info)
+        app.router.add_get("/{owner}/{name}/resolve/{revision}/{file}", self._file)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.asked.append(request.path)
+        id = f"{request.match_info.get('owner')}/{request.match_info.get('name')}"
+        if id in self.gated:
+            return web.json_response({"error": "gated"}, status=403, headers={"X-Error-Code": "GatedRepo"})
+        if id not in self.commits:
+            return web.json_response({"error": "no"}, status=404, headers={"X-Error-Code": "RepoNotFound"})
+        if self._commit(request)[1] not in self.commits[id]:
+            return web.json_response({"error": "no"}, status=404, headers={"X-Error-Code": "RevisionNotFound"})
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    def _commit(self, request: web.Request) -> tuple[str, str]:
+        id = f"{request.match_info['owner']}/{request.match_info['name']}"
+        revision = request.match_info.get("revision", "main")
+        return id, self.refs[id].get(revision, revision)
+
+    def _files(self, request: web.Request) -> dict[str, bytes]:
+        id, commit = self._commit(request)
+        return self.commits[id][commit]
+
+    async def _info(self, request: web.Request) -> web.Response:
+        id, commit = self._commit(request)
+        files = [{"rfilename": name} for name in self._files(request)]
+        return web.json_response({"id": id, "sha": commit, "siblings": files})
+
+    async def _tree(self, request: web.Request) -> web.Response:
+        entries = [
+            {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+            for name, content in self._files(request).items()
+        ]
+        return web.json_response(entries)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        content = self._files(request).get(request.match_info["file"])
+        if content is None:
+            return web.Response(status=404, headers={"X-Error-Code": "EntryNotFound"})
+        told = {"X-Repo-Commit": self._commit(request)[1], "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+        return web.Response(body=content, headers=told)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def attribute(
-    prm: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The PRM.")],
+    prm: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="The PRM: a folder, or org/name[@revision].")],
     trees: Annotated[Path, typer.Argument(metavar="TREES", help="A file of trees, or a search run.")],
     problem: Annotated[
         str | None, typer.Option("--problem", metavar="ID", help="Which problem; by default the first.")

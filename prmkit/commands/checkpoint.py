@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Inspect, export, import, merge and publish PRMs.", rich_markup_mode=None, no_args_is_help=True)
 
-FolderArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint, such as RUN/checkpoint.")]
+FolderArgument = Annotated[
+    str, typer.Argument(metavar="CHECKPOINT", help="A checkpoint, such as RUN/checkpoint; or org/name[@revision].")
+]
 RunOrFolderArgument = Annotated[
     Path, typer.Argument(metavar="RUN|CHECKPOINT", help="The run folder of a training, or a checkpoint.")
 ]
@@ -37,7 +39,7 @@ def inspect(folder: FolderArgument, as_json: JsonOption = False) -> None:
 
     facts = inspect_checkpoint(folder)
     record = asdict(facts) | {"meta": facts.meta.model_dump(mode="json", by_alias=True)}
-    print_record({"checkpoint": str(folder), **record}, as_json=as_json)
+    print_record({"checkpoint": folder, **record}, as_json=as_json)
 
 
 @app.command("export")
@@ -55,7 +57,9 @@ def export(folder: FolderArgument, out: OutArgument, as_json: JsonOption = False
 def import_(
     name: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A PRM of TRL's or Qwen's form, or with a value head: folder or hub id."),
+        typer.Argument(
+            metavar="MODEL", help="A PRM of TRL's or Qwen's form, or with a value head, here or on the hub."
+        ),
     ],
     out: OutArgument,
     step_end: StepEndOption = r"\n",
@@ -76,7 +80,10 @@ def import_(
 
 @app.command("merge")
 def merge(
-    adapter: Annotated[Path, typer.Argument(metavar="ADAPTER", help="A folder that peft wrote, its head included.")],
+    adapter: Annotated[
+        str,
+        typer.Argument(metavar="ADAPTER", help="What peft wrote, its head included: a folder, or org/name[@revision]."),
+    ],
     out: OutArgument,
     base: Annotated[str | None, typer.Option("--base", help="The model beneath; default: as the adapter says.")] = None,
     step_end: StepEndOption = r"\n",

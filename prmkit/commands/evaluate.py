@@ -140,7 +140,7 @@ def _steps(
     ],
     prm: Annotated[
         str | None,
-        typer.Option("--prm", metavar="CHECKPOINT", help="The PRM: a trained one, or another's folder or hub id."),
+        typer.Option("--prm", metavar="CHECKPOINT", help="The PRM: a folder, or org/name[@revision] of the hub."),
     ] = None,
     adapter: Annotated[
         Adapter | None, typer.Option("--adapter", help="Whose PRM it is, where its config does not say.")

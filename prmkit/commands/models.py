@@ -45,7 +45,7 @@ def import_(
 
 @app.command("show")
 def show(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A causal LM: folder or hub id.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A causal LM: folder or org/name[@revision].")],
     as_json: JsonOption = False,
 ) -> None:
     """Print what a language model is: size, type, context, and the tokens that end its texts."""

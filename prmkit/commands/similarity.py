@@ -81,7 +81,7 @@ def show(
 
 @app.command("doctor")
 def doctor(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A causal LM: folder or hub id.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A causal LM: folder or org/name[@revision].")],
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"], typer.Option("--dtype", help="The type it shall be read in.")
     ] = "float32",

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from prmkit.errors import InputError
-from prmkit.generate.config import ChatEngine, GeneratorEngine, TransformersEngine
+from prmkit.generate.config import ChatEngine, CustomEngine, GeneratorEngine, OpenAIEngine, TransformersEngine
 from prmkit.generate.format import PolicyFormat
 from prmkit.generate.stop import StepStop
-from prmkit.models.config import Device, Memory
+from prmkit.models.config import Device, Memory, NamedModel
 from prmkit.seam import Seam
 from prmkit.tree import Finish
 
@@ -47,7 +48,7 @@ class GeneratorConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="hub id or local folder of a causal LM; of engine chat: the model's name there")
+    name: str = Field(description="folder or org/name[@revision] of a causal LM; of engine chat: its name there")
     format: PolicyFormat = Field(PolicyFormat(), description="text around the problem, steps and thoughts")
     sampling: Sampling = Field(Sampling(), description="how continuations are drawn")
     engine: GeneratorEngine = Field(TransformersEngine(), description="what runs it")
@@ -71,6 +72,15 @@ class GeneratorConfig(BaseModel):
                 "vllm for format.thoughts.max_tokens and min_tokens"
             )
         return self
+
+    @property
+    def named_model(self) -> NamedModel | None:
+        """The policy; behind a server its tokenizer. What an engine of somebody's own is told may be no model."""
+        if isinstance(self.engine, OpenAIEngine):
+            return NamedModel("tokenizer", self.name, weights=False)
+        if isinstance(self.engine, CustomEngine) and not Path(self.name, "config.json").is_file():
+            return None
+        return NamedModel("policy", self.name) if self.has_tokenizer else None
 
     @property
     def has_tokenizer(self) -> bool:

@@ -29,9 +29,11 @@ from prmkit.kv.reader import KVReader, out_of_memory
 from prmkit.kv.rows import token_bytes
 from prmkit.kv.tree import KVTree
 from prmkit.models.backbone import load_causal_lm
+from prmkit.models.causes import refusals
 from prmkit.models.context import engine_context, settle_rope
 from prmkit.models.ends import NO_ENDS, TurnEnds, declared_ends
 from prmkit.models.flops import forward_flops
+from prmkit.models.names import model_folder
 from prmkit.models.tokenizer import load_tokenizer
 
 _LOG = logging.getLogger(__name__)
@@ -307,12 +309,13 @@ def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, Poli
         config.name, getattr(torch, config.dtype), device=device, tokenizer=text.tokenizer
     )
     memory = key_value_room(model, config.memory)
-    engine = TransformersGenerator(
-        model,
-        tokenizer,
-        max_rows=config.max_rows,
-        memory=memory,
-        ends=text.ends,
-        context=config.engine.max_model_len,
-    )
+    with refusals("policy", config.name, model_folder(config.name)):  # of architectures that nobody has tried
+        engine = TransformersGenerator(
+            model,
+            tokenizer,
+            max_rows=config.max_rows,
+            memory=memory,
+            ends=text.ends,
+            context=config.engine.max_model_len,
+        )
     return engine, text

@@ -16,9 +16,11 @@ from prmkit.generate.stop import StepStop
 from prmkit.generate.stops import TokenTexts
 from prmkit.generate.text import PolicyText
 from prmkit.generate.vllm_engine import Vllm
-from prmkit.models.backbone import load_config
+from prmkit.models.backbone import load_text_config
+from prmkit.models.causes import check_weight_files, refusals
 from prmkit.models.ends import NO_ENDS, TurnEnds
 from prmkit.models.flops import ForwardFlops, forward_flops
+from prmkit.models.names import model_folder
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.run.seeds import derived_seed
 
@@ -120,10 +122,12 @@ def load_generator(config: GeneratorConfig) -> tuple[VllmGenerator, PolicyText]:
     """
     assert isinstance(config.engine, VllmEngine)
     text = PolicyText(load_tokenizer(config.name), config.format)
-    with torch.device("meta"):
-        flops = forward_flops(AutoModelForCausalLM.from_config(load_config(config.name)))
+    folder = model_folder(config.name)
+    check_weight_files(folder, config.name)
+    with refusals("model", config.name, folder), torch.device("meta"):
+        flops = forward_flops(AutoModelForCausalLM.from_config(load_text_config(config.name), trust_remote_code=False))
     engine = Vllm(
-        config.name,
+        str(folder),
         config.engine,
         dtype=config.dtype,
         device=config.device,

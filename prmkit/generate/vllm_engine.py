@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import ValidationError
+
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Sampling
 from prmkit.generate.config import VllmEngine
@@ -31,7 +33,7 @@ class Vllm:
     """One model in vLLM.
 
     Args:
-        model: hub id or local folder.
+        model: local folder.
         engine: what the recipe says of the engine.
         dtype: parameter type.
         device: its first GPU, such as cuda:1; None for the first of the machine.
@@ -222,4 +224,6 @@ def _apart(device: str | None, gpus: int) -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, ValidationError):
+        error = ValueError(error.errors(include_url=False)[0]["msg"])
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,12 +1,9 @@
 """Loading of pretrained backbones and tokenizers, with every refusal as one InputError."""
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, cast
 
 import torch
-from huggingface_hub import snapshot_download
-from safetensors import SafetensorError
 from transformers import (
     MODEL_MAPPING,
     AutoConfig,
@@ -16,28 +13,42 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 from prmkit.errors import InputError
 from prmkit.models.attention import faithful_attention
+from prmkit.models.causes import check_architecture, check_folder, check_weights, not_causal, refusals
 from prmkit.models.context import settle_rope
 from prmkit.models.loading import loading, move, quiet
-from prmkit.models.names import refuse_missing_folder, unloadable
-from prmkit.models.stored_tensors import holds_code
+from prmkit.models.names import model_folder
 from prmkit.models.tokenizer import load_tokenizer
 
 
 def load_config(name: str) -> PretrainedConfig:
-    """The config of a model, without its weights. Code that comes with a model is never run.
+    """The config of a causal language model, without its weights. Code that comes with a model is never run.
+
+    Args:
+        name: local folder, ``org/name`` or ``org/name@revision``.
 
     Raises:
-        InputError: the folder is missing or holds no model.
+        InputError: there is no such model, or it is of another kind.
     """
-    refuse_missing_folder(name)
-    try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise unloadable("config", name, error) from None
-    return config
+    return _config(model_folder(name, weights=False), name)
+
+
+def load_text_config(name: str) -> PretrainedConfig:
+    """The config of the language model in a model that may read more than text, for who has it run elsewhere.
+
+    Args:
+        name: local folder, ``org/name`` or ``org/name@revision``.
+
+    Raises:
+        InputError: there is no such model, or transformers does not know it.
+    """
+    return _read_config(model_folder(name, weights=False), name).get_text_config()
 
 
 def load_backbone(
@@ -46,7 +57,7 @@ def load_backbone(
     """A model without its LM head, in evaluation mode on the CPU, and the stored keys that it has no place for.
 
     Args:
-        name: local folder or hub id. Code that comes with a model is never run.
+        name: local folder, ``org/name`` or ``org/name@revision``. Code that comes with a model is never run.
         dtype: of the parameters; None keeps the stored one.
         prefix: what stands before the backbone's own keys in the stored names.
         options: further arguments of transformers' ``from_pretrained``.
@@ -68,33 +79,28 @@ def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
     Raises:
         InputError: there is no such model.
     """
-    refuse_missing_folder(name)
-    try:
-        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    folder = model_folder(name, weights=False)
+    config = _config(folder, name)
+    with refusals("model", name, folder):
         with torch.device("meta"):
-            made: Any = AutoModel.from_config(config, dtype=dtype)
+            made: Any = AutoModel.from_config(config, dtype=dtype, trust_remote_code=False)
         with quiet():  # as if it were loaded, since transformers then keeps some weights in float32
             model: PreTrainedModel = type(made).from_pretrained(
                 None, config=config, dtype=dtype, state_dict=made.state_dict(), device_map="meta"
             )
-        return _faithful(model.eval())
-    except (OSError, ValueError, KeyError) as error:
-        raise unloadable("model", name, error) from None
+    return _faithful(model.eval())
 
 
 def stored_folder(name: str) -> Path:
-    """The folder on this machine with the weights of a local folder or hub id, fetched if need be.
+    """The folder on this machine with the weights of a model, fetched if need be.
 
     Raises:
-        InputError: there is no such model.
+        InputError: there is no such model, or its weights are not all there, cut off or quantised.
     """
-    refuse_missing_folder(name)
-    if Path(name).is_dir():
-        return Path(name)
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
-    except (OSError, ValueError) as error:
-        raise unloadable("model", name, error) from None
+    folder = model_folder(name)
+    check_folder(folder, name)
+    check_weights(folder, name)
+    return folder
 
 
 def load_causal_lm(
@@ -166,16 +172,13 @@ def _load(
     prefix: str = "",
     **options: Any,
 ) -> tuple[PreTrainedModel, set[str]]:
-    refuse_missing_folder(name)
-    try:
-        with loading(name):
-            model, report = kind.from_pretrained(
-                name, dtype=dtype or "auto", output_loading_info=True, trust_remote_code=False, **options
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise unloadable("model", name, error) from None
-    except UnpicklingError:
-        raise holds_code(name) from None
+    folder = model_folder(name)
+    config = _config(folder, name)
+    check_weights(folder, name)
+    with refusals("model", name, folder), loading(name):
+        model, report = kind.from_pretrained(
+            folder, config=config, dtype=dtype or "auto", output_loading_info=True, trust_remote_code=False, **options
+        )
     # Keys without weights would be drawn at random, and the work would go on as if nothing had happened.
     missing = sorted(prefix + key for key in report["missing_keys"])
     if missing:
@@ -187,3 +190,29 @@ def _load(
             cure="Check that the folder is complete and that its config.json belongs to it.",
         )
     return _faithful(model.eval()), set(report["unexpected_keys"])
+
+
+def _config(folder: Path, name: str) -> PretrainedConfig:
+    """The config of a folder, if it is that of a causal language model."""
+    config = _read_config(folder, name)
+    kind = config.model_type
+    if config.get_text_config() is not config:
+        raise not_causal(kind, "a model that reads more than text", name)
+    if getattr(config, "is_encoder_decoder", False):
+        raise not_causal(kind, "an encoder with a decoder", name)
+    # Encoders can be decoders too, where their config says so.
+    if kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
+        raise not_causal(kind, "an encoder, which reads a text from both sides", name)
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise not_causal(kind, "a model of another kind", name)
+    return config
+
+
+def _read_config(folder: Path, name: str) -> PretrainedConfig:
+    check_architecture(check_folder(folder, name), name)
+    with refusals("config", name, folder):
+        config: PretrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    # How attention and experts are computed is no part of a model; and a name like org/kernel would be code.
+    config._attn_implementation = None
+    config._experts_implementation = None
+    return config

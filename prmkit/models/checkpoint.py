@@ -12,11 +12,11 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
-from transformers import AutoConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from prmkit import __version__
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, load_backbone, shown
+from prmkit.models.backbone import check_vocabulary, load_backbone, load_config, shown, stored_folder
 from prmkit.models.context import context_of
 from prmkit.models.loading import move
 from prmkit.models.prm import PRM
@@ -99,16 +99,18 @@ class CheckpointFacts:
     meta: CheckpointMeta
 
 
-def inspect_checkpoint(folder: Path) -> CheckpointFacts:
+def inspect_checkpoint(name: str | Path) -> CheckpointFacts:
     """The facts of a checkpoint.
+
+    Args:
+        name: a folder, ``org/name`` or ``org/name@revision``.
 
     Raises:
         InputError: the folder is missing, is no checkpoint of a PRM, or lacks its tokenizer or chat template.
     """
-    if not folder.is_dir():
-        raise InputError("no such folder", where=folder, cure="Check the path.")
+    folder = stored_folder(str(name))
     _read_head(folder)
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    config = load_config(str(folder))
     meta = read_meta(folder)
     stored = StoredTensors(folder)
     prompter = StepEncoder(load_tokenizer(str(folder)), meta.format).prompter
@@ -126,11 +128,11 @@ def inspect_checkpoint(folder: Path) -> CheckpointFacts:
     )
 
 
-def load_prm(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype | None = None) -> LoadedPRM:
+def load_prm(name: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype | None = None) -> LoadedPRM:
     """The PRM of a checkpoint in evaluation mode.
 
     Args:
-        folder: what ``save_prm`` wrote.
+        name: what ``save_prm`` wrote: a folder, ``org/name`` or ``org/name@revision``.
         device: where it shall live.
         dtype: of the parameters; None keeps the stored one, and then scores are those of the saved model bit for bit.
 
@@ -138,8 +140,7 @@ def load_prm(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtyp
         InputError: the folder is missing, is no checkpoint of a PRM (the missing keys are named), or its head has
             another shape.
     """
-    if not folder.is_dir():
-        raise InputError("no such folder", where=folder, cure="Check the path.")
+    folder = stored_folder(str(name))
     head = _read_head(folder)
     meta = read_meta(folder)
     model, _ = load_backbone(str(folder), dtype, prefix="model.")
@@ -161,7 +162,7 @@ def load_prm(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtyp
     return LoadedPRM(prm=prm, encoder=StepEncoder(tokenizer, meta.format), meta=meta)
 
 
-def export_process_reward_model(folder: Path, out: Path) -> None:
+def export_process_reward_model(folder: str | Path, out: Path) -> None:
     """Write a checkpoint in its second form, ``Qwen2ForProcessRewardModel`` (two labels, softmax).
 
     The form is exact: with rows [0; w] and biases [0; b], softmax([0, z])[1] = sigmoid(z). A server must be told the

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from transformers import GenerationConfig
 
-from prmkit.models.backbone import load_config, stored_folder
+from prmkit.models.backbone import load_config
 from prmkit.models.context import context_of
 from prmkit.models.ends import declared_ends
+from prmkit.models.names import model_folder
 from prmkit.models.stored_tensors import StoredTensors
 from prmkit.models.tokenizer import load_tokenizer
 
@@ -31,15 +32,15 @@ def inspect_model(name: str) -> ModelFacts:
     """The facts of a causal LM.
 
     Args:
-        name: local folder or hub id.
+        name: local folder, ``org/name`` or ``org/name@revision``.
 
     Raises:
         InputError: there is no such model, or it has no tokenizer.
     """
-    config, tokenizer, folder = load_config(name), load_tokenizer(name), stored_folder(name)
+    config, tokenizer, folder = load_config(name), load_tokenizer(name), model_folder(name)
     try:
-        ends = declared_ends(GenerationConfig.from_pretrained(name), tokenizer)
-    except OSError:  # it has no generation_config.json
+        ends = declared_ends(GenerationConfig.from_pretrained(folder), tokenizer)
+    except (OSError, ValueError, TypeError):  # it has no generation_config.json, or one that says nothing
         ends = declared_ends(config, tokenizer)
     stored = StoredTensors(folder)
     return ModelFacts(

@@ -55,7 +55,7 @@ def forward_flops(model: PreTrainedModel | PretrainedConfig, head: nn.Module | N
     reads = head if head is not None else lm_head
     decoder = [module for module in cast(nn.Module, model).modules() if module is not lm_head]
     config = model.config
-    heads = getattr(config, "num_attention_heads", None) or 0  # a state space has none
+    heads = getattr(config, "num_attention_heads", None) or 0  # a recurrent model has none, and computes no pairs
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // max(heads, 1)
     return ForwardFlops(
         per_token=2.0 * _weights(decoder),

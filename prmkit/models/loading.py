@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
 from torch.nn import Module
 from transformers.utils import logging as transformers_logging
 
+from prmkit.models.names import cached_folder
 from prmkit.run.activity import Activity, busy
 
 _KINDS = {"model*.safetensors": "safetensors", "*.safetensors": "safetensors", "*.bin": "torch files"}
@@ -74,7 +74,7 @@ def described(name: str) -> str:
     # A model of the hub may come as the folder of the cache that holds it.
     cached = [part.removeprefix("models--").replace("--", "/") for part in path.parts if part.startswith("models--")]
     known = cached[-1] if cached else name
-    folder = path if path.is_dir() else _cached(name)
+    folder = cached_folder(name, "config.json")
     stored = _stored(folder) if folder is not None else None
     if stored is not None:
         size, kind = stored
@@ -97,15 +97,6 @@ def _told(activity: Activity, items: Any) -> Iterable[Any]:
     for done, item in enumerate(items):
         activity.share = done / len(items)
         yield item
-
-
-def _cached(name: str) -> Path | None:
-    """The folder of the hub's cache with the model of this id, if it is there."""
-    try:
-        config = try_to_load_from_cache(name, "config.json")
-    except ValueError:  # no hub id, which the loading will say
-        return None
-    return Path(config).parent if isinstance(config, str) else None
 
 
 def _stored(folder: Path) -> tuple[int, str] | None:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from prmkit.errors import InputError
+from prmkit.models.causes import holds_code
 
 _SETTINGS = "training_args.bin"
 """What transformers' Trainer writes beside the weights: no weights, and pickled code."""
@@ -80,13 +81,6 @@ _TYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-
-
-def holds_code(name: object) -> InputError:
-    """What is said of a torch file that unpickling would have to run code for."""
-    return InputError(
-        "a weight file holds more than tensors, and is not opened", where=name, expected="safetensors, or plain tensors"
-    )
 
 
 @contextmanager

@@ -78,8 +78,9 @@ def training_of(checkpoint: Path) -> Training | None:
 
 
 def hub_id(name: str) -> str | None:
-    """The name, if it can be one of the hub and is no folder here."""
-    return name if _HUB_ID.fullmatch(name) and not Path(name).exists() else None
+    """The id of a model, without its revision, if it can be one of the hub and is no folder here."""
+    id = name.partition("@")[0]
+    return id if _HUB_ID.fullmatch(id) and not Path(name).exists() else None
 
 
 def public(value: Any) -> Any:

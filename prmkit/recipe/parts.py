@@ -86,6 +86,7 @@ def first_prompt(policy: GeneratorConfig, problems: Sequence[ProblemsConfig] = (
     """
     from prmkit.generate.chat.text import asking
     from prmkit.generate.text import PolicyText
+    from prmkit.models.names import is_here
     from prmkit.models.tokenizer import load_tokenizer
 
     local = policy.has_tokenizer
@@ -98,17 +99,6 @@ def first_prompt(policy: GeneratorConfig, problems: Sequence[ProblemsConfig] = (
     if not local:
         return asking(policy.format, problem).text
     return PolicyText(load_tokenizer(policy.name), policy.format).begin(problem).text
-
-
-def is_here(model: str) -> bool:
-    """Whether the tokenizer of a model is on this machine, so that nothing has to be fetched for it."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        return Path(model).is_dir() or isinstance(try_to_load_from_cache(model, "tokenizer_config.json"), str)
-    except HFValidationError:  # neither a folder nor an id
-        return False
 
 
 def engines_of(policy: GeneratorConfig, seed: int, **others: Any) -> Engines:

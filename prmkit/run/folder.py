@@ -1,5 +1,6 @@
 """The folder of a run: what was asked for (run.yaml replays it), what came out, and where a killed run goes on."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,8 +12,10 @@ from typing import Any
 from prmkit.errors import InputError
 from prmkit.run.files import sha256, write_whole, writing
 from prmkit.run.ranks import this_process
-from prmkit.run.record import check_equal, git_sha, refuse_secrets, versions
+from prmkit.run.record import as_named, check_equal, check_models, git_sha, refuse_secrets, versions
 from prmkit.yaml_io import dump_yaml, read_yaml
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class RunFolder:
         recipe: Mapping[str, Any],
         *,
         inputs: Sequence[Path] = (),
+        models: Mapping[str, Mapping[str, Any]] | None = None,
         seed: int,
         resume: bool = False,
         overwrite: bool = False,
@@ -41,14 +45,15 @@ class RunFolder:
         Args:
             path: the folder; it is made.
             recipe: every value of the run, as JSON types.
-            inputs: files or folders that the run reads; their SHA-256 is recorded.
+            inputs: files or folders of data that the run reads; their SHA-256 is recorded.
+            models: what is recorded of the models that it reads, by the key of the recipe that names each.
             seed: of the run.
             resume: go on with the run that the folder holds, if it holds one.
             overwrite: remove the run that the folder holds, if it holds one.
 
         Raises:
             InputError: as ``refuse_taken``; an input is missing, has changed since (resume) or lies in the folder
-                (overwrite); the recipe holds a secret; the disk is full.
+                (overwrite); a model is another one (resume); the recipe holds a secret; the disk is full.
         """
         refuse_secrets(recipe)
         if not this_process().first:
@@ -58,7 +63,9 @@ class RunFolder:
         hashes = {str(given): sha256(given) for given in inputs}
         if run._holds_something():
             if resume:
-                check_equal("input", read_yaml(run.record).values.get("inputs"), hashes, where=run.record)
+                run.refuse_other_models(models or {})
+                record = read_yaml(run.record).values
+                check_equal("input", record.get("inputs"), _of_models(record, models or {}) | hashes, where=run.record)
                 return run
             run._refuse_within(map(str, inputs))
             run._clear()
@@ -69,6 +76,7 @@ class RunFolder:
             "versions": versions(),
             "git": git_sha(),
             "inputs": hashes,
+            "models": {key: dict(each) for key, each in (models or {}).items()},
         }
         with writing(path):
             write_whole(run.record, dump_yaml(record).encode())
@@ -151,7 +159,8 @@ class RunFolder:
         if resume:
             if not self.record.is_file():
                 raise InputError("the folder holds no run to resume", where=self.path, expected="a run.yaml in it")
-            check_equal("recipe", read_yaml(self.record).values.get("recipe"), recipe, where=self.record)
+            record = read_yaml(self.record).values
+            check_equal("recipe", record.get("recipe"), as_named(recipe, record.get("models")), where=self.record)
         elif not overwrite:
             cure = "Give --resume, --overwrite or another --out."
             raise InputError("the folder is not empty", where=self.path, cure=cure)
@@ -174,6 +183,28 @@ class RunFolder:
                     cure="Remove it yourself or choose another --out.",
                 )
             self._refuse_within(_texts(recipe))
+
+    def refuse_other_models(self, models: Mapping[str, Mapping[str, Any]]) -> None:
+        """For who goes on with the run that the folder holds, to ask before models are loaded; ``create`` asks the
+        same. A run from before models were recorded goes on, with a warning.
+
+        Args:
+            models: what would be recorded of each now, by its key.
+
+        Raises:
+            InputError: a model is not what it was; its parts that differ are named.
+        """
+        if not models or not self._holds_something():
+            return
+        record = read_yaml(self.record).values
+        recorded = record.get("models")
+        if recorded is None:
+            old = _of_models(record, models)
+            check_equal("input", old, {key: sha256(Path(key)) for key in old}, where=self.record)
+            if not old:
+                _LOG.warning("%s does not say which models the run used; it goes on with those of now", self.record)
+            return
+        check_models(recorded, models)
 
     def _holds_something(self) -> bool:
         with writing(self.path):
@@ -202,6 +233,12 @@ class RunFolder:
                     shutil.rmtree(child)
                 else:
                     child.unlink()
+
+
+def _of_models(record: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The hashes of models that stand among those of the data, as they did before models were recorded."""
+    names = set() if "models" in record else {each["model"] for each in models.values()}
+    return {key: value for key, value in (record.get("inputs") or {}).items() if key in names}
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
 from prmkit.generate.config import CustomEngine, EngineConfig, TransformersEngine, VllmEngine, by_name
-from prmkit.models.config import Adapter, Device, Memory
+from prmkit.models.config import Adapter, Device, Memory, NamedModel
 from prmkit.score.aggregate import Aggregation
 from prmkit.score.config import PRM_ENGINES, PoolingEngine, PrmEngine, PrmEngines, ScoreBaseline
 from prmkit.seam import Seam
@@ -35,7 +36,7 @@ class PrmConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    checkpoint: str | None = Field(None, description="folder of a trained PRM, or another one's folder or hub id")
+    checkpoint: str | None = Field(None, description="the PRM: a folder, of whoever trained it, or org/name[@revision]")
     adapter: Adapter | None = Field(None, description="whose layout it has; default: what its config says")
     engine: PrmEngine = Field(TransformersEngine(), description="what runs it")
     max_tokens: int = Field(16384, ge=1, description="tokens of one forward pass of a local engine, padding included")
@@ -50,6 +51,14 @@ class PrmConfig(BaseModel):
         if not reads and not isinstance(self.engine, CustomEngine) and (self.checkpoint or self.adapter):
             raise ValueError(f"engine {self.engine.name} reads no checkpoint")
         return self
+
+    @property
+    def named_model(self) -> NamedModel | None:
+        """The PRM, if it has a folder; behind a server its weights are not read here."""
+        name = self.checkpoint
+        if name is None or (isinstance(self.engine, CustomEngine) and not Path(name, "config.json").is_file()):
+            return None
+        return NamedModel("PRM", name, weights=not isinstance(self.engine, PoolingEngine), key="checkpoint")
 
 
 class EnsembleEngine(EngineConfig):

@@ -19,7 +19,7 @@ from prmkit.generate.config import ChatEngine
 from prmkit.generate.likely import NextTokens, TellsNextTokens
 from prmkit.generate.meter import meter_of
 from prmkit.generate.speaker import Before, Speaker
-from prmkit.models.backbone import load_config
+from prmkit.models.backbone import load_text_config
 from prmkit.models.context import readable
 from prmkit.score import PrmConfig, Scores
 from prmkit.score.config import JudgeEngine, Verdict
@@ -205,7 +205,7 @@ def _loaded(policy: GeneratorConfig, *, likely: int) -> tuple[Any, Speaker, int 
     if likely and not isinstance(generator, TellsNextTokens):
         raise _tells_none(policy.engine.name)
     context = context_of(generator)
-    return generator, text, readable(load_config(policy.name)) if context is None else context
+    return generator, text, readable(load_text_config(policy.name)) if context is None else context
 
 
 def _tells_none(got: str) -> InputError:

@@ -20,10 +20,12 @@ from prmkit.kv.prepared import past_attention, prepared
 from prmkit.kv.reader import KVReader, SequenceReading
 from prmkit.kv.tree import KVTree
 from prmkit.kv.whole import WholeReader
+from prmkit.models.causes import refusals
 from prmkit.models.checkpoint import LoadedPRM
-from prmkit.models.context import engine_context
+from prmkit.models.context import context_of, engine_context
 from prmkit.models.flops import forward_flops
 from prmkit.models.foreign.adapters import load_any_prm
+from prmkit.models.names import model_folder
 from prmkit.score import PrmConfig, Scores
 from prmkit.score.paths import asked_by_tip, check_length
 from prmkit.tree import StepTree
@@ -73,7 +75,9 @@ class TransformersScorer:
         self, loaded: LoadedPRM, *, max_tokens: int = 16384, memory: int = 1 << 30, context: int | None = None
     ) -> None:
         self.prm, self.encoder = loaded.prm.eval(), loaded.encoder
-        self.context = min(context or self.prm.context, self.prm.context)
+        # Where an architecture sets no limit, what the PRM was trained on does.
+        longest = self.prm.context if context_of(self.prm.model.config) else loaded.meta.max_length
+        self.context = min(context or longest, longest)
         self.flops = forward_flops(self.prm.model, loaded.prm.score)
         self.tree = KVTree(memory)
         self.meter = meter = Meter()
@@ -180,5 +184,6 @@ def load_scorer(config: PrmConfig) -> tuple[TransformersScorer, str]:
     loaded = load_any_prm(config.checkpoint, config.adapter, device=placed(config.device))
     memory = key_value_room(loaded.prm.model, config.memory)
     context = engine_context(loaded.prm.model.config, config.engine.max_model_len, loaded.prm.length)
-    scorer = TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory, context=context)
+    with refusals("PRM", config.checkpoint, model_folder(config.checkpoint)):  # of architectures that nobody has tried
+        scorer = TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory, context=context)
     return scorer, loaded.meta.label_source

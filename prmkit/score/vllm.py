@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from prmkit.errors import InputError
 from prmkit.generate.config import VllmEngine
 from prmkit.generate.vllm_engine import Vllm
+from prmkit.models.causes import check_weight_files
 from prmkit.models.context import engine_context, original_context
 from prmkit.models.foreign.adapters import PrmText, read_prm
+from prmkit.models.names import model_folder
 from prmkit.score import PrmConfig
 from prmkit.score.rows import Rows, RowScorer, head_flops
 
@@ -50,11 +52,13 @@ def load_scorer(config: PrmConfig) -> tuple[VllmScorer, str]:
             expected="prmkit or qwen-math-prm",
             cure="Set scorer.engine.name to transformers.",
         )
+    folder = model_folder(config.checkpoint)
+    check_weight_files(folder, config.checkpoint)
     # Of two contexts vLLM takes the angles of the one that it is told (LongRoPE), and the PRM was trained on one.
     told = engine_context(text.config, config.engine.max_model_len, text.context)
     settled = original_context(text.config) is not None
     engine = Vllm(
-        config.checkpoint,
+        str(folder),
         config.engine.model_copy(update={"max_model_len": told}) if settled else config.engine,
         dtype=text.dtype,
         device=config.device,

@@ -4,9 +4,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, PretrainedConfig, Qwen2Config
+from transformers import PretrainedConfig, Qwen2Config
 
 from prmkit.errors import InputError
+from prmkit.models.backbone import load_config
 from prmkit.models.config import ModelConfig
 from prmkit.models.flops import forward_flops, parameters, skeleton
 from prmkit.models.prm import PRM
@@ -40,7 +41,8 @@ def estimate(
         tokens: of the whole training, all epochs together; None if unknown.
 
     Raises:
-        InputError: the backbone is nowhere to be found, or the devices do not divide.
+        InputError: the backbone is nowhere to be found, its architecture is one whose layers cannot be counted, or the
+            devices do not divide.
     """
     if machine.count % train.tensor_parallel:
         raise InputError(
@@ -51,8 +53,18 @@ def estimate(
         )
     config = backbone_config(model.name)
     length = train.pack_tokens or model.max_length if train.packing != "none" else model.max_length
-    memory = footprint(config, train, length, machine.count)
-    cost = forward_flops(skeleton(config), PRM(skeleton(config)).score)
+    try:
+        memory = footprint(config, train, length, machine.count)
+        cost = forward_flops(skeleton(config), PRM(skeleton(config)).score)
+    except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        # Layers are counted without numbers in them, which some architectures look at.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"what a training of this architecture takes cannot be counted ahead ({reason})",
+            where=model.name,
+            got=config.model_type,
+            cure="Try a few steps of it.",
+        ) from None
     sequences = machine.count // train.tensor_parallel * train.batch_size * train.accumulate
     flops = sequences * (3.0 if train.lora is None else 2.0) * cost.of(length)
     speed = mfu * machine.device.peak * machine.count
@@ -88,18 +100,10 @@ def backbone_config(name: str) -> PretrainedConfig:
     Raises:
         InputError: there is neither.
     """
-    parts = name.rpartition("/")[2].lower().split("-")
+    parts = name.partition("@")[0].rpartition("/")[2].lower().split("-")
     sizes = [part for part in parts if part in QWEN25]
     if Path(name).is_dir() or parts[0] != "qwen2.5" or not sizes:
-        try:
-            config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(
-                f"cannot read the config of the backbone ({str(error).splitlines()[0]})",
-                where=name,
-                expected="a local folder or a hub id",
-            ) from None
-        return config
+        return load_config(name)
     width, layers, heads, kv_heads, inner, vocabulary = QWEN25[sizes[0]]
     return Qwen2Config(
         hidden_size=width,

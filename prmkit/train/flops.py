@@ -30,7 +30,7 @@ def pretraining_flops(name: str, config: PretrainedConfig) -> float | None:
 
     Source: Kaplan et al. 2020, arXiv 2001.08361, section 2.1.
     """
-    short = name.rstrip("/").rpartition("/")[2].lower()
+    short = name.partition("@")[0].rstrip("/").rpartition("/")[2].lower()
     known = [start for start in PRETRAINING_TOKENS if short.startswith(start)]
     return 6.0 * parameters(config) * PRETRAINING_TOKENS[max(known, key=len)] if known else None
 

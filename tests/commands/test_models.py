@@ -1,12 +1,18 @@
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from prmkit.tree import Problem, StepTree
+from prmkit.trees_io import write_trees
 from tests.commands.conftest import Answer
 from tests.models.gguf.files import tiny_config, tiny_model, write_gguf, write_other
+from tests.models.test_causes import FAULTS
+from tests.publish.conftest import save_tiny_prm
+from tests.tiny import tiny_backbone
 
 
 @pytest.fixture
@@ -82,3 +88,49 @@ def test_without_the_package_the_answer_is_how_to_install_it(
     answer = prmkit("models", "import", file, "--out", tmp_path / "out")
     assert answer.code == 2
     assert answer.err.splitlines()[-1] == "GGUF files are read by the package gguf. pip install 'prmkit[gguf]'"
+
+
+SPOILED = ["empty", "adapter alone", "code", "awq", "missing shard", "weights are a pointer", "bert", "newer tokenizer"]
+
+
+@pytest.mark.parametrize("kind", SPOILED)
+def test_what_is_wrong_with_a_model_is_one_line_of_every_verb(
+    prmkit: Callable[..., Answer], tmp_path: Path, kind: str, corpus: Path, train_recipe: Path
+) -> None:
+    fault = FAULTS[kind]
+    model, prm = Path(tiny_backbone(tmp_path / "model")), tmp_path / "prm"
+    save_tiny_prm(prm)
+    for folder in (model, prm):
+        fault.spoil(folder)
+    policy = [
+        f"generator.name={model}",
+        "scorer=null",
+        "problems.limit=1",
+        "strategy={name: majority, options: {n: 2}}",
+    ]
+    verbs: list[list[object]] = [
+        ["train", train_recipe, "--set", f"model.name={model}", "--out", tmp_path / "trained"],
+        ["search", "synthetic/search-math", *_set(policy), "--out", tmp_path / "searched"],
+        ["checkpoint", "inspect", prm],
+        ["checkpoint", "import", model, tmp_path / "imported"],
+        ["similarity", "doctor", model],
+        ["models", "show", model],
+        ["attribute", prm, _a_tree(tmp_path), "--out", tmp_path / "page.html"],
+    ]
+    for arguments in verbs:
+        if arguments[0] == "models" and not fault.early:
+            continue
+        answer = prmkit(*arguments)
+        assert (answer.code, answer.out) == (2, ""), arguments
+        assert "Traceback" not in answer.err
+        assert re.search(fault.said, answer.err.splitlines()[-1]), (arguments, answer.err)
+    assert not any((tmp_path / out).exists() for out in ("trained", "searched", "imported", "page.html"))
+
+
+def _set(values: list[str]) -> list[str]:
+    return [word for value in values for word in ("--set", value)]
+
+
+def _a_tree(folder: Path) -> Path:
+    write_trees(folder / "trees.jsonl", [StepTree.from_steps(Problem(id="p", prompt="1 + 1 ?"), ["1", "2"])])
+    return folder / "trees.jsonl"

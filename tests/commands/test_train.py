@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,7 +36,7 @@ def test_training_writes_a_checkpoint_a_record_that_replays_it_and_metrics(
 
 
 def test_an_existing_run_is_neither_overwritten_nor_mixed_up(
-    prmkit: Callable[..., Answer], train_recipe: Path, tmp_path: Path
+    prmkit: Callable[..., Answer], train_recipe: Path, tmp_path: Path, backbone: str
 ) -> None:
     out = tmp_path / "run"
     assert prmkit("train", train_recipe, "--out", out).code == 0
@@ -48,6 +49,16 @@ def test_an_existing_run_is_neither_overwritten_nor_mixed_up(
     assert "the recipe differs from that of the run at train.lr, got 0.002; expected 0.001" in other.err
     assert (out / "metrics.json").read_bytes() == before
     assert prmkit("train", train_recipe, "--out", out, "--resume").code == 0
+    shutil.copytree(backbone, tmp_path / "kept")
+    own = ["--set", f"model.name={tmp_path / 'kept'}"]
+    assert prmkit("train", train_recipe, *own, "--out", tmp_path / "own").code == 0
+    (tmp_path / "kept" / "generation_config.json").write_text("{}")
+    answer = prmkit("train", train_recipe, *own, "--out", tmp_path / "own", "--resume")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.strip() == (
+        f"backbone {tmp_path / 'kept'}: the generation config differs from that of the run. "
+        "Resume with the one that the run began with, or choose another --out."
+    )
     assert prmkit("train", train_recipe, "--out", out, "--overwrite").code == 0
 
 

@@ -1,18 +1,22 @@
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from prmkit.errors import InputError
 from prmkit.generate import Continuation, Generation, Generator, GeneratorConfig, Sampling, TooLong, load_generator
-from prmkit.generate.config import OpenAIEngine
+from prmkit.generate.config import OpenAIEngine, VllmEngine
 from prmkit.generate.likely import TellsNextTokens
 from prmkit.generate.vllm import VllmGenerator
 from prmkit.models.flops import forward_flops
 from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
 from tests.fakes import at
+from tests.models.test_causes import FAULTS
+from tests.models.test_no_code import CANARY, FILES, HARMLESS
 from tests.served import VLLM, run
 
 pytestmark = VLLM
@@ -115,3 +119,25 @@ def test_the_last_token_of_the_context_is_drawn_and_no_other(vllm_generator: Gen
     assert one.finish == "eos" or (len(one.ids), one.finish) == (1, "length")
     with pytest.raises(TooLong):
         run(vllm_generator.generate(full, 1, sampling=Sampling(max_tokens=9), seed=0))
+
+
+def test_no_code_of_a_model_runs_in_vllm(vllm_cpu: None, policy_folder: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile"
+    shutil.copytree(policy_folder, hostile)
+    for kind in HARMLESS:
+        FILES[kind](hostile)
+    engine = VllmEngine(name="vllm", enforce_eager=True)
+    generator, _ = load_generator(GeneratorConfig(name=str(hostile), engine=engine))
+    assert len(run(generator.generate([40, 50], 1, sampling=Sampling(max_tokens=2), seed=0)).continuations) == 1
+    assert not (hostile / CANARY).exists()
+
+
+def test_what_is_wrong_with_a_model_is_said_before_vllm_starts(
+    vllm_cpu: None, policy_folder: Path, tmp_path: Path
+) -> None:
+    for kind in ("missing shard", "weights cut off", "weights are a pointer", "code", "no weights"):
+        shutil.copytree(policy_folder, tmp_path / kind)
+        FAULTS[kind].spoil(tmp_path / kind)
+        engine = VllmEngine(name="vllm", enforce_eager=True)
+        with pytest.raises(InputError, match=FAULTS[kind].said):
+            load_generator(GeneratorConfig(name=str(tmp_path / kind), engine=engine))

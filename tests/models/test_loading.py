@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
@@ -73,8 +74,8 @@ def test_a_model_of_the_hub_has_its_name_wherever_it_lies(tmp_path: Path, monkey
     (folder / "model-2.safetensors").symlink_to(tmp_path / "not fetched")
     expected = "Qwen/Qwen2.5-7B-Instruct (2.5 kB of safetensors)"
     assert described(str(folder)) == expected
-    cache = {"Qwen/Qwen2.5-7B-Instruct": str(folder / "config.json")}
-    monkeypatch.setattr(module, "try_to_load_from_cache", lambda name, file: cache.get(name))
+    cache = {"Qwen/Qwen2.5-7B-Instruct": folder}
+    monkeypatch.setattr(module, "cached_folder", lambda name, file: Path(name) if "--" in name else cache.get(name))
     assert described("Qwen/Qwen2.5-7B-Instruct") == expected
     assert described("Qwen/Qwen2.5-72B") == "Qwen/Qwen2.5-72B (to be fetched first)"
 
@@ -100,7 +101,11 @@ def test_each_load_says_what_it_loads_and_how_large_it_is(
 def test_a_load_that_is_refused_is_over(tmp_path: Path, begun: list[Activity]) -> None:
     policy = tiny_backbone(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"torn")
-    with pytest.raises(InputError, match="cannot load a model"):
+    with pytest.raises(InputError, match="the file of weights is cut off or damaged"):
+        load_causal_lm(policy)
+    (tmp_path / "model.safetensors").unlink()
+    save_file({"model.embed_tokens.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match=r"the weights have other shapes than config\.json says"):
         load_causal_lm(policy)
     assert len(begun) == 1
     assert current() is None

@@ -100,7 +100,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"the folder is not a model; expected a folder with config\.json"):
+    with pytest.raises(InputError, match=r"the folder is empty; expected a model: a folder with config\.json"):
         PRM.from_backbone(str(tmp_path), config("x"))
 
 
@@ -116,7 +116,7 @@ def test_a_config_without_its_weights_is_refused(tmp_path: Path) -> None:
 def test_a_broken_weight_file_is_refused(tmp_path: Path) -> None:
     tiny_backbone(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(InputError, match="cannot load a model"):
+    with pytest.raises(InputError, match="the file of weights is cut off or damaged"):
         PRM.from_backbone(str(tmp_path), config("x"))
 
 

@@ -54,7 +54,10 @@ def test_a_key_known_by_another_word_is_found_by_its_meaning(tmp_path: Path) -> 
     ("text", "error"),
     [
         ("stage: train\nmodel: {name: m}\n", "missing key data; expected the labelled trees"),
-        (GOOD.replace("name: m", "dtype: float32"), "3: missing key model.name; expected hub id or local folder"),
+        (
+            GOOD.replace("name: m", "dtype: float32"),
+            "3: missing key model.name; expected folder or org/name",
+        ),
         # A misspelt required key is one mistake, not two.
         (GOOD.replace("name: m", "nme: m"), "3: unknown key model.nme; expected one of name, format"),
         (GOOD.replace("{name: m}", "m"), "3: illegal model, got 'm'; expected a mapping of keys"),

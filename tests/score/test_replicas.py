@@ -90,7 +90,7 @@ def test_an_error_of_a_copy_is_that_error(scorer: ReplicatedScorer) -> None:
 def test_what_is_no_prm_is_refused_before_any_copy_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(replicas, "Replicas", lambda *_: pytest.fail("started a copy"))
     engine = TransformersEngine(workers="ray")
-    with pytest.raises(InputError, match="the folder is not a model"):
+    with pytest.raises(InputError, match="the folder is empty"):
         load_scorer(PrmConfig(checkpoint=str(tmp_path), engine=engine))
 
 

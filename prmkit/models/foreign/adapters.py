@@ -3,7 +3,6 @@
 Two labels or two answer tokens a and b make one logit, for softmax([a, b])[1] = sigmoid(b - a).
 """
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,14 +14,16 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
-from prmkit.models.backbone import check_vocabulary, load_backbone, load_config
+from prmkit.models.backbone import check_vocabulary, load_backbone, load_config, stored_folder
+from prmkit.models.causes import check_folder
 from prmkit.models.checkpoint import META_FILE, CheckpointMeta, LoadedPRM, load_prm, read_meta
 from prmkit.models.config import Adapter
 from prmkit.models.context import readable
 from prmkit.models.foreign.heads import read_head
-from prmkit.models.foreign.tensors import read_tensors, resolve
+from prmkit.models.foreign.tensors import read_tensors
 from prmkit.models.foreign.text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder
 from prmkit.models.loading import move
+from prmkit.models.names import model_folder
 from prmkit.models.prm import PRM
 from prmkit.models.stored_tensors import StoredTensors
 from prmkit.models.tokenizer import load_tokenizer
@@ -66,13 +67,13 @@ def read_prm(name: str, adapter: Adapter | None = None) -> PrmText:
     """The tokenisation and config of a PRM, without its weights.
 
     Args:
-        name: a folder or a hub id.
+        name: a folder, ``org/name`` or ``org/name@revision``.
         adapter: whose layout it has; None for what its config says.
 
     Raises:
         InputError: there is no such PRM, or its kind is not known.
     """
-    folder = resolve(name)
+    folder = model_folder(name, weights=False)
     adapter = adapter or _kind(folder)
     config, tokenizer = load_config(str(folder)), load_tokenizer(str(folder))
     if adapter == "prmkit":
@@ -96,14 +97,14 @@ def load_any_prm(name: str, adapter: Adapter | None = None, *, device: str | tor
     """A PRM in evaluation mode, whoever trained it. Code that comes with it is never run.
 
     Args:
-        name: a folder or a hub id.
+        name: a folder, ``org/name`` or ``org/name@revision``.
         adapter: whose layout it has; None for what its config says.
         device: where it shall live; its parameters keep their type.
 
     Raises:
         InputError: there is no such PRM, its kind is not known, or its weights are not those of its kind.
     """
-    folder = resolve(name)
+    folder = stored_folder(name)
     if (adapter or _kind(folder)) == "prmkit":
         return load_prm(folder, device)
     text = read_prm(str(folder), adapter)
@@ -122,22 +123,20 @@ def _kind(folder: Path) -> Adapter:
     """Whose PRM a folder holds."""
     if (folder / META_FILE).is_file():
         return "prmkit"
-    try:
-        names = json.loads((folder / "config.json").read_bytes()).get("architectures") or [""]
-    except (OSError, ValueError, AttributeError):
-        raise InputError("the folder is not a model", where=folder, expected="a folder with config.json") from None
+    names = check_folder(folder, str(folder)).get("architectures")
+    name = str(names[0]) if isinstance(names, list) and names else ""
     endings: dict[str, Adapter] = {
         "ForProcessRewardModel": "qwen-math-prm",
         "ForPrmModel": "skywork-o1",
         "ForTokenClassification": "trl",
     }
     for ending, adapter in endings.items():
-        if str(names[0]).endswith(ending):
+        if name.endswith(ending):
             return adapter
     raise InputError(
         "not the checkpoint of a PRM, or its config does not say whose",
         where=folder,
-        got=names[0],
+        got=name,
         expected=f"{META_FILE}, or an architecture that ends in {', '.join(endings)}",
         cure=f"Name the adapter: one of {', '.join(get_args(Adapter))}.",
     )

@@ -3,7 +3,6 @@
 ``softmax([z0, z1])[1] = sigmoid(z1 - z0)``, so two labels become one by subtraction.
 """
 
-import json
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -17,8 +16,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import check_vocabulary, empty_backbone, load_backbone, load_config, shown, stored_folder
+from prmkit.models.causes import ADAPTER_CONFIG, check_adapter, refusals, refuse_damaged, refuse_pointer
 from prmkit.models.checkpoint import META_FILE, CheckpointMeta
 from prmkit.models.foreign.heads import Head, is_of_head, read_head
+from prmkit.models.names import model_folder
 from prmkit.models.saving import Weights, merged_weights, write_folder
 from prmkit.models.stored_form import stored_form, stored_weights
 from prmkit.models.stored_tensors import StoredTensors
@@ -41,7 +42,7 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
     is never run.
 
     Args:
-        name: local folder or hub id.
+        name: local folder, ``org/name`` or ``org/name@revision``.
         out: a new folder.
         meta: text format, label source and length, of which the model says nothing.
 
@@ -52,6 +53,7 @@ def import_prm(name: str, out: Path, meta: CheckpointMeta) -> ForeignForm:
     source = stored_folder(name)
     if (source / META_FILE).is_file():
         raise InputError("the folder is a checkpoint of prmkit's already", where=name, cure="Use it as it is.")
+    load_config(name)
     encoder = StepEncoder(load_tokenizer(name), meta.format)
     stored = StoredTensors(source)
     head = read_head(stored, name)
@@ -87,12 +89,13 @@ def _write(out: Path, weights: Weights, backbone: PreTrainedModel, encoder: Step
     )
 
 
-def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str | None = None) -> None:
+def merge_adapter(adapter: str | Path, out: Path, meta: CheckpointMeta, *, base: str | None = None) -> None:
     """Write a PRM that someone trained with peft, as TRL's PRMTrainer does with LoRA, as a checkpoint: merged, then
     imported.
 
     Args:
-        adapter: a folder with adapter_config.json and adapter_model.safetensors, the head among its weights.
+        adapter: a folder with adapter_config.json and adapter_model.safetensors, the head among its weights; or
+            ``org/name`` or ``org/name@revision``.
         out: a new folder.
         meta: text format, label source and length.
         base: the language model beneath, if it is not where the adapter's config says.
@@ -100,8 +103,14 @@ def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str |
     Raises:
         InputError: the folder holds no such adapter, or as ``import_prm``.
     """
-    if not (adapter / "adapter_config.json").is_file():
-        raise InputError("the folder has no adapter_config.json", where=adapter, expected="an adapter written by peft")
+    adapter = model_folder(str(adapter))
+    if not (adapter / ADAPTER_CONFIG).is_file():
+        raise InputError(f"the folder has no {ADAPTER_CONFIG}", where=adapter, expected="an adapter written by peft")
+    settings = check_adapter(adapter / ADAPTER_CONFIG)
+    for file in adapter.glob("adapter_model.*"):
+        refuse_pointer(file)
+    for file in adapter.glob("*.safetensors"):
+        refuse_damaged(file)
     held = StoredTensors(adapter)
     if not held:
         raise InputError(
@@ -109,7 +118,9 @@ def merge_adapter(adapter: Path, out: Path, meta: CheckpointMeta, *, base: str |
         )
     refuse_existing(out)
     own = {_plain(key): held[key] for key in held if ".original_module." not in key}
-    below = base or str(_settings(adapter)["base_model_name_or_path"])
+    below = base or str(settings.get("base_model_name_or_path") or "")
+    if not below:
+        raise InputError("the adapter does not say which model it adapts", where=adapter, cure="Name it with --base.")
     found = StoredTensors(stored_folder(below))  # refused in our own words where it is missing
     beneath = {} if any(map(is_of_head, own)) else {key: found[key] for key in found if is_of_head(key)}
     saved = "peft saves it where task_type is TOKEN_CLS or modules_to_save names it."
@@ -152,14 +163,6 @@ def _tokenizer(adapter: Path, below: str) -> PreTrainedTokenizerBase:
         return load_tokenizer(folder)
 
 
-def _settings(adapter: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads((adapter / "adapter_config.json").read_bytes())
-        return {"base_model_name_or_path": "", **settings}
-    except (OSError, ValueError, TypeError):
-        raise InputError("not the config of an adapter", where=adapter / "adapter_config.json") from None
-
-
 def _plain(key: str) -> str:
     """The name of a weight in an adapter's file without what peft puts around it."""
     name = key.removeprefix("base_model.model.").removeprefix("base_model.")
@@ -197,7 +200,8 @@ def _add_adapter(backbone: PreTrainedModel, tensors: dict[str, Tensor], adapter:
     """Put an adapter into a backbone, unmerged."""
     from peft import PeftConfig, inject_adapter_in_model, set_peft_model_state_dict
 
-    config = PeftConfig.from_pretrained(str(adapter))
+    with refusals("adapter", str(adapter), adapter):
+        config = PeftConfig.from_pretrained(str(adapter))
     config.modules_to_save = None  # they are in place
     config.inference_mode = True
     # Below its name in the model that was trained, by which a config may name all targets.

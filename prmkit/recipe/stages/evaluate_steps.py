@@ -84,8 +84,6 @@ def _prepare(recipe: EvaluateStepsRecipe, watch: Watch | None) -> Work:
 def _inputs(recipe: EvaluateStepsRecipe) -> Iterator[str | None]:
     yield recipe.corpus.path
     yield recipe.choose_on.path if recipe.choose_on is not None else None
-    checkpoint = getattr(recipe.scorer, "checkpoint", None)
-    yield checkpoint if checkpoint is not None and Path(checkpoint).exists() else None  # else of the hub
 
 
 def _folder(recipe: EvaluateStepsRecipe) -> Path:

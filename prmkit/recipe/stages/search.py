@@ -113,9 +113,10 @@ def _one(
 def _all(recipe: SearchRecipe, one: Callable[..., SearchResult], folder: RunFolder) -> SideBySideResult:
     found = {}
     with asyncio.Runner() as runner:  # an engine belongs to the event loop that first asked it
+        models = folder.read_record().get("models")
         for name, strategy in recipe.compare.items():
             values = recipe.model_dump(mode="json") | {"strategy": strategy.model_dump(mode="json"), "compare": {}}
-            part = RunFolder.create(folder.path / name, values, seed=recipe.seed, resume=True)
+            part = RunFolder.create(folder.path / name, values, models=models, seed=recipe.seed, resume=True)
             if not part.metrics_file.exists():
                 shared = part if recipe.budget.seconds is not None else folder
                 write_result(part.metrics_file, one(part, strategy, Journal(shared.journal), runner.run))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from prmkit.errors import InputError
 from prmkit.evaluate.evaluation import EvaluationResult
+from prmkit.models.config import NamedModel
 from prmkit.packing.format import StepFormat
 from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch, watched
@@ -33,9 +34,14 @@ class ReferenceConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="hub id or local folder of a causal LM, or the checkpoint of a PRM")
+    name: str = Field(description="folder or org/name[@revision] of a causal LM, or of a PRM")
     format: StepFormat = Field(StepFormat(), description="text around problem and steps; a PRM has its own")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="parameter type")
+
+    @property
+    def named_model(self) -> NamedModel:
+        """The reference."""
+        return NamedModel("reference model", self.name)
 
 
 class ResponsesConfig(BaseModel):
@@ -127,7 +133,7 @@ def _prm(checkpoint: str) -> tuple["PRM", "StepEncoder"]:
     from prmkit.models.backbone import accelerator
     from prmkit.models.checkpoint import load_prm
 
-    loaded = load_prm(Path(checkpoint), device=accelerator())
+    loaded = load_prm(checkpoint, device=accelerator())
     return loaded.prm, loaded.encoder
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prmkit.errors import InputError, PrmkitError
 from prmkit.models.config import ModelConfig
-from prmkit.recipe.parts import DataConfig, is_here
+from prmkit.recipe.parts import DataConfig
 from prmkit.recipe.stage import Resources, Stage, Work
 from prmkit.recipe.watch import Watch
 from prmkit.run.folder import RunFolder
@@ -35,8 +35,13 @@ class TrainRecipe(BaseModel):
 
 def _prepare(recipe: TrainRecipe, watch: Watch | None) -> Work:
     """Bad rows of the corpus go to quarantine.jsonl. A run that has its checkpoint is done."""
+    from prmkit.models.backbone import load_config, stored_folder
+    from prmkit.prepare.content import refuse_missing
     from prmkit.train.fit import prepared_training_rows, train_prm
 
+    refuse_missing(recipe.data.path)
+    load_config(recipe.model.name)  # what cannot be trained is refused before a corpus is tokenised
+    stored_folder(recipe.model.name)
     corpus = recipe.data.corpus()
     rows = prepared_training_rows(corpus, recipe.model, recipe.train, seed=recipe.seed)
 
@@ -71,6 +76,8 @@ def prepare_rows(recipe: TrainRecipe) -> "PreparedRows":
 
 def find_rows(recipe: TrainRecipe) -> "Prepared | None":
     """What is known of the rows, if they are prepared; nothing is fetched or made."""
+    from prmkit.models.names import is_here
+
     if not is_here(recipe.model.name):
         return None
     from prmkit.prepare.prepared import find_prepared

@@ -7,8 +7,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from prmkit.errors import InputError
-from prmkit.models.foreign import tensors
-from prmkit.models.foreign.tensors import read_tensors, resolve
+from prmkit.models.foreign.tensors import read_tensors
 
 A, B = torch.arange(6.0).reshape(2, 3), torch.ones(2, dtype=torch.bfloat16)
 
@@ -88,59 +87,3 @@ def test_a_broken_file_is_one_line_that_names_the_folder(tmp_path: Path, name: s
     with pytest.raises(InputError, match=rf"{tmp_path}: cannot read the weights \(.+\)") as raised:
         read_tensors(tmp_path, ["a"])
     assert "\n" not in str(raised.value)
-
-
-def test_a_folder_is_itself_also_below_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "prm").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    assert resolve(str(tmp_path / "prm")) == tmp_path / "prm"
-    assert resolve("~/prm") == tmp_path / "prm"
-    assert resolve("prm") == Path("prm")
-
-
-@pytest.mark.parametrize(
-    "name", ["/no/such/folder", "./nothing", "../nothing/here", "~/nothing", "nothing", "runs/mine/checkpoint"]
-)
-def test_a_missing_folder_is_one_clear_line_and_no_download(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tensors, "snapshot_download", lambda *_, **__: pytest.fail("asked the hub"))
-    with pytest.raises(InputError, match=r"no such folder\. Check the path"):
-        resolve(name)
-
-
-def test_a_hub_id_is_fetched_without_the_code_that_comes_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[str, list[str]]] = []
-
-    def snapshot_download(name: str, *, allow_patterns: list[str]) -> str:
-        asked.append((name, allow_patterns))
-        return str(tmp_path)
-
-    monkeypatch.setattr(tensors, "snapshot_download", snapshot_download)
-    assert resolve("somebody/prm") == tmp_path
-    ((name, patterns),) = asked
-    assert name == "somebody/prm"
-    files = ["config.json", "model-1.safetensors", "pytorch_model.bin", "tokenizer.model", "chat_template.jinja"]
-    assert [file for file in [*files, "modeling.py", "model.pkl"] if any(map(Path(file).match, patterns))] == files
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (OSError("no network\nTraceback ..."), "no network"),
-        (ValueError("'a b/c' is no repo id"), "'a b/c' is no repo id"),
-        (ConnectionError(), "ConnectionError"),
-    ],
-)
-def test_a_hub_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str) -> None:
-    def snapshot_download(*_: object, **__: object) -> str:
-        raise error
-
-    monkeypatch.setattr(tensors, "snapshot_download", snapshot_download)
-    with pytest.raises(InputError) as raised:
-        resolve("somebody/prm")
-    assert str(raised.value) == (
-        f"somebody/prm: cannot load a PRM ({reason}); expected a local folder or a hub id. "
-        "Check the spelling; a hub id needs a network or a filled cache."
-    )

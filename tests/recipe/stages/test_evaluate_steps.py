@@ -53,7 +53,8 @@ def corpus(path: Path, rows: list[dict[str, Any]] = ROWS) -> dict[str, str]:
 
 
 def recipe_of(tmp_path: Path, **values: Any) -> EvaluateStepsRecipe:
-    given = {"corpus": corpus(tmp_path / "rows.json"), "scorer": {"checkpoint": "runs/mine/checkpoint"}} | values
+    (tmp_path / "mine" / "checkpoint").mkdir(parents=True, exist_ok=True)
+    given = {"corpus": corpus(tmp_path / "rows.json"), "scorer": {"checkpoint": f"{tmp_path}/mine/checkpoint"}} | values
     return EvaluateStepsRecipe(stage="evaluate-steps", **given)
 
 
@@ -142,18 +143,17 @@ def test_bad_rows_of_both_corpora_are_kept_once_with_their_places(tmp_path: Path
     assert [Path(row["where"].partition(":")[0]).name for row in rows] == ["x.json", "y.json"]
 
 
-def test_a_folder_is_named_by_corpus_and_prm_and_models_here_are_inputs(tmp_path: Path) -> None:
-    (tmp_path / "mine" / "checkpoint").mkdir(parents=True)
+def test_a_folder_is_named_by_corpus_and_prm_and_data_are_inputs(tmp_path: Path) -> None:
     here = recipe_of(tmp_path, scorer={"checkpoint": f"{tmp_path}/mine/checkpoint"})
     assert STAGE.folder(here) == Path("runs/evaluate-rows-mine")
-    assert list(STAGE.inputs(here)) == [f"{tmp_path}/rows.json", None, f"{tmp_path}/mine/checkpoint"]
+    assert list(STAGE.inputs(here)) == [f"{tmp_path}/rows.json", None]
     hub = recipe_of(
         tmp_path,
         corpus={"source": "processbench", "path": "hub:Qwen/ProcessBench:gsm8k"},
         scorer={"checkpoint": "Qwen/Qwen2.5-Math-PRM-7B"},
     )
     assert STAGE.folder(hub) == Path("runs/evaluate-ProcessBench-gsm8k-Qwen2.5-Math-PRM-7B")
-    assert list(STAGE.inputs(hub)) == ["hub:Qwen/ProcessBench:gsm8k", None, None]
+    assert list(STAGE.inputs(hub)) == ["hub:Qwen/ProcessBench:gsm8k", None]
 
 
 def test_a_prm_is_needed(tmp_path: Path) -> None:
