@@ -81,6 +81,7 @@ def find(name: str, ability: str, folder: Path) -> str:
 def _reason(error: Exception, folder: Path) -> str:
     """The first sentence of an error, without the place and what only this model has: its name and those of weights."""
     text = re.sub(r"^(/[\w/-]+|\w+Model|\w+ForCausalLM): ", "", " ".join(str(error).replace(str(folder), "").split()))
+    text = re.sub(r" \([\w-]+\)(?= )| of \d[\d.e-]*(?=['\" ])", "", text)
     return re.sub(r", got ('no .*|'[a-z0-9_-]+')$", "", re.split(r"; expected|\. (?=[A-Z])", text)[0]).rstrip(".")[:160]
 
 

@@ -57,9 +57,7 @@ def export(folder: FolderArgument, out: OutArgument, as_json: JsonOption = False
 def import_(
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL", help="A PRM of TRL's or Qwen's form, or with a value head, here or on the hub."
-        ),
+        typer.Argument(metavar="MODEL", help="A PRM of TRL's or Qwen's form, or with a value head; here or on a hub."),
     ],
     out: OutArgument,
     step_end: StepEndOption = r"\n",

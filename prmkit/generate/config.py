@@ -29,6 +29,11 @@ class LocalEngine(EngineConfig):
         return self
 
 
+def context_asked(engine: EngineConfig) -> int | None:
+    """The context in tokens that a recipe asks of an engine, where it is one that can be asked."""
+    return engine.max_model_len if isinstance(engine, LocalEngine) else None
+
+
 class TransformersEngine(LocalEngine):
     """transformers in Python: any model and device, and the reference for the others."""
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError, RunError
 from prmkit.generate import Generation, GeneratorConfig, Sampling, check_prompt
-from prmkit.generate.config import TransformersEngine
+from prmkit.generate.config import context_asked
 from prmkit.generate.decoding import Decoder
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.head import parts_of
@@ -302,7 +302,6 @@ def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, Poli
         InputError: the folder or hub id holds no causal LM with a tokenizer, its architecture is not one that this
             engine can run, there is no such device, or its share of the memory is less than the weights take.
     """
-    assert isinstance(config.engine, TransformersEngine)
     device = placed(config.device)
     text = PolicyText(load_tokenizer(config.name), config.format)  # a bad template is refused before the weights come
     model, tokenizer = load_causal_lm(
@@ -316,6 +315,6 @@ def load_generator(config: GeneratorConfig) -> tuple[TransformersGenerator, Poli
             max_rows=config.max_rows,
             memory=memory,
             ends=text.ends,
-            context=config.engine.max_model_len,
+            context=context_asked(config.engine),
         )
     return engine, text

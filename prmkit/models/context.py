@@ -22,14 +22,7 @@ _KIND, _SETTLED = "longrope", "settled longrope"
 ROPE_INIT_FUNCTIONS[_SETTLED] = ROPE_INIT_FUNCTIONS[_KIND]
 
 
-_NAMES = (
-    "max_position_embeddings",
-    "n_positions",
-    "max_seq_len",
-    "max_sequence_length",
-    "seq_length",
-    "model_max_length",
-)
+_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length")
 
 
 def context_of(config: PretrainedConfig) -> int | None:

@@ -56,12 +56,20 @@ def forward_flops(model: PreTrainedModel | PretrainedConfig, head: nn.Module | N
     decoder = [module for module in cast(nn.Module, model).modules() if module is not lm_head]
     config = model.config
     heads = getattr(config, "num_attention_heads", None) or 0  # a recurrent model has none, and computes no pairs
-    head_dim = getattr(config, "head_dim", None) or config.hidden_size // max(heads, 1)
+    head_dim = _head_size(config) or config.hidden_size // max(heads, 1)
     return ForwardFlops(
         per_token=2.0 * _weights(decoder),
         per_pair=4.0 * config.num_hidden_layers * heads * head_dim,
         per_read=2.0 * _weights(list(reads.modules())) if reads is not None else 0.0,
     )
+
+
+def _head_size(config: PretrainedConfig) -> int | None:
+    try:
+        size: int | None = getattr(config, "head_dim", None)
+    except RuntimeError:  # heads of several sizes (Gemma 4)
+        return None
+    return size
 
 
 def _weights(modules: list[nn.Module]) -> int:

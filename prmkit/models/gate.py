@@ -127,8 +127,10 @@ def first_that_agrees(ways: Sequence[str], apart: Callable[[str], float], fault:
 
 
 def said(error: BaseException) -> str:
-    """The first line of an error."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """The first line of an error, with its kind where that is more than the words."""
+    line = (str(error).splitlines() or [""])[0]
+    known = line and isinstance(error, RuntimeError | ValueError)
+    return line if known else f"{type(error).__name__}: {line}".removesuffix(": ")
 
 
 def _key(question: str, config: PretrainedConfig, settings: dict[str, Any]) -> str:

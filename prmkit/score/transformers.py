@@ -12,7 +12,7 @@ from itertools import chain
 import torch
 
 from prmkit.errors import RunError
-from prmkit.generate.config import TransformersEngine
+from prmkit.generate.config import context_asked
 from prmkit.generate.engine_thread import EngineThread, Ticket
 from prmkit.generate.meter import Meter
 from prmkit.kv.placement import key_value_room, placed
@@ -180,10 +180,9 @@ def load_scorer(config: PrmConfig) -> tuple[TransformersScorer, str]:
             or its share of the memory is less than the weights take.
     """
     assert config.checkpoint is not None
-    assert isinstance(config.engine, TransformersEngine)
     loaded = load_any_prm(config.checkpoint, config.adapter, device=placed(config.device))
     memory = key_value_room(loaded.prm.model, config.memory)
-    context = engine_context(loaded.prm.model.config, config.engine.max_model_len, loaded.prm.length)
+    context = engine_context(loaded.prm.model.config, context_asked(config.engine), loaded.prm.length)
     with refusals("PRM", config.checkpoint, model_folder(config.checkpoint)):  # of architectures that nobody has tried
         scorer = TransformersScorer(loaded, max_tokens=config.max_tokens, memory=memory, context=context)
     return scorer, loaded.meta.label_source

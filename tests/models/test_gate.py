@@ -56,13 +56,22 @@ def test_another_version_of_what_decides_looks_again(monkeypatch: pytest.MonkeyP
     assert len(look.seen) == 2
 
 
-@pytest.mark.parametrize("error", [RuntimeError("sizes\ndiffer"), TypeError("sizes"), AttributeError("sizes")])
-def test_a_model_that_fails_has_answered(error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (RuntimeError("sizes\ndiffer"), "sizes"),
+        (TypeError("no such argument"), "TypeError: no such argument"),
+        (IndexError("7"), "IndexError: 7"),
+        (AssertionError(), "AssertionError"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_a_model_that_fails_has_answered(error: Exception, fault: str) -> None:
     def look(model: PreTrainedModel) -> Answer:
         raise error
 
     finding = find("who?", LLAMA, look)
-    assert (finding.chosen, finding.fault) == (None, "sizes")
+    assert (finding.chosen, finding.fault) == (None, fault)
 
 
 def test_a_full_memory_says_nothing_of_the_architecture() -> None:
@@ -134,7 +143,7 @@ def test_the_first_way_that_makes_no_difference_is_chosen() -> None:
     assert first_that_agrees("abc", apart.__getitem__, "off by {}") == (1e-6, "b", None)
     assert first_that_agrees("a", apart.__getitem__, "off by {}") == (0.5, None, "off by 0.5")
     assert first_that_agrees("xb", apart.__getitem__, "off by {}") == (1e-6, "b", None)
-    assert first_that_agrees("x", apart.__getitem__, "off by {}") == (None, None, "'x'")
+    assert first_that_agrees("x", apart.__getitem__, "off by {}") == (None, None, "KeyError: 'x'")
     assert first_that_agrees("a", lambda way: float("nan"), "off by {}")[1] is None
 
 
