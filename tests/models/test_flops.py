@@ -7,6 +7,7 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.flops import ForwardFlops, forward_flops
 from prmkit.models.prm import PRM
 from tests.tiny import tiny_backbone
+from tests.zoo import tiny_layers
 
 # tiny_backbone: 2 layers of q 32x32, k and v 32x16, o 32x32, and an MLP of three 32x64.
 LAYER = 32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 64
@@ -49,3 +50,10 @@ def test_the_count_agrees_with_torchs_own(tmp_path: Path) -> None:
     cost = forward_flops(model)
     # Eager attention computes the masked half too: 12 x 12 pairs in place of 78.
     assert cost.of(12, read=12) + (144 - 78) * cost.per_pair == counted.get_total_flops()
+
+
+def test_heads_of_several_sizes_and_none_have_a_cost_too() -> None:
+    for name in ("gemma4_text", "mamba"):
+        cost = forward_flops(tiny_layers(name).config)
+        assert cost.per_token > 0
+    assert cost.per_pair == 0
