@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -146,52 +146,3 @@ def path_tree(prompt: str, steps: list[tuple[str, float | None]]) -> StepTree:
 def tree_rows(tree: StepTree, encoder: StepEncoder, max_length: int, **shape: object) -> EncodedTrees:
     """The rows of one tree."""
     return encode_trees([tree], encoder, RowShape(max_length=max_length, **shape))  # type: ignore[arg-type]
-
-
-_SIZES: dict[str, int] = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "intermediate_size": 64,
-    "max_position_embeddings": 256,
-}
-_OWN_SIZES: dict[str, dict[str, Any]] = {
-    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 256},
-    "falcon": {"new_decoder_architecture": False, "multi_query": True},
-    "gemma2": {"head_dim": 16},
-    "gpt_neo": {"num_layers": 2, "num_heads": 2, "attention_types": [[["global", "local"], 1]]},
-    "gpt_oss": {"num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 16, "rope_parameters": None},
-    "hunyuan_v1_moe": {"num_experts": 4, "moe_topk": 2, "head_dim": 16},
-    "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
-    "qwen3_moe": {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "head_dim": 16},
-    "glm4_moe": {
-        "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "first_k_dense_replace": 1,
-        "n_group": 2, "topk_group": 1, "n_shared_experts": 1, "head_dim": 16,
-    },
-    "deepseek_v3": {
-        "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "first_k_dense_replace": 1,
-        "n_group": 2, "topk_group": 1, "n_shared_experts": 1, "q_lora_rank": 8, "kv_lora_rank": 8,
-        "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 16,
-    },
-}  # fmt: skip
-
-
-def tiny_model(folder: Path, kind: str, **fields: object) -> str:
-    """The name of a folder with a random causal LM of any architecture (hidden 32, 2 layers), and ``tiny_tokenizer``.
-
-    Its persistent buffers are random too. No two of its parameters are alike.
-    """
-    tokenizer = tiny_tokenizer()
-    sizes = {**({} if kind == "gpt2" else _SIZES), **_OWN_SIZES.get(kind, {}), **fields}
-    ids = {"vocab_size": len(tokenizer), "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 1}
-    config = AutoConfig.for_model(kind, **ids, **sizes)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
-        for value in model.state_dict().values():
-            if value.is_floating_point():
-                value.add_(0.05 * torch.randn_like(value))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)

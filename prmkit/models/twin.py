@@ -128,12 +128,13 @@ def twin(small: PretrainedConfig, *, seed: int = 0, kind: Any = AutoModel) -> Pr
 
 @torch.no_grad()
 def stir(model: torch.nn.Module) -> None:
-    """Draw matrices anew with a deviation of 0.2, and move everything else by 0.1."""
-    for parameter in model.parameters():
-        if parameter.ndim >= 2:
-            parameter.normal_(std=0.2)
-        else:
-            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    """Draw matrices anew with a deviation of 0.2, and move vectors, stored buffers among them, by 0.1."""
+    trained = dict(model.named_parameters())
+    for name, value in model.state_dict().items():
+        if value.ndim >= 2 and name in trained:
+            value.normal_(std=0.2)
+        elif value.ndim < 2 and value.is_floating_point():
+            value.add_(torch.randn_like(value), alpha=0.1)
 
 
 def _kinds(of_layers: Iterable[str]) -> list[str]:

@@ -24,7 +24,8 @@ from prmkit.models.config import ModelConfig
 from prmkit.models.prm import PRM
 from prmkit.models.saving import Weights, merged_weights, whole_weights, write_folder, write_model
 from prmkit.packing.format import StepFormat
-from tests.tiny import tiny_backbone, tiny_model, tiny_tokenizer
+from tests.tiny import tiny_backbone, tiny_tokenizer
+from tests.zoo import tiny_folder
 
 TOKENIZER = tiny_tokenizer()
 META = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
@@ -320,7 +321,7 @@ def test_a_type_that_reading_would_round_is_refused_and_nothing_is_left(prm: PRM
 @pytest.mark.parametrize("kind", ["gpt2", "gpt_neox", "mixtral", "qwen3_moe", "glm4_moe", "deepseek_v3", "gpt_oss"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_what_is_written_of_any_architecture_is_read_back_bit_by_bit(tmp_path: Path, kind: str, dtype: str) -> None:
-    name = tiny_model(tmp_path / "backbone", kind)
+    name = tiny_folder(kind, tmp_path / "backbone")
     prm = PRM.from_backbone(name, ModelConfig(name=name, max_length=64, dtype=dtype)).eval()  # type: ignore[arg-type]
     save_prm(prm, TOKENIZER, tmp_path / "prm", META)
     back = load_prm(tmp_path / "prm").prm
@@ -335,7 +336,7 @@ def test_what_is_written_of_any_architecture_is_read_back_bit_by_bit(tmp_path: P
 
 
 def test_a_buffer_keeps_its_own_type(tmp_path: Path) -> None:
-    name = tiny_model(tmp_path / "backbone", "deepseek_v3")
+    name = tiny_folder("deepseek_v3", tmp_path / "backbone")
     prm = PRM.from_backbone(name, ModelConfig(name=name, max_length=64, dtype="bfloat16"))
     write(prm, tmp_path / "prm")
     written = stored(tmp_path / "prm")
@@ -344,7 +345,7 @@ def test_a_buffer_keeps_its_own_type(tmp_path: Path) -> None:
 
 
 def test_a_buffer_that_is_forgotten_is_missed(tmp_path: Path) -> None:
-    name = tiny_model(tmp_path / "backbone", "deepseek_v3")
+    name = tiny_folder("deepseek_v3", tmp_path / "backbone")
     prm = PRM.from_backbone(name, ModelConfig(name=name, max_length=64))
     kept = [(key, value) for key, value in whole_weights(prm) if "correction" not in key]
     with pytest.raises(RunError, match=r"cannot be read again as it was written: no layers\.1.*e_score_"):

@@ -9,14 +9,14 @@ from transformers import AutoModel, PreTrainedModel
 
 from prmkit.models.saving import merged_weights
 from prmkit.models.stored_form import stored_form, stored_weights
-from tests.tiny import tiny_model
+from tests.zoo import tiny_folder
 
 KINDS = ["llama", "gpt2", "gpt_neox", "gemma2", "mixtral", "qwen3_moe", "glm4_moe", "deepseek_v3", "gpt_oss"]
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(tiny_model(tmp_path_factory.mktemp("model"), request.param))
+    return Path(tiny_folder(request.param, tmp_path_factory.mktemp("model")))
 
 
 def model_of(folder: Path) -> PreTrainedModel:

@@ -5,11 +5,11 @@ import pytest
 from prmkit.errors import InputError
 from prmkit.models.backbone import load_backbone
 from prmkit.train.adapter_targets import AdapterTargets, adapter_targets
-from tests.tiny import tiny_model
+from tests.zoo import tiny_folder
 
 
 def targets(folder: Path, kind: str, *wanted: str) -> AdapterTargets:
-    backbone, _ = load_backbone(tiny_model(folder, kind), None)
+    backbone, _ = load_backbone(tiny_folder(kind, folder), None)
     return adapter_targets(backbone, wanted)  # type: ignore[arg-type]
 
 

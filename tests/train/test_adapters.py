@@ -10,8 +10,9 @@ from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
 from prmkit.train.adapters import adapted
 from prmkit.train.config import LoraConfig
-from tests.tiny import tiny_backbone, tiny_model, tiny_tokenizer
+from tests.tiny import tiny_backbone, tiny_tokenizer
 from tests.train.test_fit import told_by_a_token, train
+from tests.zoo import tiny_folder
 
 IDS = torch.tensor([[5, 6, 7, 3, 8, 9, 3]])
 ENDS = torch.tensor([[3, 6]])
@@ -65,7 +66,7 @@ EXPERTS = ("o_proj", "gate_up_proj", "down_proj")
 def test_a_merged_checkpoint_scores_as_its_adapters(
     tmp_path: Path, kind: str, targets: tuple[str, ...], dtype: str
 ) -> None:
-    name = tiny_model(tmp_path / "backbone", kind)
+    name = tiny_folder(kind, tmp_path / "backbone")
     plain = PRM.from_backbone(name, config(name)).state_dict()
     settings = config(name).model_copy(update={"dtype": dtype})
     prm, found = adapted(name, settings, LoraConfig(rank=4, targets=targets))
@@ -89,14 +90,14 @@ def test_a_merged_checkpoint_scores_as_its_adapters(
 
 
 def test_an_adapter_of_experts_has_no_dropout(tmp_path: Path) -> None:
-    name = tiny_model(tmp_path, "mixtral")
+    name = tiny_folder("mixtral", tmp_path)
     with pytest.raises(InputError, match=r"lora\.dropout: adapters of experts have no dropout, got 0\.1\. Set it to 0"):
         adapted(name, config(name), LoraConfig(targets=("down_proj",), dropout=0.1))
 
 
 @pytest.mark.parametrize("kind", ["mixtral", "qwen3_moe", "deepseek_v3"])
 def test_adapters_of_experts_learn_and_are_kept(tmp_path: Path, kind: str) -> None:
-    name = tiny_model(tmp_path / "backbone", kind)
+    name = tiny_folder(kind, tmp_path / "backbone")
     lora = LoraConfig(rank=4, targets=EXPERTS)
     result = train(name, tmp_path / "run", told_by_a_token(16), lora=lora, lr=1e-2)
     before, after = PRM.from_backbone(name, config(name)).state_dict(), load_prm(result.checkpoint).prm.state_dict()
@@ -147,7 +148,7 @@ def test_what_has_no_adapter_leaves_its_four_bits_too(
     tmp_path: Path, kind: str, targets: tuple[str, ...], dtype: str
 ) -> None:
     pytest.importorskip("bitsandbytes", reason="needs prmkit[qlora]")
-    backbone = tiny_model(tmp_path / "backbone", kind)
+    backbone = tiny_folder(kind, tmp_path / "backbone")
     settings = config(backbone).model_copy(update={"dtype": dtype})
     prm = adapted(backbone, settings, LoraConfig(rank=4, targets=targets, quantize="nf4"))[0].eval()
     for key, parameter in prm.named_parameters():

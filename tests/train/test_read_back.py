@@ -14,8 +14,9 @@ from prmkit.models.saving import whole_weights
 from prmkit.train import fit
 from prmkit.train.config import LoraConfig
 from prmkit.train.read_back import ReadBack
-from tests.tiny import tiny_backbone, tiny_model
+from tests.tiny import tiny_backbone
 from tests.train.test_fit import told_by_a_token, train
+from tests.zoo import tiny_folder
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_what_is_kept_is_read_back_in_the_end_and_a_wrong_one_is_no_checkpoint(
 def test_every_precision_and_adapter_is_read_back(
     tmp_path: Path, kind: str, precision: str, lora: LoraConfig | None
 ) -> None:
-    name = tiny_model(tmp_path / "backbone", kind)
+    name = tiny_folder(kind, tmp_path / "backbone")
     fields: dict[str, Any] = {"precision": precision, "lora": lora}
     result = train(name, tmp_path / "run", told_by_a_token(16), **fields)
     assert load_prm(result.checkpoint).meta.max_length == 64

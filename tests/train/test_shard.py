@@ -25,8 +25,9 @@ from prmkit.packing.format import StepFormat
 from prmkit.train.config import TrainConfig
 from prmkit.train.fit import STATE, TrainResult
 from prmkit.train.shard import clip_gradients, mesh_of, reload, shard
-from tests.tiny import tiny_backbone, tiny_model, tiny_tokenizer
+from tests.tiny import tiny_backbone, tiny_tokenizer
 from tests.train.test_fit import told_by_a_token, train
+from tests.zoo import tiny_folder
 
 _RANK = """
 import json, os, signal, sys
@@ -127,7 +128,7 @@ def test_norms_of_single_heads_learn_from_all_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["gpt_neox", "deepseek_v3"])
 def test_ranks_train_other_architectures_as_one(tmp_path: Path, kind: str) -> None:
     """One whose published names begin otherwise, and a mixture with a buffer that is saved."""
-    name = tiny_model(tmp_path / "backbone", kind)
+    name = tiny_folder(kind, tmp_path / "backbone")
     alone = train(name, tmp_path / "alone", told_by_a_token(41), batch_size=31, **STEP)
     launch(name, tmp_path / "out", 2, strategy="fsdp2", devices=2, accumulate=2)
     same(alone, tmp_path / "out", 2)
@@ -193,7 +194,7 @@ def test_a_sharded_skeleton_is_the_stored_model_with_the_head_that_was_drawn(nam
 def test_a_sharded_skeleton_of_any_architecture_is_the_stored_model(
     mesh: DeviceMesh, tmp_path: Path, kind: str, dtype: str
 ) -> None:
-    name = tiny_model(tmp_path, kind)
+    name = tiny_folder(kind, tmp_path)
     whole, parts = seeded(PRM.from_backbone, name, dtype=dtype), sharded(name, mesh, dtype=dtype)
     assert parts.state_dict().keys() == whole.state_dict().keys()
     for key, value in [*whole.state_dict().items(), *whole.named_buffers()]:
@@ -204,7 +205,7 @@ def test_a_sharded_skeleton_of_any_architecture_is_the_stored_model(
 
 @pytest.mark.parametrize("kind", ["llama", "gpt_neox", "mixtral"])
 def test_torch_files_are_sharded_too(mesh: DeviceMesh, tmp_path: Path, kind: str) -> None:
-    name = tiny_model(tmp_path, kind)
+    name = tiny_folder(kind, tmp_path)
     whole = seeded(PRM.from_backbone, name)
     weights = load_file(tmp_path / "model.safetensors")
     (tmp_path / "model.safetensors").unlink()
@@ -214,7 +215,7 @@ def test_torch_files_are_sharded_too(mesh: DeviceMesh, tmp_path: Path, kind: str
 
 @pytest.mark.parametrize("kind", ["gpt2", "gpt_neox", "mixtral"])
 def test_weights_that_are_missing_are_missed(tmp_path: Path, kind: str) -> None:
-    name = tiny_model(tmp_path, kind)
+    name = tiny_folder(kind, tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
     gone = next(key for key in sorted(weights) if key.endswith(("c_fc.weight", "dense.weight", "o_proj.weight")))
     save_file({key: value for key, value in weights.items() if key != gone}, tmp_path / "model.safetensors")
@@ -224,7 +225,7 @@ def test_weights_that_are_missing_are_missed(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["gpt_neox", "deepseek_v3"])
 def test_a_sharded_model_takes_the_weights_of_its_checkpoint(mesh: DeviceMesh, tmp_path: Path, kind: str) -> None:
-    name = tiny_model(tmp_path / "backbone", kind)
+    name = tiny_folder(kind, tmp_path / "backbone")
     parts = sharded(name, mesh)
     meta = CheckpointMeta(format=StepFormat(), label_source="human", max_length=64)
     save_prm(parts, tiny_tokenizer(), tmp_path / "prm", meta)
@@ -239,13 +240,13 @@ def test_a_sharded_model_takes_the_weights_of_its_checkpoint(mesh: DeviceMesh, t
 
 def test_what_fsdp_cannot_do_is_said_before_the_training(mesh: DeviceMesh, tmp_path: Path) -> None:
     """Mamba reads a weight of a part that it does not call, which then is not gathered."""
-    name = tiny_model(tmp_path, "mamba")
+    name = tiny_folder("mamba", tmp_path)
     with pytest.raises(InputError, match=r"train\.strategy: FSDP2 cannot shard this architecture \(.*\), got 'mamba'"):
         sharded(name, mesh)
 
 
 def test_the_head_of_a_prm_is_not_discarded(tmp_path: Path) -> None:
-    name = tiny_model(tmp_path, "mixtral")
+    name = tiny_folder("mixtral", tmp_path)
     weights = load_file(tmp_path / "model.safetensors") | {"score.weight": torch.zeros(1, 32)}
     save_file(weights, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match="the model already has a reward head"):

@@ -18,7 +18,8 @@ from prmkit.models.foreign.imports import import_prm, merge_adapter
 from prmkit.models.prm import PRM
 from prmkit.packing.format import StepFormat
 from prmkit.tree import Problem
-from tests.tiny import tiny_backbone, tiny_model, tiny_tokenizer
+from tests.tiny import tiny_backbone, tiny_tokenizer
+from tests.zoo import tiny_folder, tiny_lm
 
 META = CheckpointMeta(format=StepFormat(template="bare"), label_source="human", max_length=64)
 IDS = torch.tensor([[5, 6, 7, 3, 8, 9, 3]])
@@ -141,7 +142,7 @@ def seeded() -> Iterator[None]:
 
 def token_classifier(kind: str, tmp_path: Path) -> PreTrainedModel:
     """What TRL trains, with the head under the name that transformers gives it."""
-    name = tiny_model(tmp_path / "backbone", kind)
+    name = tiny_folder(kind, tmp_path / "backbone")
     known = MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES
     if kind not in known:  # transformers has none: as others write it by hand
         model = AutoModelForSequenceClassification.from_pretrained(name, num_labels=2)
@@ -269,6 +270,14 @@ def test_an_adapter_of_three_labels_is_refused_by_their_number(
     assert not (tmp_path / "ours").exists()
 
 
+def narrow(kind: str, folder: Path) -> str:
+    """A language model of another architecture and of the width of ``tiny_backbone``."""
+    sizes = {"n_embd": 32} if kind == "gpt2" else {"hidden_size": 32}
+    tiny_lm(kind, **sizes).save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_an_adapter_of_another_model_is_refused(classifier: tuple[Path, torch.nn.Module], tmp_path: Path) -> None:
     _, model = classifier
@@ -278,7 +287,7 @@ def test_an_adapter_of_another_model_is_refused(classifier: tuple[Path, torch.nn
     merge_adapter(tmp_path / "adapter", tmp_path / "fits", META, base=other)  # of the same shapes
     for kind in ("gpt2", "gpt_neox"):
         with pytest.raises(InputError, match=r"the adapter does not fit the language model beneath.* --base"):
-            merge_adapter(tmp_path / "adapter", tmp_path / "no", META, base=tiny_model(tmp_path / kind, kind))
+            merge_adapter(tmp_path / "adapter", tmp_path / "no", META, base=narrow(kind, tmp_path / kind))
     weights = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
     weights["base_model.model.model.layers.7.self_attn.q_proj.lora_A.weight"] = torch.zeros(4, 32)
     save_file(weights, tmp_path / "adapter" / "adapter_model.safetensors")
@@ -311,9 +320,9 @@ def test_targets_may_be_named_from_the_top_or_by_an_expression(
 @pytest.mark.filterwarnings("ignore")
 def test_an_adapter_of_single_experts_is_merged_into_their_stack(tmp_path: Path) -> None:
     """As transformers 4 had them: each expert a linear map of its own."""
-    name = tiny_model(tmp_path / "backbone", "mixtral")
+    name = tiny_folder("mixtral", tmp_path / "backbone")
     base = load_file(tmp_path / "backbone" / "model.safetensors")
-    held, expected = {"base_model.model.score.weight": torch.randn(2, 32)}, {}
+    held, expected = {"base_model.model.score.weight": torch.randn(2, 64)}, {}
     for key, value in base.items():
         if ".experts." in key:
             down, up = torch.randn(4, value.shape[1]), torch.randn(value.shape[0], 4)
