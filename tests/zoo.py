@@ -11,6 +11,7 @@ and ``LEFT_OUT`` the other model types with what they are instead.
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -134,6 +135,15 @@ RECURRENT = ("qwen3_next", "lfm2", "mamba")
 
 BY_PLACE = ("bloom", "gpt_neo", "llama4_text")
 """Layers that go by the place of a token in its row, whatever its position."""
+
+
+FEW = ("mistral", "gemma2", "phi3, long rope", "lfm2")
+"""Those of them that the fast tests of a contract take."""
+
+
+def few_first(*names: str) -> list[Any]:
+    """Names as parameters of a test, of which only a few are fast."""
+    return [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def tiny_lm(name: str, seed: int = 0, **changes: Any) -> PreTrainedModel:

@@ -19,7 +19,7 @@ from prmkit.tree import Problem
 from tests.contracts.generator import GeneratorContract
 from tests.fakes import at
 from tests.tiny import tiny_backbone, tiny_bpe_tokenizer, tiny_tokenizer
-from tests.zoo import WINDOWED, tiny_speaker
+from tests.zoo import WINDOWED, few_first, tiny_speaker
 
 PROMPTS = [[4, 5, 6], [7, 8], [9, 4, 5, 6, 7, 8]]
 
@@ -479,7 +479,7 @@ def test_a_stop_string_inside_a_token_ends_there(tmp_path: Path) -> None:
 class TestContract(GeneratorContract):
     prompt = PROMPTS[2]
 
-    @pytest.fixture(scope="class", params=["qwen2", *WINDOWED])
+    @pytest.fixture(scope="class", params=["qwen2", *few_first(*WINDOWED)])
     @classmethod
     def engine(cls, folder: Path, model: PreTrainedModel, request: pytest.FixtureRequest) -> TransformersGenerator:
         policy = model if request.param == "qwen2" else tiny_speaker(request.param)

@@ -65,7 +65,11 @@ def test_the_museum_is_large_enough() -> None:
     assert len(EXHIBITS) >= 40
 
 
-@pytest.mark.parametrize("name", EXHIBITS)
+@pytest.mark.parametrize(
+    "name",
+    # Forks take half a minute to be stopped, and one such program tells as much as two.
+    [pytest.param(name, marks=pytest.mark.slow) if name == "bomb-fork-at-import" else name for name in EXHIBITS],
+)
 def test_an_exhibit_neither_passes_nor_escapes_nor_hangs(
     name: str, canary: Path, server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from prmkit.score.transformers import TransformersScorer
 from prmkit.tree import ROOT, Problem, StepTree
 from tests.contracts.scorer import ScorerContract
 from tests.tiny import tiny_backbone
-from tests.zoo import BY_PLACE, RECURRENT, WINDOWED, tiny_layers
+from tests.zoo import BY_PLACE, RECURRENT, WINDOWED, few_first, tiny_layers
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_it_is_said_where_paths_are_read_as_a_whole(loaded: LoadedPRM, caplog: p
 
 
 class TestContract(ScorerContract):
-    @pytest.fixture(scope="class", params=["qwen2", *WINDOWED, *RECURRENT, *BY_PLACE])
+    @pytest.fixture(scope="class", params=["qwen2", *few_first(*WINDOWED, *RECURRENT, *BY_PLACE)])
     @classmethod
     def engine(cls, loaded: LoadedPRM, request: pytest.FixtureRequest) -> TransformersScorer:
         if request.param == "qwen2":

@@ -67,8 +67,11 @@ def _allocations(profiler: profile) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"batch_size": 4}, {"batch_size": 8, "gradient_checkpointing": True}, {"batch_size": 4, "accumulate": 2}],
-    ids=["plain", "recomputed", "accumulated"],
+    [
+        pytest.param({"batch_size": 4}, id="plain"),
+        pytest.param({"batch_size": 8, "gradient_checkpointing": True}, id="recomputed", marks=pytest.mark.slow),
+        pytest.param({"batch_size": 4, "accumulate": 2}, id="accumulated", marks=pytest.mark.slow),
+    ],
 )
 def test_the_plan_is_near_the_memory_of_a_real_training(tmp_path: Path, fields: dict[str, object]) -> None:
     assert plan(**fields).total == pytest.approx(measured(tmp_path, **fields), rel=0.1)
