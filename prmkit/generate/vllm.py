@@ -17,9 +17,10 @@ from prmkit.generate.stops import TokenTexts
 from prmkit.generate.text import PolicyText
 from prmkit.generate.vllm_engine import Vllm
 from prmkit.models.backbone import load_text_config
-from prmkit.models.causes import check_weight_files, refusals
+from prmkit.models.causes import refusals
 from prmkit.models.ends import NO_ENDS, TurnEnds
 from prmkit.models.flops import ForwardFlops, forward_flops
+from prmkit.models.folder import check_weight_files
 from prmkit.models.names import model_folder
 from prmkit.models.tokenizer import load_tokenizer
 from prmkit.run.seeds import derived_seed

@@ -20,8 +20,9 @@ from transformers.models.auto.modeling_auto import (
 
 from prmkit.errors import InputError
 from prmkit.models.attention import faithful_attention
-from prmkit.models.causes import check_architecture, check_folder, check_weights, not_causal, refusals
+from prmkit.models.causes import not_causal, refusals
 from prmkit.models.context import settle_rope
+from prmkit.models.folder import check_architecture, check_folder, check_weights
 from prmkit.models.loading import loading, move, quiet
 from prmkit.models.names import model_folder
 from prmkit.models.tokenizer import load_tokenizer
@@ -65,12 +66,7 @@ def load_backbone(
     Raises:
         InputError: the folder is missing, holds no model, or holds weights of another architecture.
     """
-    mapping = {}
-    if prefix:
-        kind: Any = MODEL_MAPPING[type(load_config(name))]
-        own = f"{kind.base_model_prefix}."  # which transformers takes off by itself, after other changes of names
-        mapping = {} if own == prefix else {"key_mapping": {"^" + prefix.replace(".", r"\."): own}}
-    return _load(AutoModel, name, dtype, prefix=prefix, **mapping, **options)
+    return _load(AutoModel, name, dtype, prefix=prefix, **options)
 
 
 def empty_backbone(name: str, dtype: torch.dtype) -> PreTrainedModel:
@@ -175,6 +171,10 @@ def _load(
     folder = model_folder(name)
     config = _config(folder, name)
     check_weights(folder, name)
+    # The prefix of its architecture transformers takes off by itself, after other changes of names.
+    own = f"{cast(Any, MODEL_MAPPING[type(config)]).base_model_prefix}." if prefix else ""
+    if own != prefix:
+        options["key_mapping"] = {"^" + prefix.replace(".", r"\."): own}
     with refusals("model", name, folder), loading(name):
         model, report = kind.from_pretrained(
             folder, config=config, dtype=dtype or "auto", output_loading_info=True, trust_remote_code=False, **options

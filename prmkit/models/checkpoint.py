@@ -112,12 +112,11 @@ def inspect_checkpoint(name: str | Path) -> CheckpointFacts:
     _read_head(folder)
     config = load_config(str(folder))
     meta = read_meta(folder)
-    stored = StoredTensors(folder)
     prompter = StepEncoder(load_tokenizer(str(folder)), meta.format).prompter
     return CheckpointFacts(
         architecture=", ".join(config.architectures or ()),
         model_type=config.model_type,
-        parameters=sum(stored.empty(key).numel() for key in stored),
+        parameters=StoredTensors(folder).parameters,
         dtype=str(config.dtype).removeprefix("torch."),
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         context=context_of(config) or 0,

@@ -42,10 +42,9 @@ def inspect_model(name: str) -> ModelFacts:
         ends = declared_ends(GenerationConfig.from_pretrained(folder), tokenizer)
     except (OSError, ValueError, TypeError):  # it has no generation_config.json, or one that says nothing
         ends = declared_ends(config, tokenizer)
-    stored = StoredTensors(folder)
     return ModelFacts(
         architecture=", ".join(config.architectures or ()),
-        parameters=sum(stored.empty(key).numel() for key in stored),
+        parameters=StoredTensors(folder).parameters,
         dtype=str(config.dtype).removeprefix("torch."),
         bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
         context=context_of(config) or 0,

@@ -8,6 +8,7 @@ original contexts of a few tokens, so that rows of some forty tokens go beyond a
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,7 +33,6 @@ FAILURES = (
     IndexError,
     KeyError,
     AttributeError,
-    NotImplementedError,
     AssertionError,
 )
 """What a model raises that was asked for what it does not know."""
@@ -143,14 +143,14 @@ def _key(question: str, config: PretrainedConfig, settings: dict[str, Any]) -> s
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def _read(place: Any) -> Finding | None:
+def _read(place: Path) -> Finding | None:
     try:
         return Finding.model_validate_json(place.read_bytes())
     except (OSError, ValidationError):
         return None
 
 
-def _keep(place: Any, finding: Finding) -> None:
+def _keep(place: Path, finding: Finding) -> None:
     try:
         write_json(place, finding.model_dump(mode="json"))
     except OSError:  # a cache that cannot be written costs time alone

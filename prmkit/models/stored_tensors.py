@@ -57,6 +57,11 @@ class StoredTensors(Mapping[str, Tensor]):
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers there are."""
+        return sum(self.empty(key).numel() for key in self)
+
     def empty(self, key: str) -> Tensor:
         """A tensor of the same shape and type without memory."""
         place = self._places[key]

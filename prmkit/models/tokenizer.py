@@ -5,7 +5,8 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from prmkit.errors import InputError
-from prmkit.models.causes import check_folder, refusals
+from prmkit.models.causes import refusals
+from prmkit.models.folder import check_folder
 from prmkit.models.names import model_folder
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from prmkit.errors import InputError
 from prmkit.generate.config import VllmEngine
 from prmkit.generate.vllm_engine import Vllm
-from prmkit.models.causes import check_weight_files
 from prmkit.models.context import engine_context, original_context
+from prmkit.models.folder import check_weight_files
 from prmkit.models.foreign.adapters import PrmText, read_prm
 from prmkit.models.names import model_folder
 from prmkit.score import PrmConfig

@@ -10,7 +10,7 @@ from prmkit.tree import Problem, StepTree
 from prmkit.trees_io import write_trees
 from tests.commands.conftest import Answer
 from tests.models.gguf.files import tiny_config, tiny_model, write_gguf, write_other
-from tests.models.test_causes import FAULTS
+from tests.models.test_folder import FAULTS
 from tests.publish.conftest import save_tiny_prm
 from tests.tiny import tiny_backbone
 

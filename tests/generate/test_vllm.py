@@ -15,7 +15,7 @@ from prmkit.models.flops import forward_flops
 from prmkit.models.tokenizer import load_tokenizer
 from tests.contracts.generator import GeneratorContract
 from tests.fakes import at
-from tests.models.test_causes import FAULTS
+from tests.models.test_folder import FAULTS
 from tests.models.test_no_code import CANARY, FILES, HARMLESS
 from tests.served import VLLM, run
 

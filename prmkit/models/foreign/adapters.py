@@ -15,10 +15,10 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import check_vocabulary, load_backbone, load_config, stored_folder
-from prmkit.models.causes import check_folder
 from prmkit.models.checkpoint import META_FILE, CheckpointMeta, LoadedPRM, load_prm, read_meta
 from prmkit.models.config import Adapter
 from prmkit.models.context import readable
+from prmkit.models.folder import check_folder
 from prmkit.models.foreign.heads import read_head
 from prmkit.models.foreign.tensors import read_tensors
 from prmkit.models.foreign.text import MathShepherdEncoder, RLHFlowEncoder, SkyworkEncoder, TRLEncoder

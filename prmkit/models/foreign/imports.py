@@ -16,8 +16,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prmkit.errors import InputError
 from prmkit.models.backbone import check_vocabulary, empty_backbone, load_backbone, load_config, shown, stored_folder
-from prmkit.models.causes import ADAPTER_CONFIG, check_adapter, refusals, refuse_damaged, refuse_pointer
+from prmkit.models.causes import refusals
 from prmkit.models.checkpoint import META_FILE, CheckpointMeta
+from prmkit.models.folder import ADAPTER_CONFIG, check_adapter, refuse_damaged, refuse_pointer
 from prmkit.models.foreign.heads import Head, is_of_head, read_head
 from prmkit.models.names import model_folder
 from prmkit.models.saving import Weights, merged_weights, write_folder
